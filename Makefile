@@ -1,0 +1,70 @@
+# Everything people type. Works with `make -C <folder>` and `make -f <folder>/Makefile` from anywhere.
+HERE := $(dir $(lastword $(MAKEFILE_LIST)))
+PYTHON := .venv/bin/python
+INSTALLED := $(HERE).venv/installed
+INSTALLED_DEV := $(HERE).venv/installed-dev
+MANAGE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) manage.py
+.DEFAULT_GOAL := help
+.PHONY: help up down restart reset test check lint types lock system-packages bench docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(HERE)Makefile
+
+up: $(INSTALLED) ## start everything in the foreground (PORT, FLOWER_PORT, CARILLON_HOME, CARILLON_DEMO=0)
+	@cd $(HERE) && exec $(PYTHON) -m scheduler_project.local up
+
+down: $(INSTALLED) ## stop it, from another terminal
+	@cd $(HERE) && $(PYTHON) -m scheduler_project.local down
+
+restart: $(INSTALLED) ## restart each process, one after the other, without a pause in service
+	@cd $(HERE) && $(PYTHON) -m scheduler_project.local restart
+
+reset: $(INSTALLED) ## stop it and delete all its data (FORCE=1 does not ask)
+	@cd $(HERE) && $(PYTHON) -m scheduler_project.local reset $(if $(FORCE),--force)
+
+test: $(INSTALLED_DEV) system-packages lint types ## all checks and all tests
+	@cd $(HERE) && $(MANAGE) makemigrations --check --dry-run
+	@cd $(HERE) && $(MANAGE) check --fail-level WARNING
+	@cd $(HERE) && $(PYTHON) -m pytest -n 2
+
+check: lint types ## the inner loop: lint, types and the tests of pure rules
+	@cd $(HERE) && $(PYTHON) -m pytest -q tests/jobs/rules tests/jobs/triggers
+
+lint: $(INSTALLED_DEV) ## ruff and the import contracts
+	@cd $(HERE) && $(PYTHON) -m ruff check && $(PYTHON) -m ruff format --check && .venv/bin/lint-imports
+
+types: $(INSTALLED_DEV) ## mypy, strict
+	@cd $(HERE) && $(PYTHON) -m mypy
+
+bench: $(INSTALLED_DEV) ## what it can do, beside raw Celery
+	@cd $(HERE) && $(PYTHON) -m tests.benchmarks
+
+docs: $(INSTALLED) ## write the generated parts of docs/
+	@cd $(HERE) && $(PYTHON) -m scheduler_project.reference
+
+clean: ## delete the virtual environment and caches; make reset deletes data
+	@cd $(HERE) && rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+LOCK := $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock'
+lock: $(INSTALLED) ## compile requirements*.in (UPGRADE=1 takes newer versions)
+	@cd $(HERE) && $(LOCK) $(if $(UPGRADE),--upgrade) requirements.in -o requirements.txt
+	@cd $(HERE) && $(LOCK) $(if $(UPGRADE),--upgrade) requirements-dev.in -o requirements-dev.txt
+
+system-packages: ## install what tests and script jobs use of the system (root on Debian or Ubuntu), or say what is missing
+	@cd $(HERE) && sh scheduler_project/local/system-packages.sh
+
+# uv is quick; pip, which knows this machine's pip.conf, steps in where uv gets nowhere.
+INSTALL = $(PYTHON) -m uv pip install --quiet --python $(PYTHON) --require-hashes $(1) \
+	|| $(PYTHON) -m pip install --quiet --require-hashes $(1)
+
+$(INSTALLED): $(HERE)requirements.txt
+	@cd $(HERE) && if ! $(PYTHON) -c '' 2>/dev/null; then sh scheduler_project/local/python-environment.sh; fi
+	@echo 'Installing requirements.txt ...'
+	@cd $(HERE) && { $(call INSTALL,-r requirements.txt); }
+	@touch $@
+
+$(INSTALLED_DEV): $(INSTALLED) $(HERE)requirements-dev.txt
+	@echo 'Installing requirements-dev.txt ...'
+	@cd $(HERE) && { $(call INSTALL,-r requirements.txt -r requirements-dev.txt); }
+	@touch $@

@@ -1,0 +1,59 @@
+"""``/dead-letters``: exhausted executions, until somebody decides."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api.shapes.executions import DeadLetterShape
+from jobs.models import DeadLetter, DeadLetterState
+from jobs.services import dead_letters
+from tenants.api.fields import NoFields
+from tenants.api.pagination import PAGED
+from tenants.api.parameters import one_of, row_id, text
+from tenants.api.views import TenantViewSet
+
+
+class DeadLetterViewSet(TenantViewSet):
+    """Dead letters of this tenant's jobs."""
+
+    queryset = DeadLetter.objects.select_related("job")
+    serializer_class = DeadLetterShape
+    noun = "dead letter"
+    read_scope = "executions:read"
+    write_scope = "executions:run"
+    parameters = {
+        "list": (
+            *PAGED,
+            one_of("state", "state", DeadLetterState.values, "Any of these states."),
+            row_id("job", "job_id", "Of the job with this id."),
+            text("code", "error_code", "Failed with this code."),
+        )
+    }
+
+    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+        """Dead letters, newest first."""
+        return self.listed(DeadLetterShape, self.get_queryset())
+
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """One dead letter."""
+        return self.shown(DeadLetterShape, self.row())
+
+    @extend_schema(request=None, responses={202: DeadLetterShape})
+    @action(detail=True, methods=["post"])
+    def redrive(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Replay its execution and close it; `redriven_as` is the new execution."""
+        dead_letter = self.row()
+        self.body(NoFields)
+        closed, _ = dead_letters.redrive(dead_letter=dead_letter)
+        return self.shown(DeadLetterShape, closed, status=202)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def discard(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Close it without running it again."""
+        dead_letter = self.row()
+        self.body(NoFields)
+        return self.shown(DeadLetterShape, dead_letters.discard(dead_letter=dead_letter))

@@ -1,0 +1,120 @@
+"""``/executions``: every run, what it did and what may be done about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import selectors
+from jobs.api import lookups
+from jobs.api.shapes.executions import AttemptShape, ExecutionShape, LogLineShape, NewExecutionInput, ReplayInput
+from jobs.models import TriggerKind
+from jobs.rules import identity, states
+from jobs.services import executions
+from tenants.api.fields import NoFields
+from tenants.api.pagination import PAGED
+from tenants.api.parameters import instant, one_of, row_id, text, whole
+from tenants.api.views import TenantViewSet
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def _after_millisecond(until: datetime) -> UUID:
+    return identity.floor_id(until + timedelta(milliseconds=1))
+
+
+OF_ANY_JOB = (
+    one_of("state", "state", [state.value for state in states.State], "Any of these states."),
+    one_of("trigger", "trigger", TriggerKind.values, "Made by any of these."),
+    # Ids begin with the instant of creation (a slot's with the slot's), and rows are ordered by them.
+    instant("created_at[gte]", "id__gte", "Created, or due as a slot, at this instant or later.", identity.floor_id),
+    instant("created_at[lte]", "id__lt", "Created, or due as a slot, at this instant or earlier.", _after_millisecond),
+)
+
+
+class ExecutionViewSet(TenantViewSet):
+    """Executions of this tenant's jobs."""
+
+    queryset = selectors.executions()
+    serializer_class = ExecutionShape
+    noun = "execution"
+    read_scope = "executions:read"
+    write_scope = "executions:run"
+    action_scopes = {"logs": "logs:read"}
+    parameters = {
+        "list": (
+            *PAGED,
+            *OF_ANY_JOB,
+            row_id("job", "job_id", "Of the job with this id."),
+            row_id("schedule", "schedule_id", "Of the schedule with this id."),
+            text("queue", "queue_id", "In this queue."),
+        ),
+        "logs": (
+            whole("after", 0, 2**63 - 1, "Only lines after this `seq`; `next_cursor` of the former page.", default=0),
+            one_of("level", "level", LEVELS, "Of any of these levels."),
+            whole("limit", 1, 5000, "Most lines in a page.", default=1000),
+        ),
+    }
+
+    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+        """Executions, newest first."""
+        return self.listed(ExecutionShape, self.get_queryset())
+
+    @extend_schema(request=NewExecutionInput, responses={202: ExecutionShape})
+    def create(self, request: Request) -> Response:  # noqa: ARG002
+        """Run a job now, or at `run_at`."""
+        wish: Any = self.body(NewExecutionInput)
+        job = lookups.job_in_body(self.tenant, wish.pop("job"))
+        return self.shown(ExecutionShape, executions.trigger(job=job, **wish), status=202)
+
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """One execution."""
+        return self.shown(ExecutionShape, self.row())
+
+    @extend_schema(request=None, responses={200: ExecutionShape, 202: ExecutionShape})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Cancelled at once while it waits (200); a running one is asked to stop (202)."""
+        execution = self.row()
+        self.body(NoFields)
+        execution = executions.cancel(execution=execution)
+        ended = states.State(execution.state) in states.TERMINAL
+        return self.shown(ExecutionShape, execution, status=200 if ended else 202)
+
+    @extend_schema(request=None, responses={202: ExecutionShape})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Run it again as it was, as a new execution of the job's newest revision."""
+        execution = self.row()
+        self.body(NoFields)
+        return self.shown(ExecutionShape, executions.replay(execution=execution), status=202)
+
+    @extend_schema(request=ReplayInput, responses={202: ExecutionShape})
+    @action(detail=True, methods=["post"])
+    def replay(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Run it again with an edited payload, as a new execution of the job's newest revision."""
+        execution = self.row()
+        again = executions.replay(execution=execution, **self.body(ReplayInput))
+        return self.shown(ExecutionShape, again, status=202)
+
+    @extend_schema(responses=AttemptShape(many=True))
+    @action(detail=True)
+    def attempts(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Every try, first to last."""
+        tries = selectors.attempts(self.row().pk)
+        return Response({"data": AttemptShape(tries, many=True).data, "next_cursor": None})
+
+    @extend_schema(responses=LogLineShape(many=True))
+    @action(detail=True)
+    def logs(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """What it printed and logged, in order, over all attempts."""
+        levels = frozenset(self.query.get("level", LEVELS))
+        after, limit = self.query.get("after", 0), self.query.get("limit", 1000)
+        lines, following = selectors.log(self.row().pk, after=after, levels=levels, limit=limit)
+        return Response({"data": lines, "next_cursor": None if following is None else str(following)})

@@ -1,0 +1,135 @@
+"""``/jobs``: definitions, their states, and what they will do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import selectors
+from jobs.api import fires, lookups
+from jobs.api.shapes.executions import ExecutionShape, TriggerInput
+from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
+from jobs.api.shapes.schedules import UpcomingShape
+from jobs.models import Job, JobRevision, JobState
+from jobs.services import executions, job_states, jobs
+from tenants.api.fields import NoFields
+from tenants.api.pagination import PAGED
+from tenants.api.parameters import one_of, text, whole
+from tenants.api.views import TenantViewSet
+
+COUNT = whole("count", 1, 100, "How many.", default=10)
+_STATES = [state for state in JobState.values if state != JobState.DELETED]
+
+
+class JobViewSet(TenantViewSet):
+    """Jobs of this tenant. In paths `{id}` is the id or the name."""
+
+    queryset = selectors.jobs()
+    serializer_class = JobShape
+    noun = "job"
+    read_scope = "jobs:read"
+    write_scope = "jobs:write"
+    action_scopes = {"trigger": "executions:run"}
+    parameters = {
+        "list": (
+            *PAGED,
+            one_of("state", "state", _STATES, "Any of these states."),
+            text("name", "name", "Exactly this name."),
+            text("type", "type", "Of this type."),
+            text("queue", "queue_id", "In this queue."),
+            text("category", "category", "Of this category."),
+            text("tag", "tag_rows__tag", "With this tag."),
+            text("owner", "owner", "Of this owner."),
+        ),
+        "revisions": PAGED,
+        "next": (COUNT,),
+    }
+
+    def row(self) -> Job:
+        job = lookups.job(self.tenant, self.kwargs["id"])
+        if job is None:
+            raise self.missing()
+        return job
+
+    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+        """Jobs, newest first."""
+        return self.listed(JobShape, self.get_queryset())
+
+    @extend_schema(request=JobInput, responses={201: JobShape})
+    def create(self, request: Request) -> Response:  # noqa: ARG002
+        """A new job with its schedules."""
+        fields: Any = self.body(JobInput)
+        schedules = fields.pop("schedules", [])
+        return self.shown(JobShape, jobs.create(tenant=self.tenant, fields=fields, schedules=schedules), status=201)
+
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """One job."""
+        return self.shown(JobShape, self.row())
+
+    @extend_schema(request=JobChanges)
+    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Merge changes (RFC 7396). What a run reads makes a new revision; schedules change at /schedules."""
+        job = self.row()
+        fields: Any = self.body(JobChanges, partial=True)
+        return self.shown(JobShape, jobs.update(job=job, fields=fields))
+
+    def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Delete: its name is free again, its schedules end, its executions stay until retention."""
+        jobs.delete(job=self.row())
+        return Response(status=204)
+
+    @extend_schema(request=TriggerInput, responses={202: ExecutionShape})
+    @action(detail=True, methods=["post"])
+    def trigger(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Run it now, or at `run_at`."""
+        job = self.row()
+        return self.shown(ExecutionShape, executions.trigger(job=job, **self.body(TriggerInput)), status=202)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Hold its schedules."""
+        return self._become(job_states.pause)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Go on after a pause; the misfire policy decides about missed slots."""
+        return self._become(job_states.resume)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def disable(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Let nothing of it start."""
+        return self._become(job_states.disable)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def activate(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Go on from now."""
+        return self._become(job_states.activate)
+
+    @extend_schema(responses=RevisionShape(many=True))
+    @action(detail=True)
+    def revisions(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """What it was at each of its revisions, newest first."""
+        self.keyset = "-number"
+        return self.listed(RevisionShape, JobRevision.objects.filter(tenant=self.tenant, job=self.row()))
+
+    @extend_schema(responses=UpcomingShape(many=True))
+    @action(detail=True)
+    def next(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """Its next runs over all schedules; none while it is held."""
+        pairs = selectors.upcoming(self.row(), timezone.now(), self.query.get("count", 10))
+        runs = [{**fires.of_schedule(slot, schedule), "schedule": schedule.pk} for slot, schedule in pairs]
+        return Response({"data": UpcomingShape(runs, many=True).data, "next_cursor": None})
+
+    def _become(self, service: Any) -> Response:
+        job = self.row()
+        self.body(NoFields)
+        return self.shown(JobShape, service(job=job))

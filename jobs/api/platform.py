@@ -1,0 +1,75 @@
+"""``/queues``, ``/workers`` and ``/job-types``: what the platform offers every tenant."""
+
+from __future__ import annotations
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import handlers
+from jobs.api.shapes.platform import JobTypeShape, QueueShape, WorkerShape
+from jobs.models import Queue, Worker
+from tenants.api.pagination import PAGED
+from tenants.api.views import ApiViewSet
+
+
+class _Platform(ApiViewSet):
+    read_scope = "jobs:read"
+    write_scope = "admin"
+
+
+class QueueViewSet(_Platform):
+    """Queues. In paths `{id}` is the name."""
+
+    queryset = Queue.objects.all()
+    serializer_class = QueueShape
+    keyset = "name"
+    noun = "queue"
+    parameters = {"list": PAGED}
+
+    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+        """Queues by name."""
+        return self.listed(QueueShape, self.get_queryset())
+
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """One queue."""
+        queue = self.get_queryset().filter(name=id).first() if "\0" not in id else None
+        if queue is None:
+            raise self.missing()
+        return self.shown(QueueShape, queue)
+
+
+class WorkerViewSet(_Platform):
+    """Workers, each boot of one a row of its own; those that ended stay for a day."""
+
+    queryset = Worker.objects.all()
+    serializer_class = WorkerShape
+    noun = "worker"
+    parameters = {"list": PAGED}
+
+    def list(self, request: Request) -> Response:  # noqa: ARG002
+        """Workers, the last started first."""
+        return self.listed(WorkerShape, self.get_queryset())
+
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """One worker."""
+        return self.shown(WorkerShape, self.row())
+
+
+class JobTypeViewSet(_Platform):
+    """Job types. In paths `{id}` is the type."""
+
+    queryset = None
+    serializer_class = JobTypeShape
+    noun = "job type"
+
+    def list(self, request: Request) -> Response:  # noqa: ARG002
+        """Every job type by name."""
+        known = [handler for _, handler in sorted(handlers.registered().items())]
+        return Response({"data": JobTypeShape(known, many=True).data, "next_cursor": None})
+
+    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+        """One job type, with the schema of its payload."""
+        handler = handlers.registered().get(id)
+        if handler is None:
+            raise self.missing()
+        return self.shown(JobTypeShape, handler)

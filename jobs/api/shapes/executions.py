@@ -1,0 +1,181 @@
+"""Executions, attempts, log lines and dead letters as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypedDict
+
+from rest_framework import serializers
+
+from jobs.api.shapes.payloads import Guarded
+from jobs.models import Attempt, AttemptState, DeadLetter, DeadLetterState, Execution, Job, TriggerKind
+from jobs.rules import states
+from jobs.services import dead_letters
+from tenants.api.fields import Instant, StrictSerializer
+
+
+class TriggerInput(StrictSerializer):
+    """A wish to run a job."""
+
+    payload = serializers.DictField(required=False, allow_null=True, help_text="Overrides the job's, key by key.")
+    run_at = Instant(required=False, allow_null=True, help_text="Now if left out; at most 90 days ahead.")
+
+
+class NewExecutionInput(TriggerInput):
+    """A wish to run the job that is named."""
+
+    job = serializers.CharField(max_length=200, help_text="Id or name.")
+
+
+class ReplayInput(StrictSerializer):
+    """What to change for the next run."""
+
+    payload = serializers.DictField(required=False, allow_null=True, help_text="Goes over the former overrides.")
+
+
+class JobReference(serializers.Serializer[Job]):
+    """Whose it is."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    type = serializers.CharField()
+
+
+class ErrorShape(TypedDict):
+    """Why something failed. The fingerprint is equal for errors of one kind."""
+
+    code: str
+    message: str
+    fingerprint: str
+
+
+class AttemptErrorShape(TypedDict):
+    """Why an attempt failed."""
+
+    code: str
+    message: str
+
+
+class _Failed(Protocol):
+    error_code: str
+    error_message: str
+    error_fingerprint: str
+
+
+def error_shape(row: _Failed) -> ErrorShape | None:
+    """None if nothing went wrong."""
+    if not row.error_code:
+        return None
+    return {"code": row.error_code, "message": row.error_message, "fingerprint": row.error_fingerprint}
+
+
+class EffectivePayload(Guarded):
+    """The revision's payload with the execution's overrides over it: what the handler gets."""
+
+    def get_attribute(self, instance: Any) -> Any:
+        if not self.may_be_seen():
+            return None
+        return {**(instance.revision_payload or {}), **(instance.payload or {})}
+
+
+class ExecutionShape(serializers.Serializer[Execution]):
+    """One run: planned, under way or ended."""
+
+    id = serializers.UUIDField()
+    job = JobReference()
+    schedule = serializers.UUIDField(source="schedule_id", allow_null=True)
+    trigger = serializers.ChoiceField(TriggerKind.choices)
+    triggered_by = serializers.CharField()
+    state = serializers.ChoiceField([state.value for state in states.State])
+    reason = serializers.CharField(help_text="Why it was skipped.")
+    scheduled_for = Instant(allow_null=True)
+    folded_until = Instant(allow_null=True, help_text="Last slot of a row that stands for many.")
+    folded_count = serializers.IntegerField(allow_null=True)
+    created_at = Instant()
+    queued_at = Instant(allow_null=True)
+    started_at = Instant(allow_null=True)
+    finished_at = Instant(allow_null=True)
+    duration_seconds = serializers.SerializerMethodField(help_text="Of the last attempt.")
+    wait_seconds = serializers.SerializerMethodField(help_text="From when the last attempt was due until it started.")
+    attempt = serializers.IntegerField()
+    max_attempts = serializers.IntegerField()
+    priority = serializers.IntegerField()
+    queue = serializers.CharField(source="queue_id")
+    worker = serializers.CharField(source="worker_name", allow_null=True)
+    payload = EffectivePayload()
+    result = Guarded()
+    error = serializers.SerializerMethodField()
+    replay_of = serializers.UUIDField(allow_null=True)
+    revision = serializers.IntegerField()
+    crashes = serializers.IntegerField()
+    waiting_on = serializers.SerializerMethodField(help_text="The cap a pending one waits under.")
+    cancel_requested_at = Instant(allow_null=True)
+    idempotency_key = serializers.CharField(source="id", help_text="The same for every attempt.")
+    allowed_actions = serializers.SerializerMethodField()
+
+    def get_duration_seconds(self, execution: Execution) -> float | None:
+        if execution.started_at is None or execution.finished_at is None:
+            return None
+        return (execution.finished_at - execution.started_at).total_seconds()
+
+    def get_wait_seconds(self, execution: Execution) -> float | None:
+        # While a retry waits, the start is the former attempt's and says nothing about this one.
+        if execution.started_at is None or execution.started_at < execution.not_before:
+            return None
+        return (execution.started_at - execution.not_before).total_seconds()
+
+    def get_error(self, execution: Execution) -> ErrorShape | None:
+        return error_shape(execution)
+
+    def get_waiting_on(self, execution: Execution) -> str | None:
+        return execution.waiting_on or None
+
+    def get_allowed_actions(self, execution: Execution) -> list[str]:
+        return list(states.allowed_actions(states.State(execution.state)))
+
+
+class AttemptShape(serializers.Serializer[Attempt]):
+    """One try by one worker."""
+
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(AttemptState.choices)
+    worker = serializers.CharField()
+    started_at = Instant()
+    finished_at = Instant(allow_null=True)
+    error = serializers.SerializerMethodField()
+
+    def get_error(self, attempt: Attempt) -> AttemptErrorShape | None:
+        if not attempt.error_code:
+            return None
+        return {"code": attempt.error_code, "message": attempt.error_message}
+
+
+class LogLineShape(serializers.Serializer[dict[str, Any]]):
+    """One line of an execution's log."""
+
+    seq = serializers.IntegerField()
+    attempt = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    level = serializers.CharField()
+    stream = serializers.CharField(help_text="handler, stdout or stderr.")
+    message = serializers.CharField()
+
+
+class DeadLetterShape(serializers.Serializer[DeadLetter]):
+    """An exhausted execution, until somebody decides."""
+
+    id = serializers.UUIDField()
+    job = JobReference()
+    execution = serializers.UUIDField(source="execution_id")
+    error = serializers.SerializerMethodField()
+    state = serializers.ChoiceField(DeadLetterState.choices)
+    redriven_as = serializers.UUIDField(allow_null=True)
+    closed_by = serializers.CharField()
+    closed_at = Instant(allow_null=True)
+    created_at = Instant()
+    allowed_actions = serializers.SerializerMethodField()
+
+    def get_error(self, dead_letter: DeadLetter) -> ErrorShape | None:
+        return error_shape(dead_letter)
+
+    def get_allowed_actions(self, dead_letter: DeadLetter) -> list[str]:
+        return dead_letters.allowed_actions(dead_letter.state)

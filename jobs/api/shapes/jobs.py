@@ -1,0 +1,94 @@
+"""Jobs as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs.api.shapes.payloads import Guarded
+from jobs.api.shapes.schedules import ScheduleInput, ScheduleShape
+from jobs.models import Job, JobRevision, JobState, Overlap
+from jobs.rules import retry_fields
+from jobs.services import job_states
+from tenants.api.fields import Instant, Number, StrictSerializer
+
+
+class JobChanges(StrictSerializer):
+    """All that may be said of a job, here to change some of it. Objects are merged: null removes a key."""
+
+    name = serializers.CharField(max_length=200)
+    type = serializers.CharField(max_length=64, help_text="See /job-types.")
+    description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
+    category = serializers.CharField(max_length=64, required=False, allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField(max_length=64), max_length=20, required=False)
+    payload = serializers.DictField(required=False, help_text="As the job type's schema says.")
+    queue = serializers.CharField(max_length=63, required=False)
+    priority = serializers.IntegerField(min_value=0, max_value=9, required=False, help_text="9 goes first.")
+    timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False)
+    max_running = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
+    overlap = serializers.ChoiceField(Overlap.choices, required=False)
+    retry = serializers.DictField(required=False)
+    owner = serializers.CharField(max_length=254, required=False, allow_blank=True)
+
+
+class JobInput(JobChanges):
+    """A job to be, with its schedules."""
+
+    schedules = ScheduleInput(many=True, required=False, max_length=50)
+
+
+class JobShape(serializers.Serializer[Job]):
+    """A job as it is stored."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    type = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.CharField()
+    tags = serializers.SerializerMethodField()
+    state = serializers.ChoiceField(JobState.choices)
+    revision = serializers.IntegerField()
+    payload = Guarded()
+    queue = serializers.CharField(source="queue_id")
+    priority = serializers.IntegerField()
+    timeout_seconds = serializers.FloatField()
+    max_running = serializers.IntegerField(allow_null=True)
+    overlap = serializers.ChoiceField(Overlap.choices)
+    retry = serializers.SerializerMethodField()
+    owner = serializers.CharField()
+    schedules = ScheduleShape(many=True)
+    allowed_actions = serializers.SerializerMethodField()
+    created_at = Instant()
+    updated_at = Instant()
+
+    def get_tags(self, job: Job) -> list[str]:
+        return [row.tag for row in job.tag_rows.all()]
+
+    def get_retry(self, job: Job) -> dict[str, Any]:
+        return retry_shape(job.retry)
+
+    def get_allowed_actions(self, job: Job) -> list[str]:
+        return job_states.allowed_actions(job.state)
+
+
+class RevisionShape(serializers.Serializer[JobRevision]):
+    """What a job was at one of its revisions."""
+
+    number = serializers.IntegerField()
+    type = serializers.CharField(source="spec.type")
+    payload = Guarded(source="spec.payload")
+    timeout_seconds = serializers.FloatField(source="spec.timeout_seconds")
+    retry = serializers.SerializerMethodField()
+    created_at = Instant()
+    created_by = serializers.CharField()
+
+    def get_retry(self, revision: JobRevision) -> dict[str, Any]:
+        return retry_shape(revision.spec["retry"])
+
+
+def retry_shape(stored: dict[str, Any]) -> dict[str, Any]:
+    """The whole policy, defaults included."""
+    policy = asdict(retry_fields.parse(stored))
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in policy.items()}

@@ -1,0 +1,29 @@
+"""Payloads and results are shown to keys that may read them, and are null for all others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from tenants.models import ApiKey
+
+SCOPE = "payloads:read"
+
+
+class Guarded(serializers.Field[Any, Any, Any, Any]):
+    """A JSON value that needs the scope ``payloads:read``."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, help_text=f"Null without the scope {SCOPE}.", **options)
+
+    def get_attribute(self, instance: Any) -> Any:
+        return super().get_attribute(instance) if self.may_be_seen() else None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+    def may_be_seen(self) -> bool:
+        """Whether the request's key has the scope."""
+        key = self.context["request"].auth
+        return isinstance(key, ApiKey) and bool({SCOPE, "admin"} & set(key.scopes))

@@ -1,0 +1,59 @@
+"""Queues, workers and job types as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from pydantic_core import to_jsonable_python
+from rest_framework import serializers
+
+from jobs.handlers import Handler
+from jobs.models import Queue, Worker
+from tenants.api.fields import Instant
+
+
+class QueueShape(serializers.Serializer[Queue]):
+    """A queue of the platform."""
+
+    name = serializers.CharField()
+    paused_at = Instant(allow_null=True)
+    max_running = serializers.IntegerField(allow_null=True)
+    created_at = Instant()
+
+
+class WorkerShape(serializers.Serializer[Worker]):
+    """One boot of one worker."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    queues = serializers.ListField(child=serializers.CharField())
+    pool = serializers.CharField()
+    concurrency = serializers.IntegerField()
+    live = serializers.SerializerMethodField(help_text="Whether its lease holds.")
+    draining = serializers.BooleanField()
+    started_at = Instant()
+    renewed_at = Instant()
+
+    def get_live(self, worker: Worker) -> bool:
+        return worker.is_live(timezone.now())
+
+
+class JobTypeShape(serializers.Serializer[Handler[Any]]):
+    """What a job may do, and the payload it takes for that."""
+
+    type = serializers.CharField(source="job_type")
+    title = serializers.CharField()
+    description = serializers.CharField()
+    schema = serializers.SerializerMethodField(help_text="JSON Schema of the payload.")
+    example = serializers.DictField(help_text="A payload that is valid.")
+    defaults = serializers.SerializerMethodField(help_text="What fields left out of the payload mean.")
+
+    def get_schema(self, handler: Handler[Any]) -> dict[str, Any]:
+        return handler.params.model_json_schema()
+
+    def get_defaults(self, handler: Handler[Any]) -> dict[str, Any]:
+        fields = handler.params.model_fields.items()
+        values = {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
+        defaults: dict[str, Any] = to_jsonable_python(values)
+        return defaults

@@ -1,0 +1,106 @@
+"""Schedules as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs.api.shapes.payloads import Guarded
+from jobs.models import Misfire, Schedule, ScheduleState
+from jobs.services import schedules
+from tenants.api.fields import Instant, Number, StrictSerializer
+
+
+class RuleInput(StrictSerializer):
+    """When something fires. Which fields are needed depends on ``kind``; :mod:`jobs.triggers` judges them."""
+
+    kind = serializers.CharField(max_length=16, help_text="cron, interval or once.")
+    expression = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
+    interval_seconds = serializers.IntegerField(required=False, allow_null=True)
+    run_at = Instant(required=False, allow_null=True)
+    timezone = serializers.CharField(max_length=64, required=False, help_text="IANA name; UTC if left out.")
+    start_at = Instant(required=False, allow_null=True)
+    end_at = Instant(required=False, allow_null=True)
+    dst_gap = serializers.CharField(max_length=16, required=False, help_text="run_after_gap or skip.")
+    dst_fold = serializers.CharField(max_length=16, required=False, help_text="first, second or both.")
+
+
+class PreviewInput(RuleInput):
+    """A rule to try out."""
+
+    after = Instant(required=False, help_text="Now if left out.")
+    count = serializers.IntegerField(min_value=1, max_value=100, default=5)
+
+
+class ScheduleChanges(RuleInput):
+    """All that may be said of a schedule, here to change some of it."""
+
+    misfire = serializers.ChoiceField(Misfire.choices, required=False)
+    misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
+    misfire_grace_seconds = Number(min_value=0, max_value=86_400, required=False)
+    catch_up_window_seconds = Number(min_value=0, required=False)
+    payload = serializers.DictField(required=False, allow_null=True, help_text="Overrides of the job's payload.")
+
+
+class ScheduleInput(ScheduleChanges):
+    """A schedule to be, inside its job."""
+
+
+class NewScheduleInput(ScheduleInput):
+    """A schedule to be, for a job that exists."""
+
+    job = serializers.CharField(max_length=200, help_text="Id or name.")
+
+
+class ScheduleShape(serializers.Serializer[Schedule]):
+    """A schedule as it is stored."""
+
+    id = serializers.UUIDField()
+    job = serializers.UUIDField(source="job_id")
+    kind = serializers.CharField()
+    expression = serializers.SerializerMethodField()
+    interval_seconds = serializers.IntegerField(allow_null=True)
+    run_at = Instant(allow_null=True)
+    timezone = serializers.CharField()
+    start_at = Instant(allow_null=True)
+    end_at = Instant(allow_null=True)
+    dst_gap = serializers.CharField()
+    dst_fold = serializers.CharField()
+    misfire = serializers.ChoiceField(Misfire.choices)
+    misfire_max = serializers.IntegerField()
+    misfire_grace_seconds = serializers.FloatField()
+    catch_up_window_seconds = serializers.FloatField()
+    payload = Guarded()
+    state = serializers.ChoiceField(ScheduleState.choices)
+    problem = serializers.CharField(help_text="Why it is invalid.")
+    next_run_at = Instant(allow_null=True, help_text="Null while it is held.")
+    allowed_actions = serializers.SerializerMethodField()
+    created_at = Instant()
+    updated_at = Instant()
+
+    def get_expression(self, schedule: Schedule) -> str | None:
+        return schedule.expression or None
+
+    def get_allowed_actions(self, schedule: Schedule) -> list[str]:
+        return schedules.allowed_actions(schedule.state)
+
+
+class FireShape(serializers.Serializer[dict[str, Any]]):
+    """One slot to come."""
+
+    at = Instant()
+    local = serializers.DateTimeField(help_text="The same instant on the schedule's clock.")
+    note = serializers.ChoiceField(["DST_GAP", "DST_FOLD"], allow_null=True, help_text="A clock change touches it.")
+
+
+class UpcomingShape(FireShape):
+    """One run of a job to come."""
+
+    schedule = serializers.UUIDField()
+
+
+class PreviewShape(serializers.Serializer[dict[str, Any]]):
+    """What a rule means."""
+
+    next = FireShape(many=True)

@@ -1,0 +1,67 @@
+"""A worker's right to run: one row per boot, renewed every ten seconds with its live process ids.
+
+A thousand running executions cost one update. A process that dies is missing from the next renewal,
+a worker that dies or is cut off lets its lease run out; either way the watchdog finds what they ran.
+Past its own deadline a worker must assume that others run its executions: it kills its children and
+writes nothing. That deadline runs on the boot-time clock from before the renewal was sent, with a
+margin, so it is always earlier than the database's view.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from jobs import sql
+
+RENEW_EVERY = 10.0
+MARGIN = 5.0
+
+
+def boot_time() -> float:
+    """Seconds on a clock that also runs while the machine sleeps and that nobody can set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(slots=True)
+class Lease:
+    """The lease of this worker's boot. One per main process, made before it forks."""
+
+    name: str = ""
+    queues: Sequence[str] = ()
+    pool: str = "prefork"
+    concurrency: int = 1
+    pid: int = 0
+    id: UUID = field(default_factory=uuid4)
+    draining: bool = False
+    trusted_until: float = 0.0
+
+    def renew(self, pids: Sequence[int]) -> None:
+        """Tell the database we live, with these processes."""
+        sent = boot_time()
+        sql.run(
+            "renew_lease",
+            id=self.id,
+            name=self.name,
+            queues=list(self.queues),
+            pool=self.pool,
+            concurrency=self.concurrency,
+            pid=self.pid,
+            pids=list(pids),
+            draining=self.draining,
+            lease=settings.LEASE,
+        )
+        self.trusted_until = sent + settings.LEASE.total_seconds() - MARGIN
+
+    def end(self) -> None:
+        """A clean end."""
+        sql.run("end_lease", id=self.id)
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether this worker may still speak for what it runs."""
+        return boot_time() < self.trusted_until

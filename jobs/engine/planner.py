@@ -1,0 +1,163 @@
+"""Turns due schedules into executions.
+
+One transaction a batch: lock the schedules due up to a few seconds ahead, let the pure rules say what
+becomes of their slots, insert the executions (derived ids: a slot planned twice meets its own row),
+advance the schedules. The planner only inserts; overlap is judged when the slot is due. A schedule
+that cannot be planned is marked invalid with its problem and taken out, so it never holds up others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+
+from jobs import sql, triggers
+from jobs.engine import transitions
+from jobs.engine.transitions import NewExecution
+from jobs.rules import identity, planning, retry_fields
+from jobs.rules.codes import Absence
+from jobs.rules.misfires import Misfire, MisfirePolicy
+from jobs.rules.slots import Slot
+from jobs.rules.states import State
+
+#: Slots are inserted this long before they are due, so that being on time costs no planning.
+AHEAD = timedelta(seconds=3)
+BATCH = 500
+#: Slots that expired longer ago than any partition reaches are filed under this age instead.
+OLDEST_ID = timedelta(days=6)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    schedule: Any
+    rows: Sequence[NewExecution]
+    planned_until: datetime
+    next_run_at: datetime | None
+    state: str = "active"
+    problem: str = ""
+
+    def advance(self) -> dict[str, Any]:
+        return {
+            "id": str(self.schedule.id),
+            "planned_until": self.planned_until.isoformat(),
+            "next_run_at": self.next_run_at.isoformat() if self.next_run_at else None,
+            "state": self.state,
+            "problem": self.problem[:500],
+        }
+
+
+def plan_due() -> int:
+    """Plan everything due. Returns how many executions were made."""
+    made = 0
+    while True:
+        count, full = _plan_batch()
+        made += count
+        if not full:
+            return made
+
+
+def _plan_batch() -> tuple[int, bool]:
+    with transaction.atomic():
+        now = sql.run("clock")[0].now
+        schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, limit=BATCH)
+        if not schedules:
+            return 0, False
+        return _store([_plan(schedule, now) for schedule in schedules]), len(schedules) == BATCH
+
+
+def _plan(schedule: Any, now: datetime) -> _Planned:
+    horizon = now + AHEAD
+    try:
+        plan = planning.plan(_trigger(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule))
+        rows = list(_rows(schedule, plan, now - OLDEST_ID))
+    except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
+        return _invalid(schedule, error)
+    # A full plan stopped early: go on from where it came to.
+    stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
+    until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
+    return _Planned(schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended")
+
+
+def _invalid(schedule: Any, error: Exception) -> _Planned:
+    log.warning("schedule.invalid", schedule=str(schedule.id), problem=str(error))
+    return _Planned(schedule, [], schedule.planned_until, None, state="invalid", problem=f"CONFIG_INVALID: {error}")
+
+
+def _store(planned: Sequence[_Planned]) -> int:
+    """Insert and advance; if the batch is refused, schedule by schedule, so that only the bad one stops."""
+    try:
+        with transaction.atomic():
+            made = transitions.create([row for plan in planned for row in plan.rows])
+            sql.run("advance_schedules", rows=[plan.advance() for plan in planned])
+            return len(made)
+    except IntegrityError as error:
+        if len(planned) > 1:
+            return sum(_store([plan]) for plan in planned)
+        sql.run("advance_schedules", rows=[_invalid(planned[0].schedule, error).advance()])
+        return 0
+
+
+def _trigger(schedule: Any) -> Any:
+    spec = triggers.Spec(
+        expression=schedule.expression or None,
+        interval_seconds=schedule.interval_seconds,
+        run_at=schedule.run_at,
+        timezone=schedule.timezone,
+        start_at=schedule.start_at,
+        end_at=schedule.end_at,
+        dst_gap=schedule.dst_gap,
+        dst_fold=schedule.dst_fold,
+    )
+    return triggers.build(schedule.kind, spec)
+
+
+def _policy(schedule: Any) -> MisfirePolicy:
+    return MisfirePolicy(
+        misfire=Misfire(schedule.misfire),
+        misfire_max=schedule.misfire_max,
+        misfire_grace=timedelta(seconds=schedule.misfire_grace_seconds),
+        catch_up_window=timedelta(seconds=schedule.catch_up_window_seconds),
+    )
+
+
+def _rows(schedule: Any, plan: planning.Plan, oldest: datetime) -> Iterator[NewExecution]:
+    for slot in plan.runs:
+        yield _row(schedule, slot, slot.at)
+    for slot, reason in plan.skipped:
+        yield _row(schedule, slot, max(slot.at, oldest), reason=reason)
+    for fold in plan.folded:
+        filed = max(fold.last.at, oldest)
+        yield _row(
+            schedule, fold.first, filed, kind=identity.FOLDED, reason=fold.reason, folded_until=fold.last.at, folded_count=fold.count
+        )
+
+
+def _row(
+    schedule: Any, slot: Slot, filed: datetime, *, kind: str | None = None, reason: Absence | None = None, **folded: Any
+) -> NewExecution:
+    """``filed`` gives the id its milliseconds, and so the row its partition."""
+    return NewExecution(
+        id=identity.slot_id(schedule.id, kind or slot.kind, slot.nominal, filed),
+        tenant_id=schedule.tenant_id,
+        job_id=schedule.job_id,
+        schedule_id=schedule.id,
+        revision=schedule.revision,
+        trigger="schedule",
+        state=State.SKIPPED if reason else State.SCHEDULED,
+        reason=reason or "",
+        scheduled_for=slot.at,
+        not_before=slot.at,
+        queue_id=schedule.queue_id,
+        priority=schedule.priority,
+        timeout_seconds=schedule.timeout_seconds,
+        max_attempts=retry_fields.parse(schedule.retry).max_attempts,
+        payload=schedule.payload,
+        **folded,
+    )

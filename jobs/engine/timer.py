@@ -1,0 +1,90 @@
+"""The engine's clock: one resident thread that acts at the instants that matter.
+
+    wait until the next instant, or a ring ─► admit, publish ─► plan ─► read the next instants ─► …
+
+Rings come from beat each second and from whoever made something due; they are coalesced over 20 ms.
+Without any the thread looks once a second by itself, so dispatch goes on while beat, Redis or both are
+away. Several engines may run: planning skips what another has locked, admission is one at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+import structlog
+from django.db import Error, connection
+
+from jobs import sql
+from jobs.engine import admission, planner
+
+COALESCE = 0.02
+#: Longest wait without looking; also how late at most a lost ring is made good.
+IDLE = 1.0
+#: Another engine is admitting: what was rung for may have come after its snapshot.
+BUSY = 0.01
+
+log = structlog.get_logger(__name__)
+
+
+class Timer(threading.Thread):
+    """Runs until :meth:`stop`. :meth:`ring` may be called from any thread."""
+
+    def __init__(self) -> None:
+        super().__init__(name="carillon-timer", daemon=True)
+        self._rung = threading.Event()
+        self._stopping = False
+        self._rates = admission.ClaimRates()
+
+    def ring(self) -> None:
+        """Something may have become due."""
+        self._rung.set()
+
+    def stop(self) -> None:
+        """End after the round in progress."""
+        self._stopping = True
+        self._rung.set()
+
+    def run(self) -> None:
+        last = 0.0
+        delay = 0.0
+        while not self._stopping:
+            self._rung.wait(max(delay, 0.0))
+            if (rest := last + COALESCE - monotonic()) > 0 and delay > 0:
+                threading.Event().wait(min(rest, delay))
+            self._rung.clear()
+            last = monotonic()
+            delay = self._safe_round()
+        connection.close()
+
+    def _safe_round(self) -> float:
+        try:
+            return self.round()
+        except Error as error:
+            # The database is away or refused: the next round starts on a fresh connection.
+            log.warning("engine.round_failed", problem=str(error))
+            connection.close()
+            return IDLE
+
+    def round(self) -> float:
+        """Admit and publish, then plan; returns the seconds until the next round is due.
+
+        What is due goes first: planning looks seconds ahead, and what it finds overdue is admitted by
+        the round that follows at once.
+        """
+        done = admission.admit_all(self._rates)
+        planner.plan_due()
+        sql.run("pulse", name="dispatch")
+        if not done.held:
+            return BUSY
+        instants = sql.run("next_instants")[0]
+        delay = min(IDLE, _until(instants.ripens_at, instants), _until(instants.plans_at, instants) - planner.AHEAD.total_seconds())
+        if instants.backlog and done.drains_in is not None:
+            delay = min(delay, done.drains_in)
+        return delay
+
+
+def _until(instant: datetime | None, instants: Any) -> float:
+    return float("inf") if instant is None else float((instant - instants.now).total_seconds())

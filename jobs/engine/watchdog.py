@@ -1,0 +1,83 @@
+"""Finds what got stuck: executions whose owner is gone, and messages the broker lost.
+
+Runs every few seconds in each engine, in a thread of its own, never behind jobs. Sweeps of two engines
+may overlap: every transition is fenced by the epoch it read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import DatabaseError, transaction
+
+from jobs import sql
+from jobs.engine import dispatch, transitions
+from jobs.engine.transitions import Fence, Problem
+from jobs.rules import retries, retry_fields
+from jobs.rules.codes import Failure
+
+PAGE = 500
+REPUBLISH_AT_ONCE = 2000
+
+log = structlog.get_logger(__name__)
+
+
+def recover_lost() -> int:
+    """Retry, cancel or bury every execution whose owner is gone. Returns how many."""
+    recovered, after = 0, UUID(int=0)
+    while rows := sql.run("lost_owners", after=after, limit=PAGE):
+        recovered += sum(_recover_safely(row) for row in rows)
+        after = rows[-1].id
+    return recovered
+
+
+def _recover_safely(row: Any) -> bool:
+    try:
+        with transaction.atomic():
+            return _recover(row)
+    except (DatabaseError, retry_fields.InvalidRetry) as error:
+        # One bad row must not end the sweep; it is buried, and the others go on.
+        log.exception("watchdog.row_failed", execution=str(row.id))
+        problem = Problem(code=Failure.CONFIG_INVALID, message=f"cannot be recovered: {error}")
+        return bool(transitions.exhaust(_fence(row), problem, attempt_state="lost"))
+
+
+def _recover(row: Any) -> bool:
+    fence = _fence(row)
+    if row.cancelled:
+        return bool(transitions.acknowledge_cancel(fence, attempt_state="lost"))
+    problem = Problem(code=Failure.WORKER_LOST, message=f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone")
+    policy = retry_fields.parse((row.spec or {}).get("retry", {}))
+    now = sql.run("clock")[0].now
+    answer = retries.next_attempt(
+        policy, attempt=row.attempt, crashes=row.crashes + 1, failure_code=Failure.WORKER_LOST, now=now, seed=row.id
+    )
+    log.warning("execution.lost", execution=str(row.id), attempt=row.attempt, worker=row.worker, crashes=row.crashes + 1)
+    if isinstance(answer, retries.RetryAt):
+        return bool(transitions.retry(fence, problem, delay=answer.at - now, attempt_state="lost", crashes=1))
+    return bool(transitions.exhaust(fence, problem, attempt_state="lost", crashes=1))
+
+
+def _fence(row: Any) -> Fence:
+    return Fence(id=row.id, attempt_id=row.attempt_id, epoch=row.epoch)
+
+
+def disown(*, worker_id: UUID, pid: int) -> None:
+    """Give back what this process is said to run and does not: a claim whose answer was lost."""
+    for row in sql.run("claimed_by", worker_id=worker_id, pid=pid):
+        transitions.release(_fence(row))
+
+
+def publish_stranded(client: Any) -> int:
+    """Publish again what is queued here but no longer in the broker, oldest first. ``client`` is a Redis client."""
+    published = 0
+    for queue in sql.run("queued_counts"):
+        missing = queue.queued - dispatch.queue_length(client, queue.queue)
+        if missing > 0:
+            rows = sql.run("publish_again", queue=queue.queue, limit=min(missing, REPUBLISH_AT_ONCE))
+            published += dispatch.publish(queue.queue, rows)
+    if published:
+        log.warning("broker.published_again", executions=published)
+    return published

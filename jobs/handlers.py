@@ -1,0 +1,196 @@
+"""The job-type contract and its registry.
+
+A job type is one module in a package named by ``settings.JOB_HANDLER_PACKAGES``, holding one
+:class:`Handler` subclass. Nothing else is edited: the API, the admin form and the docs read
+``Params.model_json_schema()``; the conformance suite in ``tests/tasks/handlers`` finds it by itself.
+
+    class EchoParams(Params):
+        text: str
+
+    class Echo(Handler[EchoParams]):
+        job_type = "echo"
+        title = "Echo"
+        description = "Answers with its text."
+        params = EchoParams
+        example = {"text": "hello"}
+
+        def run(self, params, context):
+            context.log(params.text)
+            return {"text": params.text}
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from jobs.rules.codes import Failure
+
+#: Anything json.dumps takes.
+Json = Any
+
+
+class Params(BaseModel):
+    """A job type's payload. Unknown fields are refused by name."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+P = TypeVar("P", bound=Params)
+
+
+class Context(Protocol):
+    """What a handler may know and do while it runs. The runner supplies it."""
+
+    execution_id: UUID
+    attempt: int
+    tenant: str
+    job: str
+    #: Stable over all attempts of one execution: hand it to whatever the job calls.
+    idempotency_key: str
+    #: The tenant's egress allow list: "host", "host:port" or a CIDR, see tasks.egress.
+    allowed_hosts: Sequence[str]
+
+    def remaining(self) -> float:
+        """Seconds until the attempt's deadline; may be negative."""
+
+    @property
+    def cancelled(self) -> bool:
+        """True once the attempt must stop. Handlers in threads poll it; in processes they are interrupted."""
+
+    def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
+        """Append to the execution's log. ``stream`` is handler, stdout or stderr. Readable within 200 ms."""
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Report how far the attempt is, 0 to 1."""
+
+    def folder(self) -> Path:
+        """A private temporary folder, removed when the attempt ends."""
+
+
+class Handler(ABC, Generic[P]):
+    """Runs one job type. Instances are shared: keep no state on self."""
+
+    job_type: ClassVar[str]
+    title: ClassVar[str]
+    description: ClassVar[str]
+    params: ClassVar[type[Params]]
+    #: A payload that passes validation, shown in the API and the console.
+    example: ClassVar[Mapping[str, Json]]
+
+    @abstractmethod
+    def run(self, params: P, context: Context) -> Json:
+        """Do the work once and return a JSON-able result (at most 64 KiB when encoded).
+
+        Raise :class:`HandlerError` or a subclass to fail; any other exception is an
+        ``EXECUTION_FAILED`` with its trimmed traceback in the log. On :class:`Interrupted`
+        (a ``BaseException``) clean up and let it pass.
+        """
+
+
+class HandlerError(Exception):
+    """The attempt failed; the job's retry policy decides what follows.
+
+    ``code`` is one of :class:`jobs.rules.codes.Failure`; ``tags`` are finer marks that
+    ``retry_on`` and ``no_retry_on`` may name, such as ``http:503`` and ``http:5xx``;
+    ``result`` is stored with the attempt although it failed.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = Failure.EXECUTION_FAILED,
+        tags: Iterable[str] = (),
+        result: Json = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = str(code)
+        self.tags = frozenset(tags)
+        self.result = result
+
+
+class PermanentFailure(HandlerError):
+    """Trying again cannot help: no retry, whatever the policy says."""
+
+
+class RetryLater(HandlerError):
+    """Failed, and the other side said when to try again; counts as an attempt."""
+
+    def __init__(self, message: str, *, delay: timedelta, code: str = Failure.EXECUTION_FAILED, tags: Iterable[str] = ()) -> None:
+        super().__init__(message, code=code, tags=tags)
+        self.delay = delay
+
+
+class Defer(Exception):  # noqa: N818 - an answer, not an error
+    """Not yet: look again after ``delay``. The same attempt goes on, and nothing is counted."""
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__(f"deferred for {delay.total_seconds():g} s")
+        self.delay = delay
+
+
+class Interrupted(BaseException):
+    """Raised inside a running handler when it must stop now. Not an Exception, so `except Exception` lets it pass."""
+
+
+class Cancelled(Interrupted):
+    """Somebody asked for this execution to be cancelled."""
+
+
+class TimedOut(Interrupted):
+    """The attempt's time is over."""
+
+
+class Released(Interrupted):
+    """The worker shuts down; the same attempt runs again elsewhere, unpunished."""
+
+
+class LeaseLost(Interrupted):
+    """The worker may no longer speak for this execution: stop and write nothing."""
+
+
+class UnknownJobTypeError(LookupError):
+    """No handler is registered under that job type."""
+
+
+_registry: dict[str, Handler[Any]] = {}
+
+
+def load(packages: Iterable[str]) -> None:
+    """Import every module of ``packages`` and register the handlers defined there. Duplicate types stop the start."""
+    for package_name in packages:
+        package = importlib.import_module(package_name)
+        for info in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package_name}.{info.name}")
+            for value in vars(module).values():
+                if isinstance(value, type) and issubclass(value, Handler) and value.__module__ == module.__name__:
+                    _register(value)
+
+
+def _register(handler: type[Handler[Any]]) -> None:
+    known = _registry.get(handler.job_type)
+    if known is not None and type(known) is not handler:
+        raise RuntimeError(f"job type {handler.job_type!r} is defined by both {type(known)!r} and {handler!r}: rename one")
+    _registry[handler.job_type] = handler()
+
+
+def get(job_type: str) -> Handler[Any]:
+    """The handler of a job type, or :class:`UnknownJobTypeError`."""
+    try:
+        return _registry[job_type]
+    except KeyError:
+        raise UnknownJobTypeError(f"unknown job type {job_type!r}; known: {', '.join(sorted(_registry))}") from None
+
+
+def registered() -> Mapping[str, Handler[Any]]:
+    """All handlers by job type."""
+    return dict(_registry)

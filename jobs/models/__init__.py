@@ -1,0 +1,38 @@
+"""Definitions, executions and what surrounds them."""
+
+from jobs.models.attempt import Attempt, AttemptState
+from jobs.models.dead_letter import DeadLetter, DeadLetterState
+from jobs.models.event import Event
+from jobs.models.execution import Execution, TriggerKind
+from jobs.models.execution_log import ExecutionLog
+from jobs.models.job import Job, JobState, Overlap
+from jobs.models.job_revision import JobRevision
+from jobs.models.job_tag import JobTag
+from jobs.models.pulse import Pulse
+from jobs.models.queue import Queue
+from jobs.models.reservation import Reservation
+from jobs.models.schedule import Misfire, Schedule, ScheduleState
+from jobs.models.worker import Worker
+
+__all__ = [
+    "Attempt",
+    "AttemptState",
+    "DeadLetter",
+    "DeadLetterState",
+    "Event",
+    "Execution",
+    "ExecutionLog",
+    "Job",
+    "JobRevision",
+    "JobState",
+    "JobTag",
+    "Misfire",
+    "Overlap",
+    "Pulse",
+    "Queue",
+    "Reservation",
+    "Schedule",
+    "ScheduleState",
+    "TriggerKind",
+    "Worker",
+]

@@ -1,0 +1,105 @@
+"""An execution: one run for one slot or request, from its creation to its end."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from jobs.models.job import Job
+from jobs.models.queue import Queue
+from jobs.models.schedule import Schedule
+from jobs.rules.states import TERMINAL, State
+from tenants.models.owned import PartitionedByTime
+
+
+class TriggerKind(models.TextChoices):
+    """What made an execution."""
+
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    REPLAY = "replay"
+
+
+_TERMINAL = sorted(TERMINAL)
+
+
+class Execution(PartitionedByTime):
+    """Partitioned by id (UUIDv7, so by creation or slot time). Its state is written by jobs.engine.transitions alone.
+
+    No foreign key points here: a partition must be droppable. ``epoch`` rises with every claim and
+    fences every later write; ``waiting_on`` names the cap a pending one is parked under.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="executions", db_constraint=False, db_index=False)
+    schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="executions", db_constraint=False, db_index=False)
+    revision = models.PositiveIntegerField()
+    trigger = models.CharField(max_length=16, choices=TriggerKind)
+    triggered_by = models.CharField(max_length=254, blank=True)
+    replay_of = models.UUIDField(null=True)
+    state = models.CharField(max_length=16, default=State.SCHEDULED, choices=[(s.value, s.value) for s in State])
+    reason = models.CharField(max_length=32, blank=True, help_text="Why it was skipped.")
+    scheduled_for = models.DateTimeField(null=True)
+    folded_until = models.DateTimeField(null=True, help_text="Last slot of a folded row; scheduled_for is the first.")
+    folded_count = models.PositiveBigIntegerField(null=True)
+    not_before = models.DateTimeField()
+    queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    priority = models.PositiveSmallIntegerField(default=5)
+    timeout_seconds = models.FloatField(default=300)
+    max_attempts = models.PositiveIntegerField(default=1)
+    payload = models.JSONField(null=True, help_text="Overrides of the revision's payload.")
+    result = models.JSONField(null=True)
+    error_code = models.CharField(max_length=32, blank=True)
+    error_message = models.TextField(blank=True)
+    error_fingerprint = models.CharField(max_length=32, blank=True)
+    attempt = models.PositiveIntegerField(default=1)
+    crashes = models.PositiveSmallIntegerField(default=0)
+    epoch = models.PositiveIntegerField(default=0)
+    worker_id = models.UUIDField(null=True)
+    worker_pid = models.IntegerField(null=True)
+    waiting_on = models.CharField(max_length=64, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    ripened_at = models.DateTimeField(null=True)
+    queued_at = models.DateTimeField(null=True)
+    publish_again_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "execution"
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=[s.value for s in State]), name="execution_state_known"),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=True, state__in=sorted(set(State) - TERMINAL))
+                | Q(finished_at__isnull=False, state__in=_TERMINAL),
+                name="execution_ended_iff_terminal",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="running") | Q(epoch__gte=1, started_at__isnull=False), name="execution_running_has_claim"
+            ),
+            models.CheckConstraint(condition=~Q(state="skipped") | ~Q(reason=""), name="execution_skipped_has_reason"),
+            models.CheckConstraint(condition=Q(waiting_on="") | Q(state="pending"), name="execution_parked_is_pending"),
+        ]
+        indexes = [
+            models.Index(fields=["not_before", "id"], condition=Q(state="scheduled"), name="execution_ripening"),
+            models.Index(
+                F("queue_id"), F("tenant_id"), F("priority").desc(), F("not_before"), F("id"),
+                condition=Q(state="pending", waiting_on=""), name="execution_ready",
+            ),
+            models.Index(
+                F("waiting_on"), F("priority").desc(), F("not_before"), F("id"),
+                condition=Q(state="pending") & ~Q(waiting_on=""), name="execution_parked",
+            ),
+            models.Index(fields=["tenant", "job", "trigger"], condition=Q(state__in=["queued", "running"]), name="execution_in_flight"),
+            models.Index(fields=["queue", "publish_again_at"], condition=Q(state="queued"), name="execution_published"),
+            models.Index(fields=["worker_id", "id"], condition=Q(state="running"), name="execution_owned"),
+            models.Index(
+                fields=["job", "state"],
+                condition=Q(trigger="schedule", ripened_at__isnull=False, state__in=["scheduled", "pending", "queued", "running"]),
+                name="execution_overlapping",
+            ),
+            models.Index(fields=["tenant", "-id"], name="execution_recent"),
+            models.Index(fields=["tenant", "state", "-id"], name="execution_by_state"),
+            models.Index(fields=["tenant", "job", "-id"], name="execution_by_job"),
+            models.Index(fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"),
+        ]

@@ -1,0 +1,74 @@
+"""A schedule: a recurrence rule of a job, and how far it has been planned."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from jobs.models.job import Job
+from tenants.models.owned import TenantOwned
+
+
+class ScheduleState(models.TextChoices):
+    """Whether a schedule is planned."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # held; on resume the misfire policy decides
+    ENDED = "ended"  # has no further slot
+    INVALID = "invalid"  # cannot be planned; `problem` says why
+    DELETED = "deleted"
+
+
+class Misfire(models.TextChoices):
+    """What happens to slots seen after their grace."""
+
+    SKIP = "skip"
+    LAST = "last"
+    ALL = "all"
+    AT_MOST = "at_most"
+
+
+class Schedule(TenantOwned):
+    """``planned_until``: every slot up to there is accounted for. ``due_at``: when the planner looks again;
+    empty while the schedule, its job or tenant is held, so held ones cost nothing.
+
+    A trigger in the database marks a row for replanning when its rule columns change, whoever changes them.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="schedules", db_constraint=False, db_index=False)
+    kind = models.CharField(max_length=16, help_text="cron, interval or once.")
+    expression = models.CharField(max_length=200, blank=True)
+    interval_seconds = models.PositiveIntegerField(null=True, blank=True)
+    run_at = models.DateTimeField(null=True, blank=True)
+    timezone = models.CharField(max_length=64, default="UTC")
+    start_at = models.DateTimeField(null=True, blank=True)
+    end_at = models.DateTimeField(null=True, blank=True)
+    dst_gap = models.CharField(max_length=16, default="run_after_gap")
+    dst_fold = models.CharField(max_length=16, default="first")
+    misfire = models.CharField(max_length=16, choices=Misfire, default=Misfire.LAST)
+    misfire_max = models.PositiveIntegerField(default=1)
+    misfire_grace_seconds = models.FloatField(default=60)
+    catch_up_window_seconds = models.FloatField(default=86_400)
+    payload = models.JSONField(null=True, blank=True, help_text="Overrides of the job's payload.")
+    state = models.CharField(max_length=16, choices=ScheduleState, default=ScheduleState.ACTIVE)
+    problem = models.CharField(max_length=500, blank=True)
+    planned_until = models.DateTimeField(default=now)
+    next_run_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, default=now)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "schedule"
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="schedule_tenant_key"),
+            models.CheckConstraint(condition=Q(state__in=ScheduleState.values), name="schedule_state_known"),
+            models.CheckConstraint(condition=Q(misfire__in=Misfire.values), name="schedule_misfire_known"),
+            models.CheckConstraint(condition=Q(due_at__isnull=True) | Q(state="active"), name="schedule_due_only_if_active"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="schedule_due"),
+            models.Index(fields=["job", "id"], name="schedule_of_job"),
+            models.Index(fields=["tenant", "-id"], name="schedule_recent"),
+        ]

@@ -1,0 +1,43 @@
+"""Every reason code of an execution: why it did not run, why it failed, what it waits for."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Absence(StrEnum):
+    """Why a slot has an execution in state ``skipped`` instead of a run."""
+
+    PAUSED_SCHEDULE = "PAUSED_SCHEDULE"
+    PAUSED_JOB = "PAUSED_JOB"
+    PAUSED_TENANT = "PAUSED_TENANT"
+    DISABLED = "DISABLED"
+    OVERLAP = "OVERLAP"
+    MISFIRE = "MISFIRE"
+    CATCHUP_EXPIRED = "CATCHUP_EXPIRED"
+    DST_GAP = "DST_GAP"
+    DST_FOLD = "DST_FOLD"
+
+
+class Failure(StrEnum):
+    """Why an attempt or an execution failed."""
+
+    EXECUTION_FAILED = "EXECUTION_FAILED"
+    TIMEOUT = "TIMEOUT"
+    WORKER_LOST = "WORKER_LOST"
+    UNSAFE_TARGET = "UNSAFE_TARGET"
+    PAYLOAD_INVALID = "PAYLOAD_INVALID"
+    RESOURCE_LIMIT = "RESOURCE_LIMIT"
+    CONFIG_INVALID = "CONFIG_INVALID"
+
+
+class Wait(StrEnum):
+    """What a waiting execution waits for."""
+
+    TENANT_CAP = "TENANT_CAP"
+    JOB_CAP = "JOB_CAP"
+    QUEUE_PAUSED = "QUEUE_PAUSED"
+    NO_WORKER = "NO_WORKER"
+    BACK_OFF = "BACK_OFF"
+    NOT_DUE = "NOT_DUE"
+    CAPACITY = "CAPACITY"

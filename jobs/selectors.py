@@ -1,0 +1,127 @@
+"""Reads that join, merge or page: what the API and the console show."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+
+from jobs import triggers
+from jobs.models import (
+    Attempt,
+    Execution,
+    ExecutionLog,
+    Job,
+    JobRevision,
+    JobState,
+    JobTag,
+    Schedule,
+    ScheduleState,
+    Worker,
+)
+from jobs.rules import identity
+from jobs.rules.slots import Slot, SlotKind, Trigger
+
+#: A page of a log ends after about this many characters, however many lines were asked for.
+LOG_PAGE_CHARS = 1024 * 1024
+
+
+def jobs() -> QuerySet[Job]:
+    """Jobs that are not deleted, with their tags and schedules."""
+    tags = Prefetch("tag_rows", JobTag.objects.order_by("tag"))
+    own = Prefetch("schedules", Schedule.objects.exclude(state=ScheduleState.DELETED).order_by("id"))
+    return Job.objects.exclude(state=JobState.DELETED).prefetch_related(tags, own)
+
+
+def schedules() -> QuerySet[Schedule]:
+    """Schedules that are not deleted, with their jobs."""
+    return Schedule.objects.exclude(state=ScheduleState.DELETED).select_related("job")
+
+
+def executions() -> QuerySet[Execution]:
+    """Executions with their job, ``revision_payload`` (before overrides) and ``worker_name``."""
+    revision = JobRevision.objects.filter(job_id=OuterRef("job_id"), number=OuterRef("revision"))
+    worker = Worker.objects.filter(pk=OuterRef("worker_id"))
+    return Execution.objects.select_related("job").annotate(
+        revision_payload=Subquery(revision.values("spec__payload")),
+        worker_name=Subquery(worker.values("name")),
+    )
+
+
+def attempts(execution_id: UUID) -> QuerySet[Attempt]:
+    """An execution's attempts, first to last."""
+    return Attempt.objects.filter(execution_id=execution_id, **_same_partition(execution_id)).order_by("epoch")
+
+
+def log(execution_id: UUID, *, after: int, levels: frozenset[str], limit: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Lines after a sequence number, and the number to go on after, or None at the end."""
+    lines: list[dict[str, Any]] = []
+    size = 0
+    for line in _lines(execution_id, after):
+        if line["level"] not in levels:
+            continue
+        if len(lines) == limit or size > LOG_PAGE_CHARS:
+            return lines, lines[-1]["seq"]
+        lines.append(line)
+        size += len(line["message"])
+    return lines, None
+
+
+def _lines(execution_id: UUID, after: int) -> Iterator[dict[str, Any]]:
+    chunks = ExecutionLog.objects.filter(execution_id=execution_id, last_seq__gt=after, **_same_partition(execution_id))
+    for chunk in chunks.order_by("last_seq").iterator(chunk_size=20):
+        for seq, (at, level, stream, message) in enumerate(chunk.lines, chunk.first_seq):
+            if seq > after:
+                yield {
+                    "seq": seq,
+                    "attempt": chunk.attempt,
+                    "at": at,
+                    "level": level,
+                    "stream": stream,
+                    "message": message,
+                }
+
+
+def _same_partition(execution_id: UUID) -> dict[str, UUID]:
+    """Ids of what belongs to an execution begin with its milliseconds; said so, only one partition is read."""
+    first = identity.milliseconds(execution_id) << 80
+    return {"id__gte": UUID(int=first), "id__lt": UUID(int=first + (1 << 80))}
+
+
+def trigger_of(schedule: Schedule) -> Trigger:
+    """What makes a schedule's slots. Raises :class:`jobs.triggers.InvalidSchedule`."""
+    seconds = schedule.interval_seconds
+    spec = triggers.Spec(
+        expression=schedule.expression or None,
+        interval_seconds=None if seconds is None else int(seconds),
+        run_at=schedule.run_at,
+        timezone=schedule.timezone,
+        start_at=schedule.start_at,
+        end_at=schedule.end_at,
+        dst_gap=schedule.dst_gap,
+        dst_fold=schedule.dst_fold,
+    )
+    return triggers.build(schedule.kind, spec)
+
+
+def runs_after(schedule: Schedule, instant: datetime) -> Iterator[Slot]:
+    """The slots that run, strictly later than an instant."""
+    return (slot for slot in trigger_of(schedule).after(instant) if slot.kind is SlotKind.RUN)
+
+
+def upcoming(job: Job, after: datetime, count: int) -> list[tuple[Slot, Schedule]]:
+    """The next runs over all of a job's schedules; none while the job or the schedule is held."""
+    active = [schedule for schedule in job.schedules.all() if schedule.state == ScheduleState.ACTIVE]
+    if job.state != JobState.ACTIVE:
+        active = []
+    runs = [_with(schedule, after) for schedule in active]
+    return list(islice(heapq.merge(*runs, key=lambda pair: pair[0].at), count))
+
+
+def _with(schedule: Schedule, after: datetime) -> Iterator[tuple[Slot, Schedule]]:
+    return ((slot, schedule) for slot in runs_after(schedule, after))

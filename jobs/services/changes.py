@@ -1,0 +1,32 @@
+"""Merging a patch, and telling what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396: objects are merged, null removes, anything else replaces."""
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        else:
+            merged[name] = merge_patch(merged.get(name), value)
+    return merged
+
+
+def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """For the audit trail: [old, new] by field.
+
+    Of a payload only the names of what changed: it may hold what not everybody who may audit may
+    see, and revisions keep it in full.
+    """
+    changed = {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+    if "payload" in changed:
+        old, new = (value or {} for value in changed["payload"])
+        changed["payload"] = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+    return changed

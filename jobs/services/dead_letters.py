@@ -1,0 +1,61 @@
+"""What becomes of an exhausted execution: run again, or let go."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import errors, selectors
+from jobs.models import DeadLetter, DeadLetterState, Execution
+from jobs.services import executions
+from tenants import requests
+from tenants.services import audit
+
+
+def redrive(*, dead_letter: DeadLetter) -> tuple[DeadLetter, Execution]:
+    """Replay its execution and close it."""
+    with transaction.atomic():
+        dead_letter = _lock_open(dead_letter)
+        failed = selectors.executions().filter(pk=dead_letter.execution_id).first()
+        if failed is None:
+            raise errors.Conflict("its execution is no longer kept: trigger the job instead, and discard this")
+        execution = executions.replay(execution=failed)
+        dead_letter.redriven_as = execution.pk
+        _close(dead_letter, DeadLetterState.REDRIVEN)
+    return dead_letter, execution
+
+
+def discard(*, dead_letter: DeadLetter) -> DeadLetter:
+    """Close it without running it again."""
+    with transaction.atomic():
+        dead_letter = _lock_open(dead_letter)
+        _close(dead_letter, DeadLetterState.DISCARDED)
+    return dead_letter
+
+
+def allowed_actions(state: str) -> list[str]:
+    """What a client may ask of a dead letter in ``state``."""
+    return ["redrive", "discard"] if state == DeadLetterState.OPEN else []
+
+
+def _lock_open(dead_letter: DeadLetter) -> DeadLetter:
+    rows = DeadLetter.objects.select_related("job").select_for_update(of=("self",), no_key=True)
+    row = rows.get(pk=dead_letter.pk)
+    if row.state != DeadLetterState.OPEN:
+        raise errors.InvalidState(f"this dead letter is {row.state} already", state=row.state, allowed_actions=[])
+    return row
+
+
+def _close(dead_letter: DeadLetter, state: DeadLetterState) -> None:
+    before = dead_letter.state
+    dead_letter.state = state
+    dead_letter.closed_by = requests.current().actor
+    dead_letter.closed_at = timezone.now()
+    dead_letter.save(update_fields=["state", "redriven_as", "closed_by", "closed_at"])
+    audit.record(
+        action=f"dead_letter.{state}",
+        object_type="dead_letter",
+        object_id=dead_letter.pk,
+        tenant=dead_letter.job.tenant,
+        changes={"state": [before, state]},
+    )

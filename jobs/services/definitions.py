@@ -1,0 +1,101 @@
+"""Whether a job or a schedule may be stored as it is described, with every refusal naming its field."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pydantic
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+from jobs import errors, handlers
+from jobs.models import Job
+from jobs.rules import retry_fields
+
+#: Lists show payloads in full, so a page of them must fit into an answer.
+MAX_PAYLOAD_BYTES = 128 * 1024
+MAX_TAGS = 20
+_NAME = re.compile(r"\w[^/\x00-\x1f\x7f]*")
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def check_job(job: Job, tags: Iterable[str]) -> None:
+    """Refuse what no worker could run."""
+    check_columns(job, exclude={"tenant", "payload", "retry"})
+    _check_name(job.name)
+    _check_tags(list(tags))
+    check_retry(job.retry)
+    check_payload(job.type, job.payload)
+
+
+def check_columns(row: Model, *, exclude: set[str], path: str = "") -> None:
+    """Lengths, ranges, choices and the existence of what is referred to, as the model declares them."""
+    try:
+        row.clean_fields(exclude=exclude)
+    except ValidationError as error:
+        raise errors.invalid({path + field: messages for field, messages in error.message_dict.items()}) from None
+
+
+def check_retry(values: Mapping[str, Any]) -> None:
+    """Refuse a retry policy that cannot be followed."""
+    try:
+        retry_fields.parse(values)
+    except retry_fields.InvalidRetry as error:
+        field = "retry" if error.field == "retry" else f"retry.{error.field}"
+        raise errors.invalid({field: [error.message]}) from None
+
+
+def check_payload(job_type: str, payload: Mapping[str, Any], path: str = "payload") -> None:
+    """Refuse a payload its job type does not take. ``path`` is what the payload is called in messages."""
+    try:
+        handler = handlers.get(job_type)
+    except handlers.UnknownJobTypeError as error:
+        raise errors.invalid({"type": [str(error)]}) from None
+    if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
+        raise errors.invalid({path: [f"is larger than {MAX_PAYLOAD_BYTES // 1024} KiB: keep bulk data elsewhere and name it"]})
+    try:
+        handler.params.model_validate(payload)
+    except pydantic.ValidationError as error:
+        raise errors.invalid(_details(error, payload, path)) from None
+
+
+def _details(error: pydantic.ValidationError, payload: Mapping[str, Any], path: str) -> dict[str, list[str]]:
+    details: dict[str, list[str]] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        field = _field(item["loc"], payload, path, missing=item["type"] == "missing")
+        message = "unknown field" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+        messages = details.setdefault(field, [])
+        if message not in messages:
+            messages.append(message)
+    return details
+
+
+def _field(location: Iterable[int | str], value: Any, path: str, *, missing: bool) -> str:
+    """The place in the payload. A location also names branches of unions, which mean nothing to the client."""
+    for part in location:
+        if isinstance(value, Mapping) and part in value:
+            path, value = f"{path}.{part}", value[part]
+        elif isinstance(value, list) and isinstance(part, int):
+            path, value = f"{path}[{part}]", value[part]
+        elif missing and isinstance(value, Mapping):
+            path = f"{path}.{part}"
+    return path
+
+
+def _check_name(name: str) -> None:
+    """A name stands in paths beside ids, so it must not read like one, nor end a path segment."""
+    if not _NAME.fullmatch(name):
+        raise errors.invalid({"name": ["must begin with a letter or digit and hold neither / nor control characters"]})
+    if _ID.fullmatch(name):
+        raise errors.invalid({"name": ["must not look like an id"]})
+
+
+def _check_tags(tags: list[str]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise errors.invalid({"tags": [f"must be at most {MAX_TAGS}"]})
+    for index, tag in enumerate(tags):
+        if not 0 < len(tag) <= 64:
+            raise errors.invalid({f"tags[{index}]": ["must have 1 to 64 characters"]})

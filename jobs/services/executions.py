@@ -1,0 +1,106 @@
+"""What users ask of executions: run a job now or later, cancel, run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import errors, selectors
+from jobs.engine import dispatch, transitions
+from jobs.engine.transitions import NewExecution
+from jobs.models import Execution, Job, JobState, TriggerKind
+from jobs.rules import identity, retry_fields, states
+from jobs.services import definitions, job_states
+from tenants import requests
+from tenants.services import audit
+
+#: Further ahead an id would lie beyond the partitions; a schedule of kind once waits longer.
+LONGEST_AHEAD = timedelta(days=90)
+
+
+def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
+    """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
+    if run_at is not None and run_at > timezone.now() + LONGEST_AHEAD:
+        message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
+        raise errors.invalid({"run_at": [message]})
+    return _create(job, TriggerKind.MANUAL, overrides=payload, run_at=run_at)
+
+
+def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) -> Execution:
+    """Run an ended execution again, as a new one of the job's newest revision.
+
+    Its payload overrides are kept; ``payload`` goes over them, key by key.
+    """
+    state = states.State(execution.state)
+    if state not in states.TERMINAL:
+        message = f"only an execution that has ended can be run again; this one is {state}"
+        raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
+    overrides = {**(execution.payload or {}), **(payload or {})}
+    return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk)
+
+
+def cancel(*, execution: Execution) -> Execution:
+    """Cancelled at once while it waits; a running one is asked to stop and says so when it has."""
+    with transaction.atomic():
+        if transitions.cancel(execution.pk) is None:
+            state = states.State(_current(execution.pk).state)
+            message = f"this execution has ended already: it is {state}"
+            raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
+        _record("execution.cancel_requested", execution)
+        dispatch.ring_after_commit()  # the room it leaves may be waited for
+    return _current(execution.pk)
+
+
+def _create(
+    job: Job,
+    kind: TriggerKind,
+    *,
+    overrides: Mapping[str, Any] | None,
+    run_at: datetime | None = None,
+    replay_of: UUID | None = None,
+) -> Execution:
+    _refuse_held(job)
+    definitions.check_payload(job.type, {**job.payload, **(overrides or {})})
+    now = timezone.now()
+    row = NewExecution(
+        id=identity.request_id(now),
+        tenant_id=job.tenant_id,
+        job_id=job.pk,
+        revision=job.revision,
+        trigger=kind,
+        triggered_by=requests.current().actor,
+        replay_of=replay_of,
+        scheduled_for=run_at,
+        not_before=run_at or now,
+        queue_id=job.queue_id,
+        priority=job.priority,
+        timeout_seconds=job.timeout_seconds,
+        max_attempts=retry_fields.parse(job.retry).max_attempts,
+        payload=overrides or None,
+    )
+    with transaction.atomic():
+        transitions.create([row])
+        execution = _current(row.id)
+        _record("execution.triggered" if replay_of is None else "execution.replayed", execution)
+        dispatch.ring_after_commit()
+    return execution
+
+
+def _refuse_held(job: Job) -> None:
+    if job.state in (JobState.DISABLED, JobState.DELETED):
+        message = f"this job is {job.state}, so nothing of it starts"
+        actions = job_states.allowed_actions(job.state)
+        raise errors.InvalidState(message, state=job.state, allowed_actions=actions)
+
+
+def _current(execution_id: UUID) -> Execution:
+    return selectors.executions().get(pk=execution_id)
+
+
+def _record(action: str, execution: Execution) -> None:
+    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=execution.job.tenant)

@@ -1,0 +1,156 @@
+"""What users ask of a job's definition: create, change, delete. Its states are in :mod:`jobs.services.job_states`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict
+
+from django.db import IntegrityError, transaction
+
+from jobs import errors, selectors
+from jobs.engine import dispatch
+from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
+from jobs.services import changes, definitions, schedules
+from jobs.services.schedules import ScheduleFields
+from tenants import requests
+from tenants.errors import NotFound
+from tenants.models import Tenant
+from tenants.services import audit
+
+
+class JobFields(TypedDict, total=False):
+    """What a client may say of a job; what is left out has the model's default, or stays."""
+
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    payload: dict[str, Any]
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    overlap: str
+    retry: dict[str, Any]
+    owner: str
+
+
+#: Fields that are objects: a change is merged into them.
+_MERGED = {"payload", "retry"}
+
+
+def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFields] = ()) -> Job:
+    """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused."""
+    job = Job(tenant=tenant)
+    tags = _assign(job, fields, [])
+    definitions.check_job(job, tags)
+    with transaction.atomic():
+        _save(job)
+        _store_tags(job, tags)
+        _add_revision(job)
+        _add_schedules(job, schedules)
+        _record("job.created", job, changes.between({}, _told(job, tags)))
+    return get(tenant=tenant, job=job)
+
+
+def update(*, job: Job, fields: JobFields) -> Job:
+    """Merge changes; objects inside are merged too. What a run reads makes a new revision."""
+    with transaction.atomic():
+        job = lock(job)
+        tags = [row.tag for row in job.tag_rows.all()]
+        before, spec = _told(job, tags), _spec(job)
+        tags = _assign(job, fields, tags)
+        definitions.check_job(job, tags)
+        changed = changes.between(before, _told(job, tags))
+        if not changed:
+            return job
+        if _spec(job) != spec:
+            job.revision += 1
+            _add_revision(job)
+        _save(job)
+        _store_tags(job, tags)
+        _record("job.updated", job, {**changed, "revision": job.revision})
+        dispatch.ring_after_commit()  # a raised cap may let waiting ones go
+    return get(tenant=job.tenant, job=job)
+
+
+def delete(*, job: Job) -> None:
+    """Its name is free again, its schedules end, its executions stay until retention."""
+    with transaction.atomic():
+        job = lock(job)
+        job.state = JobState.DELETED
+        job.save(update_fields=["state", "updated_at"])
+        job.schedules.exclude(state=ScheduleState.DELETED).update(state=ScheduleState.DELETED)
+        _record("job.deleted", job, {"name": [job.name, None]})
+
+
+def get(*, tenant: Tenant, job: Job) -> Job:
+    """The job as it is stored now."""
+    return selectors.jobs().get(tenant=tenant, pk=job.pk)
+
+
+def lock(job: Job) -> Job:
+    """The job as it is stored now, and nobody else changes it before this transaction ends."""
+    found = selectors.jobs().select_for_update(of=("self",), no_key=True).filter(pk=job.pk).first()
+    if found is None:
+        raise NotFound("this job was deleted meanwhile")
+    return found
+
+
+def _assign(job: Job, fields: JobFields, tags: list[str]) -> list[str]:
+    """Put the fields into the job; returns its tags to be."""
+    for name, value in fields.items():
+        if name == "tags":
+            tags = sorted(set(fields["tags"]))
+        elif name == "queue":
+            job.queue_id = fields["queue"]
+        else:
+            setattr(job, name, changes.merge_patch(getattr(job, name), value) if name in _MERGED else value)
+    return tags
+
+
+def _save(job: Job) -> None:
+    try:
+        with transaction.atomic():
+            job.save()
+    except IntegrityError as error:
+        if "job_name_once" not in str(error):
+            raise
+        message = f"a job named {job.name!r} exists already: choose another name or change that job"
+        raise errors.Conflict(f"name: {message}", details={"name": [message]}) from None
+
+
+def _store_tags(job: Job, tags: Iterable[str]) -> None:
+    job.tag_rows.exclude(tag__in=tags).delete()
+    rows = [JobTag(tenant_id=job.tenant_id, job=job, tag=tag) for tag in tags]
+    JobTag.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _add_revision(job: Job) -> None:
+    JobRevision.objects.create(
+        tenant_id=job.tenant_id,
+        job=job,
+        number=job.revision,
+        spec=_spec(job),
+        created_by=requests.current().actor,
+    )
+
+
+def _add_schedules(job: Job, given: Sequence[ScheduleFields]) -> None:
+    for index, fields in enumerate(given):
+        schedules.create(job=job, fields=fields, path=f"schedules[{index}].")
+
+
+def _spec(job: Job) -> dict[str, Any]:
+    """All that an attempt reads."""
+    return {"type": job.type, "payload": job.payload, "timeout_seconds": job.timeout_seconds, "retry": job.retry}
+
+
+def _told(job: Job, tags: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(job, name) for name in JobFields.__annotations__ if name not in ("tags", "queue")}
+    return {**values, "queue": job.queue_id, "tags": tags}
+
+
+def _record(action: str, job: Job, changed: dict[str, Any]) -> None:
+    audit.record(action=action, object_type="job", object_id=job.pk, tenant=job.tenant, changes=changed)

@@ -1,0 +1,200 @@
+"""What users ask of schedules. When a changed one is looked at next is kept by the database itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.utils import timezone
+
+from jobs import errors, selectors, triggers
+from jobs.engine import dispatch, transitions
+from jobs.engine.transitions import NewExecution
+from jobs.models import Job, Schedule, ScheduleState
+from jobs.rules import identity, retry_fields
+from jobs.rules.codes import Absence
+from jobs.rules.states import State
+from jobs.services import changes, definitions
+from tenants.errors import NotFound
+from tenants.services import audit
+
+
+class ScheduleFields(TypedDict, total=False):
+    """What a client may say of a schedule; what is left out has the model's default, or stays."""
+
+    kind: str
+    expression: str | None
+    interval_seconds: int | None
+    run_at: datetime | None
+    timezone: str
+    start_at: datetime | None
+    end_at: datetime | None
+    dst_gap: str
+    dst_fold: str
+    misfire: str
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: dict[str, Any] | None
+
+
+def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
+    """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
+    now = timezone.now()
+    schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
+    _assign(schedule, fields)
+    if schedule.kind == "interval" and schedule.start_at is None:
+        schedule.start_at = now  # the anchor it is counted from
+    _check(schedule, path)
+    schedule.next_run_at = _next_run(schedule, now, path)
+    with transaction.atomic():
+        schedule.save(force_insert=True)
+        _record("schedule.created", schedule, changes.between({}, _told(schedule)))
+        dispatch.ring_after_commit()
+    return schedule
+
+
+def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
+    """Merge changes. A changed rule fires strictly after now and never again for what it has fired for."""
+    with transaction.atomic():
+        schedule = _lock(schedule)
+        before = _told(schedule)
+        _assign(schedule, fields)
+        _check(schedule, "")
+        next_run = _next_run(schedule, timezone.now(), "")
+        if changed := changes.between(before, _told(schedule)):
+            schedule.save(update_fields=[*fields, "updated_at"])
+            _record("schedule.updated", schedule, changed)
+            dispatch.ring_after_commit()
+        schedule.refresh_from_db(fields=["state", "problem"])
+    schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
+    return schedule
+
+
+def pause(*, schedule: Schedule) -> Schedule:
+    """Hold it. On resume its misfire policy decides about the slots missed meanwhile."""
+    return _become(schedule, source=ScheduleState.ACTIVE, target=ScheduleState.PAUSED, action="schedule.paused")
+
+
+def resume(*, schedule: Schedule) -> Schedule:
+    """Go on."""
+    return _become(schedule, source=ScheduleState.PAUSED, target=ScheduleState.ACTIVE, action="schedule.resumed")
+
+
+def delete(*, schedule: Schedule) -> None:
+    """End it; its executions stay until retention."""
+    with transaction.atomic():
+        schedule = _lock(schedule)
+        schedule.state = ScheduleState.DELETED
+        schedule.save(update_fields=["state", "updated_at"])
+        _record("schedule.deleted", schedule, {})
+
+
+def begin_anew(*, job: Job, now: datetime) -> None:
+    """Forget what was due while the job was disabled: one row for each schedule says how much that was."""
+    forgotten = []
+    for schedule in job.schedules.filter(state=ScheduleState.ACTIVE, planned_until__lt=now):
+        try:
+            forgotten += _forgotten(schedule, job, now)
+        except triggers.InvalidSchedule:
+            continue  # its rule is no longer understood: the planner marks it and says why
+    transitions.create(forgotten)
+    job.schedules.filter(planned_until__lt=now).update(planned_until=now)
+
+
+def allowed_actions(state: str) -> list[str]:
+    """What a client may ask of a schedule in ``state``, beside changing and deleting it."""
+    return {"active": ["pause"], "paused": ["resume"]}.get(state, [])
+
+
+def _become(schedule: Schedule, *, source: ScheduleState, target: ScheduleState, action: str) -> Schedule:
+    with transaction.atomic():
+        schedule = _lock(schedule)
+        if schedule.state != source:
+            message = f"this schedule is {schedule.state}, and only one that is {source} can become {target}"
+            raise errors.InvalidState(message, state=schedule.state, allowed_actions=allowed_actions(schedule.state))
+        schedule.state = target
+        schedule.save(update_fields=["state", "updated_at"])
+        _record(action, schedule, {"state": [source, target]})
+        dispatch.ring_after_commit()
+    return schedule
+
+
+def _lock(schedule: Schedule) -> Schedule:
+    found = selectors.schedules().select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
+    if found is None:
+        raise NotFound("this schedule was deleted meanwhile")
+    return found
+
+
+def _assign(schedule: Schedule, fields: ScheduleFields) -> None:
+    for name, value in fields.items():
+        # No expression is an empty text in the database.
+        setattr(schedule, name, value or "" if name == "expression" else value)
+
+
+def _check(schedule: Schedule, path: str) -> None:
+    definitions.check_columns(schedule, exclude={"tenant", "job", "payload"}, path=path)
+    try:
+        selectors.trigger_of(schedule)
+    except triggers.InvalidSchedule as error:
+        raise errors.invalid_schedule(path + error.field, error.message) from None
+    if timedelta(seconds=schedule.catch_up_window_seconds) > settings.RETENTION:
+        message = f"must be at most {settings.RETENTION.total_seconds():g}, as long as executions are kept"
+        raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
+    if schedule.payload is not None:
+        job = schedule.job
+        definitions.check_payload(job.type, {**job.payload, **schedule.payload}, f"{path}payload")
+
+
+def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
+    slot = next(selectors.runs_after(schedule, now), None)
+    if slot is None:
+        field = {"once": "run_at", "interval": "end_at"}.get(schedule.kind, "end_at" if schedule.end_at else "expression")
+        raise errors.invalid_schedule(path + field, "this schedule would never fire from now on: name a later time")
+    return slot.at
+
+
+def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution]:
+    trigger = selectors.trigger_of(schedule)
+    count = trigger.count(schedule.planned_until, now)
+    if not count:
+        return []
+    first = next(iter(trigger.after(schedule.planned_until)))
+    last = next(iter(trigger.before(now, schedule.planned_until)))
+    return [
+        NewExecution(
+            # By its last slot, so that it lies in a partition that still exists.
+            id=identity.slot_id(schedule.id, identity.FOLDED, last.nominal, last.at),
+            tenant_id=job.tenant_id,
+            job_id=job.id,
+            schedule_id=schedule.id,
+            revision=job.revision,
+            trigger="schedule",
+            state=State.SKIPPED,
+            reason=Absence.DISABLED,
+            scheduled_for=first.at,
+            folded_until=last.at,
+            folded_count=count,
+            not_before=last.at,
+            queue_id=job.queue_id,
+            priority=job.priority,
+            timeout_seconds=job.timeout_seconds,
+            max_attempts=retry_fields.parse(job.retry).max_attempts,
+        )
+    ]
+
+
+def _told(schedule: Schedule) -> dict[str, Any]:
+    encoder = DjangoJSONEncoder()
+    values = {name: getattr(schedule, name) for name in ScheduleFields.__annotations__}
+    return {name: encoder.default(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _record(action: str, schedule: Schedule, changed: dict[str, Any]) -> None:
+    audit.record(
+        action=action, object_type="schedule", object_id=schedule.pk, tenant=schedule.job.tenant, changes=changed
+    )

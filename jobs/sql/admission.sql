@@ -1,0 +1,60 @@
+-- What admission reads and un-parks. Admission itself, which writes the state, is in transitions.sql.
+
+-- name: lock_admission
+-- One admission at a time for the installation. A statement of its own: the count that follows must
+-- read a snapshot taken after the lock, or two rounds could each fill the same room.
+SELECT pg_try_advisory_xact_lock(%(key)s) AS held
+
+-- name: wake_parked
+-- For every cap somebody is parked under, as many as it has room for become ready again. Admission
+-- looks once more, so a wrong guess here costs a round and breaks no cap.
+WITH RECURSIVE keys AS (
+    (SELECT waiting_on FROM execution WHERE state = 'pending' AND waiting_on <> '' ORDER BY waiting_on LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.waiting_on FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
+            AND e.waiting_on > keys.waiting_on ORDER BY e.waiting_on LIMIT 1)
+    FROM keys WHERE keys.waiting_on IS NOT NULL
+), caps AS (
+    SELECT k.waiting_on,
+        CASE split_part(k.waiting_on, ':', 1)
+            WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
+            ELSE coalesce(j.max_running - f.total, 1000)
+        END AS room
+    FROM keys k
+    JOIN job j ON j.id = split_part(k.waiting_on, ':', 2)::uuid
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
+        WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
+    ) f
+    WHERE k.waiting_on IS NOT NULL
+), chosen AS (
+    SELECT p.id FROM caps c CROSS JOIN LATERAL (
+        SELECT e.id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = c.waiting_on AND e.waiting_on <> ''
+        ORDER BY e.priority DESC, e.not_before, e.id LIMIT greatest(c.room, 0)
+    ) p
+)
+UPDATE execution e SET waiting_on = '' FROM chosen WHERE e.id = chosen.id AND e.state = 'pending'
+
+-- name: capacity
+-- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap.
+SELECT q.name AS queue, w.slots,
+    (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state = 'queued') AS queued,
+    CASE WHEN q.max_running IS NOT NULL THEN q.max_running - (
+        SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state IN ('queued', 'running')) END AS room
+FROM queue q
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(concurrency), 0)::int AS slots FROM worker
+    WHERE q.name = ANY(queues) AND lease_expires_at > clock_timestamp() AND NOT draining
+) w
+WHERE q.paused_at IS NULL ORDER BY q.name
+
+-- name: next_instants
+-- When the timer must look again: the next row to ripen, the next schedule to plan. Read with the clock
+-- they are compared to.
+SELECT clock_timestamp() AS now,
+    (SELECT not_before FROM execution WHERE state = 'scheduled' ORDER BY not_before LIMIT 1) AS ripens_at,
+    (SELECT due_at FROM schedule WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS plans_at,
+    EXISTS (SELECT 1 FROM execution WHERE state = 'pending' AND waiting_on = '') AS backlog
+
+-- name: clock
+SELECT clock_timestamp() AS now

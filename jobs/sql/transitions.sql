@@ -1,0 +1,244 @@
+-- Every statement that writes an execution's state. Sources and targets come as parameters from
+-- jobs/rules/states.py wherever one statement serves several events; no row returned is a lost race.
+
+-- name: create
+-- Derived ids make a slot planned twice meet its own row.
+WITH given AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
+        id uuid, tenant_id uuid, job_id uuid, schedule_id uuid, revision int, trigger text, triggered_by text,
+        replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
+        folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
+        max_attempts int, payload jsonb)
+), made AS (
+    INSERT INTO execution (
+        id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
+        folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload,
+        error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
+    SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
+        folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
+        '', '', '', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
+    FROM given
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id, tenant_id, job_id, state, reason
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, 'skipped'), tenant_id, 'execution.skipped', job_id, id,
+        jsonb_build_object('reason', reason), clock_timestamp()
+    FROM made WHERE state = 'skipped'
+)
+SELECT id FROM made
+
+-- name: claim
+-- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
+WITH claimed AS (
+    UPDATE execution SET state = %(target)s, epoch = epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
+        started_at = clock_timestamp(), publish_again_at = NULL
+    WHERE id = %(id)s AND attempt = %(attempt)s AND state = ANY(%(sources)s)
+    RETURNING *
+), opened AS (
+    INSERT INTO attempt (id, tenant_id, execution_id, number, epoch, state, worker_id, worker_pid, worker, queued_at,
+        started_at, error_code, error_message)
+    SELECT carillon_child_id(id, epoch::text), tenant_id, id, attempt, epoch, 'running', worker_id, worker_pid,
+        %(worker)s, queued_at, started_at, '', ''
+    FROM claimed
+)
+SELECT c.id, carillon_child_id(c.id, c.epoch::text) AS attempt_id, c.tenant_id, t.slug AS tenant, t.allowed_hosts,
+    c.job_id, j.name AS job, r.spec, c.payload, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
+    CASE WHEN c.epoch > 1
+         THEN (SELECT coalesce(max(last_seq), 0) FROM execution_log l WHERE l.execution_id = c.id) ELSE 0 END AS last_seq
+FROM claimed c
+LEFT JOIN tenant t ON t.id = c.tenant_id
+LEFT JOIN job j ON j.id = c.job_id
+LEFT JOIN job_revision r ON r.job_id = c.job_id AND r.number = c.revision
+
+-- name: end_running
+-- One transaction: state, attempt, the rest of the log, the event, the dead letter.
+WITH ended AS (
+    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), result = %(result)s,
+        crashes = crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
+        error_fingerprint = %(error_fingerprint)s
+    WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt, epoch
+), closed AS (
+    UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
+        error_code = %(error_code)s, error_message = %(error_message)s
+    FROM ended WHERE attempt.id = %(attempt_id)s
+), logged AS (
+    INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)
+    SELECT carillon_child_id(id, epoch || ':' || %(first_seq)s::bigint), tenant_id, id, attempt, epoch, %(first_seq)s,
+        %(first_seq)s::bigint + jsonb_array_length(%(lines)s) - 1, %(lines)s
+    FROM ended WHERE jsonb_array_length(%(lines)s) > 0
+    ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq, lines = excluded.lines
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text), clock_timestamp()
+    FROM ended
+), buried AS (
+    INSERT INTO dead_letter (id, tenant_id, job_id, execution_id, error_code, error_message, error_fingerprint, state,
+        closed_by, created_at)
+    SELECT carillon_child_id(id, 'dead'), tenant_id, job_id, id, %(error_code)s, %(error_message)s,
+        %(error_fingerprint)s, 'open', '', clock_timestamp()
+    FROM ended WHERE %(target)s = 'failed'
+)
+SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id))
+    AS frees_somebody
+FROM ended e
+
+-- name: put_back
+-- The execution goes on later: a retry, a release on shutdown, a deferral.
+WITH moved AS (
+    UPDATE execution SET state = %(target)s, attempt = attempt + %(step)s, crashes = crashes + %(crashes)s,
+        not_before = clock_timestamp() + %(delay)s, worker_id = NULL, worker_pid = NULL, queued_at = NULL,
+        error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
+    WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt - %(step)s AS attempt, epoch, not_before
+), closed AS (
+    UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
+        error_code = %(error_code)s, error_message = %(error_message)s
+    FROM moved WHERE attempt.id = %(attempt_id)s
+), logged AS (
+    INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)
+    SELECT carillon_child_id(id, epoch || ':' || %(first_seq)s::bigint), tenant_id, id, attempt, epoch, %(first_seq)s,
+        %(first_seq)s::bigint + jsonb_array_length(%(lines)s) - 1, %(lines)s
+    FROM moved WHERE jsonb_array_length(%(lines)s) > 0
+    ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq, lines = excluded.lines
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, 'back:' || epoch), tenant_id, 'execution.' || %(attempt_state)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', not_before), clock_timestamp()
+    FROM moved
+)
+SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id))
+    AS frees_somebody
+FROM moved m
+
+-- name: end_waiting
+-- An execution no worker holds ends: cancelled, skipped or rejected.
+WITH ended AS (
+    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = '',
+        publish_again_at = NULL, error_code = %(error_code)s, error_message = %(error_message)s,
+        error_fingerprint = %(error_fingerprint)s
+    WHERE id = %(id)s AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'reason', %(reason)s::text, 'error_code', %(error_code)s::text), clock_timestamp()
+    FROM ended
+), buried AS (
+    INSERT INTO dead_letter (id, tenant_id, job_id, execution_id, error_code, error_message, error_fingerprint, state,
+        closed_by, created_at)
+    SELECT carillon_child_id(id, 'dead'), tenant_id, job_id, id, %(error_code)s, %(error_message)s,
+        %(error_fingerprint)s, 'open', '', clock_timestamp()
+    FROM ended WHERE %(target)s = 'failed'
+)
+SELECT id FROM ended
+
+-- name: request_cancel
+-- A wish, not a state: the worker that runs it acknowledges.
+UPDATE execution SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+WHERE id = %(id)s AND state = 'running' RETURNING id
+
+-- name: unblock
+UPDATE execution SET state = %(target)s WHERE id = %(id)s AND state = ANY(%(sources)s) RETURNING id
+
+-- name: ripen
+-- Due rows become pending. A slot's first ripening is judged by its job's overlap policy against the
+-- schedule-made executions still active; slots caught up after an outage are exempt: their misfire
+-- policy has already said that they run, so they wait for each other instead.
+WITH due AS MATERIALIZED (
+    SELECT e.id, e.job_id, e.not_before, j.overlap,
+        e.trigger = 'schedule' AND e.ripened_at IS NULL AND j.overlap IN ('skip', 'queue_one')
+            AND e.scheduled_for > e.created_at - interval '60 seconds' AS is_judged
+    FROM execution e JOIN job j ON j.id = e.job_id
+    WHERE e.state = ANY(%(sources)s) AND e.not_before <= %(now)s
+    ORDER BY e.not_before, e.id LIMIT %(limit)s
+    FOR NO KEY UPDATE OF e SKIP LOCKED
+), judged AS (
+    SELECT d.id, d.is_judged AND (
+        row_number() OVER (PARTITION BY d.job_id, d.is_judged ORDER BY d.not_before, d.id) > 1
+        OR CASE d.overlap WHEN 'skip' THEN active.total > 0 ELSE active.waiting > 0 END) AS overlaps
+    FROM due d LEFT JOIN LATERAL (
+        SELECT count(*) AS total, count(*) FILTER (WHERE o.state IN ('pending', 'queued')) AS waiting
+        FROM execution o
+        WHERE d.is_judged AND o.job_id = d.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
+            AND o.state IN ('scheduled', 'pending', 'queued', 'running')
+    ) active ON true
+), moved AS (
+    UPDATE execution e SET
+        state = CASE WHEN j.overlaps THEN 'skipped' ELSE %(target)s END,
+        reason = CASE WHEN j.overlaps THEN 'OVERLAP' ELSE '' END,
+        finished_at = CASE WHEN j.overlaps THEN %(now)s::timestamptz END,
+        ripened_at = coalesce(e.ripened_at, %(now)s)
+    FROM judged j WHERE e.id = j.id
+    RETURNING e.id, e.tenant_id, e.job_id, e.state
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, state), tenant_id, 'execution.skipped', job_id, id,
+        jsonb_build_object('reason', 'OVERLAP'), %(now)s
+    FROM moved WHERE state = 'skipped'
+)
+SELECT count(*) AS moved FROM moved
+
+-- name: admit
+-- The next executions of one queue, weighted fair among tenants and by priority within each.
+-- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
+-- window, not what is stored. A tenant at its cap is passed over whole; a row whose job is full is
+-- parked out of the ready index under the name of what it waits for.
+WITH RECURSIVE walk AS (
+    (SELECT tenant_id FROM execution WHERE queue_id = %(queue)s AND state = 'pending' AND waiting_on = ''
+     ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.tenant_id FROM execution e WHERE e.queue_id = %(queue)s AND e.state = 'pending' AND e.waiting_on = ''
+            AND e.tenant_id > walk.tenant_id ORDER BY e.tenant_id LIMIT 1)
+    FROM walk WHERE walk.tenant_id IS NOT NULL
+), ready AS (
+    SELECT t.id, t.weight, t.max_running,
+        (SELECT count(*) FROM execution e WHERE e.tenant_id = t.id AND e.state IN ('queued', 'running')) AS in_flight
+    FROM walk JOIN tenant t ON t.id = walk.tenant_id WHERE t.state = 'active'
+), candidate AS MATERIALIZED (
+    SELECT c.*, r.weight, r.in_flight
+    FROM ready r CROSS JOIN LATERAL (
+        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before FROM execution e
+        WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = ''
+        ORDER BY e.priority DESC, e.not_before, e.id
+        LIMIT least(%(room)s, greatest(coalesce(r.max_running - r.in_flight, %(room)s), 0))
+    ) c
+), busy AS MATERIALIZED (
+    SELECT j.id, j.max_running, j.overlap, f.total, f.slots
+    FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
+    JOIN job j ON j.id = d.job_id AND (j.max_running IS NOT NULL OR j.overlap <> 'allow')
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
+        WHERE e.tenant_id = d.tenant_id AND e.job_id = d.job_id AND e.state IN ('queued', 'running')
+    ) f
+), judged AS (
+    SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.priority, c.not_before,
+        CASE
+            WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
+            WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
+            ELSE ''
+        END AS waits_on
+    FROM candidate c LEFT JOIN busy b ON b.id = c.job_id
+    WINDOW runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
+           slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.priority DESC, c.not_before, c.id)
+), ranked AS (
+    SELECT id, (in_flight + row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, not_before, id))::float8 / weight
+        AS share, priority, not_before
+    FROM judged WHERE waits_on = ''
+), chosen AS (
+    SELECT id, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place FROM ranked
+    ORDER BY place LIMIT %(room)s
+), admitted AS (
+    UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
+        publish_again_at = clock_timestamp() + interval '5 seconds'
+    FROM chosen c WHERE e.id = c.id AND e.state = ANY(%(sources)s)
+    RETURNING c.place, e.id, e.attempt, e.timeout_seconds
+), parked AS (
+    UPDATE execution e SET waiting_on = j.waits_on
+    FROM judged j WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending'
+    RETURNING e.id
+)
+SELECT p.parked, a.id, a.attempt, a.timeout_seconds
+FROM (SELECT count(*) AS parked FROM parked) p LEFT JOIN admitted a ON true ORDER BY a.place

@@ -1,0 +1,48 @@
+-- What the watchdog looks for. Pages go by key, so a page full of healthy long runs hides nobody.
+
+-- name: lost_owners
+-- Running, and its owner is gone: no lease, or the process that claimed it is no longer among the
+-- owner's. Two seconds of slack: a process forked and claiming while the list was being read is in
+-- the next one. A row without owner is a parent ended by its children, not a lost one.
+SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.epoch, e.attempt, e.crashes, e.worker_pid,
+    e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, '') AS worker
+FROM execution e
+LEFT JOIN worker w ON w.id = e.worker_id
+LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
+WHERE e.state = 'running' AND e.worker_id IS NOT NULL AND e.id > %(after)s
+    AND (w.id IS NULL OR w.lease_expires_at < clock_timestamp()
+         OR (NOT e.worker_pid = ANY(w.pids) AND e.started_at < w.renewed_at - interval '2 seconds'))
+ORDER BY e.id LIMIT %(limit)s
+
+-- name: claimed_by
+-- What one process is said to run: after a claim whose answer was lost, nothing of it is true.
+SELECT id, carillon_child_id(id, epoch::text) AS attempt_id, epoch FROM execution
+WHERE state = 'running' AND worker_id = %(worker_id)s AND worker_pid = %(pid)s
+
+-- name: queued_counts
+SELECT queue_id AS queue, count(*) AS queued FROM execution WHERE state = 'queued' GROUP BY queue_id
+
+-- name: publish_again
+-- The oldest of a queue's published rows that the broker seems to have lost; each at most once in 30 s.
+WITH stranded AS MATERIALIZED (
+    SELECT id FROM execution
+    WHERE state = 'queued' AND queue_id = %(queue)s AND publish_again_at < clock_timestamp()
+    ORDER BY publish_again_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE execution e SET publish_again_at = clock_timestamp() + interval '30 seconds'
+FROM stranded WHERE e.id = stranded.id AND e.state = 'queued'
+RETURNING e.id, e.attempt, e.timeout_seconds
+
+-- name: make_partition
+SELECT carillon_make_partition(%(parent)s, clock_timestamp() + %(ahead)s) AS made
+
+-- name: drop_partitions
+SELECT carillon_drop_partitions(%(parent)s, clock_timestamp() - %(age)s) AS dropped
+
+-- name: default_rows
+-- Rows in a DEFAULT partition mean that a week was missing: an alarm, healed by making the week.
+SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_default) AS stray
+
+-- name: expire_reservations
+DELETE FROM reservation WHERE id IN (
+    SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s)

@@ -1,0 +1,114 @@
+"""Every environment variable Carillon reads, typed, with its default and meaning.
+
+Nothing else reads ``os.environ`` for configuration. ``docs/settings.md`` is generated from
+this class, and a test fails when the two differ. A wrong value stops the process at start
+with the variable's name.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Env(BaseSettings):
+    """The environment of one process. Lengths of time are in seconds."""
+
+    model_config = SettingsConfigDict(case_sensitive=True, extra="ignore")
+
+    home: Path = Field(
+        ROOT / ".carillon",
+        validation_alias="CARILLON_HOME",
+        description="Folder of everything `make up` keeps: servers' data, logs, generated secrets.",
+    )
+    port: int = Field(8000, validation_alias="PORT", description="Port of the web process under `make up`.")
+    flower_port: int = Field(5555, validation_alias="FLOWER_PORT", description="Port of Flower under `make up`.")
+    demo: bool = Field(True, validation_alias="CARILLON_DEMO", description="Seed demo jobs on the first `make up`.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="DATABASE_URL",
+        description=(
+            "PostgreSQL. For `make up`: an administrator's log-in, used only to create the three roles and the "
+            "database; unset starts an embedded server. For every other process: the log-in of its own role."
+        ),
+    )
+    redis_url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        validation_alias="REDIS_URL",
+        description="Redis or Valkey: broker and RedBeat. Unset under `make up` starts an embedded server.",
+    )
+    database_role: Literal["owner", "app", "engine"] = Field(
+        "app",
+        validation_alias="CARILLON_DATABASE_ROLE",
+        description="Which of the three log-ins DATABASE_URL holds: owner migrates, app serves, engine runs.",
+    )
+    role_prefix: str = Field(
+        "carillon",
+        pattern=r"^[a-z][a-z0-9_]{0,30}$",
+        validation_alias="CARILLON_ROLE_PREFIX",
+        description="The log-ins are named <prefix>_owner, <prefix>_app and <prefix>_engine.",
+    )
+    pool_size: int = Field(
+        8, ge=1, validation_alias="CARILLON_POOL_SIZE", description="Most database connections of one web process."
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_SECRET_KEY",
+        description="Django's signing key; API key hashes are keyed with it too. `make up` generates one.",
+    )
+    debug: bool = Field(False, validation_alias="CARILLON_DEBUG", description="Django's debug pages. Never in production.")
+    allowed_hosts: list[str] = Field(
+        ["localhost", "127.0.0.1", "[::1]"],
+        validation_alias="CARILLON_ALLOWED_HOSTS",
+        description="Host names the web process answers to, a JSON list.",
+    )
+    public_url: str = Field(
+        "", validation_alias="CARILLON_URL", description="Where people reach the web process; https turns secure cookies and HSTS on."
+    )
+    flower_url: str = Field("", validation_alias="CARILLON_FLOWER_URL", description="Where people reach Flower; linked from the console.")
+    service_user: str = Field(
+        "",
+        validation_alias="CARILLON_SERVICE_USER",
+        description="As root, the system user that PostgreSQL and the commands of script jobs run as.",
+    )
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_METRICS_TOKEN",
+        description="Bearer token that /metrics asks for; unset serves it to callers from loopback only.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", validation_alias="LOG_LEVEL", description="Least severe level logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", validation_alias="LOG_FORMAT", description="Lines for people, or one JSON object a line."
+    )
+    lease_seconds: float = Field(
+        30.0, ge=3, validation_alias="CARILLON_LEASE_SECONDS", description="How long a silent worker keeps its executions."
+    )
+    drain_seconds: float = Field(
+        8.0,
+        ge=0,
+        validation_alias="CARILLON_DRAIN_SECONDS",
+        description="On shutdown a worker lets running attempts go on this long, then gives them back unpunished.",
+    )
+    retention_days: int = Field(
+        90, ge=8, validation_alias="CARILLON_RETENTION_DAYS", description="How long executions, attempts, logs and events are kept."
+    )
+    cancel_grace_seconds: float = Field(
+        5.0,
+        ge=0,
+        validation_alias="CARILLON_CANCEL_GRACE_SECONDS",
+        description="What a cancelled or timed out handler gets to clean up before its process is killed.",
+    )
+
+
+@lru_cache(maxsize=1)
+def env() -> Env:
+    """The process's environment, read once."""
+    return Env()

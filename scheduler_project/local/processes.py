@@ -1,0 +1,125 @@
+"""The processes of an installation on one machine: what each runs and what each is told.
+
+Each gets the log-in of its own role and no other; secrets travel in the environment, never in
+arguments, which every user of the machine can read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scheduler_project.env import Env
+from scheduler_project.local.child import Program
+from scheduler_project.local.roles import Urls
+
+#: What only some of them are given, so that none of it is inherited from the shell.
+_HANDED_OUT = {"DATABASE_URL", "REDIS_URL", "CARILLON_DATABASE_ROLE", "CARILLON_SECRET_KEY", "CELERY_BROKER_URL"}
+Role = Literal["owner", "app", "engine"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the processes share. ``listener`` is the web process's listening socket, a file descriptor."""
+
+    env: Env = field(repr=False)
+    database: Urls = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    url: str
+    flower_url: str
+    service_user: str
+
+    def environment(self, role: Role | None) -> dict[str, str]:
+        """The environment of a process of ours that logs in to the database as ``role``, or not at all."""
+        inherited = {name: value for name, value in os.environ.items() if name not in _HANDED_OUT}
+        told = {
+            "CARILLON_HOME": str(self.env.home.absolute()),
+            "CARILLON_SECRET_KEY": self.secret_key,
+            "CARILLON_SERVICE_USER": self.service_user,
+            "CARILLON_URL": self.url,
+            "CARILLON_FLOWER_URL": self.flower_url,
+            "REDIS_URL": self.redis_url,
+            "PYTHONUNBUFFERED": "1",
+        }
+        if role is not None:
+            told |= {"DATABASE_URL": getattr(self.database, role), "CARILLON_DATABASE_ROLE": role}
+        return inherited | told
+
+
+def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, flower_cookie: str) -> list[Program]:
+    """The five programs in the order they start and, within a stage, stop."""
+    drain = site.env.drain_seconds + 10
+    level = site.env.log_level
+    processors = max(2, len(os.sched_getaffinity(0)))
+    return [
+        Program(
+            name="web",
+            argv=_module("uvicorn", "scheduler_project.asgi:application", f"--fd={listener}", f"--log-level={level}",
+                         "--no-access-log", "--timeout-graceful-shutdown=5"),
+            env=site.environment("app"),
+            ready="Uvicorn running",
+            fds=(listener,),
+        ),
+        Program(
+            name="beat",
+            argv=_celery("beat", "--scheduler=redbeat.RedBeatScheduler", "--pidfile=", f"--loglevel={level}"),
+            env=site.environment(None),
+            ready="beat: Starting",
+        ),
+        Program(
+            name="engine",
+            argv=_worker("engine", "--queues=engine", "--pool=threads", "--concurrency=4", f"--loglevel={level}"),
+            env=site.environment("engine"),
+            ready=" ready.",
+            grace=drain,
+            stage=1,
+        ),
+        Program(
+            name="worker",
+            argv=_worker("worker", "--queues=jobs.default", "--pool=prefork", f"--concurrency={processors}",
+                         f"--loglevel={level}"),
+            env=site.environment("engine"),
+            ready=" ready.",
+            grace=drain,
+            stage=1,
+        ),
+        Program(
+            name="flower",
+            argv=_module("celery", "flower", f"--logging={level}"),
+            env=_flower_environment(site, flower_port, flower_login, flower_cookie),
+            ready="Visit me at",
+            overlaps=False,
+        ),
+    ]  # fmt: skip
+
+
+def _flower_environment(site: Site, port: int, login: str, cookie: str) -> dict[str, str]:
+    """Flower gets the broker alone. Without the Celery application it neither loads Django nor needs its secrets."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _HANDED_OUT}
+    return inherited | {
+        "CELERY_BROKER_URL": site.redis_url,
+        "FLOWER_ADDRESS": "127.0.0.1",
+        "FLOWER_PORT": str(port),
+        "FLOWER_BASIC_AUTH": login,
+        "FLOWER_COOKIE_SECRET": cookie,
+        "FLOWER_READ_ONLY": "true",
+        "FLOWER_MAX_TASKS": "2000",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _module(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", name, *arguments]
+
+
+def _celery(*arguments: str) -> list[str]:
+    return _module("celery", "--app=scheduler_project", *arguments)
+
+
+def _worker(name: str, *arguments: str) -> list[str]:
+    # Old and new are two nodes to Celery and Flower while a rolling restart has both.
+    node = f"--hostname={name}-{{turn}}@%h"
+    return _celery("worker", node, "--without-gossip", "--without-mingle", *arguments)

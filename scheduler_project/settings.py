@@ -1,0 +1,188 @@
+"""Django's settings, made from :mod:`scheduler_project.env`. No other module reads the environment."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from scheduler_project.env import ROOT, env
+
+_env = env()
+
+SECRET_KEY = _env.secret_key.get_secret_value()
+if not SECRET_KEY:
+    if _env.database_url.get_secret_value():
+        raise ImproperlyConfigured("CARILLON_SECRET_KEY is empty: set it to a long random text, the same for all processes")
+    SECRET_KEY = "no database, no secrets: only checks and migrations being written"  # noqa: S105
+
+DEBUG = _env.debug
+ALLOWED_HOSTS = _env.allowed_hosts
+ROOT_URLCONF = "scheduler_project.urls"
+ASGI_APPLICATION = "scheduler_project.asgi.application"
+WSGI_APPLICATION = "scheduler_project.wsgi.application"
+AUTH_USER_MODEL = "tenants.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "django_celery_results",
+    "tenants",
+    "jobs",
+    "monitoring",
+]
+
+MIDDLEWARE = [
+    "tenants.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tenants.middleware.TransactionMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "scheduler_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = ROOT / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+# --- database -------------------------------------------------------------------------------------------------
+
+DATABASE_ROLE = _env.database_role
+ROLE_PREFIX = _env.role_prefix
+POOLED = DATABASE_ROLE == "app" and "pytest" not in sys.modules
+
+
+def _database(url: str) -> dict[str, Any]:
+    if not url:
+        return {"ENGINE": "django.db.backends.dummy"}  # for checks, and for migrations being written
+    parts = urlsplit(url)
+    options: dict[str, Any] = {
+        "connect_timeout": 3,
+        "keepalives_idle": 10,
+        "tcp_user_timeout": 15000,
+        "application_name": f"carillon {DATABASE_ROLE}",
+    }
+    if DATABASE_ROLE == "engine":
+        # Few statements, run for ever over many partitions: planning each anew would cost more than running it.
+        options["prepare_threshold"] = 0
+        options["options"] = "-c plan_cache_mode=force_generic_plan -c jit=off"
+    if POOLED:
+        # A request's thread is new under ASGI: without the pool each request would log in afresh.
+        options["pool"] = {"min_size": 1, "max_size": _env.pool_size, "timeout": 5, "max_lifetime": 1800}
+    return {
+        # Tells PostgreSQL at each BEGIN whose rows this transaction may see.
+        "ENGINE": "tenants.database",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0 if POOLED or DATABASE_ROLE == "app" else None,
+        "CONN_HEALTH_CHECKS": POOLED,
+        "OPTIONS": options,
+    }
+
+
+DATABASES = {"default": _database(_env.database_url.get_secret_value())}
+
+# --- Redis, Celery (the rest is in scheduler_project/celery.py) ------------------------------------------------------
+
+REDIS_URL = _env.redis_url.get_secret_value()
+JOB_HANDLER_PACKAGES = ["tasks.handlers"]
+#: Hosts and ports no tenant's job may ever reach, whatever its allow list says.
+PROTECTED_URLS = [_env.database_url.get_secret_value(), REDIS_URL]
+
+# --- the engine's lengths of time ---------------------------------------------------------------------------------
+
+LEASE = timedelta(seconds=_env.lease_seconds)
+DRAIN = timedelta(seconds=_env.drain_seconds)
+CANCEL_GRACE = timedelta(seconds=_env.cancel_grace_seconds)
+RETENTION = timedelta(days=_env.retention_days)
+SERVICE_USER = _env.service_user
+
+# --- web ------------------------------------------------------------------------------------------------------
+
+PUBLIC_URL = _env.public_url
+FLOWER_URL = _env.flower_url
+METRICS_TOKEN = _env.metrics_token.get_secret_value()
+_https = PUBLIC_URL.startswith("https://")
+SECURE_SSL_REDIRECT = False
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SECURE_HSTS_SECONDS = 31536000 if _https else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "scheduler_project.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+    "DATETIME_FORMAT": "iso-8601",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Carillon",
+    "DESCRIPTION": "Jobs, schedules and executions of one tenant. Authenticate with X-API-Key or Authorization: Bearer.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+UNFOLD: dict[str, Any] = {"SITE_TITLE": "Carillon", "SITE_HEADER": "Carillon", "SHOW_HISTORY": False}
+
+LOGGING_CONFIG = "monitoring.log_format.configure"
+LOGGING = {"level": _env.log_level, "format": _env.log_format}

@@ -1,0 +1,43 @@
+"""Every route of the web process."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from jobs.api.dead_letters import DeadLetterViewSet
+from jobs.api.executions import ExecutionViewSet
+from jobs.api.jobs import JobViewSet
+from jobs.api.platform import JobTypeViewSet, QueueViewSet, WorkerViewSet
+from jobs.api.schedules import ScheduleViewSet
+from monitoring import api as monitoring
+from tenants.api.api_keys import ApiKeyViewSet
+
+api = SimpleRouter(trailing_slash=False, use_regex_path=False)
+api.register("jobs", JobViewSet, basename="job")
+api.register("job-types", JobTypeViewSet, basename="job-type")
+api.register("schedules", ScheduleViewSet, basename="schedule")
+api.register("executions", ExecutionViewSet, basename="execution")
+api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
+api.register("queues", QueueViewSet, basename="queue")
+api.register("workers", WorkerViewSet, basename="worker")
+api.register("api-keys", ApiKeyViewSet, basename="api-key")
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("admin/", admin.site.urls),
+    path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/", include(api.urls)),
+    path("health", monitoring.health),
+    path("health/live", monitoring.live),
+    path("health/ready", monitoring.ready),
+    path("metrics", monitoring.metrics),
+]
+
+handler400 = "scheduler_project.errors.bad_request"
+handler404 = "tenants.errors.not_found"
+handler500 = "tenants.errors.server_error"

@@ -1,0 +1,61 @@
+"""What a handler sees while it runs: the runner's side of :class:`jobs.handlers.Context`."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.engine.leases import boot_time
+from jobs.engine.transitions import Claim
+from tasks.journal import Journal
+
+
+class RunningContext:
+    """Of one attempt. Implements the protocol; nothing of it leaves the worker's memory."""
+
+    def __init__(self, claim: Claim, journal: Journal, deadline: float) -> None:
+        self.execution_id = claim.id
+        self.attempt = claim.attempt
+        self.tenant = claim.tenant
+        self.job = claim.job
+        self.idempotency_key = str(claim.id)
+        self.allowed_hosts = tuple(claim.allowed_hosts)
+        self.deadline = deadline
+        self.interrupted = False
+        self._journal = journal
+        self._folder: Path | None = None
+
+    def remaining(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - boot_time()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the attempt must stop. In a process the handler is interrupted as well."""
+        return self.interrupted
+
+    def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
+        """Append to the execution's log."""
+        self._journal.write(message, level=level, stream=stream)
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Report progress, as a line of the log."""
+        self._journal.write(f"{min(max(fraction, 0), 1):.0%} {message}".rstrip(), level="info", stream="progress")
+
+    def folder(self) -> Path:
+        """A private temporary folder, made at the first call."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="carillon-attempt-"))
+        return self._folder
+
+    @contextlib.contextmanager
+    def cleaned_up(self) -> Iterator[None]:
+        """Remove the folder at the end of the block."""
+        try:
+            yield
+        finally:
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)

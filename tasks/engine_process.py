@@ -1,0 +1,86 @@
+"""The engine's resident threads, started in a Celery worker that consumes the engine queue.
+
+    timer      plans and admits, see jobs.engine.timer
+    watchdog   every five seconds: lost owners, lost messages
+
+They live beside Celery's thread pool, not in it: a full pool cannot hold them up.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import redis
+import structlog
+from celery.signals import worker_ready, worker_shutdown
+from django.conf import settings
+from django.db import Error, connection
+
+from jobs import sql
+from jobs.engine import partitions, watchdog
+from jobs.engine.dispatch import ENGINE_QUEUE
+from jobs.engine.timer import Timer
+
+SWEEP_EVERY = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Watchdog(threading.Thread):
+    """Sweeps until stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(name="carillon-watchdog", daemon=True)
+        self._stopping = threading.Event()
+        self._redis = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=3)
+
+    def stop(self) -> None:
+        """End after the sweep in progress."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        self._attempt(partitions.make_ahead)
+        while not self._stopping.wait(SWEEP_EVERY):
+            self._attempt(watchdog.recover_lost)
+            self._attempt(lambda: watchdog.publish_stranded(self._redis))
+            self._attempt(lambda: sql.run("pulse", name="watch"))
+        connection.close()
+
+    @staticmethod
+    def _attempt(part: Any) -> None:
+        try:
+            if part():
+                ring()
+        except (Error, redis.RedisError) as error:
+            # Away just now; the next sweep starts on a fresh connection.
+            log.warning("watchdog.sweep_failed", problem=str(error))
+            connection.close()
+
+
+_threads: list[Timer | Watchdog] = []
+
+
+def ring() -> None:
+    """Wake the timer of this process, if it is an engine."""
+    for thread in _threads:
+        if isinstance(thread, Timer):
+            thread.ring()
+
+
+@worker_ready.connect
+def _start(sender: Any, **_: Any) -> None:
+    if ENGINE_QUEUE not in {queue.name for queue in sender.task_consumer.queues}:
+        return
+    _threads.extend([Timer(), Watchdog()])
+    for thread in _threads:
+        thread.start()
+
+
+@worker_shutdown.connect
+def _stop(**_: Any) -> None:
+    for thread in _threads:
+        thread.stop()
+    for thread in _threads:
+        thread.join(timeout=10)
+    _threads.clear()

@@ -1,0 +1,17 @@
+"""Hourly housekeeping; its result is kept by django-celery-results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+
+from jobs.engine import partitions, retention
+
+
+@shared_task(name="tasks.maintenance.maintain", ignore_result=False)
+def maintain() -> dict[str, Any]:
+    """Make partitions ahead, drop expired ones, prune. Returns what was made and dropped."""
+    report = {"made": partitions.make_ahead(), "dropped": partitions.drop_expired()}
+    retention.prune()
+    return report

@@ -1,0 +1,53 @@
+"""From a claim to a handler and its checked parameters, and from its answer to a stored result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from jobs import handlers
+from jobs.engine.transitions import Claim
+from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
+from jobs.rules.codes import Failure
+
+MAX_RESULT_BYTES = 64 * 1024
+
+
+def resolve(claim: Claim) -> tuple[Handler[Any], Params]:
+    """The revision's payload with the execution's overrides on top, checked by its job type."""
+    if claim.spec is None:
+        raise PermanentFailure("the job's revision is gone: trigger the job again", code=Failure.CONFIG_INVALID)
+    try:
+        handler = handlers.get(claim.spec["type"])
+    except handlers.UnknownJobTypeError as error:
+        raise PermanentFailure(f"{error}: this worker does not have it", code=Failure.CONFIG_INVALID) from None
+    try:
+        return handler, handler.params.model_validate(merged(claim.spec["payload"], claim.payload))
+    except pydantic.ValidationError as error:
+        raise PermanentFailure(_first(error), code=Failure.PAYLOAD_INVALID) from None
+
+
+def merged(payload: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Overrides replace whole top-level fields."""
+    return {**payload, **(overrides or {})}
+
+
+def checked_result(result: Any) -> Any:
+    """The result if it is JSON of a bearable size."""
+    try:
+        size = len(json.dumps(result, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise PermanentFailure(f"the handler's result is not JSON: {error}") from None
+    if size > MAX_RESULT_BYTES:
+        raise HandlerError(
+            f"the result has {size} bytes and {MAX_RESULT_BYTES} are kept: return less, or store it elsewhere", code=Failure.RESOURCE_LIMIT
+        )
+    return result
+
+
+def _first(error: pydantic.ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    return f"payload.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

@@ -1,0 +1,200 @@
+"""Runs one command on its leash and hands out its output as it comes.
+
+No moment of this code may leave a command behind when an exception is raised into it: the lifeline
+pipe is closed on every way out, and the leash ends everything when it sees that.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.sandbox import bubble
+from tasks.sandbox.accounts import Account
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LEASH = Path(__file__).with_name("leash.py")
+#: Between SIGTERM and SIGKILL.
+GRACE_SECONDS = 2.0
+#: How long the leash may take beyond the grace before it is killed itself.
+PATIENCE_SECONDS = 1.5
+GLANCE_SECONDS = 0.2
+CHUNK_BYTES = 64 * 1024
+
+Deliver = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """How bubblewrap is called on this machine."""
+
+    program: str
+    hardening: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, where and as whom. ``argv[0]`` is an absolute path; the environment is all it gets."""
+
+    argv: Sequence[str]
+    folder: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    account: Account | None = None
+    wrapper: Wrapper | None = None
+    #: Shown in the process list beside the leash.
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended: its exit code (128 + n for signal n), or why it could not be started."""
+
+    code: int | None = None
+    error: str | None = None
+
+
+def run(command: Command, deliver: Deliver, check: Callable[[], None] = lambda: None) -> Ending:
+    """Run to the end. ``deliver`` gets ("stdout" or "stderr", bytes); ``check`` is called several times a second.
+
+    If anything is raised meanwhile, the command is asked to end, then killed, and the exception passes on.
+    """
+    with ExitStack() as descriptors:
+        held = _Held(command, descriptors)
+        try:
+            held.pump(deliver, check)
+        except BaseException:
+            held.stop(deliver)
+            raise
+        return held.ending()
+
+
+class _Held:
+    """A started command and our ends of its pipes."""
+
+    def __init__(self, command: Command, descriptors: ExitStack) -> None:
+        self._report = b""
+        self._selector = descriptors.enter_context(selectors.DefaultSelector())
+        with ExitStack() as theirs:
+            writers = {name: self._pipe(name, descriptors, theirs) for name in ("stdout", "stderr", "report")}
+            lifeline, ours = os.pipe()
+            descriptors.callback(os.close, ours)
+            theirs.callback(os.close, lifeline)
+            spec, passed = _spec(command, theirs)
+            spec |= {"report": writers["report"], "lifeline": lifeline}
+            stdin = _memory(command.stdin, theirs)
+            fd = _memory(marshal.dumps(spec), theirs)
+            self._leash = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(LEASH), command.label, str(fd)],
+                stdin=stdin,
+                stdout=writers["stdout"],
+                stderr=writers["stderr"],
+                pass_fds=[fd, lifeline, writers["report"], *passed],
+                cwd="/",
+                # What Python itself may need to start, and nothing of the worker's secrets.
+                env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+                start_new_session=True,
+            )
+
+    def _pipe(self, name: str, ours: ExitStack, theirs: ExitStack) -> int:
+        reader, writer = os.pipe()
+        ours.callback(os.close, reader)
+        theirs.callback(os.close, writer)
+        os.set_blocking(reader, False)
+        self._selector.register(reader, selectors.EVENT_READ, name)
+        return writer
+
+    def pump(self, deliver: Deliver, check: Callable[[], None], until: float = float("inf")) -> None:
+        """Hand out output until the leash is gone, and with it everybody who could write."""
+        open_pipes = {"stdout", "stderr", "report"}
+        while "report" in open_pipes and time.monotonic() < until:
+            check()
+            # The report last: what was written before it is read before it is believed.
+            for key, _ in sorted(self._selector.select(GLANCE_SECONDS), key=lambda event: event[0].data == "report"):
+                if not self._read(key, deliver):
+                    open_pipes.discard(key.data)
+        for key in list(self._selector.get_map().values()):
+            while self._read(key, deliver):
+                pass
+
+    def _read(self, key: selectors.SelectorKey, deliver: Deliver) -> bool:
+        """Read once; False when there is nothing now or, at the end, for ever."""
+        try:
+            data = os.read(key.fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._selector.unregister(key.fileobj)
+        elif key.data == "report":
+            self._report += data
+        else:
+            deliver(key.data, data)
+        return bool(data)
+
+    def stop(self, deliver: Deliver) -> None:
+        try:
+            self._leash.send_signal(signal.SIGTERM)
+            self.pump(deliver, lambda: None, time.monotonic() + GRACE_SECONDS + PATIENCE_SECONDS)
+        finally:
+            self._leash.kill()
+            self._leash.wait()
+
+    def ending(self) -> Ending:
+        self._leash.wait()
+        # A command that could not be started says so before the leash reports its exit.
+        what, _, value = self._report.decode().partition("\n")[0].partition(" ")
+        if what == "code":
+            return Ending(code=int(value))
+        return Ending(error=value or "the process that held the command was killed")
+
+
+def _spec(command: Command, descriptors: ExitStack) -> tuple[dict[str, Any], list[int]]:
+    """The leash's orders, and the descriptors it passes on."""
+    account = command.account
+    spec: dict[str, Any] = {
+        "parent": os.getpid(),
+        "argv": list(command.argv),
+        "env": dict(command.env),
+        "folder": str(command.folder),
+        "uid": account and account.uid,
+        "gid": account and account.gid,
+        "limits": _limits(account),
+        "grace": GRACE_SECONDS,
+        "wrapped": command.wrapper is not None,
+    }
+    if command.wrapper is None:
+        return spec, []
+    # Through a descriptor: a process list would show the environment, and bubblewrap must not live in it.
+    options = bubble.arguments(command.folder, command.env, command.wrapper.hardening)
+    fd = _memory(b"".join(option.encode() + b"\0" for option in options), descriptors)
+    spec |= {"argv": [command.wrapper.program, "--args", str(fd), "--", *command.argv], "env": {}}
+    return spec, [fd]
+
+
+def _limits(account: Account | None) -> dict[str, int]:
+    return {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": 1024,
+        "RLIMIT_FSIZE": 1024**3,
+        # Counted over all processes of the user: an ordinary user's desktop is among them.
+        "RLIMIT_NPROC": 4096 if account is None else 1024,
+    }
+
+
+def _memory(data: bytes, descriptors: ExitStack) -> int:
+    """A descriptor from which the data can be read: no file to clean up, no pipe to fill."""
+    fd = os.memfd_create("carillon")
+    descriptors.callback(os.close, fd)
+    os.write(fd, data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd

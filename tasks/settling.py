@@ -1,0 +1,101 @@
+"""Writes how an attempt ended: the one place that turns an outcome into a transition.
+
+Every function may be called from the runner or, for a handler that does not stop, from the attendant;
+the epoch lets only the first one through. While the database is away each is tried again until the
+lease would be over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+
+from jobs.engine import dispatch, transitions
+from jobs.engine.leases import boot_time
+from jobs.engine.transitions import Claim, Ended, Fence, Problem
+from jobs.handlers import Cancelled, HandlerError, Interrupted, PermanentFailure, Released, RetryLater, TimedOut
+from jobs.rules import retries, retry_fields
+from jobs.rules.codes import Failure
+from tasks.journal import Journal
+from tasks.patience import patiently
+
+MAX_MESSAGE = 4000
+
+log = structlog.get_logger(__name__)
+
+
+class Settling:
+    """Of one attempt."""
+
+    def __init__(self, claim: Claim, journal: Journal) -> None:
+        self._claim = claim
+        self._journal = journal
+        self._fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
+
+    def succeeded(self, result: Any) -> None:
+        """The work is done."""
+        tail = self._journal.rest()
+        self._write("execution.succeeded", lambda: transitions.succeed(self._fence, result=result, tail=tail))
+
+    def deferred(self, delay: timedelta) -> None:
+        """Look again later."""
+        tail = self._journal.rest()
+        self._write("execution.deferred", lambda: transitions.defer(self._fence, delay=delay, tail=tail))
+
+    def interrupted(self, interruption: Interrupted) -> None:
+        """It was stopped: cancelled, out of time, or given back. After a lost lease nothing is written."""
+        match interruption:
+            case Cancelled():
+                self._journal.write("cancelled on request", level="warning", stream="carillon")
+                tail = self._journal.rest()
+                self._write("execution.cancelled", lambda: transitions.acknowledge_cancel(self._fence, tail=tail))
+            case TimedOut():
+                seconds = f"{self._claim.timeout_seconds:g} s"
+                self.failed(HandlerError(f"still running after {seconds}: raise timeout_seconds, or make it faster", code=Failure.TIMEOUT))
+            case Released():
+                tail = self._journal.rest()
+                self._write("execution.released", lambda: transitions.release(self._fence, tail=tail))
+            case _:
+                log.warning("execution.abandoned", why="the claim is no longer ours")
+
+    def failed(self, error: HandlerError) -> None:
+        """The policy decides: a further attempt, or the end."""
+        problem = Problem(code=error.code, message=str(error)[:MAX_MESSAGE])
+        delay = self._next_delay(error)
+        tail = self._journal.rest()
+        if delay is None:
+            self._write("execution.failed", lambda: transitions.exhaust(self._fence, problem, result=error.result, tail=tail))
+        else:
+            self._write(
+                "execution.retried",
+                lambda: transitions.retry(self._fence, problem, delay=delay, result=error.result, tail=tail),
+            )
+
+    def _next_delay(self, error: HandlerError) -> timedelta | None:
+        if isinstance(error, PermanentFailure):
+            return None
+        now = datetime.now(UTC)
+        answer = retries.next_attempt(
+            retry_fields.parse((self._claim.spec or {}).get("retry", {})),
+            attempt=self._claim.attempt,
+            crashes=self._claim.crashes,
+            failure_code=error.code,
+            tags=error.tags,
+            now=now,
+            seed=self._claim.id,
+            asked_delay=error.delay if isinstance(error, RetryLater) else None,
+        )
+        return answer.at - now if isinstance(answer, retries.RetryAt) else None
+
+    def _write(self, event: str, transition: Callable[[], Ended | None]) -> None:
+        ended = patiently(transition, until=boot_time() + settings.LEASE.total_seconds())
+        if ended is None:
+            log.warning("execution.settled_elsewhere", wanted=event)
+            return
+        log.debug(event)
+        if ended.frees_somebody:
+            dispatch.ring()

@@ -1,0 +1,26 @@
+"""What the edge itself refuses, before any service is asked."""
+
+from __future__ import annotations
+
+from tenants.errors import ServiceError
+
+
+class UnknownParameter(ServiceError):
+    """The query names a parameter that does not exist here."""
+
+    code = "UNKNOWN_FIELD"
+    status = 400
+
+
+class InvalidCursor(ServiceError):
+    """This cursor is not one of ours: take next_cursor from the former page, or leave it out to begin anew."""
+
+    code = "INVALID_CURSOR"
+    status = 400
+
+
+class PayloadTooLarge(ServiceError):
+    """The body is larger than 1 MiB: send less."""
+
+    code = "PAYLOAD_TOO_LARGE"
+    status = 413

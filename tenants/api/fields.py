@@ -1,0 +1,69 @@
+"""Serializer building blocks: unknown fields are refused, instants have an offset, numbers are numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+
+#: Beyond these neither ids nor zone rules hold.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields it does not know, by name, at any depth."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = {field.field_name for field in self._writable_fields}
+            if unknown := sorted(str(name) for name in data if name not in known):
+                raise serializers.ValidationError({name: ["unknown field"] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class NoFields(StrictSerializer):
+    """The body of a request that takes none."""
+
+
+class Instant(serializers.DateTimeField):
+    """RFC 3339 with an offset, printed in UTC. A time without offset would mean another instant to each reader."""
+
+    default_error_messages = {
+        "naive": "has no UTC offset: add one, such as Z or +01:00",
+        "out_of_range": f"must lie between {EARLIEST.year} and the end of {LATEST.year - 1}",
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        instant: datetime = super().to_internal_value(value)
+        if not EARLIEST <= instant < LATEST:
+            self.fail("out_of_range")
+        return instant
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.utcoffset() is None:
+            self.fail("naive")
+        try:
+            return value.astimezone(UTC)
+        except OverflowError:
+            self.fail("out_of_range")
+
+
+class Number(serializers.FloatField):
+    """A JSON number. Text is refused: DRF would take "NaN", which no range check catches."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool | str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+def id_of(text: str) -> UUID | None:
+    """The id a client wrote, or None: only the canonical form is one."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text.lower() else None

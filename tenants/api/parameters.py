@@ -1,0 +1,121 @@
+"""Query parameters as declarations: read, refused, documented and applied from the same line.
+
+    parameters = {"list": (*PAGED, one_of("state", "state", JobState.values), text("type", "type"))}
+
+An unknown parameter is refused, so that a misspelt filter never answers with everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.http import QueryDict
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
+
+from tenants.api import fields
+from tenants.api.errors import UnknownParameter
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """``read`` turns text into a value or raises ValueError with the message. With ``lookup`` it filters rows."""
+
+    name: str
+    read: Callable[[str], Any]
+    description: str
+    lookup: str = ""
+    repeatable: bool = False
+    #: Its JSON Schema.
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+    def documented(self) -> OpenApiParameter:
+        """For the OpenAPI document."""
+        schema = {"type": "array", "items": dict(self.schema)} if self.repeatable else dict(self.schema)
+        return OpenApiParameter(self.name, schema, OpenApiParameter.QUERY, description=self.description)
+
+
+def parse(given: QueryDict, declared: Collection[Parameter]) -> dict[str, Any]:
+    """The values sent, by name; those of repeatable parameters as lists."""
+    known = {parameter.name: parameter for parameter in declared}
+    if unknown := sorted(set(given) - set(known)):
+        names = ", ".join(sorted(known)) or "none"
+        message = f"unknown parameter {', '.join(unknown)}; known here: {names}"
+        raise UnknownParameter(message, details={name: ["unknown parameter"] for name in unknown})
+    return {name: _values(known[name], texts) for name, texts in given.lists()}
+
+
+def _values(parameter: Parameter, texts: list[str]) -> Any:
+    if len(texts) > 1 and not parameter.repeatable:
+        raise ValidationError({parameter.name: ["must be given once"]})
+    try:
+        values = [parameter.read(_storable(text)) for text in texts]
+    except ValueError as error:
+        raise ValidationError({parameter.name: [str(error)]}) from None
+    return values if parameter.repeatable else values[0]
+
+
+def conditions(values: Mapping[str, Any], declared: Collection[Parameter]) -> dict[str, Any]:
+    """What to hand to ``filter()``."""
+    return {p.lookup: values[p.name] for p in declared if p.lookup and p.name in values}
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain NUL characters")
+    return text
+
+
+def text(name: str, lookup: str, description: str) -> Parameter:
+    """Equal to a text."""
+    return Parameter(name, str, description, lookup)
+
+
+def one_of(name: str, lookup: str, values: Collection[str], description: str) -> Parameter:
+    """Equal to one of a closed list; repeated, to any of those given."""
+
+    def read(sent: str) -> str:
+        if sent not in values:
+            raise ValueError(f"must be one of {', '.join(values)}")
+        return sent
+
+    return Parameter(name, read, description, f"{lookup}__in", repeatable=True, schema={"type": "string", "enum": [*values]})
+
+
+def row_id(name: str, lookup: str, description: str) -> Parameter:
+    """Equal to a row's id."""
+
+    def read(sent: str) -> Any:
+        found = fields.id_of(sent)
+        if found is None:
+            raise ValueError("must be an id")
+        return found
+
+    return Parameter(name, read, description, lookup, schema={"type": "string", "format": "uuid"})
+
+
+def whole(name: str, low: int, high: int, description: str, *, default: int) -> Parameter:
+    """A whole number in a range."""
+
+    def read(sent: str) -> int:
+        if not (sent.isascii() and sent.isdigit() and len(sent) < 20 and low <= int(sent) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(sent)
+
+    schema = {"type": "integer", "minimum": low, "maximum": high, "default": default}
+    return Parameter(name, read, description, schema=schema)
+
+
+def instant(name: str, lookup: str, description: str, convert: Callable[[datetime], Any]) -> Parameter:
+    """A bound in time; ``convert`` makes it what the column holds."""
+
+    def read(sent: str) -> Any:
+        try:
+            return convert(fields.Instant().run_validation(sent))
+        except ValidationError as error:
+            raise ValueError(str(error.detail[0])) from None  # type: ignore[index]
+
+    return Parameter(name, read, description, lookup, schema={"type": "string", "format": "date-time"})

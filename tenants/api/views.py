@@ -1,0 +1,83 @@
+"""The base of every view of the API: one tenant's rows, declared query parameters, one kind of list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from tenants import authentication, errors
+from tenants.api import fields, openapi, pagination, parameters
+from tenants.api.parsers import StrictJSONParser
+from tenants.models import Tenant
+
+
+class ApiViewSet(GenericViewSet[Any]):
+    """``read_scope`` and ``write_scope`` say what a key needs; ``parameters`` what each action takes in its query."""
+
+    parser_classes = [StrictJSONParser]
+    pagination_class = pagination.KeysetPagination
+    metadata_class = None
+    schema = openapi.Schema()
+    lookup_url_kwarg = "id"
+    keyset = "-id"
+    #: What a row is called in messages.
+    noun: ClassVar[str]
+    read_scope: ClassVar[str]
+    write_scope: ClassVar[str]
+    action_scopes: ClassVar[Mapping[str, str]] = {}
+    parameters: ClassVar[Mapping[str, tuple[parameters.Parameter, ...]]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.query = parameters.parse(request.query_params, self.declared_parameters())
+
+    def declared_parameters(self) -> tuple[parameters.Parameter, ...]:
+        """What the current action takes."""
+        return self.parameters.get(self.action or "", ())
+
+    @property
+    def tenant(self) -> Tenant:
+        """Whose rows these are."""
+        return authentication.tenant_of(self.request)
+
+    def body(self, shape: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
+        """The request's body, checked."""
+        serializer = shape(data=self.request.data, partial=partial, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        checked: dict[str, Any] = serializer.validated_data
+        return checked
+
+    def shown(self, shape: type[BaseSerializer[Any]], row: Any, *, status: int = 200) -> Response:
+        """One row."""
+        return Response(shape(row, context=self.get_serializer_context()).data, status=status)
+
+    def listed(self, shape: type[BaseSerializer[Any]], rows: QuerySet[Any]) -> Response:
+        """A page of rows that match the query."""
+        matching = rows.filter(**parameters.conditions(self.query, self.declared_parameters()))
+        page = self.paginate_queryset(matching)
+        return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)
+
+    def row(self) -> Any:
+        """The row the path names. A foreign one is answered like one that never was."""
+        row_id = fields.id_of(self.kwargs["id"])
+        row = self.get_queryset().filter(pk=row_id).first() if row_id else None
+        if row is None:
+            raise self.missing()
+        return row
+
+    def missing(self) -> errors.NotFound:
+        """What to raise when there is no such row."""
+        return errors.NotFound(f"there is no such {self.noun} here")
+
+
+class TenantViewSet(ApiViewSet):
+    """Rows of the request's tenant and of nobody else."""
+
+    def get_queryset(self) -> QuerySet[Model]:
+        return super().get_queryset().filter(tenant_id=self.tenant.pk)

@@ -1,0 +1,95 @@
+"""The one error family. The class docstring is the message, the class names code and HTTP status; mapped at the edge only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+
+from tenants import requests
+
+
+class ServiceError(Exception):
+    """Something was refused."""
+
+    code: ClassVar[str] = "CONFLICT"
+    status: ClassVar[int] = 409
+
+    def __init__(self, message: str = "", *, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+        self.details = dict(details or {})
+
+
+class Invalid(ServiceError):
+    """The request is well formed, and what it asks for is not valid; see details."""
+
+    code = "VALIDATION_FAILED"
+    status = 422
+
+
+class NotFound(ServiceError):
+    """There is no such thing here."""
+
+    code = "NOT_FOUND"
+    status = 404
+
+
+class Unauthenticated(ServiceError):
+    """Send an API key in X-API-Key or as Authorization: Bearer."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class KeyExpired(ServiceError):
+    """This API key has expired: create a new one."""
+
+    code = "KEY_EXPIRED"
+    status = 401
+
+
+class TenantSuspended(ServiceError):
+    """This tenant is suspended: ask the platform's operators."""
+
+    code = "TENANT_SUSPENDED"
+    status = 403
+
+
+class Unavailable(ServiceError):
+    """The database cannot be reached just now: try again shortly."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+
+def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The body of every error answer."""
+    return {
+        "error": {
+            "code": code,
+            "message": message,
+            "details": dict(details or {}),
+            "timestamp": timezone.now().isoformat().replace("+00:00", "Z"),
+            "request_id": requests.current().request_id,
+        }
+    }
+
+
+def answer(error: ServiceError) -> JsonResponse:
+    """An error as a plain Django response, for where DRF does not reach."""
+    response = JsonResponse(envelope(error.code, str(error), error.details), status=error.status)
+    if error.status == 503:
+        response["Retry-After"] = "2"
+    return response
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001 - Django's handler404
+    """An unknown path, in the envelope."""
+    return answer(NotFound(f"there is nothing at {request.path}; the API starts at /api/v1"))
+
+
+def server_error(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's handler500
+    """A defect of ours, in the envelope and without internals."""
+    return JsonResponse(envelope("INTERNAL", "something went wrong here; the request id is in the server's log"), status=500)

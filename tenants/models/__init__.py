@@ -1,0 +1,9 @@
+"""Who asks: tenants, people, memberships, keys, and the trail of what they did."""
+
+from tenants.models.api_key import ApiKey
+from tenants.models.audit_event import AuditEvent
+from tenants.models.membership import Membership, Role
+from tenants.models.tenant import Tenant, TenantState
+from tenants.models.user import User
+
+__all__ = ["ApiKey", "AuditEvent", "Membership", "Role", "Tenant", "TenantState", "User"]

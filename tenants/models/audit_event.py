@@ -1,0 +1,31 @@
+"""Who changed what: one row per change, written in the change's own transaction."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from tenants.fields import new_id
+from tenants.models.tenant import Tenant
+
+
+class AuditEvent(models.Model):
+    """Insert-only for every log-in but the owner's. ``tenant`` is empty for changes of the platform itself."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    actor = models.CharField(max_length=254, help_text="key:<id>, user:<e-mail> or system.")
+    action = models.CharField(max_length=64, help_text="noun.participle, such as job.created.")
+    object_type = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+    changes = models.JSONField(default=dict)
+    reason = models.CharField(max_length=500, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    address = models.GenericIPAddressField(null=True)
+
+    class Meta:
+        db_table = "audit_event"
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="audit_event_recent"),
+            models.Index(fields=["object_type", "object_id", "-id"], name="audit_event_of_object"),
+        ]

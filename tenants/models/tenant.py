@@ -1,0 +1,45 @@
+"""A tenant: the wall everything is built inside."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+from tenants.fields import new_id
+
+
+class TenantState(models.TextChoices):
+    """Whether a tenant's work goes on."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class Tenant(models.Model):
+    """One customer. Its weight is its share when tenants compete; its cap bounds what is in flight."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.CharField(max_length=63, unique=True, validators=[RegexValidator(r"^[a-z0-9](-?[a-z0-9])*$")])
+    name = models.CharField(max_length=200)
+    state = models.CharField(max_length=16, choices=TenantState, default=TenantState.ACTIVE)
+    weight = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(100)])
+    max_running = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Most executions queued or running at once."
+    )
+    allowed_hosts = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Hosts, host:port pairs or networks its jobs may call although they are not public.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "tenant"
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=TenantState.values), name="tenant_state_known"),
+            models.CheckConstraint(condition=models.Q(weight__gte=1), name="tenant_weight_positive"),
+        ]
+        indexes = [models.Index(fields=["id"], condition=~models.Q(state="active"), name="tenant_held")]
+
+    def __str__(self) -> str:
+        return self.name

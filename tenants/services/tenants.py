@@ -1,0 +1,60 @@
+"""Making tenants and holding their work. For the platform's operators: the callers' right is checked at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from tenants import context, errors
+from tenants.models import Tenant, TenantState
+from tenants.services import audit
+
+_PLATFORM = context.Scope(platform=True)
+
+
+def create(
+    *,
+    slug: str,
+    name: str,
+    weight: int = 1,
+    max_running: int | None = None,
+    allowed_hosts: Sequence[str] = (),
+) -> Tenant:
+    """A new tenant, active."""
+    tenant = Tenant(slug=slug, name=name, weight=weight, max_running=max_running, allowed_hosts=list(allowed_hosts))
+    try:
+        tenant.clean_fields()
+        with transaction.atomic(), context.within(_PLATFORM):
+            tenant.save(force_insert=True)
+            changes = {"slug": [None, slug], "name": [None, name]}
+            _record("tenant.created", tenant, changes)
+    except ValidationError as error:
+        raise errors.Invalid(details=error.message_dict) from None
+    except IntegrityError:
+        message = f"{slug!r} is taken: choose another"
+        raise errors.ServiceError(f"slug: {message}", details={"slug": [message]}) from None
+    return tenant
+
+
+def suspend(*, tenant: Tenant) -> None:
+    """Hold its schedules and refuse its keys; what runs goes on to its end."""
+    _become(tenant, TenantState.SUSPENDED, "tenant.suspended")
+
+
+def activate(*, tenant: Tenant) -> None:
+    """Go on; missed slots follow their schedules' misfire policies."""
+    _become(tenant, TenantState.ACTIVE, "tenant.activated")
+
+
+def _become(tenant: Tenant, state: TenantState, action: str) -> None:
+    with transaction.atomic(), context.within(_PLATFORM):
+        before = tenant.state
+        if Tenant.objects.filter(pk=tenant.pk).exclude(state=state).update(state=state):
+            _record(action, tenant, {"state": [before, state]})
+    tenant.state = state
+
+
+def _record(action: str, tenant: Tenant, changes: dict[str, list[object]]) -> None:
+    audit.record(action=action, object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes)

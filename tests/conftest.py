@@ -1,0 +1,104 @@
+"""Fixtures for every test: the three actors, the engine's log-in, an empty database, needed programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import servers
+
+SERVERS = os.environ.get(servers.VARIABLE) != servers.OFF
+_TENANT_TABLES = re.compile(
+    r'"(membership|api_key|audit_event|job|job_revision|job_tag|schedule|execution|attempt|execution_log|event|dead_letter|reservation)"'
+)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`needs("bwrap")` skips without the program, and fails where everything is required."""
+    for marker in item.iter_markers("needs"):
+        missing = [program for program in marker.args if shutil.which(program) is None]
+        if missing:
+            message = f"needs {', '.join(missing)}: run `make system-packages` as root"
+            if os.environ.get("CARILLON_REQUIRE_ALL") == "1":
+                pytest.fail(message)
+            pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup() -> None:
+    """The databases are made by tests.support.servers."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _database_allowed(django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tenant_tables_only_in_transactions() -> None:
+    """As the app, a query outside a transaction has no tenant and silently finds nothing: a defect, so it raises."""
+    if not SERVERS:
+        return
+    from django.conf import settings
+    from django.db import connection
+    from django.db.backends.signals import connection_created
+
+    def refuse(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        wrapper = context["connection"]
+        if settings.DATABASE_ROLE == "app" and not wrapper.in_atomic_block and _TENANT_TABLES.search(str(sql)):
+            raise AssertionError(f"a query of tenants' rows outside a transaction: {sql}")
+        return execute(sql, params, many, context)
+
+    def watch(connection: Any, **_: Any) -> None:
+        if refuse not in connection.execute_wrappers:
+            connection.execute_wrappers.append(refuse)
+
+    connection_created.connect(watch, weak=False)
+    connection.close()
+
+
+@pytest.fixture
+def as_engine() -> Iterator[None]:
+    """This process's connections, in every thread, log in as the engine."""
+    from tests.support import logins
+
+    with logins.engine():
+        yield
+
+
+@pytest.fixture
+def empty_database() -> None:
+    """For tests of what acts on everybody's rows at once."""
+    from tests.support import logins
+
+    logins.empty()
+
+
+@pytest.fixture
+def owner() -> Any:
+    """Of tenant A, with every scope."""
+    from tests.support import actors
+
+    return actors.owner()
+
+
+@pytest.fixture
+def teammate(owner: Any) -> Any:
+    """Of tenant A, who may only look."""
+    from tests.support import actors
+
+    return actors.teammate(owner)
+
+
+@pytest.fixture
+def outsider() -> Any:
+    """Of tenant B, with every scope there."""
+    from tests.support import actors
+
+    return actors.owner()

@@ -1,0 +1,176 @@
+"""Every state × event pair, on the real statements, as the engine's log-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from jobs import sql
+from jobs.engine import transitions
+from jobs.engine.transitions import Fence, Problem, Tail
+from jobs.rules.states import TERMINAL, TRANSITIONS, Event, State
+from tests.support import rows
+
+pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
+
+PROBLEM = Problem(code="EXECUTION_FAILED", message="it broke")
+
+
+def _fence(execution_id: UUID, epoch: int = 1) -> Fence:
+    return Fence(id=execution_id, attempt_id=uuid4(), epoch=epoch)
+
+
+def _ripen(_: UUID) -> object:
+    return transitions.ripen(now=sql.run("clock")[0].now, limit=10)
+
+
+ACTIONS: dict[Event, Callable[[UUID], object]] = {
+    Event.UNBLOCK: transitions.unblock,
+    Event.RIPEN: _ripen,
+    Event.ADMIT: lambda _: transitions.admit(queue="default", room=10)[0],
+    Event.CLAIM: lambda id_: transitions.claim(id_, attempt=1, worker_id=uuid4(), worker="w", pid=1),
+    Event.SUCCEED: lambda id_: transitions.succeed(_fence(id_)),
+    Event.RETRY: lambda id_: transitions.retry(_fence(id_), PROBLEM, delay=timedelta(seconds=1)),
+    Event.RELEASE: lambda id_: transitions.release(_fence(id_)),
+    Event.DEFER: lambda id_: transitions.defer(_fence(id_), delay=timedelta(seconds=1)),
+    Event.EXHAUST: lambda id_: transitions.exhaust(_fence(id_), PROBLEM),
+    Event.REJECT: lambda id_: transitions.reject(id_, "no such type"),
+    Event.CANCEL: lambda id_: transitions.cancel(id_) is State.CANCELLED,
+    Event.ACKNOWLEDGE_CANCEL: lambda id_: transitions.acknowledge_cancel(_fence(id_)),
+    Event.SKIP: lambda id_: transitions.skip(id_, "MISFIRE"),
+}
+
+
+def test_every_event_has_an_action():
+    assert set(ACTIONS) == set(Event)
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("event", list(Event))
+def test_event_moves_a_state_exactly_when_the_table_says_so(event, state):
+    execution = rows.execution(rows.job(), state)
+    moved = ACTIONS[event](execution)
+    transition = TRANSITIONS[event]
+    legal = state in transition.sources
+    assert bool(moved) == legal
+    assert rows.state_of(execution) == (transition.target if legal else state)
+
+
+@pytest.mark.parametrize("event", [event for event, transition in TRANSITIONS.items() if transition.fenced])
+def test_a_stale_epoch_changes_nothing(event):
+    execution = rows.execution(rows.job(), State.RUNNING, epoch=2)
+    before = rows.fetch("SELECT * FROM execution WHERE id = %s", execution)
+    assert not ACTIONS[event](execution)
+    assert rows.fetch("SELECT * FROM execution WHERE id = %s", execution) == before
+    assert rows.fetch("SELECT count(*) FROM event")[0][0] == 0
+
+
+def test_claim_opens_an_attempt_and_raises_the_epoch():
+    execution = rows.execution(rows.job(), State.QUEUED)
+    worker = uuid4()
+    claim = transitions.claim(execution, attempt=1, worker_id=worker, worker="w@host", pid=77)
+    assert claim is not None
+    assert (claim.epoch, claim.attempt, claim.last_seq) == (1, 1, 0)
+    assert claim.spec is not None
+    assert claim.spec["type"] == "dummy"
+    stored = rows.fetch("SELECT id, number, epoch, state, worker_id, worker_pid FROM attempt")
+    assert stored == [(claim.attempt_id, 1, 1, "running", worker, 77)]
+
+
+def test_claim_of_another_attempt_than_published_finds_nothing():
+    execution = rows.execution(rows.job(), State.QUEUED, attempt=2)
+    assert transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1) is None
+
+
+def _claimed() -> transitions.Claim:
+    execution = rows.execution(rows.job(), State.QUEUED)
+    claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    assert claim is not None
+    return claim
+
+
+def _fence_of(claim: transitions.Claim) -> Fence:
+    return Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
+
+
+def test_success_stores_result_attempt_log_and_event_together():
+    claim = _claimed()
+    tail = Tail(first_seq=1, lines=[["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]])
+    assert transitions.succeed(_fence_of(claim), result={"n": 1}, tail=tail)
+    assert rows.fetch("SELECT result, finished_at IS NOT NULL FROM execution") == [({"n": 1}, True)]
+    assert rows.fetch("SELECT state, result FROM attempt") == [("succeeded", {"n": 1})]
+    assert rows.fetch("SELECT first_seq, last_seq, lines->0->>3 FROM execution_log") == [(1, 1, "hello")]
+    assert rows.fetch("SELECT kind, data->>'attempt' FROM event") == [("execution.succeeded", "1")]
+    assert rows.fetch("SELECT count(*) FROM dead_letter") == [(0,)]
+
+
+def test_exhaustion_buries_the_execution():
+    claim = _claimed()
+    assert transitions.exhaust(_fence_of(claim), PROBLEM)
+    assert rows.fetch("SELECT execution_id, error_code, error_message, state FROM dead_letter") == [
+        (claim.id, "EXECUTION_FAILED", "it broke", "open")
+    ]
+    assert rows.fetch("SELECT state, error_code FROM attempt") == [("failed", "EXECUTION_FAILED")]
+
+
+def test_retry_counts_up_and_waits():
+    claim = _claimed()
+    assert transitions.retry(_fence_of(claim), PROBLEM, delay=timedelta(minutes=5))
+    attempt, wait, owner = rows.fetch("SELECT attempt, not_before - clock_timestamp(), worker_id FROM execution")[0]
+    assert attempt == 2
+    assert timedelta(minutes=4) < wait <= timedelta(minutes=5)
+    assert owner is None
+
+
+@pytest.mark.parametrize(("act", "state"), [("release", "released"), ("defer", "deferred")])
+def test_given_back_attempts_keep_their_number(act, state):
+    claim = _claimed()
+    options = {"delay": timedelta(0)} if act == "defer" else {}
+    assert getattr(transitions, act)(_fence_of(claim), **options)
+    assert rows.fetch("SELECT attempt, crashes FROM execution") == [(1, 0)]
+    assert rows.fetch("SELECT number, state FROM attempt") == [(1, state)]
+
+
+def test_log_numbers_go_on_over_attempts():
+    claim = _claimed()
+    lines = [["2026-01-01T00:00:00+00:00", "info", "stdout", str(n)] for n in range(3)]
+    transitions.release(_fence_of(claim), tail=Tail(first_seq=1, lines=lines))
+    transitions.admit(queue="default", room=10)
+    again = transitions.claim(claim.id, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    assert again is not None
+    assert (again.epoch, again.last_seq) == (2, 3)
+
+
+def test_a_cancel_of_a_running_execution_is_a_wish():
+    execution = rows.execution(rows.job(), State.RUNNING)
+    assert transitions.cancel(execution) is State.RUNNING
+    first = rows.fetch("SELECT state, cancel_requested_at FROM execution")[0]
+    assert first[0] == "running"
+    transitions.cancel(execution)
+    assert rows.fetch("SELECT state, cancel_requested_at FROM execution")[0] == first
+
+
+@pytest.mark.parametrize("state", sorted(TERMINAL))
+def test_cancel_of_an_ended_execution_says_no(state):
+    execution = rows.execution(rows.job(), state)
+    assert transitions.cancel(execution) is None
+
+
+def test_creating_the_same_id_twice_makes_one_row():
+    job, tenant = rows.job()
+    row = transitions.NewExecution(
+        id=uuid4(), tenant_id=tenant, job_id=job, revision=1, trigger="manual", not_before=rows.now(), queue_id="default",
+        priority=5, timeout_seconds=1, max_attempts=1,
+    )  # fmt: skip
+    assert transitions.create([row]) == [row.id]
+    assert transitions.create([row]) == []
+
+
+def test_fingerprint_ignores_numbers_ids_and_quoted_text():
+    one = Problem(code="X", message="row 17 of 'orders' at 0xff failed")
+    two = Problem(code="X", message="row 4 of 'users' at 0x1 failed")
+    other = Problem(code="X", message="row 4 of 'users' at 0x1 vanished")
+    assert transitions.fingerprint(one) == transitions.fingerprint(two) != transitions.fingerprint(other)

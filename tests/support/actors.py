@@ -1,0 +1,88 @@
+"""The three standing actors of a test: owner, teammate, outsider."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.test import Client
+
+from tenants import context
+from tenants.models import ApiKey, Tenant
+from tenants.rules import api_keys
+
+VIEWER = ["jobs:read", "executions:read", "logs:read"]
+
+
+class Api:
+    """Speaks JSON to the REST API with one key."""
+
+    def __init__(self, key: str) -> None:
+        self._client = Client(headers={"X-API-Key": key} if key else {}, raise_request_exception=False)
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._client.get(path, query)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._client.post(path, {} if body is None else body, content_type="application/json")
+
+    def put(self, path: str, body: Any = None) -> Any:
+        return self._client.put(path, {} if body is None else body, content_type="application/json")
+
+    def patch(self, path: str, body: Any = None) -> Any:
+        return self._client.patch(path, {} if body is None else body, content_type="application/json")
+
+    def delete(self, path: str) -> Any:
+        return self._client.delete(path)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Any method."""
+        return getattr(self, method.lower())(path, *([] if method.lower() in {"get", "delete"} else [body]))
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A key of a tenant, and a client that uses it."""
+
+    tenant: Tenant
+    key: str
+    api: Api
+
+
+def owner() -> Actor:
+    """Everything may be done in a tenant of its own."""
+    with platform():
+        slug = f"t-{secrets.token_hex(6)}"
+        tenant = Tenant.objects.create(slug=slug, name=slug.upper())
+    return _actor(tenant, list(api_keys.SCOPES))
+
+
+def teammate(of: Actor) -> Actor:
+    """Sees the same tenant, may change nothing."""
+    return _actor(of.tenant, VIEWER)
+
+
+def _actor(tenant: Tenant, scopes: list[str]) -> Actor:
+    key = api_keys.generate()
+    with platform():
+        ApiKey.objects.create(
+            tenant=tenant, name="test", key_id=key.key_id, digest=key.digest(settings.SECRET_KEY), scopes=scopes
+        )
+    return Actor(tenant, key.text, Api(key.text))
+
+
+class platform:  # noqa: N801 - reads as a block
+    """A transaction that sees every tenant."""
+
+    def __enter__(self) -> None:
+        self._scope = context.within(context.Scope(platform=True))
+        self._scope.__enter__()
+        self._atomic = transaction.atomic()
+        self._atomic.__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        self._atomic.__exit__(*exception)
+        self._scope.__exit__(*exception)

@@ -1,0 +1,29 @@
+"""What a job type's cases_<type>.py gives to the conformance suite: a function ``case(server) -> Case``.
+
+The server is a running :class:`tests.support.http_server.HttpServer`, for those that call something. A
+type that runs commands in the sandbox says ``SANDBOXED = True`` in its module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    #: Ends at once, and with a result that ``accepts`` is true of.
+    success: Payload
+    accepts: Callable[[Any], bool]
+    #: Payloads that are wrong in one field, by that field.
+    wrong: Mapping[str, Payload]
+    #: Would go on for two minutes, however it is asked to end.
+    slow: Payload
+    #: True once the slow one is in the middle of it, told from its log so far.
+    under_way: Callable[[Sequence[str]], bool]
+    #: Ends by itself and produces more than anybody wants to keep.
+    oversized: Payload
+    allowed_hosts: Sequence[str] = ()

@@ -1,0 +1,82 @@
+"""A Context for tests: it records what a handler does with it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID, uuid4
+
+
+@dataclass(frozen=True)
+class Line:
+    message: str
+    level: str
+    stream: str
+
+
+@dataclass
+class RecordingContext:
+    """Satisfies jobs.handlers.Context; ``lines`` and ``steps`` are what was logged and reported."""
+
+    allowed_hosts: Sequence[str] = ()
+    attempt: int = 1
+    tenant: str = "acme"
+    job: str = "nightly"
+    timeout: float = 30.0
+    execution_id: UUID = field(default_factory=uuid4)
+    lines: list[Line] = field(default_factory=list)
+    steps: list[tuple[float, str]] = field(default_factory=list)
+    #: Set by the first line that is logged, so a test can wait for a handler to be under way.
+    logged: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.idempotency_key = str(self.execution_id)
+        self._deadline = time.monotonic() + self.timeout
+        self._folder: Path | None = None
+
+    def remaining(self) -> float:
+        return self._deadline - time.monotonic()
+
+    @property
+    def cancelled(self) -> bool:
+        return self.stop.is_set()
+
+    def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
+        self.lines.append(Line(message, level, stream))
+        self.logged.set()
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        self.steps.append((fraction, message))
+
+    def folder(self) -> Path:
+        """Directly below the system's temporary folder, which every user can reach."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="carillon-test-"))
+        return self._folder
+
+    def clean(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    def messages(self, stream: str = "handler") -> list[str]:
+        return [line.message for line in self.lines if line.stream == stream]
+
+
+@contextmanager
+def recording(
+    allowed_hosts: Sequence[str] = (), *, timeout: float = 30.0, attempt: int = 1
+) -> Iterator[RecordingContext]:
+    """A context whose folder is removed afterwards, as the runner does."""
+    context = RecordingContext(allowed_hosts, timeout=timeout, attempt=attempt)
+    try:
+        yield context
+    finally:
+        context.clean()

@@ -1,0 +1,40 @@
+"""Runs one handler in a process of its own, for tests that kill it.
+
+    python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null}'
+
+Prints the execution's id and folder, then every line that is logged. ``level`` "process group" keeps bubblewrap out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from jobs import handlers
+from tasks.sandbox import probe
+from tests.support.contexts import RecordingContext
+
+
+class Loud(RecordingContext):
+    def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
+        say(message)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    handlers.load(["tasks.handlers"])
+    if order["level"] == "process group":
+        probe.wrapper = lambda: None  # type: ignore[assignment]
+    context = Loud(order["allowed_hosts"])
+    say(f"{context.execution_id} {context.folder()}")
+    handler = handlers.get(order["type"])
+    handler.run(handler.params.model_validate(order["payload"]), context)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""What every job type must do, whichever it is. Adding a type means adding its cases_<type>.py, nothing here."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from jobs import handlers
+from jobs.handlers import Cancelled, Interrupted, Released, TimedOut
+from tasks.sandbox import probe
+from tests.support import contexts, http_server
+from tests.support.conformance import Case
+from tests.support.http_server import HttpServer
+from tests.support.processes import eventually, marked
+
+handlers.load(["tasks.handlers"])
+TYPES = sorted(handlers.registered())
+#: Asked to end, a handler is gone after this even on a busy machine; by itself it would go on for 120 s.
+BOUND_SECONDS = 30
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "level" in metafunc.fixturenames:
+        pairs = [(job_type, level) for job_type in TYPES for level in levels(job_type)]
+        metafunc.parametrize(("job_type", "level"), pairs, indirect=["level"])
+    else:
+        metafunc.parametrize("job_type", TYPES)
+
+
+def levels(job_type: str) -> list[str]:
+    """Types that run commands are tried at the machine's own level and at the lower one."""
+    return ["own level", "process group"] if getattr(cases(job_type), "SANDBOXED", False) else ["own level"]
+
+
+def cases(job_type: str) -> ModuleType | None:
+    with contextlib.suppress(ModuleNotFoundError):
+        return importlib.import_module(f"tests.tasks.handlers.cases_{job_type}")
+    return None
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    with http_server.serving() as running:
+        yield running
+
+
+@pytest.fixture
+def case(job_type: str, server: HttpServer) -> Case:
+    module = cases(job_type)
+    assert module is not None, f"{job_type} has no cases: write tests/tasks/handlers/cases_{job_type}.py"
+    found: Case = module.case(server)
+    return found
+
+
+@pytest.fixture
+def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "process group":
+        monkeypatch.setattr(probe, "wrapper", lambda: None)
+    return str(request.param)
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder of the test's own, so that what is left in it is told from others' files."""
+    folder = Path(tempfile.mkdtemp(prefix="carillon-conformance-"))
+    folder.chmod(0o711)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def run(job_type: str, payload: Any, context: contexts.RecordingContext) -> Any:
+    handler = handlers.get(job_type)
+    return handler.run(handler.params.model_validate(payload), context)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_schema_is_published_and_the_example_satisfies_it(job_type: str) -> None:
+    handler = handlers.get(job_type)
+    schema = handler.params.model_json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(dict(handler.example), schema)
+    handler.params.model_validate(handler.example)
+    assert schema["additionalProperties"] is False
+    assert handler.title
+    assert handler.description
+
+
+def test_success_returns_its_result(job_type: str, case: Case, level: str, temporary: Path) -> None:
+    with contexts.recording(case.allowed_hosts) as context:
+        result = run(job_type, case.success, context)
+    assert case.accepts(json.loads(json.dumps(result)))
+    assert list(temporary.iterdir()) == []
+    assert marked(str(context.execution_id)) == []
+
+
+def test_unknown_field_is_refused_by_name(job_type: str, case: Case) -> None:
+    with pytest.raises(ValidationError) as caught:
+        handlers.get(job_type).params.model_validate({**case.success, "surprise": 1})
+    assert [error["loc"] for error in caught.value.errors()] == [("surprise",)]
+
+
+def test_wrong_value_is_refused_by_its_fields_name(job_type: str, case: Case) -> None:
+    assert case.wrong
+    for field, payload in case.wrong.items():
+        with pytest.raises(ValidationError) as caught:
+            handlers.get(job_type).params.model_validate(payload)
+        assert {error["loc"][0] for error in caught.value.errors()} == {field}
+
+
+@pytest.mark.parametrize("interruption", [TimedOut, Cancelled, Released])
+def test_interrupted_handler_ends_and_leaves_nothing(
+    job_type: str, case: Case, level: str, server: HttpServer, temporary: Path, interruption: type[Interrupted]
+) -> None:
+    probe.wrapper()  # its own files and processes are not the handler's
+    files = open_files()
+    with (
+        contexts.recording(case.allowed_hosts, timeout=120) as context,
+        raising(interruption, case, context) as raised_at,
+    ):
+        with pytest.raises(interruption):
+            run(job_type, case.slow, context)
+        assert time.monotonic() - raised_at[0] < BOUND_SECONDS
+    assert marked(str(context.execution_id)) == []
+    assert list(temporary.iterdir()) == []
+    server.closing.set()  # its end of the connection is open in this process too
+    assert eventually(lambda: open_files() == files)
+
+
+@contextlib.contextmanager
+def raising(interruption: type[Interrupted], case: Case, context: contexts.RecordingContext) -> Iterator[list[float]]:
+    """Raise in the main thread, by a signal as the runner does, once the handler is under way."""
+    raised_at: list[float] = []
+
+    def interrupt(*_: object) -> None:
+        raised_at.append(time.monotonic())
+        raise interruption
+
+    def wait() -> None:
+        if eventually(lambda: case.under_way([line.message for line in context.lines])):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+
+    before = signal.signal(signal.SIGUSR2, interrupt)
+    watcher = threading.Thread(target=wait)
+    watcher.start()
+    try:
+        yield raised_at
+    finally:
+        watcher.join()
+        signal.signal(signal.SIGUSR2, before)
+
+
+def test_oversized_output_is_bounded(job_type: str, case: Case, level: str) -> None:
+    with contexts.recording(case.allowed_hosts, timeout=120) as context:
+        result = run(job_type, case.oversized, context)
+    assert len(json.dumps(result)) <= 64 * 1024
+    assert sum(len(line.message) for line in context.lines) < 11 * 1024 * 1024
+    assert max((len(line.message) for line in context.lines), default=0) <= 8 * 1024
+
+
+def test_killing_the_process_that_runs_it_leaves_nothing(job_type: str, case: Case, level: str) -> None:
+    order = {"type": job_type, "payload": case.slow, "allowed_hosts": case.allowed_hosts, "level": level}
+    arguments = [sys.executable, "-m", "tests.support.handler_process", json.dumps(order)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        execution_id, folder = process.stdout.readline().split()
+        messages: list[str] = []
+        reader = threading.Thread(target=collect, args=(process.stdout, messages))
+        reader.start()
+        try:
+            assert eventually(lambda: case.under_way(messages))
+            if getattr(cases(job_type), "SANDBOXED", False):
+                assert marked(execution_id)
+            process.kill()
+            assert eventually(lambda: marked(execution_id) == []), marked(execution_id)
+        finally:
+            process.kill()
+            process.wait()
+            reader.join()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def collect(lines: IO[str], into: list[str]) -> None:
+    for line in lines:
+        into.append(line.rstrip("\n"))
