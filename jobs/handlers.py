@@ -125,7 +125,9 @@ class PermanentFailure(HandlerError):
 class RetryLater(HandlerError):
     """Failed, and the other side said when to try again; counts as an attempt."""
 
-    def __init__(self, message: str, *, delay: timedelta, code: str = Failure.EXECUTION_FAILED, tags: Iterable[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, delay: timedelta, code: str = Failure.EXECUTION_FAILED, tags: Iterable[str] = ()
+    ) -> None:
         super().__init__(message, code=code, tags=tags)
         self.delay = delay
 
@@ -179,7 +181,9 @@ def load(packages: Iterable[str]) -> None:
 def _register(handler: type[Handler[Any]]) -> None:
     known = _registry.get(handler.job_type)
     if known is not None and type(known) is not handler:
-        raise RuntimeError(f"job type {handler.job_type!r} is defined by both {type(known)!r} and {handler!r}: rename one")
+        raise RuntimeError(
+            f"job type {handler.job_type!r} is defined by both {type(known)!r} and {handler!r}: rename one"
+        )
     _registry[handler.job_type] = handler()
 
 

@@ -58,7 +58,9 @@ def attempts(execution_id: UUID) -> QuerySet[Attempt]:
     return Attempt.objects.filter(execution_id=execution_id, **_same_partition(execution_id)).order_by("epoch")
 
 
-def log(execution_id: UUID, *, after: int, levels: frozenset[str], limit: int) -> tuple[list[dict[str, Any]], int | None]:
+def log(
+    execution_id: UUID, *, after: int, levels: frozenset[str], limit: int
+) -> tuple[list[dict[str, Any]], int | None]:
     """Lines after a sequence number, and the number to go on after, or None at the end."""
     lines: list[dict[str, Any]] = []
     size = 0

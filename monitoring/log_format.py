@@ -19,19 +19,35 @@ _SHARED: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.UnicodeDecoder(),
 ]
-_QUIET = ("httpx2", "httpcore2", "celery.app.trace", "celery.worker.strategy", "kombu", "amqp", "asyncio", "django.request")
+_QUIET = (
+    "httpx2",
+    "httpcore2",
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.strategy",
+    "kombu",
+    "amqp",
+    "asyncio",
+    "django.request",
+)
 
 
 def configure(options: Mapping[str, Any]) -> None:
     """Set up logging for the process. ``options``: level (a name) and format (console or json)."""
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.PositionalArgumentsFormatter(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *_SHARED,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=_final(options["format"])))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=_final(options["format"]))
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(str(options["level"]).upper())

@@ -62,16 +62,22 @@ class Env(BaseSettings):
         validation_alias="CARILLON_SECRET_KEY",
         description="Django's signing key; API key hashes are keyed with it too. `make up` generates one.",
     )
-    debug: bool = Field(False, validation_alias="CARILLON_DEBUG", description="Django's debug pages. Never in production.")
+    debug: bool = Field(
+        False, validation_alias="CARILLON_DEBUG", description="Django's debug pages. Never in production."
+    )
     allowed_hosts: list[str] = Field(
         ["localhost", "127.0.0.1", "[::1]"],
         validation_alias="CARILLON_ALLOWED_HOSTS",
         description="Host names the web process answers to, a JSON list.",
     )
     public_url: str = Field(
-        "", validation_alias="CARILLON_URL", description="Where people reach the web process; https turns secure cookies and HSTS on."
+        "",
+        validation_alias="CARILLON_URL",
+        description="Where people reach the web process; https turns secure cookies and HSTS on.",
     )
-    flower_url: str = Field("", validation_alias="CARILLON_FLOWER_URL", description="Where people reach Flower; linked from the console.")
+    flower_url: str = Field(
+        "", validation_alias="CARILLON_FLOWER_URL", description="Where people reach Flower; linked from the console."
+    )
     service_user: str = Field(
         "",
         validation_alias="CARILLON_SERVICE_USER",
@@ -89,7 +95,10 @@ class Env(BaseSettings):
         "console", validation_alias="LOG_FORMAT", description="Lines for people, or one JSON object a line."
     )
     lease_seconds: float = Field(
-        30.0, ge=3, validation_alias="CARILLON_LEASE_SECONDS", description="How long a silent worker keeps its executions."
+        30.0,
+        ge=3,
+        validation_alias="CARILLON_LEASE_SECONDS",
+        description="How long a silent worker keeps its executions.",
     )
     drain_seconds: float = Field(
         8.0,
@@ -98,7 +107,10 @@ class Env(BaseSettings):
         description="On shutdown a worker lets running attempts go on this long, then gives them back unpunished.",
     )
     retention_days: int = Field(
-        90, ge=8, validation_alias="CARILLON_RETENTION_DAYS", description="How long executions, attempts, logs and events are kept."
+        90,
+        ge=8,
+        validation_alias="CARILLON_RETENTION_DAYS",
+        description="How long executions, attempts, logs and events are kept.",
     )
     cancel_grace_seconds: float = Field(
         5.0,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError, transaction
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -22,7 +23,7 @@ _CODES = {
 }
 
 
-def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
+def handle(exception: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001 - DRF's signature
     """Answer in the envelope; None (a 500 without internals) for what nobody foresaw."""
     response = _answer(exception)
     if response is not None and transaction.get_connection().in_atomic_block:
@@ -35,10 +36,10 @@ def _answer(exception: Exception) -> Response | None:
         exception = errors.Unavailable()
     if isinstance(exception, Http404):
         exception = errors.NotFound()
-    if isinstance(exception, errors.ServiceError):
-        return _from_service(exception)
     if isinstance(exception, exceptions.ValidationError):
-        return _from_validation(exception)
+        exception = _invalid(flatten(exception.detail))
+    if isinstance(exception, errors.ServiceError):
+        return _unknown_fields(exception) or _from_service(exception)
     if isinstance(exception, PermissionDenied):
         exception = exceptions.PermissionDenied()
     if isinstance(exception, exceptions.APIException):
@@ -52,23 +53,42 @@ def _from_service(error: errors.ServiceError) -> Response:
     return Response(errors.envelope(error.code, str(error), error.details), status=error.status, headers=headers)
 
 
-def _from_validation(error: exceptions.ValidationError) -> Response:
-    details = flatten(error.detail)
-    unknown = [field for field, messages in details.items() if messages == ["unknown field"]]
-    if unknown:
-        message = f"unknown field {', '.join(unknown)}: remove it, or check its spelling"
-        return Response(errors.envelope("UNKNOWN_FIELD", message, details), status=400)
-    first = next(iter(details.items()), ("", ["invalid"]))
-    return Response(errors.envelope("VALIDATION_FAILED", f"{first[0]}: {first[1][0]}", details), status=422)
+def _invalid(details: Mapping[str, Sequence[str]]) -> errors.Invalid:
+    field, messages = next(iter(details.items()), ("", ["invalid"]))
+    return errors.Invalid(f"{field}: {messages[0]}", details=details)
+
+
+def _unknown_fields(error: errors.ServiceError) -> Response | None:
+    """Fields nobody knows are the client's mistake in writing the request: 400, wherever they were noticed."""
+    if not isinstance(error, errors.Invalid):
+        return None
+    unknown = {field: texts for field, texts in error.details.items() if texts[0].startswith("unknown field")}
+    if not unknown:
+        return None
+    message = f"unknown field {', '.join(unknown)}: remove it, or check its spelling"
+    return Response(errors.envelope("UNKNOWN_FIELD", message, unknown), status=400)
 
 
 def flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
     """DRF's nested error detail as {"schedules[0].expression": [messages]}."""
     if isinstance(detail, dict):
-        parts = [flatten(value, f"{path}.{key}" if path else str(key)) for key, value in detail.items()]
+        parts = [flatten(value, _below(path, key)) for key, value in detail.items()]
         return {field: messages for part in parts for field, messages in part.items()}
     if isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
         parts = [flatten(item, f"{path}[{index}]") for index, item in enumerate(detail)]
         return {field: messages for part in parts for field, messages in part.items()}
     messages = detail if isinstance(detail, list) else [detail]
     return {path or "non_field_errors": [str(message) for message in messages]}
+
+
+def _below(path: str, key: object) -> str:
+    """Where a key leads; the errors of a list come by index."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if path else str(key)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001 - Django's handler400
+    """What Django itself refuses, such as an unknown host name, in the envelope."""
+    message = "this request cannot be served: check the host name and the headers"
+    return JsonResponse(errors.envelope("BAD_REQUEST", message), status=400)

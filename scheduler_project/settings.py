@@ -16,7 +16,9 @@ _env = env()
 SECRET_KEY = _env.secret_key.get_secret_value()
 if not SECRET_KEY:
     if _env.database_url.get_secret_value():
-        raise ImproperlyConfigured("CARILLON_SECRET_KEY is empty: set it to a long random text, the same for all processes")
+        raise ImproperlyConfigured(
+            "CARILLON_SECRET_KEY is empty: set it to a long random text, the same for all processes"
+        )
     SECRET_KEY = "no database, no secrets: only checks and migrations being written"  # noqa: S105
 
 DEBUG = _env.debug
@@ -84,7 +86,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 STATIC_URL = "/static/"
-STATIC_ROOT = ROOT / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
@@ -132,8 +133,15 @@ DATABASES = {"default": _database(_env.database_url.get_secret_value())}
 
 REDIS_URL = _env.redis_url.get_secret_value()
 JOB_HANDLER_PACKAGES = ["tasks.handlers"]
+
+
+def _endpoint(url: str, default_port: int) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or default_port
+
+
 #: Hosts and ports no tenant's job may ever reach, whatever its allow list says.
-PROTECTED_URLS = [_env.database_url.get_secret_value(), REDIS_URL]
+PROTECTED_ENDPOINTS = [_endpoint(_env.database_url.get_secret_value(), 5432), _endpoint(REDIS_URL, 6379)]
 
 # --- the engine's lengths of time ---------------------------------------------------------------------------------
 

@@ -106,7 +106,13 @@ class Attendant(threading.Thread):
     def _flush(self, attended: Attended) -> None:
         while tail := attended.journal.take():
             try:
-                sql.run("append_log", id=attended.fence.id, epoch=attended.fence.epoch, first_seq=tail.first_seq, lines=sql.json(tail.lines))
+                sql.run(
+                    "append_log",
+                    id=attended.fence.id,
+                    epoch=attended.fence.epoch,
+                    first_seq=tail.first_seq,
+                    lines=sql.json(tail.lines),
+                )
             except Error:
                 attended.journal.put_back(tail)
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.engine.leases import boot_time
@@ -22,7 +22,7 @@ class RunningContext:
         self.tenant = claim.tenant
         self.job = claim.job
         self.idempotency_key = str(claim.id)
-        self.allowed_hosts = tuple(claim.allowed_hosts)
+        self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
         self.deadline = deadline
         self.interrupted = False
         self._journal = journal

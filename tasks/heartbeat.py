@@ -25,7 +25,9 @@ log = structlog.get_logger(__name__)
 class Heartbeat(threading.Thread):
     """``children`` lists the processes that run attempts, ``busy`` those that run one now."""
 
-    def __init__(self, lease: Lease, *, children: Callable[[], Sequence[int]], busy: Callable[[], Sequence[int]]) -> None:
+    def __init__(
+        self, lease: Lease, *, children: Callable[[], Sequence[int]], busy: Callable[[], Sequence[int]]
+    ) -> None:
         super().__init__(name="carillon-heartbeat", daemon=True)
         self._lease = lease
         self._children = children

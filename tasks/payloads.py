@@ -43,7 +43,8 @@ def checked_result(result: Any) -> Any:
         raise PermanentFailure(f"the handler's result is not JSON: {error}") from None
     if size > MAX_RESULT_BYTES:
         raise HandlerError(
-            f"the result has {size} bytes and {MAX_RESULT_BYTES} are kept: return less, or store it elsewhere", code=Failure.RESOURCE_LIMIT
+            f"the result has {size} bytes and {MAX_RESULT_BYTES} are kept: return less, or store it elsewhere",
+            code=Failure.RESOURCE_LIMIT,
         )
     return result
 

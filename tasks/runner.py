@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import traceback
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -60,32 +61,34 @@ def _run(claim: Claim) -> None:
     settling = Settling(claim, journal)
     fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
     attended = Attended(
-        fence=fence, journal=journal, deadline=context.deadline, drain_at=worker_process.drain_at, settle=settling.interrupted
+        fence=fence,
+        journal=journal,
+        deadline=context.deadline,
+        drain_at=worker_process.drain_at,
+        settle=settling.interrupted,
     )
     with context.cleaned_up():
         settle = _outcome(claim, context, attended, settling)
     settle()
 
 
-def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Any:
+def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Callable[[], None]:
     """Run the handler and return what settles the attempt."""
     try:
         handler, params = payloads.resolve(claim)
         with captured(attended.journal), attendant.start().attend(attended):
             result = handler.run(params, context)
-        encoded = payloads.checked_result(result)
+        return partial(settling.succeeded, payloads.checked_result(result))
     except Interrupted as interruption:
-        return lambda: settling.interrupted(interruption)
+        return partial(settling.interrupted, interruption)
     except handlers.Defer as answer:
-        return lambda: settling.deferred(answer.delay)
+        return partial(settling.deferred, answer.delay)
     except HandlerError as error:
         attended.journal.write(str(error), level="error", stream="carillon")
-        return lambda: settling.failed(error)
+        return partial(settling.failed, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
         attended.journal.write(_trimmed(error), level="error", stream="carillon")
-        unforeseen = HandlerError(f"{type(error).__name__}: {error}")
-        return lambda: settling.failed(unforeseen)
-    return lambda: settling.succeeded(encoded)
+        return partial(settling.failed, HandlerError(f"{type(error).__name__}: {error}"))
 
 
 def _trimmed(error: Exception) -> str:

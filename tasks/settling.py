@@ -55,7 +55,11 @@ class Settling:
                 self._write("execution.cancelled", lambda: transitions.acknowledge_cancel(self._fence, tail=tail))
             case TimedOut():
                 seconds = f"{self._claim.timeout_seconds:g} s"
-                self.failed(HandlerError(f"still running after {seconds}: raise timeout_seconds, or make it faster", code=Failure.TIMEOUT))
+                self.failed(
+                    HandlerError(
+                        f"still running after {seconds}: raise timeout_seconds, or make it faster", code=Failure.TIMEOUT
+                    )
+                )
             case Released():
                 tail = self._journal.rest()
                 self._write("execution.released", lambda: transitions.release(self._fence, tail=tail))
@@ -68,7 +72,9 @@ class Settling:
         delay = self._next_delay(error)
         tail = self._journal.rest()
         if delay is None:
-            self._write("execution.failed", lambda: transitions.exhaust(self._fence, problem, result=error.result, tail=tail))
+            self._write(
+                "execution.failed", lambda: transitions.exhaust(self._fence, problem, result=error.result, tail=tail)
+            )
         else:
             self._write(
                 "execution.retried",

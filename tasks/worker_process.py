@@ -20,7 +20,7 @@ from django.conf import settings
 
 from jobs.engine.dispatch import PREFIX
 from jobs.engine.leases import Lease, boot_time
-from tasks import attendant
+from tasks import attendant, egress
 from tasks.heartbeat import Heartbeat
 
 _PR_SET_PDEATHSIG = 1
@@ -38,9 +38,12 @@ def drain_at() -> float | None:
 
 @celeryd_after_setup.connect
 def _name_the_lease(sender: str, instance: Any, **_: Any) -> None:
+    egress.protect(settings.PROTECTED_ENDPOINTS)
     lease.name = sender
     lease.pid = os.getpid()
-    lease.queues = [name.removeprefix(PREFIX) for name in instance.app.amqp.queues.consume_from if name.startswith(PREFIX)]
+    lease.queues = [
+        name.removeprefix(PREFIX) for name in instance.app.amqp.queues.consume_from if name.startswith(PREFIX)
+    ]
     lease.concurrency = instance.concurrency or 1
 
 

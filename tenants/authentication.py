@@ -30,7 +30,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = api_keys.parse(text)
         tenant_id = _tenant_of(key) if key else None
         if key is None or tenant_id is None:
-            raise errors.Unauthenticated("this API key is unknown or was revoked: check it for typing errors, or create a new one")
+            raise errors.Unauthenticated(
+                "this API key is unknown or was revoked: check it for typing errors, or create a new one"
+            )
         context.enter(context.Scope(tenant_id=tenant_id))
         row = ApiKey.objects.select_related("tenant").get(key_id=key.key_id)
         _refuse_dead(row, timezone.now())

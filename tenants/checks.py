@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.db import connection
 
 
 @register(Tags.database)
-def role_is_held_by_row_level_security(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def role_is_held_by_row_level_security(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """The app's and the engine's log-in must be neither superuser nor BYPASSRLS, nor own a table."""
     if not databases or settings.DATABASE_ROLE == "owner" or connection.vendor != "postgresql":
         return []

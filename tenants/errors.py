@@ -92,4 +92,6 @@ def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:  # no
 
 def server_error(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's handler500
     """A defect of ours, in the envelope and without internals."""
-    return JsonResponse(envelope("INTERNAL", "something went wrong here; the request id is in the server's log"), status=500)
+    return JsonResponse(
+        envelope("INTERNAL", "something went wrong here; the request id is in the server's log"), status=500
+    )

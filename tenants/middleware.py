@@ -8,6 +8,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.response import SimpleTemplateResponse
 
 from tenants import context, errors, requests
 
@@ -58,14 +59,16 @@ class TransactionMiddleware:
             return errors.answer(errors.Unavailable())
 
 
-def _serve(request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[Any, ...], kwargs: dict[str, Any]) -> HttpResponse:
+def _serve(
+    request: HttpRequest, view: Callable[..., HttpResponse], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> HttpResponse:
     match = request.resolver_match
     if match is not None and match.app_name == "admin" and request.user.is_authenticated:
         requests.known_as(f"user:{request.user.email}")
         if request.user.is_superuser:
             context.enter(context.Scope(platform=True))
     response = view(request, *args, **kwargs)
-    if hasattr(response, "render") and not response.is_rendered:
+    if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
         response.render()  # a template's queries belong in the transaction too
     if response.status_code >= 400:
         transaction.set_rollback(True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tenants import errors
 from tenants.models import ApiKey
+
+if TYPE_CHECKING:  # DRF's views load this class while they are being loaded themselves
+    from rest_framework.views import APIView
 
 
 class MissingScope(errors.ServiceError):
@@ -26,7 +30,9 @@ class HasScope(BasePermission):
         needed = required_scope(request.method or "GET", view)
         if needed in request.auth.scopes or "admin" in request.auth.scopes:
             return True
-        raise MissingScope(f"this API key lacks the scope {needed}", details={"required": needed, "granted": request.auth.scopes})
+        raise MissingScope(
+            f"this API key lacks the scope {needed}", details={"required": needed, "granted": request.auth.scopes}
+        )
 
 
 def required_scope(method: str, view: APIView) -> str:

@@ -22,7 +22,7 @@ class Request:
     actor: str = "system"
 
 
-_current: ContextVar[Request] = ContextVar("carillon_request", default=Request())
+_current: ContextVar[Request] = ContextVar("carillon_request", default=Request())  # noqa: B039 - frozen
 
 
 def current() -> Request:

@@ -29,7 +29,9 @@ def run(sql: str, undo: str = "") -> migrations.RunSQL:
     return migrations.RunSQL(sql, undo or migrations.RunSQL.noop)
 
 
-def wall(table: str, *, app: str, engine: str, column: str = "tenant_id", owner_reads: bool = False) -> list[migrations.RunSQL]:
+def wall(
+    table: str, *, app: str, engine: str, column: str = "tenant_id", owner_reads: bool = False
+) -> list[migrations.RunSQL]:
     """Put ``table`` behind row-level security and grant ``app`` and ``engine`` the named rights, and nothing else."""
     rule = f"{_MINE.format(column=column)} OR {_PLATFORM}"
     statements = [

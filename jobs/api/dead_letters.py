@@ -1,5 +1,7 @@
 """``/dead-letters``: exhausted executions, until somebody decides."""
 
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
 from __future__ import annotations
 
 from drf_spectacular.utils import extend_schema
@@ -24,7 +26,7 @@ class DeadLetterViewSet(TenantViewSet):
     noun = "dead letter"
     read_scope = "executions:read"
     write_scope = "executions:run"
-    parameters = {
+    query_parameters = {
         "list": (
             *PAGED,
             one_of("state", "state", DeadLetterState.values, "Any of these states."),
@@ -33,17 +35,17 @@ class DeadLetterViewSet(TenantViewSet):
         )
     }
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+    def list(self, request: Request) -> Response:
         """Dead letters, newest first."""
         return self.listed(DeadLetterShape, self.get_queryset())
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One dead letter."""
         return self.shown(DeadLetterShape, self.row())
 
     @extend_schema(request=None, responses={202: DeadLetterShape})
     @action(detail=True, methods=["post"])
-    def redrive(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def redrive(self, request: Request, id: str) -> Response:
         """Replay its execution and close it; `redriven_as` is the new execution."""
         dead_letter = self.row()
         self.body(NoFields)
@@ -52,7 +54,7 @@ class DeadLetterViewSet(TenantViewSet):
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def discard(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def discard(self, request: Request, id: str) -> Response:
         """Close it without running it again."""
         dead_letter = self.row()
         self.body(NoFields)

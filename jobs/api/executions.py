@@ -1,5 +1,7 @@
 """``/executions``: every run, what it did and what may be done about it."""
 
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
 from __future__ import annotations
 
 from datetime import datetime, timedelta
@@ -47,7 +49,7 @@ class ExecutionViewSet(TenantViewSet):
     read_scope = "executions:read"
     write_scope = "executions:run"
     action_scopes = {"logs": "logs:read"}
-    parameters = {
+    query_parameters = {
         "list": (
             *PAGED,
             *OF_ANY_JOB,
@@ -62,24 +64,24 @@ class ExecutionViewSet(TenantViewSet):
         ),
     }
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+    def list(self, request: Request) -> Response:
         """Executions, newest first."""
         return self.listed(ExecutionShape, self.get_queryset())
 
     @extend_schema(request=NewExecutionInput, responses={202: ExecutionShape})
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """Run a job now, or at `run_at`."""
         wish: Any = self.body(NewExecutionInput)
         job = lookups.job_in_body(self.tenant, wish.pop("job"))
         return self.shown(ExecutionShape, executions.trigger(job=job, **wish), status=202)
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One execution."""
         return self.shown(ExecutionShape, self.row())
 
     @extend_schema(request=None, responses={200: ExecutionShape, 202: ExecutionShape})
     @action(detail=True, methods=["post"])
-    def cancel(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def cancel(self, request: Request, id: str) -> Response:
         """Cancelled at once while it waits (200); a running one is asked to stop (202)."""
         execution = self.row()
         self.body(NoFields)
@@ -89,7 +91,7 @@ class ExecutionViewSet(TenantViewSet):
 
     @extend_schema(request=None, responses={202: ExecutionShape})
     @action(detail=True, methods=["post"])
-    def retry(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retry(self, request: Request, id: str) -> Response:
         """Run it again as it was, as a new execution of the job's newest revision."""
         execution = self.row()
         self.body(NoFields)
@@ -97,7 +99,7 @@ class ExecutionViewSet(TenantViewSet):
 
     @extend_schema(request=ReplayInput, responses={202: ExecutionShape})
     @action(detail=True, methods=["post"])
-    def replay(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def replay(self, request: Request, id: str) -> Response:
         """Run it again with an edited payload, as a new execution of the job's newest revision."""
         execution = self.row()
         again = executions.replay(execution=execution, **self.body(ReplayInput))
@@ -105,14 +107,13 @@ class ExecutionViewSet(TenantViewSet):
 
     @extend_schema(responses=AttemptShape(many=True))
     @action(detail=True)
-    def attempts(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def attempts(self, request: Request, id: str) -> Response:
         """Every try, first to last."""
-        tries = selectors.attempts(self.row().pk)
-        return Response({"data": AttemptShape(tries, many=True).data, "next_cursor": None})
+        return self.complete(AttemptShape, selectors.attempts(self.row().pk))
 
     @extend_schema(responses=LogLineShape(many=True))
     @action(detail=True)
-    def logs(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def logs(self, request: Request, id: str) -> Response:
         """What it printed and logged, in order, over all attempts."""
         levels = frozenset(self.query.get("level", LEVELS))
         after, limit = self.query.get("after", 0), self.query.get("limit", 1000)

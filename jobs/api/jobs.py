@@ -1,5 +1,7 @@
 """``/jobs``: definitions, their states, and what they will do next."""
 
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
 from __future__ import annotations
 
 from typing import Any
@@ -35,7 +37,7 @@ class JobViewSet(TenantViewSet):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     action_scopes = {"trigger": "executions:run"}
-    parameters = {
+    query_parameters = {
         "list": (
             *PAGED,
             one_of("state", "state", _STATES, "Any of these states."),
@@ -56,78 +58,78 @@ class JobViewSet(TenantViewSet):
             raise self.missing()
         return job
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+    def list(self, request: Request) -> Response:
         """Jobs, newest first."""
         return self.listed(JobShape, self.get_queryset())
 
     @extend_schema(request=JobInput, responses={201: JobShape})
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """A new job with its schedules."""
         fields: Any = self.body(JobInput)
         schedules = fields.pop("schedules", [])
         return self.shown(JobShape, jobs.create(tenant=self.tenant, fields=fields, schedules=schedules), status=201)
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One job."""
         return self.shown(JobShape, self.row())
 
     @extend_schema(request=JobChanges)
-    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def partial_update(self, request: Request, id: str) -> Response:
         """Merge changes (RFC 7396). What a run reads makes a new revision; schedules change at /schedules."""
         job = self.row()
         fields: Any = self.body(JobChanges, partial=True)
         return self.shown(JobShape, jobs.update(job=job, fields=fields))
 
-    def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def destroy(self, request: Request, id: str) -> Response:
         """Delete: its name is free again, its schedules end, its executions stay until retention."""
         jobs.delete(job=self.row())
         return Response(status=204)
 
     @extend_schema(request=TriggerInput, responses={202: ExecutionShape})
     @action(detail=True, methods=["post"])
-    def trigger(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def trigger(self, request: Request, id: str) -> Response:
         """Run it now, or at `run_at`."""
         job = self.row()
         return self.shown(ExecutionShape, executions.trigger(job=job, **self.body(TriggerInput)), status=202)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def pause(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def pause(self, request: Request, id: str) -> Response:
         """Hold its schedules."""
         return self._become(job_states.pause)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def resume(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def resume(self, request: Request, id: str) -> Response:
         """Go on after a pause; the misfire policy decides about missed slots."""
         return self._become(job_states.resume)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def disable(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def disable(self, request: Request, id: str) -> Response:
         """Let nothing of it start."""
         return self._become(job_states.disable)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def activate(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def activate(self, request: Request, id: str) -> Response:
         """Go on from now."""
         return self._become(job_states.activate)
 
     @extend_schema(responses=RevisionShape(many=True))
     @action(detail=True)
-    def revisions(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def revisions(self, request: Request, id: str) -> Response:
         """What it was at each of its revisions, newest first."""
         self.keyset = "-number"
         return self.listed(RevisionShape, JobRevision.objects.filter(tenant=self.tenant, job=self.row()))
 
     @extend_schema(responses=UpcomingShape(many=True))
     @action(detail=True)
-    def next(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def next(self, request: Request, id: str) -> Response:
         """Its next runs over all schedules; none while it is held."""
         pairs = selectors.upcoming(self.row(), timezone.now(), self.query.get("count", 10))
         runs = [{**fires.of_schedule(slot, schedule), "schedule": schedule.pk} for slot, schedule in pairs]
-        return Response({"data": UpcomingShape(runs, many=True).data, "next_cursor": None})
+        return self.complete(UpcomingShape, runs)
 
     def _become(self, service: Any) -> Response:
         job = self.row()

@@ -11,8 +11,10 @@ from tenants.models import Tenant
 
 def job(tenant: Tenant, name_or_id: str) -> Job | None:
     """A tenant's job by id or name; names never look like ids."""
+    if "\0" in name_or_id:
+        return None
     job_id = fields.id_of(name_or_id)
-    wanted = {"pk": job_id} if job_id else {"name": name_or_id.replace("\0", "/")}
+    wanted = {"pk": job_id} if job_id else {"name": name_or_id}
     return selectors.jobs().filter(tenant=tenant, **wanted).first()
 
 

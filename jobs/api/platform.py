@@ -1,5 +1,7 @@
 """``/queues``, ``/workers`` and ``/job-types``: what the platform offers every tenant."""
 
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
 from __future__ import annotations
 
 from rest_framework.request import Request
@@ -24,13 +26,13 @@ class QueueViewSet(_Platform):
     serializer_class = QueueShape
     keyset = "name"
     noun = "queue"
-    parameters = {"list": PAGED}
+    query_parameters = {"list": PAGED}
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+    def list(self, request: Request) -> Response:
         """Queues by name."""
         return self.listed(QueueShape, self.get_queryset())
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One queue."""
         queue = self.get_queryset().filter(name=id).first() if "\0" not in id else None
         if queue is None:
@@ -44,13 +46,13 @@ class WorkerViewSet(_Platform):
     queryset = Worker.objects.all()
     serializer_class = WorkerShape
     noun = "worker"
-    parameters = {"list": PAGED}
+    query_parameters = {"list": PAGED}
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002
+    def list(self, request: Request) -> Response:
         """Workers, the last started first."""
         return self.listed(WorkerShape, self.get_queryset())
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One worker."""
         return self.shown(WorkerShape, self.row())
 
@@ -62,12 +64,12 @@ class JobTypeViewSet(_Platform):
     serializer_class = JobTypeShape
     noun = "job type"
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002
+    def list(self, request: Request) -> Response:
         """Every job type by name."""
         known = [handler for _, handler in sorted(handlers.registered().items())]
-        return Response({"data": JobTypeShape(known, many=True).data, "next_cursor": None})
+        return self.complete(JobTypeShape, known)
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One job type, with the schema of its payload."""
         handler = handlers.registered().get(id)
         if handler is None:

@@ -1,5 +1,7 @@
 """``/schedules``: when jobs run."""
 
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
 from __future__ import annotations
 
 from itertools import islice
@@ -34,7 +36,7 @@ class ScheduleViewSet(TenantViewSet):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     action_scopes = {"preview": "jobs:read", "executions": "executions:read"}
-    parameters = {
+    query_parameters = {
         "list": (
             *PAGED,
             one_of("state", "state", _STATES, "Any of these states."),
@@ -45,55 +47,55 @@ class ScheduleViewSet(TenantViewSet):
         "executions": (*PAGED, *executions.OF_ANY_JOB),
     }
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+    def list(self, request: Request) -> Response:
         """Schedules, newest first."""
         return self.listed(ScheduleShape, self.get_queryset())
 
     @extend_schema(request=NewScheduleInput, responses={201: ScheduleShape})
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """A further schedule of a job."""
         fields: Any = self.body(NewScheduleInput)
         job = lookups.job_in_body(self.tenant, fields.pop("job"))
         return self.shown(ScheduleShape, schedules.create(job=job, fields=fields), status=201)
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One schedule."""
         return self.shown(ScheduleShape, self.row())
 
     @extend_schema(request=ScheduleChanges)
-    def partial_update(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def partial_update(self, request: Request, id: str) -> Response:
         """Change some of it. A changed rule begins after now."""
         schedule = self.row()
         fields: Any = self.body(ScheduleChanges, partial=True)
         return self.shown(ScheduleShape, schedules.update(schedule=schedule, fields=fields))
 
-    def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def destroy(self, request: Request, id: str) -> Response:
         """End it; its executions stay until retention."""
         schedules.delete(schedule=self.row())
         return Response(status=204)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def pause(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def pause(self, request: Request, id: str) -> Response:
         """Hold it."""
         return self._become(schedules.pause)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
-    def resume(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def resume(self, request: Request, id: str) -> Response:
         """Go on; its misfire policy decides about missed slots."""
         return self._become(schedules.resume)
 
     @extend_schema(responses=ExecutionShape(many=True))
     @action(detail=True)
-    def executions(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def executions(self, request: Request, id: str) -> Response:
         """What became of its slots, newest first."""
         rows = selectors.executions().filter(tenant=self.tenant, schedule=self.row())
         return self.listed(ExecutionShape, rows)
 
     @extend_schema(request=PreviewInput, responses=PreviewShape)
     @action(detail=False, methods=["post"])
-    def preview(self, request: Request) -> Response:  # noqa: ARG002
+    def preview(self, request: Request) -> Response:
         """The next slots of a rule that need not be stored."""
         rule = self.body(PreviewInput)
         after, count, kind = rule.pop("after", timezone.now()), rule.pop("count"), rule.pop("kind")

@@ -24,7 +24,11 @@ def make_ahead() -> list[str]:
     made = [_try("make_partition", parent=parent, ahead=ahead) for parent in PARENTS for ahead in weeks]
     stray = sql.run("default_rows")[0].stray
     if stray:
-        log.error("partition.missing", rows=stray, meaning="rows lie in a DEFAULT partition; making their week takes them along")
+        log.error(
+            "partition.missing",
+            rows=stray,
+            meaning="rows lie in a DEFAULT partition; making their week takes them along",
+        )
     return [row.made for rows in made for row in rows if row.made]
 
 

@@ -75,14 +75,18 @@ def _plan_batch() -> tuple[int, bool]:
 def _plan(schedule: Any, now: datetime) -> _Planned:
     horizon = now + AHEAD
     try:
-        plan = planning.plan(_trigger(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule))
+        plan = planning.plan(
+            _trigger(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule)
+        )
         rows = list(_rows(schedule, plan, now - OLDEST_ID))
     except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
         return _invalid(schedule, error)
     # A full plan stopped early: go on from where it came to.
     stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
     until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
-    return _Planned(schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended")
+    return _Planned(
+        schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended"
+    )
 
 
 def _invalid(schedule: Any, error: Exception) -> _Planned:
@@ -135,7 +139,13 @@ def _rows(schedule: Any, plan: planning.Plan, oldest: datetime) -> Iterator[NewE
     for fold in plan.folded:
         filed = max(fold.last.at, oldest)
         yield _row(
-            schedule, fold.first, filed, kind=identity.FOLDED, reason=fold.reason, folded_until=fold.last.at, folded_count=fold.count
+            schedule,
+            fold.first,
+            filed,
+            kind=identity.FOLDED,
+            reason=fold.reason,
+            folded_until=fold.last.at,
+            folded_count=fold.count,
         )
 
 

@@ -80,7 +80,11 @@ class Timer(threading.Thread):
         if not done.held:
             return BUSY
         instants = sql.run("next_instants")[0]
-        delay = min(IDLE, _until(instants.ripens_at, instants), _until(instants.plans_at, instants) - planner.AHEAD.total_seconds())
+        delay = min(
+            IDLE,
+            _until(instants.ripens_at, instants),
+            _until(instants.plans_at, instants) - planner.AHEAD.total_seconds(),
+        )
         if instants.backlog and done.drains_in is not None:
             delay = min(delay, done.drains_in)
         return delay

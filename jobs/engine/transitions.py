@@ -154,7 +154,13 @@ def succeed(fence: Fence, *, result: Any = None, tail: Tail = NO_TAIL) -> Ended 
 
 
 def exhaust(
-    fence: Fence, problem: Problem, *, attempt_state: str = "failed", crashes: int = 0, result: Any = None, tail: Tail = NO_TAIL
+    fence: Fence,
+    problem: Problem,
+    *,
+    attempt_state: str = "failed",
+    crashes: int = 0,
+    result: Any = None,
+    tail: Tail = NO_TAIL,
 ) -> Ended | None:
     """Failed for good: a dead letter."""
     return _end(Event.EXHAUST, fence, attempt_state, problem=problem, crashes=crashes, result=result, tail=tail)
@@ -176,7 +182,17 @@ def retry(
     tail: Tail = NO_TAIL,
 ) -> Ended | None:
     """Failed, and the next attempt is due after ``delay``."""
-    return _put_back(Event.RETRY, fence, attempt_state, problem=problem, delay=delay, step=1, crashes=crashes, result=result, tail=tail)
+    return _put_back(
+        Event.RETRY,
+        fence,
+        attempt_state,
+        problem=problem,
+        delay=delay,
+        step=1,
+        crashes=crashes,
+        result=result,
+        tail=tail,
+    )
 
 
 def release(fence: Fence, *, tail: Tail = NO_TAIL) -> Ended | None:

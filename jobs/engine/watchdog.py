@@ -48,13 +48,17 @@ def _recover(row: Any) -> bool:
     fence = _fence(row)
     if row.cancelled:
         return bool(transitions.acknowledge_cancel(fence, attempt_state="lost"))
-    problem = Problem(code=Failure.WORKER_LOST, message=f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone")
+    problem = Problem(
+        code=Failure.WORKER_LOST, message=f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone"
+    )
     policy = retry_fields.parse((row.spec or {}).get("retry", {}))
     now = sql.run("clock")[0].now
     answer = retries.next_attempt(
         policy, attempt=row.attempt, crashes=row.crashes + 1, failure_code=Failure.WORKER_LOST, now=now, seed=row.id
     )
-    log.warning("execution.lost", execution=str(row.id), attempt=row.attempt, worker=row.worker, crashes=row.crashes + 1)
+    log.warning(
+        "execution.lost", execution=str(row.id), attempt=row.attempt, worker=row.worker, crashes=row.crashes + 1
+    )
     if isinstance(answer, retries.RetryAt):
         return bool(transitions.retry(fence, problem, delay=answer.at - now, attempt_state="lost", crashes=1))
     return bool(transitions.exhaust(fence, problem, attempt_state="lost", crashes=1))

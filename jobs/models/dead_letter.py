@@ -20,7 +20,9 @@ class DeadLetterState(models.TextChoices):
 class DeadLetter(TenantOwned):
     """One per failed execution."""
 
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="dead_letters", db_constraint=False, db_index=False)
+    job = models.ForeignKey(
+        Job, on_delete=models.PROTECT, related_name="dead_letters", db_constraint=False, db_index=False
+    )
     execution_id = models.UUIDField(unique=True)
     error_code = models.CharField(max_length=32)
     error_message = models.TextField(blank=True)
@@ -33,7 +35,9 @@ class DeadLetter(TenantOwned):
 
     class Meta:
         db_table = "dead_letter"
-        constraints = [models.CheckConstraint(condition=Q(state__in=DeadLetterState.values), name="dead_letter_state_known")]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=DeadLetterState.values), name="dead_letter_state_known")
+        ]
         indexes = [
             models.Index(fields=["tenant", "state", "-id"], name="dead_letter_triage"),
             models.Index(fields=["tenant", "job", "-id"], name="dead_letter_by_job"),

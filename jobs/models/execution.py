@@ -30,8 +30,12 @@ class Execution(PartitionedByTime):
     fences every later write; ``waiting_on`` names the cap a pending one is parked under.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.PROTECT, related_name="executions", db_constraint=False, db_index=False)
-    schedule = models.ForeignKey(Schedule, null=True, on_delete=models.PROTECT, related_name="executions", db_constraint=False, db_index=False)
+    job = models.ForeignKey(
+        Job, on_delete=models.PROTECT, related_name="executions", db_constraint=False, db_index=False
+    )
+    schedule = models.ForeignKey(
+        Schedule, null=True, on_delete=models.PROTECT, related_name="executions", db_constraint=False, db_index=False
+    )
     revision = models.PositiveIntegerField()
     trigger = models.CharField(max_length=16, choices=TriggerKind)
     triggered_by = models.CharField(max_length=254, blank=True)
@@ -75,7 +79,8 @@ class Execution(PartitionedByTime):
                 name="execution_ended_iff_terminal",
             ),
             models.CheckConstraint(
-                condition=~Q(state="running") | Q(epoch__gte=1, started_at__isnull=False), name="execution_running_has_claim"
+                condition=~Q(state="running") | Q(epoch__gte=1, started_at__isnull=False),
+                name="execution_running_has_claim",
             ),
             models.CheckConstraint(condition=~Q(state="skipped") | ~Q(reason=""), name="execution_skipped_has_reason"),
             models.CheckConstraint(condition=Q(waiting_on="") | Q(state="pending"), name="execution_parked_is_pending"),
@@ -83,23 +88,42 @@ class Execution(PartitionedByTime):
         indexes = [
             models.Index(fields=["not_before", "id"], condition=Q(state="scheduled"), name="execution_ripening"),
             models.Index(
-                F("queue_id"), F("tenant_id"), F("priority").desc(), F("not_before"), F("id"),
-                condition=Q(state="pending", waiting_on=""), name="execution_ready",
+                F("queue_id"),
+                F("tenant_id"),
+                F("priority").desc(),
+                F("not_before"),
+                F("id"),
+                condition=Q(state="pending", waiting_on=""),
+                name="execution_ready",
             ),
             models.Index(
-                F("waiting_on"), F("priority").desc(), F("not_before"), F("id"),
-                condition=Q(state="pending") & ~Q(waiting_on=""), name="execution_parked",
+                F("waiting_on"),
+                F("priority").desc(),
+                F("not_before"),
+                F("id"),
+                condition=Q(state="pending") & ~Q(waiting_on=""),
+                name="execution_parked",
             ),
-            models.Index(fields=["tenant", "job", "trigger"], condition=Q(state__in=["queued", "running"]), name="execution_in_flight"),
+            models.Index(
+                fields=["tenant", "job", "trigger"],
+                condition=Q(state__in=["queued", "running"]),
+                name="execution_in_flight",
+            ),
             models.Index(fields=["queue", "publish_again_at"], condition=Q(state="queued"), name="execution_published"),
             models.Index(fields=["worker_id", "id"], condition=Q(state="running"), name="execution_owned"),
             models.Index(
                 fields=["job", "state"],
-                condition=Q(trigger="schedule", ripened_at__isnull=False, state__in=["scheduled", "pending", "queued", "running"]),
+                condition=Q(
+                    trigger="schedule",
+                    ripened_at__isnull=False,
+                    state__in=["scheduled", "pending", "queued", "running"],
+                ),
                 name="execution_overlapping",
             ),
             models.Index(fields=["tenant", "-id"], name="execution_recent"),
             models.Index(fields=["tenant", "state", "-id"], name="execution_by_state"),
             models.Index(fields=["tenant", "job", "-id"], name="execution_by_job"),
-            models.Index(fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"),
+            models.Index(
+                fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"
+            ),
         ]

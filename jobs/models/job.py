@@ -43,7 +43,9 @@ class Job(TenantOwned):
     timeout_seconds = models.FloatField(default=300, validators=[MinValueValidator(0.1), MaxValueValidator(86_400)])
     max_running = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     overlap = models.CharField(max_length=16, choices=Overlap, default=Overlap.QUEUE_ONE)
-    retry = models.JSONField(default=dict, help_text="The retry policy as the API takes it; empty is the default policy.")
+    retry = models.JSONField(
+        default=dict, help_text="The retry policy as the API takes it; empty is the default policy."
+    )
     owner = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

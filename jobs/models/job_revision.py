@@ -11,7 +11,9 @@ from tenants.models.owned import TenantOwned
 class JobRevision(TenantOwned):
     """Insert-only. ``spec`` holds type, payload, timeout_seconds and retry: all that an attempt reads."""
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="revisions", db_constraint=False, db_index=False)
+    job = models.ForeignKey(
+        Job, on_delete=models.CASCADE, related_name="revisions", db_constraint=False, db_index=False
+    )
     number = models.PositiveIntegerField()
     spec = models.JSONField()
     created_at = models.DateTimeField(auto_now_add=True)

@@ -11,7 +11,9 @@ class Queue(models.Model):
 
     name = models.CharField(primary_key=True, max_length=63, validators=[RegexValidator(r"^[a-z0-9](-?[a-z0-9])*$")])
     paused_at = models.DateTimeField(null=True, blank=True)
-    max_running = models.PositiveIntegerField(null=True, blank=True, help_text="Most executions queued or running at once.")
+    max_running = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Most executions queued or running at once."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

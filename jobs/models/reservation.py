@@ -12,7 +12,9 @@ class Reservation(TenantOwned):
 
     scope = models.CharField(max_length=64)
     key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64, blank=True, help_text="Hash of the first request, to refuse another under its key.")
+    fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the first request, to refuse another under its key."
+    )
     execution_id = models.UUIDField(null=True)
     status = models.PositiveSmallIntegerField(null=True)
     body = models.JSONField(null=True)

@@ -36,7 +36,9 @@ class Schedule(TenantOwned):
     A trigger in the database marks a row for replanning when its rule columns change, whoever changes them.
     """
 
-    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="schedules", db_constraint=False, db_index=False)
+    job = models.ForeignKey(
+        Job, on_delete=models.CASCADE, related_name="schedules", db_constraint=False, db_index=False
+    )
     kind = models.CharField(max_length=16, help_text="cron, interval or once.")
     expression = models.CharField(max_length=200, blank=True)
     interval_seconds = models.PositiveIntegerField(null=True, blank=True)
@@ -65,7 +67,9 @@ class Schedule(TenantOwned):
             models.UniqueConstraint(fields=["tenant", "id"], name="schedule_tenant_key"),
             models.CheckConstraint(condition=Q(state__in=ScheduleState.values), name="schedule_state_known"),
             models.CheckConstraint(condition=Q(misfire__in=Misfire.values), name="schedule_misfire_known"),
-            models.CheckConstraint(condition=Q(due_at__isnull=True) | Q(state="active"), name="schedule_due_only_if_active"),
+            models.CheckConstraint(
+                condition=Q(due_at__isnull=True) | Q(state="active"), name="schedule_due_only_if_active"
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="schedule_due"),

@@ -55,7 +55,9 @@ def check_payload(job_type: str, payload: Mapping[str, Any], path: str = "payloa
     except handlers.UnknownJobTypeError as error:
         raise errors.invalid({"type": [str(error)]}) from None
     if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
-        raise errors.invalid({path: [f"is larger than {MAX_PAYLOAD_BYTES // 1024} KiB: keep bulk data elsewhere and name it"]})
+        raise errors.invalid(
+            {path: [f"is larger than {MAX_PAYLOAD_BYTES // 1024} KiB: keep bulk data elsewhere and name it"]}
+        )
     try:
         handler.params.model_validate(payload)
     except pydantic.ValidationError as error:

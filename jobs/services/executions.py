@@ -77,7 +77,7 @@ def _create(
         replay_of=replay_of,
         scheduled_for=run_at,
         not_before=run_at or now,
-        queue_id=job.queue_id,
+        queue_id=str(job.queue_id),
         priority=job.priority,
         timeout_seconds=job.timeout_seconds,
         max_attempts=retry_fields.parse(job.retry).max_attempts,

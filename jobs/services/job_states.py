@@ -1,7 +1,7 @@
 """Holding a job and letting it go.
 
-    active ──pause──► paused ──resume──► active        slots missed meanwhile follow the misfire policy
-    active, paused ──disable──► disabled ──activate──► active        schedules begin anew
+active ──pause──► paused ──resume──► active        slots missed meanwhile follow the misfire policy
+active, paused ──disable──► disabled ──activate──► active        schedules begin anew
 """
 
 from __future__ import annotations

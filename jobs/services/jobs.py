@@ -148,7 +148,9 @@ def _spec(job: Job) -> dict[str, Any]:
 
 
 def _told(job: Job, tags: list[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(job, name) for name in JobFields.__annotations__ if name not in ("tags", "queue")}
+    values: dict[str, Any] = {
+        name: getattr(job, name) for name in JobFields.__annotations__ if name not in ("tags", "queue")
+    }
     return {**values, "queue": job.queue_id, "tags": tags}
 
 

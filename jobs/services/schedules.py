@@ -153,7 +153,9 @@ def _check(schedule: Schedule, path: str) -> None:
 def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
     slot = next(selectors.runs_after(schedule, now), None)
     if slot is None:
-        field = {"once": "run_at", "interval": "end_at"}.get(schedule.kind, "end_at" if schedule.end_at else "expression")
+        field = {"once": "run_at", "interval": "end_at"}.get(
+            schedule.kind, "end_at" if schedule.end_at else "expression"
+        )
         raise errors.invalid_schedule(path + field, "this schedule would never fire from now on: name a later time")
     return slot.at
 
@@ -180,7 +182,7 @@ def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution
             folded_until=last.at,
             folded_count=count,
             not_before=last.at,
-            queue_id=job.queue_id,
+            queue_id=str(job.queue_id),
             priority=job.priority,
             timeout_seconds=job.timeout_seconds,
             max_attempts=retry_fields.parse(job.retry).max_attempts,

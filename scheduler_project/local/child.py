@@ -31,7 +31,8 @@ class Program:
     ``{turn}`` in an argument is 1 or 2, alternating by rolling restart, for names that the old and
     the new process must not share. ``ready`` is part of the line it prints once it is up. ``stage``
     orders the stop: a stage stops once the lower ones have ended. ``grace`` is the seconds from
-    SIGTERM to SIGKILL. ``overlaps`` says whether two may run at a time. ``fds`` are handed down.
+    SIGTERM to SIGKILL. ``overlaps`` says whether two may run at a time. A ``last`` one starts once
+    the others are up. ``fds`` are handed down.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Program:
     grace: float = 10.0
     stage: int = 0
     overlaps: bool = True
+    last: bool = False
     fds: tuple[int, ...] = ()
 
 

@@ -44,6 +44,9 @@ class Site:
             "REDIS_URL": self.redis_url,
             "PYTHONUNBUFFERED": "1",
         }
+        if os.geteuid() == 0:
+            # Whoever types `make up` as root has decided, and the commands of jobs do not run as root.
+            told["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
         if role is not None:
             told |= {"DATABASE_URL": getattr(self.database, role), "CARILLON_DATABASE_ROLE": role}
         return inherited | told
@@ -67,7 +70,7 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
             name="beat",
             argv=_celery("beat", "--scheduler=redbeat.RedBeatScheduler", "--pidfile=", f"--loglevel={level}"),
             env=site.environment(None),
-            ready="beat: Starting",
+            ready="LocalTime ->",
         ),
         Program(
             name="engine",
@@ -88,10 +91,12 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
         ),
         Program(
             name="flower",
-            argv=_module("celery", "flower", f"--logging={level}"),
+            argv=_module("celery", "flower"),
             env=_flower_environment(site, flower_port, flower_login, flower_cookie),
             ready="Visit me at",
             overlaps=False,
+            # It asks the workers about themselves once, when it starts.
+            last=True,
         ),
     ]  # fmt: skip
 

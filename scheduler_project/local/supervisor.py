@@ -13,6 +13,7 @@ killed with us (see :mod:`scheduler_project.local.deathsig`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -44,44 +45,50 @@ class Supervisor:
         self._programs = programs
         self._output = output
         self._keepers: list[Keeper] = []
-        self._stopping = asyncio.Event()
         self._rolling = asyncio.Event()
         self._terminals = [fd for fd in TERMINAL_FDS if os.isatty(fd)]
 
     async def run(self, beside: Callable[[], Coroutine[Any, Any, None]], rolled: Callable[[], None]) -> None:
-        """Starts the programs, runs ``beside`` next to them, and returns when all have stopped.
+        """Returns when all programs have stopped. Once all are up, ``beside`` runs next to them.
 
         ``rolled`` is called after each rolling restart.
         """
         loop = asyncio.get_running_loop()
+        work = asyncio.create_task(self._work(beside, rolled))
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
+            loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up, work.cancel)
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(beside()), group.create_task(self._roll(rolled))]
-                for program in self._programs:
-                    self._keepers.append(Keeper(program, self._output))
-                    tasks.append(group.create_task(self._keepers[-1].keep()))
-                tasks += [group.create_task(self._watch(server)) for server in self._servers]
-                await self._stopping.wait()
-                for task in tasks:
-                    task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
         finally:
             await self._stop()
 
-    def _hang_up(self) -> None:
+    async def _work(self, beside: Callable[[], Coroutine[Any, Any, None]], rolled: Callable[[], None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._roll(rolled))
+            for server in self._servers:
+                group.create_task(self._watch(server))
+            for last in (False, True):
+                keepers = [Keeper(program, self._output) for program in self._programs if program.last == last]
+                self._keepers += keepers
+                for keeper in keepers:
+                    group.create_task(keeper.keep())
+                await asyncio.gather(*(keeper.current.wait_ready() for keeper in keepers))
+            await beside()
+
+    def _hang_up(self, stop: Callable[[], object]) -> None:
         """A closed terminal sends SIGHUP as well: then there is nobody left to work for."""
         if all(os.isatty(fd) for fd in self._terminals):
             self._rolling.set()
         else:
-            self._stopping.set()
+            stop()
 
     async def _roll(self, rolled: Callable[[], None]) -> None:
         while True:
             await self._rolling.wait()
             self._rolling.clear()
-            for keeper in self._keepers:
+            for keeper in tuple(self._keepers):
                 self._output.say(f"restarting {keeper.program.name}")
                 await keeper.replace()
             self._output.say("rolling restart done")

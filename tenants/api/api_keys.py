@@ -1,5 +1,7 @@
 """``/api-keys``: the tenant's own keys."""
 
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
 from __future__ import annotations
 
 from typing import Any
@@ -55,24 +57,24 @@ class ApiKeyViewSet(TenantViewSet):
     serializer_class = ApiKeyShape
     noun = "API key"
     read_scope = write_scope = "admin"
-    parameters = {"list": PAGED}
+    query_parameters = {"list": PAGED}
 
-    def list(self, request: Request) -> Response:  # noqa: ARG002 - DRF's signature, here and below
+    def list(self, request: Request) -> Response:
         """All keys, revoked ones too, newest first."""
         return self.listed(ApiKeyShape, self.get_queryset())
 
     @extend_schema(request=ApiKeyInput, responses={201: NewApiKeyShape})
-    def create(self, request: Request) -> Response:  # noqa: ARG002
+    def create(self, request: Request) -> Response:
         """A new key. Its text is in this answer and nowhere else."""
         key, text = api_keys.create(tenant=self.tenant, **self.body(ApiKeyInput))
         answer: dict[str, Any] = {**ApiKeyShape(key).data, "key": text}
         return Response(answer, status=201)
 
-    def retrieve(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def retrieve(self, request: Request, id: str) -> Response:
         """One key."""
         return self.shown(ApiKeyShape, self.row())
 
-    def destroy(self, request: Request, id: str) -> Response:  # noqa: ARG002, A002
+    def destroy(self, request: Request, id: str) -> Response:
         """Revoke: it is refused from now on."""
         api_keys.revoke(key=self.row())
         return Response(status=204)

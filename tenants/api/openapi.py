@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from tenants import permissions
+from tenants.api.parameters import Parameter
 
 
 class ErrorBody(serializers.Serializer[Any]):
@@ -28,24 +28,32 @@ class ErrorEnvelope(serializers.Serializer[Any]):
     error = ErrorBody()
 
 
+class Describing(Protocol):
+    """What the schema asks of our views."""
+
+    def declared_parameters(self) -> tuple[Parameter, ...]:
+        """The query parameters of the current action."""
+
+
 class Schema(AutoSchema):
     """Adds what our views declare: query parameters, the scope, the error envelope."""
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
-        return [parameter.documented() for parameter in self.view.declared_parameters()]
+    def get_override_parameters(self) -> list[Any]:
+        view = cast(Describing, self.view)
+        return [parameter.documented() for parameter in view.declared_parameters()]
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         scope = permissions.required_scope(self.method, self.view)
         return f"{super().get_description()}\n\nScope: `{scope}`.".strip()
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is not None:
-            operation["responses"]["default"] = self._get_response_for_code(ErrorEnvelope, "default")
+            operation["responses"]["default"] = self._get_response_for_code(ErrorEnvelope, "default")  # type: ignore[no-untyped-call]
         return operation
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call] - registers itself by being defined
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """The two headers an API key may be sent in."""
 
     target_class = "tenants.authentication.ApiKeyAuthentication"

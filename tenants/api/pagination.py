@@ -7,7 +7,6 @@ import binascii
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,7 +24,7 @@ PAGED = (
 class KeysetPagination(BasePagination):
     """Orders by the view's ``keyset``, a unique column, ``-`` for descending. The cursor is the last row's key."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:  # noqa: ARG002 - DRF's signature
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:  # noqa: ARG002 - DRF's signature
         limit: int = view.query.get("limit", DEFAULT_LIMIT)
         name = view.keyset.removeprefix("-")
         rows = queryset.order_by(view.keyset)

@@ -82,7 +82,9 @@ def one_of(name: str, lookup: str, values: Collection[str], description: str) ->
             raise ValueError(f"must be one of {', '.join(values)}")
         return sent
 
-    return Parameter(name, read, description, f"{lookup}__in", repeatable=True, schema={"type": "string", "enum": [*values]})
+    return Parameter(
+        name, read, description, f"{lookup}__in", repeatable=True, schema={"type": "string", "enum": [*values]}
+    )
 
 
 def row_id(name: str, lookup: str, description: str) -> Parameter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
@@ -13,12 +13,13 @@ from rest_framework.viewsets import GenericViewSet
 
 from tenants import authentication, errors
 from tenants.api import fields, openapi, pagination, parameters
+from tenants.api.parameters import Parameter
 from tenants.api.parsers import StrictJSONParser
 from tenants.models import Tenant
 
 
 class ApiViewSet(GenericViewSet[Any]):
-    """``read_scope`` and ``write_scope`` say what a key needs; ``parameters`` what each action takes in its query."""
+    """``read_scope`` and ``write_scope`` say what a key needs; ``query_parameters`` what each action takes in its query."""
 
     parser_classes = [StrictJSONParser]
     pagination_class = pagination.KeysetPagination
@@ -31,15 +32,15 @@ class ApiViewSet(GenericViewSet[Any]):
     read_scope: ClassVar[str]
     write_scope: ClassVar[str]
     action_scopes: ClassVar[Mapping[str, str]] = {}
-    parameters: ClassVar[Mapping[str, tuple[parameters.Parameter, ...]]] = {}
+    query_parameters: ClassVar[Mapping[str, tuple[Parameter, ...]]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.query = parameters.parse(request.query_params, self.declared_parameters())
 
-    def declared_parameters(self) -> tuple[parameters.Parameter, ...]:
+    def declared_parameters(self) -> tuple[Parameter, ...]:
         """What the current action takes."""
-        return self.parameters.get(self.action or "", ())
+        return self.query_parameters.get(self.action or "", ())
 
     @property
     def tenant(self) -> Tenant:
@@ -62,6 +63,11 @@ class ApiViewSet(GenericViewSet[Any]):
         matching = rows.filter(**parameters.conditions(self.query, self.declared_parameters()))
         page = self.paginate_queryset(matching)
         return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)
+
+    def complete(self, shape: type[BaseSerializer[Any]], rows: Iterable[Any]) -> Response:
+        """A list that is never so long that it needs pages."""
+        data = [shape(row, context=self.get_serializer_context()).data for row in rows]
+        return Response({"data": data, "next_cursor": None})
 
     def row(self) -> Any:
         """The row the path names. A foreign one is answered like one that never was."""

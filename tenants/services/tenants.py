@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -56,5 +56,5 @@ def _become(tenant: Tenant, state: TenantState, action: str) -> None:
     tenant.state = state
 
 
-def _record(action: str, tenant: Tenant, changes: dict[str, list[object]]) -> None:
+def _record(action: str, tenant: Tenant, changes: Mapping[str, object]) -> None:
     audit.record(action=action, object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 
+def listed() -> dict[int, bytes]:
+    """What a process list shows: the arguments of every living process, by pid."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile
+            found[int(folder.name)] = (folder / "cmdline").read_bytes()
+    return found
+
+
 def marked(marker: str) -> list[str]:
     """Command lines of the living processes with the marker in their arguments or environment."""
     found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                arguments = (folder / "cmdline").read_bytes()
-                carried = arguments + (folder / "environ").read_bytes()
-            except OSError:
-                continue  # ended meanwhile, or none of ours
-            if marker.encode() in carried:
-                found.append(arguments.replace(b"\0", b" ").decode(errors="replace"))
+    for pid, arguments in listed().items():
+        environment = b""
+        with contextlib.suppress(OSError):  # ended meanwhile, or none of ours
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        if marker.encode() in arguments + environment:
+            found.append(arguments.replace(b"\0", b" ").decode(errors="replace"))
     return found
 
 

@@ -59,7 +59,16 @@ def job(tenant_id: UUID | None = None, *, retry: dict[str, Any] | None = None, *
         "overlap": "allow", "retry": retry or {}, "owner": "", "created_at": now(), "updated_at": now(),
     }  # fmt: skip
     insert("job", **(defaults | columns))
-    insert("job_revision", id=uuid4(), tenant_id=owner, job_id=identifier, number=1, spec=spec, created_at=now(), created_by="")
+    insert(
+        "job_revision",
+        id=uuid4(),
+        tenant_id=owner,
+        job_id=identifier,
+        number=1,
+        spec=spec,
+        created_at=now(),
+        created_by="",
+    )
     return identifier, owner
 
 
@@ -97,7 +106,14 @@ def state_of(execution_id: UUID) -> str:
     return fetch("SELECT state FROM execution WHERE id = %s", execution_id)[0][0]
 
 
-def worker(*, concurrency: int = 2, queues: tuple[str, ...] = ("default",), pids: tuple[int, ...] = (1,), lease: float = 30, **columns: Any) -> UUID:
+def worker(
+    *,
+    concurrency: int = 2,
+    queues: tuple[str, ...] = ("default",),
+    pids: tuple[int, ...] = (1,),
+    lease: float = 30,
+    **columns: Any,
+) -> UUID:
     """A worker with a lease that lasts ``lease`` seconds."""
     identifier = uuid4()
     defaults = {

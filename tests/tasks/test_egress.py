@@ -226,6 +226,12 @@ def test_own_server_elsewhere_is_refused_by_name_and_by_address(names: Names) ->
     assert egress.Guard(["10.0.0.0/8"]).resolve("10.0.0.6", 5432, 5)
 
 
+def test_own_server_whose_name_moves_between_two_questions_is_refused(names: Names) -> None:
+    names.resolve("db.test", ["10.0.0.5"], ["10.0.0.6"])
+    egress.protect([("db.test", 5432)])
+    assert "belongs to Carillon" in refusal("db.test", 5432, ["10.0.0.0/8"])
+
+
 def test_own_server_whose_name_stopped_resolving_closes_its_port(names: Names) -> None:
     egress.protect([("lost.test", 5432)])
     assert "belongs to Carillon" in refusal("93.184.216.34", 5432)

@@ -41,9 +41,8 @@ def test_scope_does_not_outlive_its_transaction(owner):
 
 
 def test_another_tenants_row_can_neither_be_inserted_nor_updated(owner, outsider):
-    from django.db import ProgrammingError
-
     import pytest
+    from django.db import ProgrammingError
 
     with context.within(context.Scope(tenant_id=owner.tenant.id)):
         with pytest.raises(ProgrammingError, match="row-level security"), transaction.atomic():

@@ -36,7 +36,7 @@ class JobChanges(StrictSerializer):
 class JobInput(JobChanges):
     """A job to be, with its schedules."""
 
-    schedules = ScheduleInput(many=True, required=False, max_length=50)
+    schedules = serializers.ListField(child=ScheduleInput(), required=False, max_length=50)
 
 
 class JobShape(serializers.Serializer[Job]):

@@ -54,6 +54,8 @@ class JobTypeShape(serializers.Serializer[Handler[Any]]):
 
     def get_defaults(self, handler: Handler[Any]) -> dict[str, Any]:
         fields = handler.params.model_fields.items()
-        values = {name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()}
+        values = {
+            name: field.get_default(call_default_factory=True) for name, field in fields if not field.is_required()
+        }
         defaults: dict[str, Any] = to_jsonable_python(values)
         return defaults

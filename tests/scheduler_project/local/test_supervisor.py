@@ -70,6 +70,12 @@ def test_stop_goes_stage_by_stage_and_leaves_nothing(start: Start, number: signa
     assert not any(map(is_running, pids(terminal)))
 
 
+def test_last_program_starts_when_the_others_are_up(start: Start) -> None:
+    terminal = start(program("flower", last=True), program("web"))
+    terminal.shows("ready", times=2)
+    assert re.findall(r"(\w+) +\| ready", terminal.text) == ["web", "flower"]
+
+
 def test_program_deaf_to_the_request_is_killed_after_its_grace(start: Start) -> None:
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); signal.pause()"
     terminal = start(program("worker", deaf, grace=0.1))

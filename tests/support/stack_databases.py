@@ -1,0 +1,61 @@
+"""Databases for a stack: migrated, empty, its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scheduler_project.env import ROOT, Env
+from scheduler_project.local import leash, ports, roles, service_user
+from scheduler_project.local.postgres import Postgres
+
+
+@dataclass(frozen=True)
+class Database:
+    """Its three log-ins, and the superuser's for looking."""
+
+    superuser: str
+    urls: roles.Urls
+
+
+@contextlib.contextmanager
+def durable_server() -> Iterator[Postgres]:
+    """A server as `make up` has it, fsync and all, gone with the block. The throwaway one may lose commits in a crash."""
+    user = service_user.for_this_process(Env().service_user)
+    with leash.temporary_folder("carillon-durable-", _reachable_by(user)) as folder:
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        password = secrets.token_hex(16)
+        server = Postgres(folder / "data", log=folder / "log", password=password, port=ports.free(), user=user)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+
+
+def migrated(server: Postgres) -> Database:
+    """The product's database on a fresh server."""
+    urls = roles.ensure(server.url())
+    environment = {
+        **os.environ,
+        "DATABASE_URL": urls.owner,
+        "CARILLON_DATABASE_ROLE": "owner",
+        "CARILLON_SECRET_KEY": "only for tests",
+    }
+    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(command, check=True, env=environment, cwd=ROOT)
+    return Database(superuser=server.url("carillon"), urls=urls)
+
+
+def _reachable_by(user: object) -> Path | None:
+    if user is None or service_user.can_reach(user, Path(tempfile.gettempdir())):  # type: ignore[arg-type]
+        return None
+    return service_user.make_public(service_user.STATE)
