@@ -126,13 +126,19 @@ class RetryLater(HandlerError):
     """Failed, and the other side said when to try again; counts as an attempt."""
 
     def __init__(
-        self, message: str, *, delay: timedelta, code: str = Failure.EXECUTION_FAILED, tags: Iterable[str] = ()
+        self,
+        message: str,
+        *,
+        delay: timedelta,
+        code: str = Failure.EXECUTION_FAILED,
+        tags: Iterable[str] = (),
+        result: Json = None,
     ) -> None:
-        super().__init__(message, code=code, tags=tags)
+        super().__init__(message, code=code, tags=tags, result=result)
         self.delay = delay
 
 
-class Defer(Exception):  # noqa: N818 - an answer, not an error
+class Defer(Exception):
     """Not yet: look again after ``delay``. The same attempt goes on, and nothing is counted."""
 
     def __init__(self, delay: timedelta) -> None:

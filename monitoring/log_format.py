@@ -51,12 +51,15 @@ def configure(options: Mapping[str, Any]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(str(options["level"]).upper())
+    # Supervisors wait for its line "… ready.", whatever the level.
+    logging.getLogger("celery.apps.worker").setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 
 def _final(kind: str) -> list[Any]:
+    # Tracebacks without local values: those hold passwords.
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if kind == "json":
         return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [remove, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [remove, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]

@@ -81,7 +81,12 @@ class Env(BaseSettings):
     service_user: str = Field(
         "",
         validation_alias="CARILLON_SERVICE_USER",
-        description="As root, the system user that PostgreSQL and the commands of script jobs run as.",
+        description="As root, the system user that the embedded PostgreSQL runs as; empty is carillon.",
+    )
+    jobs_user: str = Field(
+        "",
+        validation_alias="CARILLON_JOBS_USER",
+        description="As root, the system user that the commands of script jobs run as; empty is carillon-jobs, else nobody.",
     )
     metrics_token: SecretStr = Field(
         SecretStr(""),

@@ -25,8 +25,19 @@ def settings_page() -> str:
         f"| `{field.validation_alias}` | {_default(name, field.default)} | {field.description} |"
         for name, field in Env.model_fields.items()
     ]
-    head = ["# Settings", "", NOTE, "", "Every setting is an environment variable, read once at start by `scheduler_project/env.py`."]
-    head += ["A wrong value stops the process and names the variable.", "", "| variable | default | meaning |", "|---|---|---|"]
+    head = [
+        "# Settings",
+        "",
+        NOTE,
+        "",
+        "Every setting is an environment variable, read once at start by `scheduler_project/env.py`.",
+    ]
+    head += [
+        "A wrong value stops the process and names the variable.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
     return "\n".join([*head, *rows, ""])
 
 
@@ -45,7 +56,19 @@ def states_page() -> str:
     arrows = sorted(f"    {source} --> {t.target}: {event}" for event, t in TRANSITIONS.items() for source in t.sources)
     begins = sorted(f"    [*] --> {state}" for state in INITIAL)
     ends = sorted(f"    {state} --> [*]" for state in TERMINAL)
-    head = ["# The life of an execution", "", NOTE, "", "```mermaid", "stateDiagram-v2", *begins, *arrows, *ends, "```", ""]
+    head = [
+        "# The life of an execution",
+        "",
+        NOTE,
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        *begins,
+        *arrows,
+        *ends,
+        "```",
+        "",
+    ]
     rows = [
         f"| {event} | {', '.join(state for state in State if state in t.sources)} | {t.target} | {'yes' if t.fenced else ''} |"
         for event, t in TRANSITIONS.items()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from scheduler_project import console
 from scheduler_project.env import ROOT, env
 
 _env = env()
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tenants.middleware.RequestIdMiddleware",
+    "scheduler_project.headers.ConsoleHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -96,6 +98,15 @@ ROLE_PREFIX = _env.role_prefix
 POOLED = DATABASE_ROLE == "app" and "pytest" not in sys.modules
 
 
+ENGINE_PLANNING = (
+    "plan_cache_mode=force_generic_plan",
+    "jit=off",
+    "enable_seqscan=off",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+)
+
+
 def _database(url: str) -> dict[str, Any]:
     if not url:
         return {"ENGINE": "django.db.backends.dummy"}  # for checks, and for migrations being written
@@ -105,11 +116,13 @@ def _database(url: str) -> dict[str, Any]:
         "keepalives_idle": 10,
         "tcp_user_timeout": 15000,
         "application_name": f"carillon {DATABASE_ROLE}",
+        **dict(parse_qsl(parts.query)),  # sslmode and its like
     }
     if DATABASE_ROLE == "engine":
         # Few statements, run for ever over many partitions: planning each anew would cost more than running it.
+        # A plan is kept, so it must not be chosen for today's row counts: every join goes by an index.
         options["prepare_threshold"] = 0
-        options["options"] = "-c plan_cache_mode=force_generic_plan -c jit=off"
+        options["options"] = " ".join(f"-c {setting}" for setting in ENGINE_PLANNING)
     if POOLED:
         # A request's thread is new under ASGI: without the pool each request would log in afresh.
         options["pool"] = {"min_size": 1, "max_size": _env.pool_size, "timeout": 5, "max_lifetime": 1800}
@@ -149,7 +162,7 @@ LEASE = timedelta(seconds=_env.lease_seconds)
 DRAIN = timedelta(seconds=_env.drain_seconds)
 CANCEL_GRACE = timedelta(seconds=_env.cancel_grace_seconds)
 RETENTION = timedelta(days=_env.retention_days)
-SERVICE_USER = _env.service_user
+JOBS_USER = _env.jobs_user
 
 # --- web ------------------------------------------------------------------------------------------------------
 
@@ -165,6 +178,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 12 * 3600
 X_FRAME_OPTIONS = "DENY"
+LOGIN_REDIRECT_URL = "admin:index"  # for who opens the log-in page itself: the theme's form drops Django's `next`
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
 REST_FRAMEWORK = {
@@ -190,7 +204,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
 }
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Carillon", "SITE_HEADER": "Carillon", "SHOW_HISTORY": False}
+UNFOLD = console.UNFOLD
 
 LOGGING_CONFIG = "monitoring.log_format.configure"
 LOGGING = {"level": _env.log_level, "format": _env.log_format}

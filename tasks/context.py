@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.engine.leases import boot_time
 from jobs.engine.transitions import Claim
 from tasks.journal import Journal
+
+#: Attempts last a day at most.
+FOLDER_PREFIX = "carillon-attempt-"
 
 
 class RunningContext:
@@ -48,7 +52,7 @@ class RunningContext:
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="carillon-attempt-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
         return self._folder
 
     @contextlib.contextmanager
@@ -59,3 +63,11 @@ class RunningContext:
         finally:
             if self._folder is not None:
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def sweep_folders(*, older_than: float) -> None:
+    """Remove folders of attempts whose process was killed, untouched for so many seconds."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
+            if time.time() - folder.stat().st_mtime > older_than:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -20,10 +20,12 @@ from django.conf import settings
 
 from jobs.engine.dispatch import PREFIX
 from jobs.engine.leases import Lease, boot_time
-from tasks import attendant, egress
+from tasks import attendant, context, egress
 from tasks.heartbeat import Heartbeat
 
 _PR_SET_PDEATHSIG = 1
+#: Seconds; an attempt lasts a day at most.
+ABANDONED = 2 * 86_400.0
 
 lease = Lease()
 #: Boot-time instant from which attempts are given back; 0 while nothing drains. Shared with the children.
@@ -45,6 +47,8 @@ def _name_the_lease(sender: str, instance: Any, **_: Any) -> None:
         name.removeprefix(PREFIX) for name in instance.app.amqp.queues.consume_from if name.startswith(PREFIX)
     ]
     lease.concurrency = instance.concurrency or 1
+    if lease.queues and "prefork" not in str(instance.pool_cls):
+        raise SystemExit("jobs run in processes, which can be stopped: start this worker with -P prefork")
 
 
 @worker_ready.connect
@@ -52,6 +56,7 @@ def _start(sender: Any, **_: Any) -> None:
     if not lease.queues:
         return
     pool = sender.pool
+    context.sweep_folders(older_than=ABANDONED)
     heartbeat = Heartbeat(lease, children=lambda: _children(pool), busy=_busy)
     _heartbeats.append(heartbeat)
     heartbeat.start()

@@ -1,0 +1,5 @@
+"""The console's pages of the domain. Importing registers them."""
+
+from jobs.admin import dead_letters, executions, jobs, queues, schedules, workers
+
+__all__ = ["dead_letters", "executions", "jobs", "queues", "schedules", "workers"]

@@ -9,16 +9,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs.api import lookups
+from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import DeadLetterShape
 from jobs.models import DeadLetter, DeadLetterState
 from jobs.services import dead_letters
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import one_of, row_id, text
-from tenants.api.views import TenantViewSet
+from tenants.api.parameters import one_of, text
 
 
-class DeadLetterViewSet(TenantViewSet):
+class DeadLetterViewSet(OfJobsViewSet):
     """Dead letters of this tenant's jobs."""
 
     queryset = DeadLetter.objects.select_related("job")
@@ -30,7 +31,7 @@ class DeadLetterViewSet(TenantViewSet):
         "list": (
             *PAGED,
             one_of("state", "state", DeadLetterState.values, "Any of these states."),
-            row_id("job", "job_id", "Of the job with this id."),
+            lookups.JOB,
             text("code", "error_code", "Failed with this code."),
         )
     }

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from jobs import selectors
 from jobs.api import lookups
+from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import AttemptShape, ExecutionShape, LogLineShape, NewExecutionInput, ReplayInput
 from jobs.models import TriggerKind
 from jobs.rules import identity, states
@@ -22,7 +23,6 @@ from jobs.services import executions
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import instant, one_of, row_id, text, whole
-from tenants.api.views import TenantViewSet
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -40,7 +40,7 @@ OF_ANY_JOB = (
 )
 
 
-class ExecutionViewSet(TenantViewSet):
+class ExecutionViewSet(OfJobsViewSet):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()
@@ -53,7 +53,7 @@ class ExecutionViewSet(TenantViewSet):
         "list": (
             *PAGED,
             *OF_ANY_JOB,
-            row_id("job", "job_id", "Of the job with this id."),
+            lookups.JOB,
             row_id("schedule", "schedule_id", "Of the schedule with this id."),
             text("queue", "queue_id", "In this queue."),
         ),

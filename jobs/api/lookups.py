@@ -1,20 +1,26 @@
-"""Finding the job a client names."""
+"""Finding the job a client names, by id or by name. Names never look like ids."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from jobs import selectors
 from jobs.models import Job
 from tenants.api import fields
+from tenants.api.parameters import Parameter
 from tenants.errors import NotFound
 from tenants.models import Tenant
 
+#: For lists; the view narrows its rows by :func:`job_id`.
+JOB = Parameter("job", str, "Of the job with this id or name.")
+
 
 def job(tenant: Tenant, name_or_id: str) -> Job | None:
-    """A tenant's job by id or name; names never look like ids."""
+    """A tenant's job."""
     if "\0" in name_or_id:
         return None
-    job_id = fields.id_of(name_or_id)
-    wanted = {"pk": job_id} if job_id else {"name": name_or_id}
+    identifier = fields.id_of(name_or_id)
+    wanted = {"pk": identifier} if identifier else {"name": name_or_id}
     return selectors.jobs().filter(tenant=tenant, **wanted).first()
 
 
@@ -24,3 +30,12 @@ def job_in_body(tenant: Tenant, name_or_id: str) -> Job:
     if found is None:
         raise NotFound("job: there is no such job here", details={"job": ["there is no such job here"]})
     return found
+
+
+def job_id(tenant: Tenant, name_or_id: str) -> UUID | None:
+    """What to filter by. An id is taken as it is, so what a deleted job did can still be listed."""
+    identifier = fields.id_of(name_or_id)
+    if identifier:
+        return identifier
+    found = job(tenant, name_or_id)
+    return found.pk if found else None

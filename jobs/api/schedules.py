@@ -15,19 +15,19 @@ from rest_framework.response import Response
 
 from jobs import errors, selectors, triggers
 from jobs.api import executions, fires, lookups
+from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.schedules import NewScheduleInput, PreviewInput, PreviewShape, ScheduleChanges, ScheduleShape
 from jobs.models import ScheduleState
 from jobs.services import schedules
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import one_of, row_id, text
-from tenants.api.views import TenantViewSet
+from tenants.api.parameters import one_of, text
 
 _STATES = [state for state in ScheduleState.values if state != ScheduleState.DELETED]
 
 
-class ScheduleViewSet(TenantViewSet):
+class ScheduleViewSet(OfJobsViewSet):
     """Schedules of this tenant's jobs."""
 
     queryset = selectors.schedules()
@@ -41,7 +41,7 @@ class ScheduleViewSet(TenantViewSet):
             *PAGED,
             one_of("state", "state", _STATES, "Any of these states."),
             one_of("kind", "kind", triggers.kinds(), "Any of these kinds."),
-            row_id("job", "job_id", "Of the job with this id."),
+            lookups.JOB,
             text("queue", "job__queue_id", "Of jobs in this queue."),
         ),
         "executions": (*PAGED, *executions.OF_ANY_JOB),

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
 from jobs.engine import dispatch, transitions
@@ -37,8 +37,10 @@ def _recover_safely(row: Any) -> bool:
     try:
         with transaction.atomic():
             return _recover(row)
-    except (DatabaseError, retry_fields.InvalidRetry) as error:
-        # One bad row must not end the sweep; it is buried, and the others go on.
+    except (OperationalError, InterfaceError):
+        raise  # the database's trouble, not the row's: the next sweep tries again
+    except Exception as error:
+        # Whatever one row holds must not end the sweep; it is buried, and the others go on.
         log.exception("watchdog.row_failed", execution=str(row.id))
         problem = Problem(code=Failure.CONFIG_INVALID, message=f"cannot be recovered: {error}")
         return bool(transitions.exhaust(_fence(row), problem, attempt_state="lost"))

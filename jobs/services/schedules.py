@@ -45,9 +45,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
     now = timezone.now()
     schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
-    _assign(schedule, fields)
-    if schedule.kind == "interval" and schedule.start_at is None:
-        schedule.start_at = now  # the anchor it is counted from
+    _assign(schedule, fields, now)
     _check(schedule, path)
     schedule.next_run_at = _next_run(schedule, now, path)
     with transaction.atomic():
@@ -61,12 +59,12 @@ def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
     """Merge changes. A changed rule fires strictly after now and never again for what it has fired for."""
     with transaction.atomic():
         schedule = _lock(schedule)
-        before = _told(schedule)
-        _assign(schedule, fields)
+        before, now = _told(schedule), timezone.now()
+        _assign(schedule, fields, now)
         _check(schedule, "")
-        next_run = _next_run(schedule, timezone.now(), "")
+        next_run = _next_run(schedule, now, "")
         if changed := changes.between(before, _told(schedule)):
-            schedule.save(update_fields=[*fields, "updated_at"])
+            schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
             _record("schedule.updated", schedule, changed)
             dispatch.ring_after_commit()
         schedule.refresh_from_db(fields=["state", "problem"])
@@ -130,10 +128,12 @@ def _lock(schedule: Schedule) -> Schedule:
     return found
 
 
-def _assign(schedule: Schedule, fields: ScheduleFields) -> None:
+def _assign(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
     for name, value in fields.items():
         # No expression is an empty text in the database.
         setattr(schedule, name, value or "" if name == "expression" else value)
+    if schedule.kind == "interval" and schedule.start_at is None:
+        schedule.start_at = now  # the anchor it is counted from
 
 
 def _check(schedule: Schedule, path: str) -> None:

@@ -81,7 +81,8 @@ WITH ended AS (
         %(error_fingerprint)s, 'open', '', clock_timestamp()
     FROM ended WHERE %(target)s = 'failed'
 )
-SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id))
+SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+    AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id))
     AS frees_somebody
 FROM ended e
 
@@ -109,7 +110,8 @@ WITH moved AS (
         jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', not_before), clock_timestamp()
     FROM moved
 )
-SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id))
+SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+    AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id))
     AS frees_somebody
 FROM moved m
 
@@ -146,13 +148,14 @@ UPDATE execution SET state = %(target)s WHERE id = %(id)s AND state = ANY(%(sour
 -- name: ripen
 -- Due rows become pending. A slot's first ripening is judged by its job's overlap policy against the
 -- schedule-made executions still active; slots caught up after an outage are exempt: their misfire
--- policy has already said that they run, so they wait for each other instead.
+-- policy has already said that they run, so they wait for each other instead. The state is also spelled
+-- out: a parameter cannot prove to the planner that the partial index applies.
 WITH due AS MATERIALIZED (
     SELECT e.id, e.job_id, e.not_before, j.overlap,
         e.trigger = 'schedule' AND e.ripened_at IS NULL AND j.overlap IN ('skip', 'queue_one')
             AND e.scheduled_for > e.created_at - interval '60 seconds' AS is_judged
     FROM execution e JOIN job j ON j.id = e.job_id
-    WHERE e.state = ANY(%(sources)s) AND e.not_before <= %(now)s
+    WHERE e.state = 'scheduled' AND e.state = ANY(%(sources)s) AND e.not_before <= %(now)s
     ORDER BY e.not_before, e.id LIMIT %(limit)s
     FOR NO KEY UPDATE OF e SKIP LOCKED
 ), judged AS (

@@ -30,7 +30,7 @@ class Site:
     secret_key: str = field(repr=False)
     url: str
     flower_url: str
-    service_user: str
+    jobs_user: str
 
     def environment(self, role: Role | None) -> dict[str, str]:
         """The environment of a process of ours that logs in to the database as ``role``, or not at all."""
@@ -38,7 +38,7 @@ class Site:
         told = {
             "CARILLON_HOME": str(self.env.home.absolute()),
             "CARILLON_SECRET_KEY": self.secret_key,
-            "CARILLON_SERVICE_USER": self.service_user,
+            "CARILLON_JOBS_USER": self.jobs_user,
             "CARILLON_URL": self.url,
             "CARILLON_FLOWER_URL": self.flower_url,
             "REDIS_URL": self.redis_url,
@@ -61,7 +61,7 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
         Program(
             name="web",
             argv=_module("uvicorn", "scheduler_project.asgi:application", f"--fd={listener}", f"--log-level={level}",
-                         "--no-access-log", "--timeout-graceful-shutdown=5"),
+                         "--no-access-log", "--timeout-graceful-shutdown=5", "--lifespan=off"),
             env=site.environment("app"),
             ready="Uvicorn running",
             fds=(listener,),

@@ -18,6 +18,8 @@ from typing import TypedDict
 from scheduler_project.local.errors import LocalError
 
 DEFAULT_NAME = "carillon"
+#: Another one: what a job runs must not reach the database's files.
+JOBS_NAME = "carillon-jobs"
 STATE = Path("/var/lib/carillon")
 
 
@@ -39,7 +41,7 @@ def ensure(name: str) -> pwd.struct_passwd:
         user = pwd.getpwnam(name)
     if user.pw_uid == 0:
         raise LocalError(
-            f"CARILLON_SERVICE_USER={name} is root, and PostgreSQL does not run as root: name another user."
+            f"The service user {name} is root: name another one in CARILLON_SERVICE_USER or CARILLON_JOBS_USER."
         )
     return user
 

@@ -58,7 +58,7 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
     listener = installation.listener()
     flower_port = installation.flower_port()
     urls = {"url": f"http://127.0.0.1:{ports.number(listener)}", "flower_url": f"http://127.0.0.1:{flower_port}"}
-    user = service_user.for_this_process(env.service_user)
+    user = service_user.for_this_process(env.jobs_user or service_user.JOBS_NAME)
     site = processes.Site(
         env=env,
         database=installation.database(),
@@ -66,7 +66,7 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
         secret_key=env.secret_key.get_secret_value() or installation.keys.secret_key,
         url=env.public_url or urls["url"],
         flower_url=env.flower_url or urls["flower_url"],
-        service_user=user.pw_name if user else "",
+        jobs_user=user.pw_name if user else "",
     )
     installation.migrate(steps.migrate, site.environment("owner"))
     credentials = installation.credentials(steps.seed, site.environment("app"), **urls)

@@ -203,9 +203,8 @@ def _unexpected(answer: http_answer.Answer, result: Json) -> HandlerError:
     delay = _retry_after(answer) if answer.status in (429, 503) else None
     if delay is None:
         return HandlerError(message, tags=tags, result=result)
-    later = RetryLater(f"{message}, to be retried after {delay.total_seconds():g} s", delay=delay, tags=tags)
-    later.result = result
-    return later
+    message = f"{message}, to be retried after {delay.total_seconds():g} s"
+    return RetryLater(message, delay=delay, tags=tags, result=result)
 
 
 def _retry_after(answer: http_answer.Answer) -> timedelta | None:

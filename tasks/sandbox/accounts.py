@@ -8,8 +8,13 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
+
 from jobs.handlers import PermanentFailure
 from jobs.rules.codes import Failure
+
+#: The first that exists, when none is named. Not PostgreSQL's: a script must not be able to touch its files.
+DEFAULT_NAMES = ("carillon-jobs", "nobody")
 
 
 @dataclass(frozen=True)
@@ -23,8 +28,8 @@ def service_account() -> Account | None:
     """Whom a command of ours, running as root, becomes; None when we are an ordinary user and it stays one."""
     if os.geteuid() != 0:
         return None
-    wanted = os.environ.get("CARILLON_SERVICE_USER")
-    for name in [wanted] if wanted else ["carillon", "nobody"]:
+    wanted = settings.JOBS_USER
+    for name in [wanted] if wanted else DEFAULT_NAMES:
         try:
             entry = pwd.getpwnam(name)
         except KeyError:
@@ -32,8 +37,8 @@ def service_account() -> Account | None:
         if entry.pw_uid != 0:
             return Account(name, entry.pw_uid, entry.pw_gid)
     raise PermanentFailure(
-        f"no user to run commands as: {wanted or 'carillon or nobody'} is missing or is root; create it"
-        " or name another in CARILLON_SERVICE_USER",
+        f"no user to run commands as: {wanted or ' or '.join(DEFAULT_NAMES)} is missing or is root; create it"
+        " or name another in CARILLON_JOBS_USER",
         code=Failure.CONFIG_INVALID,
     )
 

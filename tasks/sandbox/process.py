@@ -1,7 +1,7 @@
 """Runs one command on its leash and hands out its output as it comes.
 
-No moment of this code may leave a command behind when an exception is raised into it: the lifeline
-pipe is closed on every way out, and the leash ends everything when it sees that.
+An exception raised into this code, at whatever moment, leaves no command behind: the lifeline pipe
+is closed on every way out, and the leash ends everything when it sees that.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,28 @@ def run(command: Command, deliver: Deliver, check: Callable[[], None] = lambda: 
 
     If anything is raised meanwhile, the command is asked to end, then killed, and the exception passes on.
     """
+    held = None
     with ExitStack() as descriptors:
-        held = _Held(command, descriptors)
         try:
+            with _signals_waiting():
+                held = _Held(command, descriptors)
             held.pump(deliver, check)
         except BaseException:
-            held.stop(deliver)
+            if held is not None:
+                held.stop(deliver)
             raise
         return held.ending()
+
+
+@contextmanager
+def _signals_waiting() -> Iterator[None]:
+    """Let signals to this thread wait until the block is left, so that none raises between two steps of it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Held:

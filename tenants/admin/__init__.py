@@ -1,0 +1,5 @@
+"""The console's pages of the ground floor. Importing registers them."""
+
+from tenants.admin import api_keys, audit_events, people, tenants
+
+__all__ = ["api_keys", "audit_events", "people", "tenants"]

@@ -60,9 +60,12 @@ class ApiViewSet(GenericViewSet[Any]):
 
     def listed(self, shape: type[BaseSerializer[Any]], rows: QuerySet[Any]) -> Response:
         """A page of rows that match the query."""
-        matching = rows.filter(**parameters.conditions(self.query, self.declared_parameters()))
-        page = self.paginate_queryset(matching)
+        page = self.paginate_queryset(rows.filter(**self.conditions()))
         return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)
+
+    def conditions(self) -> dict[str, Any]:
+        """What the query asks of rows, for ``filter()``."""
+        return parameters.conditions(self.query, self.declared_parameters())
 
     def complete(self, shape: type[BaseSerializer[Any]], rows: Iterable[Any]) -> Response:
         """A list that is never so long that it needs pages."""

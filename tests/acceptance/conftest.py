@@ -1,26 +1,21 @@
-"""What every acceptance test stands on: a stack of real processes for each module.
+"""What every acceptance test stands on: one stack of real processes, with servers of its own.
 
-Its database is a clone on the run's own PostgreSQL server, its Valkey is its own and may be killed.
-When a test fails, the end of every process's output is in the report; the files stay in pytest's
-temporary folder.
+Made once for each pytest process, because it takes ten seconds or more; before each test it is made
+whole again. When a test fails, the end of every process's output is in the report; all of it stays in
+pytest's temporary folder.
 """
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 from collections.abc import Generator, Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
-from scheduler_project.local import roles, throwaway
-from tests.support import http_server, servers
+from scheduler_project.local import throwaway
+from tests.support import http_server
 from tests.support import stack as stacks
-from tests.support.stack_databases import Database
+from tests.support.stack_databases import durable_server, migrated
 
 
 @pytest.hookimpl(wrapper=True)
@@ -32,35 +27,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
-@contextlib.contextmanager
-def _clone() -> Iterator[Database]:
-    name = f"carillon_stack_{secrets.token_hex(4)}"
-    identifiers = {"name": sql.Identifier(name), "template": sql.Identifier(servers.TEMPLATE)}
-    create = sql.SQL("CREATE DATABASE {name} TEMPLATE {template} OWNER carillon_owner").format(**identifiers)
-    drop = sql.SQL("DROP DATABASE {name} WITH (FORCE)").format(**identifiers)
-    with psycopg.connect(servers.URLS["super"], autocommit=True) as superuser:
-        superuser.execute(create)
-        try:
-            places = {role: urlunsplit(urlsplit(url)._replace(path=f"/{name}")) for role, url in servers.URLS.items()}
-            yield Database(superuser=places.pop("super"), urls=roles.Urls(**places))
-        finally:
-            superuser.execute(drop)
-
-
-@pytest.fixture(scope="module")
-def environment() -> dict[str, str]:
-    """A module may override it, to start its processes with settings of its own."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def carillon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[stacks.Stack]:
-    """All four roles, running."""
+@pytest.fixture(scope="session")
+def _carillon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
     folder = tmp_path_factory.mktemp("processes")
-    with _clone() as database, throwaway.valkey() as valkey:
-        with stacks.running(database, valkey, folder, **environment) as stack:
-            stack.start("web", "beat", "engine", "worker")
+    with durable_server() as postgres, throwaway.valkey() as valkey:
+        with stacks.running(migrated(postgres), postgres, valkey, folder, CARILLON_DRAIN_SECONDS="3") as stack:
             yield stack
+
+
+@pytest.fixture
+def carillon(_carillon: stacks.Stack) -> stacks.Stack:
+    """One process of each role, running."""
+    _carillon.complete()
+    return _carillon
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ def empty() -> None:
             " AND NOT relname = ANY(%s)",
             [list(_KEPT)],
         ).fetchall()
-        superuser.execute(f"TRUNCATE {', '.join(str(row[0]) for row in tables)} CASCADE")
+        # Nearly empty tables: deleting is ten times as quick as truncating each partition and index.
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute(";".join(f"DELETE FROM {row[0]}" for row in tables))
         superuser.execute("DELETE FROM queue WHERE name <> 'default'")
         superuser.execute("UPDATE queue SET paused_at = NULL, max_running = NULL")

@@ -17,20 +17,17 @@ def insert(table: str, **columns: Any) -> None:
     """One row; dicts and lists of dicts as jsonb."""
     values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in columns.items()}
     names, marks = ", ".join(values), ", ".join(f"%({name})s" for name in values)
-    with servers.superuser() as superuser:
-        superuser.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+    servers.kept_superuser().execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
 
 
 def fetch(query: str, *parameters: Any) -> list[Any]:
     """Rows of a query, seen by the superuser."""
-    with servers.superuser() as superuser:
-        return superuser.execute(query, parameters).fetchall()
+    return servers.kept_superuser().execute(query, parameters).fetchall()
 
 
 def change(statement: str, *parameters: Any) -> None:
     """Run a statement as the superuser."""
-    with servers.superuser() as superuser:
-        superuser.execute(statement, parameters)
+    servers.kept_superuser().execute(statement, parameters)
 
 
 def now() -> datetime:

@@ -13,6 +13,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import weakref
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -94,3 +96,15 @@ if os.environ.get(VARIABLE) != OFF:
 def superuser() -> psycopg.Connection[tuple[object, ...]]:
     """A connection that sees and may everything, for arranging and looking; never for the code under test."""
     return psycopg.connect(URLS["super"], autocommit=True)
+
+
+_kept = threading.local()
+
+
+def kept_superuser() -> psycopg.Connection[tuple[object, ...]]:
+    """One such connection for each thread: logging in anew would take most of many tests' time."""
+    connection: psycopg.Connection[tuple[object, ...]] | None = getattr(_kept, "connection", None)
+    if connection is None or connection.closed:
+        _kept.connection = connection = superuser()
+        weakref.finalize(threading.current_thread(), connection.close)
+    return connection

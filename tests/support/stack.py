@@ -1,6 +1,6 @@
 """A whole Carillon in real processes, for tests that kill some of them.
 
-    with stack.running(database, valkey, folder) as carillon:
+    with stack.running(urls, postgres, valkey, folder) as carillon:
         carillon.start("web", "beat", "engine", "worker")
         carillon.api.post("jobs", {...})
         carillon.kill("worker")
@@ -29,19 +29,22 @@ from psycopg.rows import namedtuple_row
 from scheduler_project.env import ROOT, Env
 from scheduler_project.local import ports, processes, service_user
 from scheduler_project.local.child import Program
+from scheduler_project.local.postgres import Postgres
+from scheduler_project.local.roles import Urls
 from scheduler_project.local.valkey import Valkey
 from tests.support.stack_api import Api
-from tests.support.stack_databases import Database
 from tests.support.stack_member import Member
 
 T = TypeVar("T")
+
+ROLES = ("web", "beat", "engine", "worker")
 
 
 class Stack:
     """Roles are "web", "beat", "engine" and "worker"; several processes of a role may run."""
 
-    def __init__(self, site: processes.Site, database: Database, valkey: Valkey, listener: socket.socket) -> None:
-        self.database = database
+    def __init__(self, site: processes.Site, postgres: Postgres, valkey: Valkey, listener: socket.socket) -> None:
+        self.postgres = postgres
         self.valkey = valkey
         self.folder = site.env.home
         self._turn = 0
@@ -83,6 +86,13 @@ class Stack:
         (member,) = self.members(role)
         return member
 
+    def complete(self) -> None:
+        """Make it one living process of each role again, whatever has been done to them."""
+        for role in ROLES:
+            for surplus in self.members(role)[1:]:
+                surplus.end(signal.SIGKILL)
+        self.start(*(role for role in ROLES if not self.members(role)))
+
     def kill(self, role: str) -> None:
         """``kill -9`` of a role's oldest process; returns when it is gone."""
         self.members(role)[0].end(signal.SIGKILL)
@@ -100,10 +110,15 @@ class Stack:
 
     def query(self, query: str, *parameters: Any) -> list[Any]:
         """Rows as the superuser sees them."""
-        if self._connection is None or self._connection.broken:
-            self._connection = psycopg.connect(self.database.superuser, autocommit=True, row_factory=namedtuple_row)
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self.postgres.url("carillon"), autocommit=True, row_factory=namedtuple_row)
         cursor = self._connection.execute(query, parameters)
         return cursor.fetchall() if cursor.description else []
+
+    def disconnect(self) -> None:
+        """Before the database goes away; the next query connects anew."""
+        if self._connection is not None:
+            self._connection.close()
 
     def value(self, query: str, *parameters: Any) -> Any:
         """The first column of the first row."""
@@ -118,28 +133,27 @@ class Stack:
         for member in self._members:
             member.end(signal.SIGKILL)
         self.api.close()
-        if self._connection is not None:
-            self._connection.close()
+        self.disconnect()
 
 
 @contextlib.contextmanager
-def running(database: Database, valkey: Valkey, folder: Path, **environment: str) -> Iterator[Stack]:
+def running(urls: Urls, postgres: Postgres, valkey: Valkey, folder: Path, **environment: str) -> Iterator[Stack]:
     """A stack with no process yet; ``folder`` keeps their logs, ``environment`` is added to all of them."""
     user = service_user.for_this_process(Env().service_user)
     with contextlib.ExitStack() as on_exit:
         listener = ports.listen(on_exit.enter_context(ports.bind(0)))
         site = processes.Site(
             env=Env().model_copy(update={"home": folder, "demo": False}),
-            database=database.urls,
+            database=urls,
             redis_url=valkey.url(),
             secret_key="only for tests",
             url=f"http://127.0.0.1:{ports.number(listener)}",
             flower_url="",
-            service_user=user.pw_name if user else "",
+            jobs_user=user.pw_name if user else "",
         )
-        stack = Stack(site, database, valkey, listener)
+        stack = Stack(site, postgres, valkey, listener)
         on_exit.callback(stack.close)
-        for role in ("web", "beat", "engine", "worker"):
+        for role in ROLES:
             stack.configure(role, environment=environment)
         yield stack
 

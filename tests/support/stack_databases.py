@@ -1,4 +1,4 @@
-"""Databases for a stack: migrated, empty, its own."""
+"""A database server for a stack, and the product's database on it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler_project.env import ROOT, Env
 from scheduler_project.local import leash, ports, roles, service_user
 from scheduler_project.local.postgres import Postgres
-
-
-@dataclass(frozen=True)
-class Database:
-    """Its three log-ins, and the superuser's for looking."""
-
-    superuser: str
-    urls: roles.Urls
 
 
 @contextlib.contextmanager
@@ -41,8 +32,8 @@ def durable_server() -> Iterator[Postgres]:
             server.stop("immediate")
 
 
-def migrated(server: Postgres) -> Database:
-    """The product's database on a fresh server."""
+def migrated(server: Postgres) -> roles.Urls:
+    """Make the product's database on a fresh server; returns its log-ins."""
     urls = roles.ensure(server.url())
     environment = {
         **os.environ,
@@ -52,7 +43,7 @@ def migrated(server: Postgres) -> Database:
     }
     command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
     subprocess.run(command, check=True, env=environment, cwd=ROOT)
-    return Database(superuser=server.url("carillon"), urls=urls)
+    return urls
 
 
 def _reachable_by(user: object) -> Path | None:

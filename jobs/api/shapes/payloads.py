@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from tenants.models import ApiKey
@@ -11,11 +12,12 @@ from tenants.models import ApiKey
 SCOPE = "payloads:read"
 
 
+@extend_schema_field({"description": f"Any JSON. Null without the scope {SCOPE}."})
 class Guarded(serializers.Field[Any, Any, Any, Any]):
     """A JSON value that needs the scope ``payloads:read``."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(read_only=True, help_text=f"Null without the scope {SCOPE}.", **options)
+        super().__init__(read_only=True, **options)
 
     def get_attribute(self, instance: Any) -> Any:
         return super().get_attribute(instance) if self.may_be_seen() else None

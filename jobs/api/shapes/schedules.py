@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs.api.shapes.payloads import Guarded
@@ -74,10 +77,16 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     payload = Guarded()
     state = serializers.ChoiceField(ScheduleState.choices)
     problem = serializers.CharField(help_text="Why it is invalid.")
-    next_run_at = Instant(allow_null=True, help_text="Null while it is held.")
+    next_run_at = serializers.SerializerMethodField(help_text="Null while it or its job is held.")
     allowed_actions = serializers.SerializerMethodField()
     created_at = Instant()
     updated_at = Instant()
+
+    @extend_schema_field(Instant(allow_null=True))
+    def get_next_run_at(self, schedule: Schedule) -> str | None:
+        if schedule.next_run_at is None or {schedule.state, schedule.job.state} != {"active"}:
+            return None
+        return Instant().to_representation(schedule.next_run_at)
 
     def get_expression(self, schedule: Schedule) -> str | None:
         return schedule.expression or None
@@ -86,11 +95,19 @@ class ScheduleShape(serializers.Serializer[Schedule]):
         return schedules.allowed_actions(schedule.state)
 
 
+@extend_schema_field(OpenApiTypes.DATETIME)
+class LocalTime(serializers.Field[datetime, str, str, Any]):
+    """An instant on a clock of its own; DRF's field would turn it into UTC."""
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
+
+
 class FireShape(serializers.Serializer[dict[str, Any]]):
     """One slot to come."""
 
     at = Instant()
-    local = serializers.DateTimeField(help_text="The same instant on the schedule's clock.")
+    local = LocalTime(read_only=True, help_text="The same instant on the schedule's clock.")
     note = serializers.ChoiceField(["DST_GAP", "DST_FOLD"], allow_null=True, help_text="A clock change touches it.")
 
 

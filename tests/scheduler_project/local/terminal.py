@@ -32,13 +32,19 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def clean_environment() -> dict[str, str]:
+    """Ours, without what the test session's own servers and settings have put there."""
+    ours = {"DATABASE_URL", "REDIS_URL", "PORT", "FLOWER_PORT", "DJANGO_SETTINGS_MODULE"}
+    return {name: text for name, text in os.environ.items() if name not in ours and not name.startswith("CARILLON_")}
+
+
 class Terminal:
     """A started command and everything it prints."""
 
     def __init__(self, argv: list[str], env: Mapping[str, str]) -> None:
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            argv, env={**os.environ, "PYTHONPATH": str(ROOT), **env}, stdin=subprocess.DEVNULL,
+            argv, env={**clean_environment(), "PYTHONPATH": str(ROOT), **env}, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read)

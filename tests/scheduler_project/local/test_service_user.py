@@ -36,7 +36,7 @@ def test_service_user_is_there_afterwards_and_is_not_root() -> None:
 
 @as_root
 def test_root_as_service_user_is_refused() -> None:
-    with pytest.raises(LocalError, match="CARILLON_SERVICE_USER=root"):
+    with pytest.raises(LocalError, match="The service user root is root"):
         service_user.ensure("root")
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +11,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from jobs.handlers import Cancelled, HandlerError, PermanentFailure
+from jobs.handlers import Cancelled, HandlerError, PermanentFailure, TimedOut
 from jobs.rules.codes import Failure
 from tasks import sandbox
 from tasks.handlers.script import Script, ScriptParams
 from tasks.sandbox import output, probe, process
 from tests.support import contexts
 from tests.support.contexts import RecordingContext
-from tests.support.processes import marked
+from tests.support.processes import eventually, marked
 
 
 @pytest.fixture
@@ -152,6 +154,27 @@ def test_script_in_a_thread_ends_when_the_attempt_is_cancelled(context: Recordin
     with pytest.raises(Cancelled):
         run(context, "sleep 120")
     assert marked(str(context.execution_id)) == []
+
+
+@pytest.mark.parametrize("milliseconds", range(1, 61, 4))
+def test_interruption_at_any_moment_leaves_nothing(
+    context: RecordingContext, monkeypatch: pytest.MonkeyPatch, milliseconds: int
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise TimedOut
+
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+    probe.wrapper()
+    files = os.listdir("/proc/self/fd")
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+    try:
+        with pytest.raises(TimedOut):
+            run(context, "(sleep 120 &); echo asleep; sleep 120")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert eventually(lambda: marked(str(context.execution_id)) == [])
+    assert os.listdir("/proc/self/fd") == files
 
 
 @pytest.mark.parametrize(

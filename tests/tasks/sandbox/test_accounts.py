@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from jobs.handlers import PermanentFailure
 from jobs.rules.codes import Failure
@@ -34,13 +35,13 @@ def test_ordinary_user_stays_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("as_root")
 def test_root_becomes_the_user_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CARILLON_SERVICE_USER", "nobody")
+    monkeypatch.setattr(settings, "JOBS_USER", "nobody")
     assert accounts.service_account() == Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid)
 
 
 @pytest.mark.usefixtures("as_root")
-@pytest.mark.parametrize(("known", "chosen"), [(["carillon", "nobody"], "carillon"), (["nobody"], "nobody")])
-def test_root_becomes_the_service_user_or_else_nobody(
+@pytest.mark.parametrize(("known", "chosen"), [(["carillon-jobs", "nobody"], "carillon-jobs"), (["nobody"], "nobody")])
+def test_root_becomes_the_jobs_user_or_else_nobody(
     monkeypatch: pytest.MonkeyPatch, known: list[str], chosen: str
 ) -> None:
     def look_up(name: str) -> pwd.struct_passwd:
@@ -48,7 +49,7 @@ def test_root_becomes_the_service_user_or_else_nobody(
             raise KeyError(name)
         return NOBODY
 
-    monkeypatch.delenv("CARILLON_SERVICE_USER", raising=False)
+    monkeypatch.setattr(settings, "JOBS_USER", "")
     monkeypatch.setattr(pwd, "getpwnam", look_up)
     account = accounts.service_account()
     assert account is not None
@@ -58,7 +59,7 @@ def test_root_becomes_the_service_user_or_else_nobody(
 @pytest.mark.usefixtures("as_root")
 @pytest.mark.parametrize("name", ["no-such-user", "root"])
 def test_root_runs_nothing_when_there_is_nobody_to_become(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("CARILLON_SERVICE_USER", name)
+    monkeypatch.setattr(settings, "JOBS_USER", name)
     with pytest.raises(PermanentFailure, match=name) as caught:
         accounts.service_account()
     assert caught.value.code == Failure.CONFIG_INVALID

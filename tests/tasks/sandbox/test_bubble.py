@@ -83,8 +83,8 @@ def test_tmp_is_gone_with_the_command(folder: Path) -> None:
 def test_no_further_user_namespace_can_be_made(folder: Path) -> None:
     wrapper = probe.wrapper()
     assert wrapper is not None
-    if "--disable-userns" not in wrapper.hardening:
-        pytest.skip("this bubblewrap does not know --disable-userns")
+    if not wrapper.hardening:
+        pytest.skip("this bubblewrap knows no --disable-userns")
     assert "ok" not in inside(folder, "unshare --user true && echo ok")
 
 
@@ -94,6 +94,6 @@ def test_names_and_certificates_can_be_looked_up(folder: Path) -> None:
 
 
 def test_links_out_of_the_folder_lead_nowhere(folder: Path) -> None:
-    (folder / "link").symlink_to(bubble.REPOSITORY / "pyproject.toml")
+    (folder / "link").symlink_to(Path(bubble.__file__))
     assert "No such file" in inside(folder, "cat link")
     assert (folder / "link").exists()

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -18,7 +19,11 @@ from tasks.sandbox.process import Command, Ending
 from tests.support.processes import eventually, listed, marked
 
 #: A process that has lost its parent, its session and its output: ``$MARK`` in its environment finds it.
-DAEMON = "setsid sh -c 'sh -c \"exec >/dev/null 2>&1; exec sleep 120\" &' &\n"
+#: Returns when it is up.
+DAEMON = """
+setsid sh -c 'sh -c "exec >/dev/null 2>&1; touch up; exec sleep 120" &' &
+while [ ! -e up ]; do sleep 0.01; done
+"""
 
 
 @pytest.fixture(params=["own level", "process group"])
@@ -126,7 +131,8 @@ def test_command_inherits_no_descriptors_and_no_signal_mask(command: Command) ->
     try:
         # ls opens the folder it lists as number 3.
         assert printed(replace(command, argv=["/bin/ls", "/proc/self/fd"])).split() == ["0", "1", "2", "3"]
-        status = printed(sh(command, "grep -E 'SigBlk|SigIgn' /proc/self/status"))
+        # Asked without a shell, which would clear its mask itself.
+        status = printed(replace(command, argv=["/bin/grep", "-E", "SigBlk|SigIgn", "/proc/self/status"]))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(held)
@@ -227,13 +233,63 @@ def test_exception_in_the_middle_of_starting_leaves_nothing(command: Command, mo
     assert started[0].wait(15) == 0
 
 
+def leash_of(label: str) -> int:
+    (pid,) = [pid for pid, shown in listed().items() if b"leash.py\0" + label.encode() in shown]
+    return pid
+
+
+def test_leash_that_hangs_is_killed_and_the_command_with_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.1)
+    label = uuid.uuid4().hex
+
+    def hang(stream: str, data: bytes) -> None:
+        os.kill(leash_of(label), signal.SIGSTOP)
+        raise Stop
+
+    with pytest.raises(Stop):
+        process.run(sh(command, "echo ready; exec sleep 120", label=label), hang)
+    assert eventually(lambda: marked(mark(command)) == [])
+
+
+#: Starts a daemon on the leash, lets a copy of itself hold every pipe open, and dies.
+DIES_WITH_A_TWIN = """
+import os, signal, sys, time
+from pathlib import Path
+from tasks.sandbox import accounts, process
+
+def deliver(stream, data):
+    if os.fork() == 0:
+        os.closerange(0, 3)
+        time.sleep(120)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder, mark, script = sys.argv[1:4]
+account = accounts.service_account()
+process.run(process.Command(["/bin/sh", "-c", script], Path(folder), {"MARK": mark}, account=account), deliver)
+"""
+
+
+def test_parents_death_is_noticed_although_a_copy_of_it_holds_the_lifeline(command: Command) -> None:
+    twin = f"twin-{uuid.uuid4().hex}"
+    script = DAEMON + "echo ready; sleep 120"
+    arguments = [sys.executable, "-c", DIES_WITH_A_TWIN, str(command.folder), command.env["MARK"], script, twin]
+    died = subprocess.run(arguments, check=False)
+    assert died.returncode == -signal.SIGKILL
+    try:
+        assert any(twin.encode() in shown for shown in listed().values())
+        assert eventually(lambda: marked(mark(command)) == [])
+    finally:
+        for pid, shown in listed().items():
+            if twin.encode() in shown:
+                os.kill(pid, signal.SIGKILL)
+
+
 def test_killing_the_leash_kills_the_command(command: Command) -> None:
     label = uuid.uuid4().hex
 
     def kill(stream: str, data: bytes) -> None:
-        for pid, arguments in listed().items():
-            if b"leash.py" in arguments and label.encode() in arguments:
-                os.kill(pid, signal.SIGKILL)
+        os.kill(leash_of(label), signal.SIGKILL)
 
     ending = process.run(sh(command, "echo ready; exec sleep 120", label=label), kill)
     assert ending == Ending(error="the process that held the command was killed")

@@ -1,0 +1,118 @@
+"""All there is to know about one execution, on one page and in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from jobs import selectors
+from jobs.admin import wording
+from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
+from jobs.rules import states
+from tenants import marks
+from tenants.admin import pages
+
+LINES = 500
+_QUIET = {"info", "debug"}
+
+
+def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
+    """What the template shows."""
+    now = timezone.now()
+    lines, cut = log_tail(execution.pk)
+    revision = JobRevision.objects.filter(job_id=execution.job_id, number=execution.revision).first()
+    base = revision.spec.get("payload") or {} if revision else {}
+    return {
+        "execution": execution,
+        "explanation": wording.explanation(execution),
+        "dead_letter": DeadLetter.objects.filter(execution_id=execution.pk).first(),
+        "live": states.State(execution.state) not in states.TERMINAL,
+        "facts": _facts(execution),
+        "attempts": _attempts(execution, now),
+        "lines": lines,
+        "cut": cut,
+        "log_url": request.build_absolute_uri(f"/api/v1/executions/{execution.pk}/logs"),
+        "payload": {**base, **(execution.payload or {})},
+        "overridden": sorted(execution.payload or {}),
+    }
+
+
+def _facts(execution: Execution) -> list[tuple[str, Any]]:
+    facts: list[tuple[str, Any]] = [
+        ("Job", pages.link_to(execution.job, execution.job.name)),
+        ("Tenant", pages.link_to(execution.job.tenant, execution.job.tenant.name)),
+        ("Id, and idempotency key", marks.code(execution.pk)),
+        ("Trigger", _trigger(execution)),
+        ("Queue, priority", f"{execution.queue_id}, {execution.priority}"),
+        ("Revision", execution.revision),
+        ("Attempt", f"{execution.attempt} of {execution.max_attempts}" + _crashes(execution)),
+        ("Time limit", marks.length(execution.timeout_seconds)),
+        ("Due", marks.instant(execution.not_before, millis=True)),
+        ("Started", marks.instant(execution.started_at, millis=True)),
+        ("Ended", marks.instant(execution.finished_at, millis=True)),
+        ("Took", wording.took(execution)),
+    ]
+    if execution.schedule_id:
+        facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]
+    if execution.replay_of:
+        facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
+    return facts
+
+
+def _trigger(execution: Execution) -> str:
+    return f"{execution.trigger}, by {execution.triggered_by}" if execution.triggered_by else execution.trigger
+
+
+def _crashes(execution: Execution) -> str:
+    return f", {execution.crashes} lost with their worker" if execution.crashes else ""
+
+
+def _slot(execution: Execution) -> Any:
+    if execution.folded_count:
+        first, last = marks.instant(execution.scheduled_for), marks.instant(execution.folded_until)
+        return marks.joined((f"{execution.folded_count} slots", first, last), " – ")
+    return marks.instant(execution.scheduled_for)
+
+
+def _schedule(execution: Execution) -> Any:
+    schedule: Schedule | None = execution.schedule
+    return marks.NOTHING if schedule is None else pages.link_to(schedule, marks.code(wording.rule(schedule)))
+
+
+def _attempts(execution: Execution, now: datetime) -> list[dict[str, Any]]:
+    """One row a try, each with how long it waited and ran."""
+    return [_attempt(attempt, now) for attempt in selectors.attempts(execution.pk)]
+
+
+def _attempt(attempt: Attempt, now: datetime) -> dict[str, Any]:
+    waited = attempt.started_at - attempt.queued_at if attempt.queued_at else None
+    return {"row": attempt, "waited": waited, "took": (attempt.finished_at or now) - attempt.started_at}
+
+
+def log_tail(execution_id: UUID) -> tuple[list[Mapping[str, Any]], bool]:
+    """The last lines in their order, and whether there are earlier ones."""
+    lines: list[Mapping[str, Any]] = []
+    chunks = ExecutionLog.objects.filter(execution_id=execution_id)
+    for chunk in chunks.order_by("-last_seq").iterator(chunk_size=20):
+        lines += [_line(chunk, seq, *line) for seq, line in reversed(list(enumerate(chunk.lines, chunk.first_seq)))]
+        if len(lines) > LINES:
+            break
+    return lines[:LINES][::-1], len(lines) > LINES
+
+
+def _line(chunk: ExecutionLog, seq: int, at: str, level: str, stream: str, message: str) -> Mapping[str, Any]:
+    return {
+        "seq": seq,
+        "attempt": chunk.attempt,
+        "time": at[11:23],
+        "at": at,
+        "level": level,
+        "loud": level not in _QUIET,
+        "stream": stream,
+        "message": message,
+    }

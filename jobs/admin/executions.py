@@ -1,0 +1,149 @@
+"""Executions: the list, and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from jobs.admin import execution_page, recent, wording
+from jobs.models import Execution, Job
+from jobs.rules import states
+from jobs.services import executions as service
+from tenants.admin import forms as console_forms
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin.dialogs import Dialog, dialog
+
+
+class Overrides(Dialog):
+    """What to change for this one run."""
+
+    payload = console_forms.JsonObjectField(
+        required=False, label="Payload overrides", help_text="A JSON object; goes over the payload, key by key."
+    )
+
+
+@admin.register(Execution)
+class ExecutionAdmin(pages.ConsoleAdmin):
+    """Every run: planned, under way or ended."""
+
+    title = "Executions"
+    empty_hint = "A job's schedule makes one for each slot; Run now on a job's page makes one at once."
+    change_form_template = "console/execution.html"
+    list_before_template = "console/execution_states.html"
+    list_display = ("called", "standing", "job_name", "tenant_name", "trigger", "started", "took", "tries", "why")
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("trigger", ChoicesDropdownFilter),
+        recent.Since,
+        ("tenant", AutocompleteSelectFilter),
+        ("job", AutocompleteSelectFilter),
+    )
+    search_fields = ("pk",)
+    search_help_text = "Execution id"
+    actions_detail = ("cancel", "replay")
+
+    def for_list(self, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
+        return queryset.select_related("job", "tenant").defer("payload", "result", "error_message")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"state_links": _state_links(request), **(extra_context or {})})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str  # noqa: ARG002 - Django's signature
+    ) -> tuple[QuerySet[Execution], bool]:
+        if not search_term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=UUID(search_term.strip())), False
+        except ValueError:
+            return queryset.none(), False
+
+    @admin.display(description="For")
+    def called(self, execution: Execution) -> Any:
+        return marks.instant(wording.instant_of(execution))
+
+    @admin.display(description="State")
+    def standing(self, execution: Execution) -> Any:
+        return marks.state(execution.state)
+
+    @admin.display(description="Job")
+    def job_name(self, execution: Execution) -> Any:
+        return marks.link(pages.page_of(Job, execution.job_id), marks.shortened(execution.job.name, 40))
+
+    @admin.display(description="Tenant")
+    def tenant_name(self, execution: Execution) -> Any:
+        return marks.shortened(execution.tenant.slug, 24)
+
+    @admin.display(description="Started")
+    def started(self, execution: Execution) -> Any:
+        return marks.instant(execution.started_at, millis=True)
+
+    @admin.display(description="Took")
+    def took(self, execution: Execution) -> str:
+        return wording.took(execution)
+
+    @admin.display(description="Attempt")
+    def tries(self, execution: Execution) -> str:
+        return f"{execution.attempt} of {execution.max_attempts}"
+
+    @admin.display(description="Why")
+    def why(self, execution: Execution) -> Any:
+        return wording.why(execution)
+
+    def name_of(self, row: Execution) -> str:
+        return f"{row.job.name} · {marks.instant_text(wording.instant_of(row))}"
+
+    def detail(self, request: HttpRequest, row: Execution) -> dict[str, Any]:
+        return execution_page.context(request, row)
+
+    def offered(self, row: Execution) -> Collection[str]:
+        return set(states.allowed_actions(states.State(row.state))) - {"retry"}
+
+    @dialog(
+        "Cancel",
+        title="Cancel this execution?",
+        description="At once while it waits; a running one is asked to stop, and killed after its grace.",
+        icon="cancel",
+        submit="Cancel the execution",
+        variant=ActionVariant.DANGER,
+    )
+    def cancel(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
+        execution = service.cancel(execution=self.row(request, object_id))
+        ended = execution.state == states.State.CANCELLED
+        message = "Cancelled." if ended else "Asked to stop; its worker acknowledges within seconds."
+        return self.done(request, message, self.row_url(execution.pk))
+
+    @dialog(
+        "Replay",
+        title="Run it again?",
+        description="Makes a new execution of the job's newest revision. This one's overrides are kept; yours go over them.",
+        icon="replay",
+        form=Overrides,
+        variant=ActionVariant.PRIMARY,
+    )
+    def replay(self, request: HttpRequest, form: Overrides, object_id: str) -> HttpResponse:
+        execution = service.replay(execution=self.row(request, object_id), payload=form.cleaned_data["payload"])
+        return self.done(request, "Runs again, as this new execution.", self.row_url(execution.pk))
+
+
+def _state_links(request: HttpRequest) -> list[tuple[str, str, bool]]:
+    """(word, query, whether chosen) for the links above the list."""
+    chosen = request.GET.get("state__exact", "")
+    links = []
+    for word in ("", *states.State):
+        query = request.GET.copy()
+        for name in ("state__exact", "before", "after", "e"):
+            query.pop(name, None)
+        if word:
+            query["state__exact"] = word
+        links.append((str(word), "?" + query.urlencode(), word == chosen))
+    return links

@@ -1,0 +1,113 @@
+"""A job's definition as a form. The service checks it, payload and retry policy included, and refuses by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django import forms
+from unfold import widgets
+
+from jobs import handlers
+from jobs.models import Job, Overlap, Queue
+from jobs.services import jobs
+from jobs.services.jobs import JobFields
+from jobs.services.schedules import ScheduleFields
+from tenants.admin import forms as console_forms
+
+_WHOLE = widgets.UnfoldAdminIntegerFieldWidget
+_TEXT = widgets.UnfoldAdminTextInputWidget
+_CHOICE = widgets.UnfoldAdminSelectWidget
+#: What the service takes for an object: there, what is left out stays.
+_MERGED = ("payload", "retry")
+
+
+def job_types() -> list[tuple[str, str]]:
+    """Every registered job type."""
+    return [(name, f"{name}: {handler.title}") for name, handler in sorted(handlers.registered().items())]
+
+
+def examples() -> list[tuple[str, str, Mapping[str, Any]]]:
+    """(type, what it does, a payload it takes)."""
+    return [(name, handler.description, handler.example) for name, handler in sorted(handlers.registered().items())]
+
+
+class Definition(forms.Form):
+    """All that can be said of a job."""
+
+    name = forms.CharField(max_length=200, widget=_TEXT)
+    type = forms.ChoiceField(choices=job_types, widget=_CHOICE)
+    payload = console_forms.JsonObjectField(required=False, help_text="What the job type is told; examples are below.")
+    description = forms.CharField(required=False, widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+    queue = forms.ModelChoiceField(Queue.objects.order_by("name"), initial="default", widget=_CHOICE)
+    priority = forms.IntegerField(min_value=0, max_value=9, initial=5, widget=_WHOLE, help_text="0 to 9, higher first, within its tenant.")
+    timeout_seconds = forms.FloatField(
+        min_value=0.1, max_value=86_400, initial=300, label="Time limit, in seconds", widget=widgets.UnfoldAdminDecimalFieldWidget
+    )
+    max_running = forms.IntegerField(
+        min_value=1, required=False, label="Most in flight", widget=_WHOLE, help_text="Empty for no cap of its own."
+    )
+    overlap = forms.ChoiceField(
+        choices=Overlap.choices,
+        initial=Overlap.QUEUE_ONE,
+        widget=_CHOICE,
+        help_text="What a due slot does while the one before it is still under way.",
+    )
+    retry = console_forms.JsonObjectField(
+        required=False, label="Retry policy", help_text='Such as {"max_attempts": 3, "delay_seconds": 10}. Empty for the default.'
+    )
+    category = forms.CharField(max_length=64, required=False, widget=_TEXT)
+    tags = console_forms.LinesField(required=False, help_text="One a line.")
+    owner = forms.CharField(max_length=254, required=False, widget=_TEXT, help_text="Whom to ask about it.")
+
+
+class NewJob(Definition):
+    """A job to be, with its first schedule if it has one."""
+
+    tenant = console_forms.tenant_field(Job)
+    expression = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Cron expression",
+        widget=_TEXT,
+        help_text="When it runs, such as */5 * * * *; six fields begin with seconds. Empty: only when asked.",
+    )
+    timezone = forms.CharField(max_length=64, initial="UTC", label="Time zone of the expression", widget=_TEXT)
+    field_order = ("tenant", "name", "type", "payload", "expression", "timezone")
+
+
+def initial(job: Job) -> dict[str, Any]:
+    """A job as the form shows it."""
+    values = {name: getattr(job, name) for name in Definition.base_fields if name not in ("tags", "queue")}
+    return {**values, "queue": job.queue_id, "tags": [row.tag for row in job.tag_rows.order_by("tag")]}
+
+
+def create(given: dict[str, Any]) -> Job:
+    """Store a new job."""
+    schedules: list[ScheduleFields] = []
+    if given["expression"]:
+        schedules = [{"kind": "cron", "expression": given["expression"], "timezone": given["timezone"]}]
+    return jobs.create(tenant=given["tenant"], fields=_fields(given), schedules=schedules)
+
+
+def update(job: Job, given: dict[str, Any]) -> Job:
+    """Store what was changed; what was taken out of an object is told as such."""
+    fields = _fields(given)
+    objects = {name: patch_between(getattr(job, name), given[name]) for name in _MERGED}
+    return jobs.update(job=job, fields=cast(JobFields, {**fields, **objects}))
+
+
+def patch_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch (RFC 7396) that makes ``new`` of ``old``."""
+    patch: dict[str, Any] = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        if name in old and old[name] == value:
+            continue
+        before = old.get(name)
+        patch[name] = patch_between(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
+    return patch
+
+
+def _fields(given: dict[str, Any]) -> JobFields:
+    values = {name: given[name] for name in Definition.base_fields if name != "queue"}
+    return cast(JobFields, {**values, "queue": given["queue"].pk})

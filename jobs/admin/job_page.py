@@ -1,0 +1,76 @@
+"""All there is to know about one job, on one page and in a fixed number of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.urls import reverse
+
+from jobs.admin import recent, wording
+from jobs.models import Execution, Job, JobRevision, JobState, Schedule, ScheduleState
+from tenants import marks
+from tenants.admin import pages
+
+RUNS, REVISIONS, SCHEDULES = 20, 20, 100
+
+
+def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Jobs with ``next_run``, the earliest of their schedules'."""
+    active = Schedule.objects.filter(job=OuterRef("pk"), state=ScheduleState.ACTIVE, next_run_at__isnull=False)
+    return jobs.annotate(next_run=Subquery(active.order_by("next_run_at").values("next_run_at")[:1]))
+
+
+def context(job: Job) -> dict[str, Any]:
+    """What the template shows."""
+    runs = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
+    all_runs = f"{reverse('admin:jobs_execution_changelist')}?job__id__exact={job.pk}"
+    return {
+        "job": job,
+        "facts": _facts(job),
+        "may_change": job.state != JobState.DELETED,
+        "schedules": _schedules(job),
+        "runs": recent.table("Last executions", runs, limit=RUNS, empty="It has never run.", more=(all_runs, "All")),
+        "revisions": [
+            {"row": row, "spec": row.spec} for row in JobRevision.objects.filter(job=job).order_by("-number")[:REVISIONS]
+        ],
+    }
+
+
+def _facts(job: Job) -> list[tuple[str, Any]]:
+    tags = ", ".join(job.tag_rows.order_by("tag").values_list("tag", flat=True))
+    return [
+        ("State", marks.state(job.state)),
+        ("Tenant", pages.link_to(job.tenant, job.tenant.name)),
+        ("Type", job.type),
+        ("Id", marks.code(job.pk)),
+        ("Queue, priority", f"{job.queue_id}, {job.priority}"),
+        ("Time limit", marks.length(job.timeout_seconds)),
+        ("Most in flight", job.max_running or "no cap of its own"),
+        ("Overlap", job.overlap),
+        ("Category", job.category or marks.NOTHING),
+        ("Tags", tags or marks.NOTHING),
+        ("Owner", job.owner or marks.NOTHING),
+        ("Changed", marks.instant(job.updated_at)),
+    ]
+
+
+def _schedules(job: Job) -> dict[str, Any]:
+    rows = job.schedules.exclude(state=ScheduleState.DELETED).order_by("pk")[:SCHEDULES]
+    held = job.state != JobState.ACTIVE
+    cells = [
+        (
+            pages.link_to(row, marks.code(wording.rule(row))),
+            marks.state(row.state),
+            row.timezone,
+            marks.instant(None if held else row.next_run_at),
+            row.problem or marks.NOTHING,
+        )
+        for row in rows
+    ]
+    return {
+        "title": "Schedules",
+        "headers": ("Rule", "State", "Time zone", "Next run", "Problem"),
+        "rows": cells,
+        "empty": "None: it runs only when asked.",
+    }

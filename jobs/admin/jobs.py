@@ -1,0 +1,164 @@
+"""Jobs: the list, the page of one with its schedules, runs and revisions, and its buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from jobs.admin import job_form, job_page, recent
+from jobs.admin.executions import Overrides
+from jobs.models import Execution, Job, JobState
+from jobs.services import executions, job_states
+from jobs.services import jobs as service
+from tenants.admin import forms as console_forms
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin.dialogs import Dialog, dialog
+
+
+@admin.register(Job)
+class JobAdmin(pages.ConsoleAdmin):
+    """Every tenant's definitions."""
+
+    title = "Jobs"
+    empty_hint = "A job is something to run: an HTTP call, a script. A schedule says when; without one it runs when asked."
+    add_label = "New job"
+    change_form_template = "console/job.html"
+    list_display = ("name", "standing", "tenant_name", "type", "next_run", "last_end", "queue")
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("tenant", AutocompleteSelectFilter),
+        ("queue", AutocompleteSelectFilter),
+    )
+    search_fields = ("name",)
+    search_help_text = "Name"
+    actions_detail = ("run_now", "pause", "resume", "activate", "disable", "delete")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return pages.platform(request)
+
+    def for_list(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return job_page.with_next_run(recent.with_last_end(queryset)).select_related("tenant").defer("payload", "retry")
+
+    @admin.display(description="State")
+    def standing(self, job: Job) -> Any:
+        return marks.state(job.state)
+
+    @admin.display(description="Tenant")
+    def tenant_name(self, job: Job) -> Any:
+        return marks.shortened(job.tenant.slug, 24)
+
+    @admin.display(description="Next run")
+    def next_run(self, job: Any) -> Any:
+        return marks.instant(job.next_run if job.state == JobState.ACTIVE else None)
+
+    @admin.display(description="Last result")
+    def last_end(self, job: Any) -> Any:
+        if job.last_id is None:
+            return marks.NOTHING
+        return marks.link(pages.page_of(Execution, job.last_id), marks.state(job.last_state))
+
+    def name_of(self, row: Job) -> str:
+        return row.name
+
+    def detail(self, request: HttpRequest, row: Job) -> dict[str, Any]:
+        return job_page.context(row)
+
+    def offered(self, row: Job) -> Collection[str]:
+        if row.state == JobState.DELETED:
+            return ()
+        names = {"trigger": "run_now"}
+        return {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
+
+    def get_urls(self) -> list[URLPattern]:
+        edit = path("<path:object_id>/definition/", self.admin_site.admin_view(self.edit_view), name="jobs_job_definition")
+        return [edit, *super().get_urls()]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+        form = job_form.NewJob(request.POST or None)
+        crumbs = [(self.title, self.list_url()), ("New job", "")]
+        context = {"title": "New job", "crumbs": crumbs, "back": self.list_url(), "submit": "Create", "examples": job_form.examples()}
+        return console_forms.page(request, form, carry_out=lambda given: self.row_url(job_form.create(given).pk), context=context)
+
+    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        job = self.get_object(request, unquote(object_id))
+        if job is None or not pages.platform(request):
+            raise Http404
+        form = job_form.Definition(request.POST or None, initial=job_form.initial(job))
+        url = self.row_url(job.pk)
+        crumbs = [(self.title, self.list_url()), (job.name, url), ("Definition", "")]
+        context = {"title": job.name, "crumbs": crumbs, "back": url, "submit": "Save", "examples": job_form.examples()}
+        return console_forms.page(request, form, carry_out=lambda given: self.row_url(job_form.update(job, given).pk), context=context)
+
+    @dialog(
+        "Run now",
+        title="Run this job now?",
+        description="Makes one execution, beside whatever its schedules plan.",
+        icon="play_arrow",
+        form=Overrides,
+        variant=ActionVariant.PRIMARY,
+    )
+    def run_now(self, request: HttpRequest, form: Overrides, object_id: str) -> HttpResponse:
+        execution = executions.trigger(job=self.row(request, object_id), payload=form.cleaned_data["payload"])
+        return self.done(request, "Asked for. This is its execution.", pages.page_of(Execution, execution.pk))
+
+    @dialog(
+        "Pause",
+        title="Pause this job?",
+        description="Its schedules are held; it can still be run by hand. What runs goes on.",
+        icon="pause",
+    )
+    def pause(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
+        return self._changed(request, job_states.pause(job=self.row(request, object_id)), "paused")
+
+    @dialog(
+        "Resume",
+        title="Resume this job?",
+        description="Each schedule's misfire policy decides about the slots missed meanwhile.",
+        icon="resume",
+        variant=ActionVariant.PRIMARY,
+    )
+    def resume(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
+        return self._changed(request, job_states.resume(job=self.row(request, object_id)), "active again")
+
+    @dialog(
+        "Activate",
+        title="Activate this job?",
+        description="Its schedules begin anew: what was due while it was disabled is forgotten, and recorded as such.",
+        icon="play_circle",
+    )
+    def activate(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
+        return self._changed(request, job_states.activate(job=self.row(request, object_id)), "active")
+
+    @dialog(
+        "Disable",
+        title="Disable this job?",
+        description="Nothing of it starts any more, not even by hand. What runs goes on.",
+        icon="do_not_disturb_on",
+        variant=ActionVariant.DANGER,
+    )
+    def disable(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
+        return self._changed(request, job_states.disable(job=self.row(request, object_id)), "disabled")
+
+    @dialog(
+        "Delete",
+        title="Delete this job?",
+        description="Its schedules end and its name is free again. Its executions stay until retention.",
+        icon="delete",
+        variant=ActionVariant.DANGER,
+    )
+    def delete(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
+        job = self.row(request, object_id)
+        service.delete(job=job)
+        return self.done(request, f"{job.name} is deleted.", self.list_url())
+
+    def _changed(self, request: HttpRequest, job: Job, now: str) -> HttpResponse:
+        return self.done(request, f"{job.name} is {now}.", self.row_url(job.pk))

@@ -1,0 +1,65 @@
+"""The newest executions, found by their ids: those begin with their time, so a window is a range of the primary key."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import DropdownFilter
+
+from jobs.admin import wording
+from jobs.models import Execution, Job
+from jobs.rules import identity
+from jobs.rules.states import TERMINAL
+from tenants import marks
+from tenants.admin import pages
+
+WINDOWS = {"1": "last hour", "24": "last 24 hours", "168": "last 7 days"}
+_HEADERS = ("For", "State", "Trigger", "Took", "Attempt", "Why")
+
+
+def floor(now: datetime, window: timedelta) -> UUID:
+    """The lowest id of a window that ends now."""
+    return identity.floor_id(now - window)
+
+
+class Since(DropdownFilter):  # type: ignore[misc]
+    """Executions for an instant in a window, and whatever is planned."""
+
+    title = "time"
+    parameter_name = "hours"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signatures
+        return list(WINDOWS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        if self.value() not in WINDOWS:
+            return queryset
+        return queryset.filter(pk__gte=floor(timezone.now(), timedelta(hours=int(self.value()))))
+
+
+def table(title: str, rows: QuerySet[Execution], *, limit: int, empty: str, more: tuple[str, str] | None = None) -> dict[str, Any]:
+    """The newest of some executions of one job, schedule or worker, as a table of a page."""
+    found = rows.order_by("-pk").defer("payload", "result", "error_message")[:limit]
+    cells = [
+        (
+            pages.link_to(row, marks.instant(wording.instant_of(row))),
+            marks.state(row.state),
+            row.trigger,
+            wording.took(row),
+            f"{row.attempt} of {row.max_attempts}",
+            wording.why(row),
+        )
+        for row in found
+    ]
+    return {"title": title, "headers": _HEADERS, "rows": cells, "empty": empty, "more": more}
+
+
+def with_last_end(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """Jobs with ``last_state`` and ``last_id`` of their newest execution that has ended."""
+    ended = Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk"), state__in=sorted(TERMINAL)).order_by("-pk")
+    return jobs.annotate(last_state=Subquery(ended.values("state")[:1]), last_id=Subquery(ended.values("pk")[:1]))

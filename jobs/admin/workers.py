@@ -1,0 +1,73 @@
+"""Workers: who lives, what each may run and what it is running."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.views import ChangeList
+
+from jobs.admin import recent
+from jobs.models import Execution, Worker
+from tenants.admin import marks, pages
+
+
+@admin.register(Worker)
+class WorkerAdmin(pages.ConsoleAdmin):
+    """Each boot of a worker; those that ended stay for a day."""
+
+    title = "Workers"
+    empty_hint = "No worker has ever started: nothing runs until one does. `make up` starts one; a container runs `celery worker`."
+    change_form_template = "console/worker.html"
+    list_display = ("name", "standing", "serves", "pool", "concurrency", "processes", "renewed", "up_since")
+    ordering = ("-lease_expires_at",)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:  # noqa: ARG002 - Django's signature
+        return ChangeList  # ids are random, and there are few
+
+    @admin.display(description="State")
+    def standing(self, worker: Worker) -> Any:
+        return marks.state(_standing(worker))
+
+    @admin.display(description="Queues")
+    def serves(self, worker: Worker) -> Any:
+        return marks.shortened(", ".join(worker.queues), 50)
+
+    @admin.display(description="Processes")
+    def processes(self, worker: Worker) -> int:
+        return len(worker.pids)
+
+    @admin.display(description="Lease renewed")
+    def renewed(self, worker: Worker) -> str:
+        return marks.length(timezone.now() - worker.renewed_at) + " ago"
+
+    @admin.display(description="Started")
+    def up_since(self, worker: Worker) -> Any:
+        return marks.instant(worker.started_at)
+
+    def name_of(self, row: Worker) -> str:
+        return row.name
+
+    def detail(self, request: HttpRequest, row: Worker) -> dict[str, Any]:
+        facts = [
+            ("State", marks.state(_standing(row))),
+            ("Name", row.name),
+            ("Queues", ", ".join(row.queues)),
+            ("Pool, concurrency", f"{row.pool}, {row.concurrency}"),
+            ("Main process", row.pid),
+            ("Processes", ", ".join(map(str, row.pids)) or marks.NOTHING),
+            ("Started", marks.instant(row.started_at)),
+            ("Lease renewed", marks.length(timezone.now() - row.renewed_at) + " ago"),
+            ("Lease ends", marks.instant(row.lease_expires_at)),
+            ("Id", marks.code(row.pk)),
+        ]
+        running = Execution.objects.filter(worker_id=row.pk, state="running")
+        return {"facts": facts, "running": recent.table("Running there", running, limit=100, empty="Nothing.")}
+
+
+def _standing(worker: Worker) -> str:
+    if not worker.is_live(timezone.now()):
+        return "gone"
+    return "draining" if worker.draining else "live"

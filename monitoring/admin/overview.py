@@ -1,0 +1,113 @@
+"""The console's first page: does it keep up, what happened in the last day, what failed, and what did not run.
+
+Every figure is one statement that reads at most :data:`CAP` rows of an index, however much is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Min, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from jobs.admin import recent, wording
+from jobs.models import Execution, Job
+from jobs.rules.states import IN_FLIGHT, State
+from monitoring import health, selectors
+from monitoring.admin import verdict
+from tenants.admin import marks, pages
+from tenants.models import Tenant
+
+CAP = 10_000
+LATEST = 8
+DAY = timedelta(hours=24)
+_FIGURES = (State.SUCCEEDED, State.FAILED, State.SKIPPED, State.CANCELLED, State.RUNNING, State.PENDING, State.SCHEDULED)
+
+
+def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
+    """What the template shows. Called by the theme."""
+    given["crumbs"] = [("Overview", "")]
+    if not pages.platform(request):
+        return given
+    tenants = list(Tenant.objects.values_list("pk", flat=True))
+    since = recent.floor(timezone.now(), DAY)
+    # Named tenants let the index of (tenant, state, id) be used; row-level security alone does not.
+    latest = Execution.objects.filter(pk__gte=since, tenant__in=tenants)
+    verdict_now = verdict.verdict(_pulse(), engine_stale=health.ENGINE_STALE, beat_stale=health.BEAT_STALE)
+    return {
+        **given,
+        "verdict": verdict_now,
+        "figures": [_figure(latest, state) for state in _FIGURES],
+        "failures": _failures(latest),
+        "absences": _absences(latest),
+        "first_steps": None if Job.objects.exists() else _first_steps(request, bool(tenants)),
+    }
+
+
+def _pulse() -> verdict.Pulse:
+    ages = selectors.ages()
+    in_flight = Execution.objects.filter(state__in=sorted(IN_FLIGHT)).order_by()[: CAP + 1].count()
+    oldest = Execution.objects.filter(state=State.PENDING, waiting_on="").aggregate(at=Min("not_before"))["at"]
+    return verdict.Pulse(
+        oldest_ready=None if oldest is None else max(timezone.now() - oldest, timedelta()),
+        in_flight=min(in_flight, CAP),
+        in_flight_is_capped=in_flight > CAP,
+        workers=selectors.live_workers(),
+        tick=ages.get("dispatch"),
+        ring=ages.get("ring"),
+    )
+
+
+def _figure(latest: QuerySet[Execution], state: State) -> Mapping[str, Any]:
+    count = latest.filter(state=state).order_by()[: CAP + 1].count()
+    return {"mark": marks.state(state), "count": f"{CAP:,}+" if count > CAP else f"{count:,}", "url": _list(state)}
+
+
+def _list(state: State) -> str:
+    return f"{reverse('admin:jobs_execution_changelist')}?hours=24&state__exact={state}"
+
+
+def _newest(latest: QuerySet[Execution], state: State) -> QuerySet[Execution]:
+    rows = latest.filter(state=state).select_related("job", "tenant").order_by("-pk")
+    return rows.defer("payload", "result", "job__payload", "job__retry")[:LATEST]
+
+
+def _failures(latest: QuerySet[Execution]) -> dict[str, Any]:
+    cells = [
+        (
+            pages.link_to(row, marks.instant(wording.instant_of(row))),
+            pages.link_to(row.job, marks.shortened(row.job.name, 32)),
+            marks.shortened(row.tenant.slug, 20),
+            marks.code(row.error_code),
+            marks.shortened(row.error_message, 60),
+        )
+        for row in _newest(latest, State.FAILED)
+    ]
+    headers = ("For", "Job", "Tenant", "Error", "Message")
+    more = (_list(State.FAILED), "All of the last 24 h")
+    return {"title": "Latest failures", "headers": headers, "rows": cells, "empty": "Nothing failed in the last 24 hours.", "more": more}
+
+
+def _absences(latest: QuerySet[Execution]) -> dict[str, Any]:
+    cells = [
+        (
+            pages.link_to(row, marks.instant(wording.instant_of(row))),
+            pages.link_to(row.job, marks.shortened(row.job.name, 32)),
+            marks.shortened(row.tenant.slug, 20),
+            marks.code(row.reason) if not row.folded_count else marks.joined((marks.code(row.reason), f"{row.folded_count} slots")),
+            marks.shortened(wording.explanation(row), 90),
+        )
+        for row in _newest(latest, State.SKIPPED)
+    ]
+    headers = ("Slot", "Job", "Tenant", "Reason", "What to do")
+    more = (_list(State.SKIPPED), "All of the last 24 h")
+    empty = "Every slot of the last 24 hours ran, or will."
+    return {"title": "Expected but did not run (24 h)", "headers": headers, "rows": cells, "empty": empty, "more": more}
+
+
+def _first_steps(request: HttpRequest, has_tenant: bool) -> dict[str, Any]:
+    return {"has_tenant": has_tenant, "url": request.build_absolute_uri("/api/v1/jobs")}

@@ -1,0 +1,101 @@
+"""The operators' console: its name, colours, style sheet and navigation. The pages are the packages' own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _list(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist"), "permission": _is_platform}
+
+
+def _is_platform(request: HttpRequest) -> bool:
+    return bool(request.user.is_superuser)
+
+
+def _has_flower(request: HttpRequest) -> bool:
+    return bool(settings.FLOWER_URL) and _is_platform(request)
+
+
+def _flower(request: HttpRequest) -> str:  # noqa: ARG001 - called by the theme
+    return str(settings.FLOWER_URL)
+
+
+def _never(request: HttpRequest) -> bool:  # noqa: ARG001
+    return False
+
+
+NAVIGATION: list[dict[str, Any]] = [
+    {
+        "items": [
+            {"title": "Overview", "icon": "monitor_heart", "link": reverse_lazy("admin:index")},
+            _list("Executions", "play_circle", "jobs_execution"),
+            _list("Jobs", "work", "jobs_job"),
+            _list("Schedules", "calendar_clock", "jobs_schedule"),
+            _list("Dead letters", "mark_email_unread", "jobs_deadletter"),
+        ]
+    },
+    {
+        "title": "Platform",
+        "separator": True,
+        "items": [
+            _list("Queues", "stacks", "jobs_queue"),
+            _list("Workers", "memory", "jobs_worker"),
+            _list("System results", "receipt_long", "django_celery_results_taskresult"),
+        ],
+    },
+    {
+        "title": "Access",
+        "separator": True,
+        "items": [
+            _list("Tenants", "apartment", "tenants_tenant"),
+            _list("People", "group", "tenants_user"),
+            _list("API keys", "key", "tenants_apikey"),
+            _list("Audit", "history", "tenants_auditevent"),
+        ],
+    },
+    {
+        "title": "Elsewhere",
+        "separator": True,
+        "items": [
+            {"title": "Flower", "icon": "local_florist", "link": _flower, "active": _never, "permission": _has_flower},
+            {"title": "API docs", "icon": "api", "link": reverse_lazy("docs"), "active": _never},
+        ],
+    },
+]
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Carillon",
+    "SITE_HEADER": "Carillon",
+    "SITE_SUBHEADER": "Operators' console",
+    "SITE_ICON": lambda request: static("console/icon.svg"),  # noqa: ARG005
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/icon.svg")}],  # noqa: ARG005
+    "SITE_URL": "/admin/",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "monitoring.admin.overview.context",
+    "STYLES": [lambda request: static("console/console.css")],  # noqa: ARG005
+    "SCRIPTS": [lambda request: static("console/console.js")],  # noqa: ARG005
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.7% .013 236.62)",
+            "100": "oklch(95.1% .026 236.824)",
+            "200": "oklch(90.1% .058 230.902)",
+            "300": "oklch(82.8% .111 230.318)",
+            "400": "oklch(78% .13 232)",
+            "500": "oklch(74% .14 235)",
+            "600": "oklch(50% .134 242.749)",
+            "700": "oklch(44.3% .11 240.79)",
+            "800": "oklch(39.1% .09 240.876)",
+            "900": "oklch(35% .08 241)",
+            "950": "oklch(29.3% .066 243.157)",
+        },
+    },
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
+}

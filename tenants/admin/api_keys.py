@@ -1,0 +1,136 @@
+"""API keys: making one shows its text once; revoking it is for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from unfold import widgets
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.enums import ActionVariant
+
+from tenants.admin import forms as console_forms
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin.dialogs import Dialog, dialog
+from tenants.models import ApiKey
+from tenants.rules.api_keys import SCOPES
+from tenants.services import api_keys as service
+
+
+class NewKey(forms.Form):
+    """A key to be."""
+
+    tenant = console_forms.tenant_field(ApiKey)
+    name = forms.CharField(
+        max_length=100, widget=widgets.UnfoldAdminTextInputWidget, help_text="What will use it, such as: billing service."
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES],
+        initial=["jobs:read", "executions:read", "logs:read"],
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="admin includes all the others.",
+    )
+    days = forms.IntegerField(
+        min_value=1,
+        max_value=3650,
+        required=False,
+        label="Expires after, in days",
+        widget=widgets.UnfoldAdminIntegerFieldWidget,
+        help_text="Empty for never.",
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(pages.ConsoleAdmin):
+    """Every tenant's keys. The texts are kept nowhere."""
+
+    title = "API keys"
+    empty_hint = "Programs speak to the API with a key of their tenant."
+    add_label = "New API key"
+    list_display = ("prefix", "name", "standing", "tenant", "may", "used", "expires")
+    list_filter = (("tenant", AutocompleteSelectFilter),)
+    actions_detail = ("revoke",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return pages.platform(request)
+
+    def for_list(self, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        return queryset.select_related("tenant")
+
+    @admin.display(description="Key")
+    def prefix(self, key: ApiKey) -> str:
+        return f"ck_{key.key_id}…"
+
+    @admin.display(description="State")
+    def standing(self, key: ApiKey) -> str:
+        return marks.state(_standing(key))
+
+    @admin.display(description="Scopes")
+    def may(self, key: ApiKey) -> str:
+        return marks.shortened(", ".join(key.scopes), 60)
+
+    @admin.display(description="Last used")
+    def used(self, key: ApiKey) -> str:
+        return marks.instant(key.last_used_at)
+
+    @admin.display(description="Expires")
+    def expires(self, key: ApiKey) -> str:
+        return marks.instant(key.expires_at)
+
+    def name_of(self, row: ApiKey) -> str:
+        return row.name
+
+    def detail(self, request: HttpRequest, row: ApiKey) -> dict[str, Any]:
+        facts = [
+            ("State", marks.state(_standing(row))),
+            ("Begins with", marks.code(f"ck_{row.key_id}")),
+            ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
+            ("Scopes", ", ".join(row.scopes)),
+            ("Created", marks.instant(row.created_at)),
+            ("Created by", row.created_by or marks.NOTHING),
+            ("Last used", marks.instant(row.last_used_at)),
+            ("Expires", marks.instant(row.expires_at)),
+            ("Revoked", marks.instant(row.revoked_at)),
+        ]
+        return {"facts": facts}
+
+    def offered(self, row: ApiKey) -> Collection[str]:
+        return [] if row.revoked_at else ["revoke"]
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+        crumbs = [(self.title, self.list_url()), ("New API key", "")]
+        context = {"title": "New API key", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
+
+        def carry_out(given: dict[str, Any]) -> HttpResponse:
+            expires_at = timezone.now() + timedelta(days=given["days"]) if given["days"] else None
+            key, text = service.create(tenant=given["tenant"], name=given["name"], scopes=given["scopes"], expires_at=expires_at)
+            shown = {**admin.site.each_context(request), **context, "key": key, "text": text, "url": self.row_url(key.pk)}
+            return render(request, "console/new_key.html", shown)
+
+        return console_forms.page(request, NewKey(request.POST or None), carry_out=carry_out, context=context)
+
+    @dialog(
+        "Revoke",
+        title="Revoke this key?",
+        description="Whatever uses it is refused from now on. This cannot be taken back.",
+        icon="block",
+        variant=ActionVariant.DANGER,
+    )
+    def revoke(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
+        key = self.row(request, object_id)
+        service.revoke(key=key)
+        return self.done(request, f"The key {key.name} is revoked.", self.row_url(key.pk))
+
+
+def _standing(key: ApiKey) -> str:
+    if key.revoked_at:
+        return "revoked"
+    return "live" if key.is_live(timezone.now()) else "expired"

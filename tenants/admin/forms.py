@@ -1,0 +1,94 @@
+"""What an operator fills in: fields, refusals beside them, and whole-page forms for what is too long for a dialog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.serializers.json import DjangoJSONEncoder
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from unfold import widgets
+
+from tenants.errors import ServiceError
+
+
+def refuse(form: forms.Form, error: ServiceError) -> None:
+    """Put a service's refusal beside the fields it names, and what names none on top."""
+    placed = False
+    for name, messages in error.details.items():
+        field = re.split(r"[.\[]", name)[0]
+        if field in form.fields and isinstance(messages, list):
+            # What is inside a field is named in its message.
+            form.add_error(field, [text if name == field else f"{name}: {text}" for text in messages])
+            placed = True
+    if not placed:
+        form.add_error(None, str(error))
+
+
+class JsonObjectField(forms.JSONField):
+    """A JSON object in a text area. An empty one is the empty object."""
+
+    widget = widgets.UnfoldAdminTextareaWidget
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(encoder=DjangoJSONEncoder, initial=dict, **options)
+        self.widget.attrs.update(rows=6, spellcheck="false")
+        self.widget.attrs["class"] = f"{self.widget.attrs.get('class', '')} console-code"
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return forms.fields.json.dumps(value, indent=2, ensure_ascii=False, cls=self.encoder)
+        return super().prepare_value(value)
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        if found is None:
+            return {}
+        if not isinstance(found, dict):
+            raise forms.ValidationError('must be a JSON object, such as {"key": "value"}')
+        return found
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line."""
+
+    widget = widgets.UnfoldAdminTextareaWidget
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.widget.attrs.update(rows=3, spellcheck="false")
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
+
+
+def tenant_field(model: type[Any]) -> forms.ModelChoiceField[Any]:
+    """A choice of tenant that finds by typing; ``model`` is what is to belong to it."""
+    field = model._meta.get_field("tenant")
+    widget = admin.widgets.AutocompleteSelect(field, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"})
+    return forms.ModelChoiceField(queryset=field.remote_field.model.objects.all(), widget=widget)
+
+
+def page(
+    request: HttpRequest,
+    form: forms.Form,
+    *,
+    carry_out: Callable[[dict[str, Any]], str | HttpResponse],
+    context: dict[str, Any],
+) -> HttpResponse:
+    """A form as a page of its own. ``carry_out`` calls the service and says where to go next, or answers itself."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            done = carry_out(form.cleaned_data)
+        except ServiceError as error:
+            refuse(form, error)
+        else:
+            return redirect(done) if isinstance(done, str) else done
+    return render(request, "console/form.html", {**admin.site.each_context(request), **context, "form": form})

@@ -1,0 +1,178 @@
+"""People: who may log in, and which tenants they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest, HttpResponse
+from unfold import widgets
+from unfold.enums import ActionVariant
+
+from tenants.admin import forms as console_forms
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin.dialogs import Dialog, dialog
+from tenants.models import Membership, Role, Tenant, User
+from tenants.services import people as service
+
+admin.site.unregister(Group)  # people have roles in tenants, not Django's groups
+
+
+class NewPerson(forms.Form):
+    """A person to be."""
+
+    email = forms.EmailField(max_length=254, widget=widgets.UnfoldAdminEmailInputWidget)
+    name = forms.CharField(max_length=200, required=False, widget=widgets.UnfoldAdminTextInputWidget)
+    password = forms.CharField(
+        strip=False,
+        widget=widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text="At least 12 characters. Hand it over by a safe way; they can change it themselves.",
+    )
+    is_superuser = forms.BooleanField(
+        required=False, label="Platform administrator", help_text="May open this console.", widget=widgets.UnfoldBooleanWidget
+    )
+
+
+class Rights(Dialog):
+    """What somebody is called and may do."""
+
+    name = forms.CharField(max_length=200, required=False, widget=widgets.UnfoldAdminTextInputWidget)
+    is_active = forms.BooleanField(required=False, label="May log in", widget=widgets.UnfoldBooleanWidget)
+    is_superuser = forms.BooleanField(required=False, label="Platform administrator", widget=widgets.UnfoldBooleanWidget)
+
+    def __init__(self, request: HttpRequest, object_id: str | None = None, **options: Any) -> None:
+        super().__init__(request, object_id, **options)
+        person = User.objects.get(pk=object_id)
+        for name in ("name", "is_active", "is_superuser"):
+            self.fields[name].initial = getattr(person, name)
+
+
+class Password(Dialog):
+    """A new password."""
+
+    password = forms.CharField(
+        strip=False, widget=widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    )
+
+
+class Joining(Dialog):
+    """A tenant and a role in it."""
+
+    tenant = forms.ModelChoiceField(Tenant.objects.order_by("slug"), widget=widgets.UnfoldAdminSelectWidget)
+    role = forms.ChoiceField(choices=Role.choices, widget=widgets.UnfoldAdminSelectWidget)
+
+
+class Leaving(Dialog):
+    """One of somebody's memberships."""
+
+    membership = forms.ModelChoiceField(Membership.objects.none(), widget=widgets.UnfoldAdminSelectWidget)
+
+    def __init__(self, request: HttpRequest, object_id: str | None = None, **options: Any) -> None:
+        super().__init__(request, object_id, **options)
+        field = self.fields["membership"]
+        field.queryset = Membership.objects.filter(user=object_id).select_related("tenant", "user").order_by("tenant__slug")
+        field.label_from_instance = lambda membership: f"{membership.tenant.slug} ({membership.role})"
+
+
+@admin.register(User)
+class PersonAdmin(pages.ConsoleAdmin):
+    """Everybody who may log in."""
+
+    title = "People"
+    empty_hint = "People log in with their e-mail address and belong to tenants."
+    add_label = "New person"
+    change_form_template = "console/person.html"
+    list_display = ("email", "name", "may", "platform", "seen")
+    search_fields = ("email", "name")
+    search_help_text = "E-mail or name"
+    actions_detail = ("rights", "password", "join", "leave")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return pages.platform(request)
+
+    @admin.display(description="State")
+    def may(self, person: User) -> str:
+        return marks.state("active" if person.is_active else "disabled")
+
+    @admin.display(description="Console", boolean=True)
+    def platform(self, person: User) -> bool:
+        return person.is_superuser
+
+    @admin.display(description="Last log-in")
+    def seen(self, person: User) -> str:
+        return marks.instant(person.last_login)
+
+    def detail(self, request: HttpRequest, row: User) -> dict[str, Any]:
+        memberships = row.memberships.select_related("tenant").order_by("tenant__slug")
+        table = {
+            "title": "Memberships",
+            "headers": ("Tenant", "Role", "Since"),
+            "rows": [(pages.link_to(m.tenant, m.tenant.name), m.role, marks.instant(m.created_at)) for m in memberships],
+            "empty": "Belongs to no tenant.",
+        }
+        facts = [
+            ("State", marks.state("active" if row.is_active else "disabled")),
+            ("E-mail", row.email),
+            ("Name", row.name or marks.NOTHING),
+            ("Platform administrator", "yes" if row.is_superuser else "no"),
+            ("Last log-in", marks.instant(row.last_login)),
+            ("Known since", marks.instant(row.created_at)),
+        ]
+        return {"facts": facts, "memberships": table}
+
+    def offered(self, row: User) -> Collection[str]:
+        return {"rights", "password", "join", *(["leave"] if row.memberships.exists() else [])}
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+        crumbs = [(self.title, self.list_url()), ("New person", "")]
+        context = {"title": "New person", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
+        form = NewPerson(request.POST or None)
+        return console_forms.page(request, form, carry_out=self._create, context=context)
+
+    def _create(self, given: dict[str, Any]) -> str:
+        return self.row_url(service.create(**given).pk)
+
+    @dialog(
+        "Rights", title="Name and rights", description="In force at their next click.", icon="tune", form=Rights, submit="Save"
+    )
+    def rights(self, request: HttpRequest, form: Rights, object_id: str) -> HttpResponse:
+        given = {name: form.cleaned_data[name] for name in ("name", "is_active", "is_superuser")}
+        person = service.change(person=self.row(request, object_id), **given)
+        return self.done(request, f"{person.email} is changed.", self.row_url(person.pk))
+
+    @dialog(
+        "Set password",
+        title="Set a new password",
+        description="Ends every session they have.",
+        icon="password",
+        form=Password,
+        submit="Set",
+    )
+    def password(self, request: HttpRequest, form: Password, object_id: str) -> HttpResponse:
+        person = self.row(request, object_id)
+        service.set_password(person=person, password=form.cleaned_data["password"])
+        return self.done(request, f"{person.email} has a new password.", self.row_url(person.pk))
+
+    @dialog("Add to tenant", title="Add to a tenant", description="", icon="group_add", form=Joining, submit="Add")
+    def join(self, request: HttpRequest, form: Joining, object_id: str) -> HttpResponse:
+        person, tenant = self.row(request, object_id), form.cleaned_data["tenant"]
+        service.join(person=person, tenant=tenant, role=form.cleaned_data["role"])
+        return self.done(request, f"{person.email} is in {tenant.name}.", self.row_url(person.pk))
+
+    @dialog(
+        "Remove from tenant",
+        title="Remove from a tenant",
+        description="They see nothing of it any more.",
+        icon="group_remove",
+        form=Leaving,
+        submit="Remove",
+        variant=ActionVariant.DANGER,
+    )
+    def leave(self, request: HttpRequest, form: Leaving, object_id: str) -> HttpResponse:
+        membership = form.cleaned_data["membership"]
+        service.leave(membership=membership)
+        return self.done(request, f"{membership.user.email} has left {membership.tenant.name}.", self.row_url(object_id))

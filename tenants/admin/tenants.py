@@ -1,0 +1,165 @@
+"""Tenants: who they are, what they get, and holding them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from unfold import widgets
+from unfold.enums import ActionVariant
+
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin import forms as console_forms
+from tenants.admin.dialogs import Dialog, dialog
+from tenants.models import Tenant, TenantState
+from tenants.services import tenant_limits
+from tenants.services import tenants as service
+
+
+class Limits(Dialog):
+    """What a tenant gets."""
+
+    name = forms.CharField(max_length=200, widget=widgets.UnfoldAdminTextInputWidget)
+    weight = forms.IntegerField(
+        min_value=1,
+        max_value=100,
+        initial=1,
+        widget=widgets.UnfoldAdminIntegerFieldWidget,
+        help_text="Its share when tenants compete for workers: 2 gets twice as much as 1.",
+    )
+    max_running = forms.IntegerField(
+        min_value=1,
+        required=False,
+        label="Most in flight",
+        widget=widgets.UnfoldAdminIntegerFieldWidget,
+        help_text="Executions queued or running at once. Empty for no cap.",
+    )
+    allowed_hosts = console_forms.LinesField(
+        required=False,
+        help_text="Private hosts its jobs may call, one a line: host, host:port or network.",
+    )
+
+    def __init__(self, request: HttpRequest, object_id: str | None = None, **options: Any) -> None:
+        super().__init__(request, object_id, **options)
+        tenant = Tenant.objects.filter(pk=object_id).first() if object_id else None
+        if tenant is not None:
+            for name in ("name", "weight", "max_running", "allowed_hosts"):
+                self.fields[name].initial = getattr(tenant, name)
+
+
+class NewTenant(Limits):
+    """A tenant to be."""
+
+    slug = forms.SlugField(
+        max_length=63,
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="Its short name, for ever: small letters, digits and hyphens.",
+    )
+    field_order = ("slug", "name", "weight", "max_running", "allowed_hosts")
+
+
+@admin.register(Tenant)
+class TenantAdmin(pages.ConsoleAdmin):
+    """Every tenant of the installation."""
+
+    title = "Tenants"
+    empty_hint = "A tenant owns jobs, keys and executions, and sees nobody else's. Make the first one."
+    add_label = "New tenant"
+    list_display = ("slug", "name", "standing", "weight", "cap", "created")
+    search_fields = ("slug", "name")
+    search_help_text = "Slug or name"
+    actions_detail = ("limits", "suspend", "activate")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return pages.platform(request)
+
+    @admin.display(description="State")
+    def standing(self, tenant: Tenant) -> str:
+        return marks.state(tenant.state)
+
+    @admin.display(description="Most in flight")
+    def cap(self, tenant: Tenant) -> str:
+        return str(tenant.max_running or marks.NOTHING)
+
+    @admin.display(description="Created")
+    def created(self, tenant: Tenant) -> str:
+        return marks.instant(tenant.created_at)
+
+    def name_of(self, row: Tenant) -> str:
+        return row.name
+
+    def detail(self, request: HttpRequest, row: Tenant) -> dict[str, Any]:
+        facts = [
+            ("State", marks.state(row.state)),
+            ("Slug", marks.code(row.slug)),
+            ("Id", marks.code(row.pk)),
+            ("Weight", row.weight),
+            ("Most in flight", row.max_running or "no cap"),
+            ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
+            ("Created", marks.instant(row.created_at)),
+            ("Its", _ways_on(row)),
+        ]
+        return {"facts": facts}
+
+    def offered(self, row: Tenant) -> Collection[str]:
+        return {"limits", "suspend" if row.state == TenantState.ACTIVE else "activate"}
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+        form = NewTenant(request, data=request.POST or None)
+        crumbs = [(self.title, self.list_url()), ("New tenant", "")]
+        context = {"title": "New tenant", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
+        return console_forms.page(request, form, carry_out=self._create, context=context)
+
+    def _create(self, given: dict[str, Any]) -> str:
+        fields = {name: given[name] for name in NewTenant.field_order}
+        return self.row_url(service.create(**fields).pk)
+
+    @dialog(
+        "Limits",
+        title="What this tenant gets",
+        description="In force from the next admission on.",
+        icon="tune",
+        form=Limits,
+        submit="Save",
+    )
+    def limits(self, request: HttpRequest, form: Limits, object_id: str) -> HttpResponse:
+        given = {name: form.cleaned_data[name] for name in ("name", "weight", "max_running", "allowed_hosts")}
+        tenant = tenant_limits.change(tenant=self.row(request, object_id), **given)
+        return self.done(request, f"{tenant.name} has new limits.", self.row_url(tenant.pk))
+
+    @dialog(
+        "Suspend",
+        title="Suspend this tenant?",
+        description="Its schedules are held and its API keys refused. What runs goes on to its end.",
+        icon="pause_circle",
+        variant=ActionVariant.DANGER,
+    )
+    def suspend(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
+        tenant = self.row(request, object_id)
+        service.suspend(tenant=tenant)
+        return self.done(request, f"{tenant.name} is suspended.", self.row_url(tenant.pk))
+
+    @dialog(
+        "Activate",
+        title="Activate this tenant?",
+        description="Its keys work again. Slots missed meanwhile follow their schedules' misfire policies.",
+        icon="play_circle",
+        variant=ActionVariant.PRIMARY,
+    )
+    def activate(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
+        tenant = self.row(request, object_id)
+        service.activate(tenant=tenant)
+        return self.done(request, f"{tenant.name} is active.", self.row_url(tenant.pk))
+
+
+def _ways_on(tenant: Tenant) -> Any:
+    lists = (("executions", "jobs_execution"), ("jobs", "jobs_job"), ("dead letters", "jobs_deadletter"), ("API keys", "tenants_apikey"))
+    links = [
+        marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text) for text, name in lists
+    ]
+    return marks.joined(links)

@@ -1,0 +1,84 @@
+"""People and what they belong to. For the platform's administrators: the callers' right is checked at the edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from tenants import errors, requests
+from tenants.models import Membership, Tenant, User
+from tenants.services import audit
+
+
+def create(*, email: str, name: str, password: str, is_superuser: bool) -> User:
+    """A person who can log in. Only platform administrators may open the console."""
+    person = User(email=email.lower(), name=name, is_superuser=is_superuser, is_staff=is_superuser)
+    _check_password(person, password)
+    try:
+        person.set_password(password)
+        person.clean_fields()
+        with transaction.atomic():
+            person.save(force_insert=True)
+            _record("person.created", person, {"email": [None, person.email], "is_superuser": [None, is_superuser]})
+    except ValidationError as error:
+        raise errors.Invalid(details=error.message_dict) from None
+    except IntegrityError:
+        message = f"{email} is known already: change that person instead"
+        raise errors.ServiceError(f"email: {message}", details={"email": [message]}) from None
+    return person
+
+
+def change(*, person: User, name: str, is_active: bool, is_superuser: bool) -> User:
+    """Store what somebody is called and may do. Nobody locks themselves out."""
+    with transaction.atomic():
+        person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        if requests.current().actor == f"user:{person.email}" and not (is_active and is_superuser):
+            raise errors.ServiceError("you cannot take your own rights away: ask another administrator")
+        wanted = {"name": name, "is_active": is_active, "is_superuser": is_superuser, "is_staff": is_superuser}
+        changes = {field: [getattr(person, field), value] for field, value in wanted.items() if getattr(person, field) != value}
+        if changes:
+            for field, value in wanted.items():
+                setattr(person, field, value)
+            person.save(update_fields=list(wanted))
+            _record("person.updated", person, changes)
+    return person
+
+
+def set_password(*, person: User, password: str) -> None:
+    """A new password. It ends every session they have."""
+    _check_password(person, password)
+    with transaction.atomic():
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        _record("person.password_set", person, {})
+
+
+def join(*, person: User, tenant: Tenant, role: str) -> None:
+    """Make somebody a member, or give a member another role."""
+    with transaction.atomic():
+        known = Membership.objects.filter(user=person, tenant=tenant).first()
+        Membership.objects.update_or_create(user=person, tenant=tenant, defaults={"role": role})
+        changes = {"tenant": tenant.slug, "role": [known.role if known else None, role]}
+        _record("person.joined", person, changes, tenant)
+
+
+def leave(*, membership: Membership) -> None:
+    """End a membership."""
+    with transaction.atomic():
+        membership.delete()
+        changes = {"tenant": membership.tenant.slug, "role": [membership.role, None]}
+        _record("person.left", membership.user, changes, membership.tenant)
+
+
+def _check_password(person: User, password: str) -> None:
+    try:
+        password_validation.validate_password(password, person)
+    except ValidationError as error:
+        raise errors.Invalid(error.messages[0], details={"password": error.messages}) from None
+
+
+def _record(action: str, person: User, changes: dict[str, Any], tenant: Tenant | None = None) -> None:
+    audit.record(action=action, object_type="person", object_id=person.pk, tenant=tenant, changes=changes)

@@ -1,0 +1,55 @@
+"""What a tenant gets: its share, its cap, the private hosts its jobs may call. For the platform's operators."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from tenants import errors
+from tenants.models import Tenant
+from tenants.services import audit
+
+_HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_FIELDS = ("name", "weight", "max_running", "allowed_hosts")
+
+
+def change(*, tenant: Tenant, name: str, weight: int, max_running: int | None, allowed_hosts: Sequence[str]) -> Tenant:
+    """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
+    _check_hosts(allowed_hosts)
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        before = _told(tenant)
+        tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
+        tenant.allowed_hosts = list(allowed_hosts)
+        try:
+            tenant.clean_fields()
+        except ValidationError as error:
+            raise errors.Invalid(details=error.message_dict) from None
+        changes = {field: [before[field], value] for field, value in _told(tenant).items() if before[field] != value}
+        if changes:
+            tenant.save(update_fields=list(changes))
+            audit.record(action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes)
+    return tenant
+
+
+def _told(tenant: Tenant) -> dict[str, object]:
+    return {field: getattr(tenant, field) for field in _FIELDS}
+
+
+def _check_hosts(entries: Sequence[str]) -> None:
+    wrong = [entry for entry in entries if not (_HOST.fullmatch(entry) or _is_network(entry))]
+    if wrong:
+        message = f"{wrong[0]!r} is no host, host:port, address or network: write for example api.internal:8080 or 10.0.0.0/8"
+        raise errors.Invalid(f"allowed_hosts: {message}", details={"allowed_hosts": [message]})
+
+
+def _is_network(entry: str) -> bool:
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""Processes killed with ``kill -9`` while a script runs: it runs again, and nothing of it is left over.
+
+The worker's own death is noticed when its lease has run out: the slowest test here, 35 to 40 seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.support.processes import marked
+from tests.support.stack import Stack, wait_for
+
+pytestmark = pytest.mark.xdist_group("acceptance_1")
+
+#: Twenty seconds the first time; with a child of its own, in the background, that nobody waits for.
+SCRIPT = """
+[ "$CARILLON_ATTEMPT" = 1 ] || { echo "again"; exit 0; }
+sleep 300 &
+sleep 20
+"""
+
+
+@pytest.fixture(scope="module")
+def script(carillon: Stack) -> str:
+    job = {"name": "twenty-seconds", "type": "script", "payload": {"interpreter": "sh", "script": SCRIPT}}
+    identifier: str = carillon.api.post("jobs", job)["id"]
+    return identifier
+
+
+def test_a_killed_child_loses_its_attempt_and_the_script_runs_again(carillon: Stack, script: str) -> None:
+    execution = _begun(carillon, script)
+    pid = carillon.value("SELECT worker_pid FROM execution WHERE id = %s", execution)
+    assert pid in carillon.the("worker").children()
+    os.kill(pid, signal.SIGKILL)
+    _runs_again_within_40_seconds(carillon, execution, time.monotonic())
+    _tells_what_happened(carillon, execution)
+
+
+def test_a_killed_worker_loses_its_attempt_and_the_script_runs_again(carillon: Stack, script: str) -> None:
+    execution = _begun(carillon, script)
+    killed_at = time.monotonic()
+    carillon.kill("worker")
+    wait_for(lambda: not _first_attempt_processes(execution), 10, "nothing of the first attempt is left")
+    carillon.start("worker")
+    _runs_again_within_40_seconds(carillon, execution, killed_at)
+    _tells_what_happened(carillon, execution)
+
+
+def _begun(carillon: Stack, job: str) -> str:
+    """An execution whose script is in its twenty seconds."""
+    execution = carillon.api.trigger(job)
+    wait_for(lambda: len(_first_attempt_processes(execution)) >= 2, 30, "the script runs")
+    return execution
+
+
+def _runs_again_within_40_seconds(carillon: Stack, execution: str, killed_at: float) -> None:
+    left = killed_at + 40 - time.monotonic()
+    query = "SELECT started_at FROM attempt WHERE execution_id = %s AND number = 2"
+    wait_for(lambda: carillon.query(query, execution), left, "attempt 2 has started, 40 s after the kill")
+
+
+def _tells_what_happened(carillon: Stack, execution: str) -> None:
+    def ended() -> dict | None:
+        run = carillon.api.get(f"executions/{execution}")
+        return run if run["finished_at"] else None
+
+    run = wait_for(ended, 20, "attempt 2 has ended")
+    assert (run["state"], run["attempt"], run["crashes"]) == ("succeeded", 2, 1)
+    first, second = carillon.api.get(f"executions/{execution}/attempts")["data"]
+    assert (first["number"], first["state"], first["error"]["code"]) == (1, "lost", "WORKER_LOST")
+    assert (second["number"], second["state"]) == (2, "succeeded")
+    assert not marked(execution), "something of the script is still alive"
+
+
+def _first_attempt_processes(execution: str) -> list[str]:
+    """Everything alive that carries the execution's id in its arguments or environment."""
+    return marked(execution)

@@ -1,0 +1,67 @@
+"""Redis is a doorbell: whatever is lost in it, every execution runs, and once."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import redis
+
+from scheduler_project.local import leash
+from tests.acceptance import runs, slots
+from tests.support.stack import Stack, wait_for
+
+pytestmark = pytest.mark.xdist_group("acceptance_2")
+
+
+def test_five_hundred_queued_ones_run_once_each_after_a_flush(carillon: Stack) -> None:
+    carillon.the("worker").end(signal.SIGTERM)
+    _pretend_worker(carillon, slots=250)
+    job = carillon.api.post("jobs", {"name": "flushed", "type": "dummy"})["id"]
+    executions = [carillon.api.trigger(job) for _ in range(500)]
+    with redis.Redis.from_url(carillon.valkey.url()) as client:
+        wait_for(lambda: client.llen("jobs.default") == 500, 30, "500 messages lie in Redis")
+        assert runs.states(carillon, executions) == {"queued": 500}
+        client.flushall()
+    carillon.query("DELETE FROM worker WHERE name = 'pretended'")
+    carillon.complete()
+    _all_succeed_at_their_first_attempt(carillon, executions)
+
+
+def test_nothing_is_lost_when_redis_dies_under_load_and_comes_back_empty(carillon: Stack) -> None:
+    schedule = slots.every_second(carillon, "beside-redis")
+    job = carillon.api.post("jobs", {"name": "under-load", "type": "dummy"})["id"]
+    executions = [carillon.api.trigger(job) for _ in range(200)]
+    wait_for(lambda: runs.states(carillon, executions)["succeeded"] >= 20, 30, "the first ones have run")
+    for pid in leash.inhabitants(carillon.valkey.data):
+        os.kill(pid, signal.SIGKILL)
+    executions += [carillon.api.trigger(job) for _ in range(20)]
+    due = "SELECT count(*) FROM execution WHERE schedule_id = %s AND state = 'queued' AND attempt = 1"
+    wait_for(lambda: carillon.value(due, schedule) >= 3, 30, "three slots wait for Redis")
+    carillon.valkey.start()
+    carillon.complete()  # beat ends by design when Redis is away; the supervisor starts it again
+    _all_succeed_at_their_first_attempt(carillon, executions)
+    before = slots.ended(carillon, schedule)
+    wait_for(lambda: slots.ended(carillon, schedule) >= before + 3, 30, "slots go on")
+
+    seen = slots.stop(carillon, schedule)
+    assert seen.missing == []
+    assert seen.doubled == []
+    assert seen.states == {"succeeded"}
+
+
+def _pretend_worker(carillon: Stack, slots: int) -> None:
+    """A live lease, so that this much is published with nobody there to take it."""
+    carillon.query(
+        "INSERT INTO worker (id, name, queues, pool, concurrency, pid, pids, draining, started_at, renewed_at,"
+        " lease_expires_at) VALUES (gen_random_uuid(), 'pretended', '{default}', 'prefork', %s, 1, '{1}', false, now(),"
+        " now(), now() + interval '1 hour')",
+        slots,
+    )
+
+
+def _all_succeed_at_their_first_attempt(carillon: Stack, executions: list[str]) -> None:
+    everyone = len(executions)
+    wait_for(lambda: runs.states(carillon, executions)["succeeded"] == everyone, 90, "all have succeeded")
+    assert runs.attempts(carillon, executions) == {(1, "succeeded"): everyone}

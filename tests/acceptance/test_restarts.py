@@ -1,0 +1,68 @@
+"""Every process is replaced and restarted under load: no attempt fails, no request is refused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.acceptance import runs, slots
+from tests.support.stack import ROLES, Stack, wait_for
+from tests.support.stack_api import Api
+
+pytestmark = pytest.mark.xdist_group("acceptance_2")
+
+
+def test_no_attempt_fails_while_each_process_is_replaced_and_restarted(carillon: Stack) -> None:
+    schedule = slots.every_second(carillon, "beside-restarts")
+    short = carillon.api.post("jobs", {"name": "short", "type": "dummy", "payload": {"duration_seconds": 0.1}})["id"]
+    # Longer than a worker drains, so it is given back, but no longer than until its worker goes again.
+    long = carillon.api.post("jobs", {"name": "long", "type": "dummy", "payload": {"duration_seconds": 8}})["id"]
+    with _callers(carillon, short) as executions:
+        for change in (carillon.replace, carillon.restart):
+            for role in ROLES:
+                if role == "worker":
+                    executions.append(carillon.api.trigger(long))
+                    wait_for(lambda: runs.state(carillon, executions[-1]) == "running", 60, "the long one runs")
+                before = len(executions)
+                change(role)
+                wait_for(lambda: len(executions) >= before + 5, 60, f"five calls after the {role} has changed")
+
+    everyone = len(executions)
+    wait_for(lambda: runs.states(carillon, executions)["succeeded"] == everyone, 90, "all have succeeded")
+    attempts = runs.attempts(carillon, executions)
+    assert set(attempts) == {(1, "succeeded"), (1, "released")}
+    assert attempts[1, "succeeded"] == everyone
+    seen = slots.stop(carillon, schedule)
+    assert seen.missing == []
+    assert seen.doubled == []
+    assert seen.states == {"succeeded"}
+
+
+@contextmanager
+def _callers(carillon: Stack, job: str) -> Iterator[list[str]]:
+    """Somebody triggers the job all the time; the list grows. A call that is refused fails the test at the end."""
+    executions: list[str] = []
+    refused: list[BaseException] = []
+    stopping = threading.Event()
+
+    def call() -> None:
+        api = Api(carillon.url, carillon.key)
+        try:
+            while not stopping.wait(0.1):
+                executions.append(api.trigger(job))
+        except BaseException as error:
+            refused.append(error)
+        finally:
+            api.close()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    try:
+        yield executions
+    finally:
+        stopping.set()
+        thread.join()
+    assert not refused, refused

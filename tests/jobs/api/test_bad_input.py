@@ -1,0 +1,77 @@
+"""Bad input gets a 4xx that names the field, and nothing of it is stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import rows
+
+GOOD = {"name": "nightly", "type": "http", "payload": {"url": "https://example.com"}}
+CRON = {"kind": "cron", "expression": "0 0 * * *"}
+
+REFUSED = {
+    "no name": ({"name": None}, 422, "name"),
+    "unknown type": ({"type": "telepathy"}, 422, "type"),
+    "payload without url": ({"payload": {}}, 422, "payload.url"),
+    "payload of another shape": ({"payload": []}, 422, "payload"),
+    "header that is no text": ({"payload": {"url": "https://example.com", "headers": {"A": 1}}}, 422, "payload.headers.A"),
+    "unknown payload field": ({"payload": {"url": "https://example.com", "ulr": 1}}, 400, "payload.ulr"),
+    "unknown field": ({"priorty": 1}, 400, "priorty"),
+    "unknown field of a schedule": ({"schedules": [CRON, {**CRON, "tz": "UTC"}]}, 400, "schedules[1].tz"),
+    "unknown retry field": ({"retry": {"max": 1}}, 400, "retry.max"),
+    "retry out of range": ({"retry": {"max_attempts": 0}}, 422, "retry.max_attempts"),
+    "priority out of range": ({"priority": 10}, 422, "priority"),
+    "timeout that is no number": ({"timeout_seconds": "NaN"}, 422, "timeout_seconds"),
+    "unknown overlap": ({"overlap": "maybe"}, 422, "overlap"),
+    "unknown queue": ({"queue": "nowhere"}, 422, "queue"),
+    "empty tag": ({"tags": ["a", ""]}, 422, "tags[1]"),
+    "bad cron": ({"schedules": [CRON, {"kind": "cron", "expression": "61 * * * *"}]}, 422, "schedules[1].expression"),
+    "cron that never fires": ({"schedules": [{"kind": "cron", "expression": "0 0 31 2 *"}]}, 422, "schedules[0].expression"),
+    "unknown zone": ({"schedules": [{**CRON, "timezone": "Mars/Olympus"}]}, 422, "schedules[0].timezone"),
+    "unknown kind": ({"schedules": [{"kind": "moon"}]}, 422, "schedules[0].kind"),
+    "no kind": ({"schedules": [{"expression": "0 0 * * *"}]}, 422, "schedules[0].kind"),
+    "interval without length": ({"schedules": [{"kind": "interval"}]}, 422, "schedules[0].interval_seconds"),
+    "once in the past": ({"schedules": [{"kind": "once", "run_at": "2001-01-01T00:00:00Z"}]}, 422, "schedules[0].run_at"),
+    "time without offset": ({"schedules": [{"kind": "once", "run_at": "2031-01-01T00:00:00"}]}, 422, "schedules[0].run_at"),
+    "time beyond all zones": ({"schedules": [{"kind": "once", "run_at": "9999-12-31T23:59:59-12:00"}]}, 422, "schedules[0].run_at"),
+    "catch-up beyond retention": ({"schedules": [{**CRON, "catch_up_window_seconds": 1e9}]}, 422, "schedules[0].catch_up_window_seconds"),
+    "schedule payload the type refuses": ({"schedules": [{**CRON, "payload": {"url": 7}}]}, 422, "schedules[0].payload.url"),
+    "schedule that is no object": ({"schedules": ["0 0 * * *"]}, 422, "schedules[0].non_field_errors"),
+    "NUL in a text": ({"description": "a\0b"}, 422, "description"),
+    "NUL deep in the payload": ({"payload": {"url": "https://example.com", "body": [{"a": "\0"}]}}, 422, "payload.body[0].a"),
+    "payload too large": ({"payload": {"url": "https://example.com", "body": "x" * 140_000}}, 422, "payload"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_job_is_refused_by_the_name_of_the_field_and_nothing_is_stored(owner, case):
+    change, status, field = REFUSED[case]
+    answer = owner.api.post("/api/v1/jobs", {**GOOD, **change})
+    assert answer.status_code == status, answer.json()
+    assert field in answer.json()["error"]["details"]
+    for table in ("job", "job_revision", "schedule", "job_tag", "audit_event"):
+        assert rows.fetch(f"SELECT count(*) FROM {table} WHERE tenant_id = %s", owner.tenant.id) == [(0,)]
+
+
+@pytest.mark.parametrize("field", ["expression", "timezone", "kind", "dst_gap"])
+def test_schedule_that_cannot_fire_has_a_code_of_its_own(owner, field):
+    answer = owner.api.post("/api/v1/jobs", {**GOOD, "schedules": [{**CRON, field: "?"}]})
+    assert answer.json()["error"]["code"] == "INVALID_SCHEDULE"
+
+
+@pytest.mark.parametrize("body", ["[]", '"text"', "7", "null"])
+def test_body_that_is_no_object_is_refused(owner, body):
+    answer = owner.api._client.post("/api/v1/jobs", body, content_type="application/json")
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "identifier", ["%00", "a%00b", "..", "x" * 3000, "%F0%9F%92%A9", "0190A0A0-0000-7000-8000-00000000000g"]
+)
+@pytest.mark.parametrize(
+    "resource", ["jobs", "schedules", "executions", "dead-letters", "queues", "workers", "job-types", "api-keys"]
+)
+def test_path_that_names_nothing_is_not_found(owner, resource, identifier):
+    answer = owner.api.get(f"/api/v1/{resource}/{identifier}")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "NOT_FOUND"

@@ -1,0 +1,66 @@
+"""What a key may do is in its scopes; what it may not see is null."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenants.rules.api_keys import SCOPES
+from tests.support import rows
+from tests.support.actors import Api
+
+
+@pytest.fixture
+def with_scopes(owner):
+    def api(*scopes):
+        answer = owner.api.post("/api/v1/api-keys", {"name": "narrow", "scopes": scopes})
+        return Api(answer.json()["key"])
+
+    return api
+
+
+NEEDS = {
+    ("GET", "jobs"): "jobs:read", ("GET", "schedules"): "jobs:read", ("GET", "job-types"): "jobs:read",
+    ("GET", "queues"): "jobs:read", ("GET", "workers"): "jobs:read", ("GET", "jobs/nightly/next"): "jobs:read",
+    ("POST", "schedules/preview"): "jobs:read", ("POST", "jobs"): "jobs:write", ("PATCH", "jobs/nightly"): "jobs:write",
+    ("DELETE", "jobs/nightly"): "jobs:write", ("POST", "jobs/nightly/pause"): "jobs:write",
+    ("POST", "jobs/nightly/trigger"): "executions:run", ("POST", "executions"): "executions:run",
+    ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
+    ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
+    ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
+    ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), NEEDS)
+def test_route_needs_its_scope_and_no_other_will_do(owner, make_job, with_scopes, method, path):
+    job = make_job()
+    execution = rows.execution((job["id"], owner.tenant.id))
+    needed = NEEDS[method, path]
+    path = f"/api/v1/{path}".format(id=execution)
+    others = with_scopes(*(scope for scope in SCOPES if scope not in (needed, "admin")))
+    answer = others.send(method, path, {})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "MISSING_SCOPE")
+    assert answer.json()["error"]["details"]["required"] == needed
+    assert with_scopes(needed).send(method, path, {}).status_code != 403
+
+
+def test_teammate_may_look_and_change_nothing(owner, teammate, make_job):
+    make_job()
+    assert teammate.api.get("/api/v1/jobs/nightly").status_code == 200
+    assert teammate.api.delete("/api/v1/jobs/nightly").status_code == 403
+
+
+def test_payloads_and_results_are_null_without_their_scope(owner, make_job, with_scopes):
+    job = make_job(
+        payload={"duration_seconds": 1},
+        schedules=[{"kind": "cron", "expression": "0 0 * * *", "payload": {"fail_rate": 0}}],
+    )
+    rows.execution((job["id"], owner.tenant.id), "succeeded", result={"a": 1})
+    blind = with_scopes("jobs:read", "executions:read")
+    shown = blind.get("/api/v1/jobs/nightly").json()
+    assert (shown["payload"], shown["schedules"][0]["payload"]) == (None, None)
+    assert blind.get("/api/v1/jobs/nightly/revisions").json()["data"][0]["payload"] is None
+    run = blind.get("/api/v1/executions").json()["data"][0]
+    assert (run["payload"], run["result"]) == (None, None)
+    run = owner.api.get("/api/v1/executions").json()["data"][0]
+    assert (run["payload"], run["result"]) == ({"duration_seconds": 1}, {"a": 1})

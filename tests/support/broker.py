@@ -1,0 +1,62 @@
+"""A queue of a test's own in the real broker, and what has been published there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from jobs.engine import dispatch
+from scheduler_project import celery  # noqa: F401 - the app that publishes
+from tests.support import rows, servers
+
+client = redis.Redis.from_url(servers.REDIS_URL)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A published message: its Celery task, its members, its time limit and for how long it is worth taking."""
+
+    task: str
+    members: list[tuple[UUID, int]]
+    time_limit: float | None
+    expires: str | None
+
+
+@dataclass(frozen=True)
+class BrokerQueue:
+    """A Carillon queue and its list in the broker. Messages come oldest first."""
+
+    name: str
+
+    def messages(self) -> list[Message]:
+        """Everything published and not taken."""
+        return [_read(text) for text in reversed(client.lrange(dispatch.celery_queue(self.name), 0, -1))]
+
+    def ids(self) -> list[UUID]:
+        """The executions published, one for each message."""
+        return [message.members[0][0] for message in self.messages()]
+
+    def take(self, count: int | None = None) -> list[UUID]:
+        """Take the oldest ``count`` messages, or all."""
+        taken = client.rpop(dispatch.celery_queue(self.name), count or 1_000_000) or []
+        return [_read(text).members[0][0] for text in taken]
+
+
+def _read(text: bytes) -> Message:
+    envelope: dict[str, Any] = json.loads(text)
+    arguments, _, _ = json.loads(base64.b64decode(envelope["body"]))
+    headers = envelope["headers"]
+    return Message(headers["task"], dispatch.member_ids(arguments[0]), headers["timelimit"][0], headers["expires"])
+
+
+def queue(**columns: Any) -> BrokerQueue:
+    """A new queue. Nobody else's test publishes there."""
+    name = f"q-{secrets.token_hex(4)}"
+    rows.insert("queue", **({"name": name, "paused_at": None, "max_running": None, "created_at": rows.now()} | columns))
+    return BrokerQueue(name)
