@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 
-from jobs import triggers
+from jobs.engine import planner
 from jobs.models import (
     Attempt,
     Execution,
@@ -25,7 +25,7 @@ from jobs.models import (
     Worker,
 )
 from jobs.rules import identity
-from jobs.rules.slots import Slot, SlotKind, Trigger
+from jobs.rules.slots import Slot, SlotKind
 
 #: A page of a log ends after about this many characters, however many lines were asked for.
 LOG_PAGE_CHARS = 1024 * 1024
@@ -95,25 +95,9 @@ def _same_partition(execution_id: UUID) -> dict[str, UUID]:
     return {"id__gte": UUID(int=first), "id__lt": UUID(int=first + (1 << 80))}
 
 
-def trigger_of(schedule: Schedule) -> Trigger:
-    """What makes a schedule's slots. Raises :class:`jobs.triggers.InvalidSchedule`."""
-    seconds = schedule.interval_seconds
-    spec = triggers.Spec(
-        expression=schedule.expression or None,
-        interval_seconds=None if seconds is None else int(seconds),
-        run_at=schedule.run_at,
-        timezone=schedule.timezone,
-        start_at=schedule.start_at,
-        end_at=schedule.end_at,
-        dst_gap=schedule.dst_gap,
-        dst_fold=schedule.dst_fold,
-    )
-    return triggers.build(schedule.kind, spec)
-
-
 def runs_after(schedule: Schedule, instant: datetime) -> Iterator[Slot]:
     """The slots that run, strictly later than an instant."""
-    return (slot for slot in trigger_of(schedule).after(instant) if slot.kind is SlotKind.RUN)
+    return (slot for slot in planner.trigger_of(schedule).after(instant) if slot.kind is SlotKind.RUN)
 
 
 def upcoming(job: Job, after: datetime, count: int) -> list[tuple[Slot, Schedule]]:

@@ -27,13 +27,13 @@ _LIVE_STATES = sorted(set(State) - TERMINAL)
 _FIRST = """
 SELECT (SELECT count(*) FROM execution WHERE state = %(state)s), count(*), pg_snapshot_xmin(pg_current_snapshot())::text
 FROM event
-WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) AND kind = %(kind)s AND NOT data ? 'again_at'
+WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) AND kind = %(kind)s
 """
 _NEXT = """
 SELECT count(*) FILTER (WHERE xid < pg_snapshot_xmin(pg_current_snapshot())),
     count(*) FILTER (WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())), pg_snapshot_xmin(pg_current_snapshot())::text
 FROM event
-WHERE xid >= %(horizon)s::xid8 AND kind = %(kind)s AND NOT data ? 'again_at'
+WHERE xid >= %(horizon)s::xid8 AND kind = %(kind)s
 """
 
 

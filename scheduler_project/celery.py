@@ -27,6 +27,9 @@ app.conf.update(
         "socket_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 10,
+        # Of a publisher: it does not wait for the broker, what it could not send is published again. Else each ring
+        # of a request would hold it up for six seconds while Redis is away. Consumers come back all the same.
+        "max_retries": 0,
     },
     # PostgreSQL is the truth: an early ack loses nothing, a late one would only run things twice.
     task_acks_late=False,

@@ -99,8 +99,12 @@ def json_block(value: Any) -> SafeString | str:
     """A JSON value, laid out."""
     if value is None:
         return NOTHING
-    text = json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder)
-    return format_html('<pre class="console-json" tabindex="0">{}</pre>', text)
+    return text_block(json.dumps(value, indent=2, ensure_ascii=False, cls=DjangoJSONEncoder))
+
+
+def text_block(value: Any) -> SafeString | str:
+    """A text as it was written."""
+    return NOTHING if value in (None, "") else format_html('<pre class="console-json" tabindex="0">{}</pre>', value)
 
 
 def code(text: Any) -> SafeString:

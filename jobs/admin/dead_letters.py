@@ -15,7 +15,8 @@ from unfold.enums import ActionVariant
 
 from jobs.models import DeadLetter, DeadLetterState, Execution
 from jobs.services import dead_letters as service
-from tenants.admin import marks, pages
+from tenants import marks
+from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.errors import ServiceError
 
@@ -67,7 +68,9 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
 
     def detail(self, request: HttpRequest, row: DeadLetter) -> dict[str, Any]:
         run = marks.link(pages.page_of(Execution, row.execution_id), row.execution_id)
-        again = marks.link(pages.page_of(Execution, row.redriven_as), row.redriven_as) if row.redriven_as else marks.NOTHING
+        again = (
+            marks.link(pages.page_of(Execution, row.redriven_as), row.redriven_as) if row.redriven_as else marks.NOTHING
+        )
         facts = [
             ("State", marks.state(row.state)),
             ("Job", pages.link_to(row.job, row.job.name)),
@@ -93,8 +96,8 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
         icon="replay",
         variant=ActionVariant.PRIMARY,
     )
-    def redrive(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        _, execution = service.redrive(dead_letter=self.row(request, object_id))
+    def redrive(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        _, execution = service.redrive(dead_letter=form.row)
         return self.done(request, "Runs again, as this new execution.", pages.page_of(Execution, execution.pk))
 
     @dialog(
@@ -104,8 +107,8 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
         icon="delete",
         variant=ActionVariant.DANGER,
     )
-    def discard(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        letter = service.discard(dead_letter=self.row(request, object_id))
+    def discard(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        letter = service.discard(dead_letter=form.row)
         return self.done(request, "Discarded.", self.row_url(letter.pk))
 
     @admin.action(description="Redrive: run them again", permissions=["view"])

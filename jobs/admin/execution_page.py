@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from jobs import selectors
 from jobs.admin import wording
+from jobs.engine.transitions import Line
 from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
 from jobs.rules import states
 from tenants import marks
 from tenants.admin import pages
 
 LINES = 500
-_QUIET = {"info", "debug"}
 
 
 def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
@@ -99,20 +99,20 @@ def log_tail(execution_id: UUID) -> tuple[list[Mapping[str, Any]], bool]:
     lines: list[Mapping[str, Any]] = []
     chunks = ExecutionLog.objects.filter(execution_id=execution_id)
     for chunk in chunks.order_by("-last_seq").iterator(chunk_size=20):
-        lines += [_line(chunk, seq, *line) for seq, line in reversed(list(enumerate(chunk.lines, chunk.first_seq)))]
+        lines += [_line(chunk, seq, line) for seq, line in reversed(list(enumerate(chunk.lines, chunk.first_seq)))]
         if len(lines) > LINES:
             break
     return lines[:LINES][::-1], len(lines) > LINES
 
 
-def _line(chunk: ExecutionLog, seq: int, at: str, level: str, stream: str, message: str) -> Mapping[str, Any]:
+def _line(chunk: ExecutionLog, seq: int, line: Line) -> Mapping[str, Any]:
+    at, level, stream, message = line
     return {
         "seq": seq,
         "attempt": chunk.attempt,
         "time": at[11:23],
         "at": at,
         "level": level,
-        "loud": level not in _QUIET,
         "stream": stream,
         "message": message,
     }

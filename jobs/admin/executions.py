@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,8 +16,8 @@ from jobs.admin import execution_page, recent, wording
 from jobs.models import Execution, Job
 from jobs.rules import states
 from jobs.services import executions as service
-from tenants.admin import forms as console_forms
 from tenants import marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
@@ -39,7 +38,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     empty_hint = "A job's schedule makes one for each slot; Run now on a job's page makes one at once."
     change_form_template = "console/execution.html"
     list_before_template = "console/execution_states.html"
-    list_display = ("called", "standing", "job_name", "tenant_name", "trigger", "started", "took", "tries", "why")
+    list_display = ("called", "standing", "job_name", "tenant_name", "origin", "took", "tries", "why")
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("trigger", ChoicesDropdownFilter),
@@ -58,7 +57,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         return super().changelist_view(request, {"state_links": _state_links(request), **(extra_context or {})})
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str  # noqa: ARG002 - Django's signature
+        self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
     ) -> tuple[QuerySet[Execution], bool]:
         if not search_term:
             return queryset, False
@@ -83,9 +82,9 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     def tenant_name(self, execution: Execution) -> Any:
         return marks.shortened(execution.tenant.slug, 24)
 
-    @admin.display(description="Started")
-    def started(self, execution: Execution) -> Any:
-        return marks.instant(execution.started_at, millis=True)
+    @admin.display(description="Trigger")
+    def origin(self, execution: Execution) -> str:
+        return execution.trigger
 
     @admin.display(description="Took")
     def took(self, execution: Execution) -> str:
@@ -116,8 +115,8 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         submit="Cancel the execution",
         variant=ActionVariant.DANGER,
     )
-    def cancel(self, request: HttpRequest, form: forms.Form, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        execution = service.cancel(execution=self.row(request, object_id))
+    def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        execution = service.cancel(execution=form.row)
         ended = execution.state == states.State.CANCELLED
         message = "Cancelled." if ended else "Asked to stop; its worker acknowledges within seconds."
         return self.done(request, message, self.row_url(execution.pk))
@@ -130,8 +129,8 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         form=Overrides,
         variant=ActionVariant.PRIMARY,
     )
-    def replay(self, request: HttpRequest, form: Overrides, object_id: str) -> HttpResponse:
-        execution = service.replay(execution=self.row(request, object_id), payload=form.cleaned_data["payload"])
+    def replay(self, request: HttpRequest, form: Overrides) -> HttpResponse:
+        execution = service.replay(execution=form.row, payload=form.cleaned_data["payload"])
         return self.done(request, "Runs again, as this new execution.", self.row_url(execution.pk))
 
 

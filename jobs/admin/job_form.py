@@ -40,9 +40,15 @@ class Definition(forms.Form):
     payload = console_forms.JsonObjectField(required=False, help_text="What the job type is told; examples are below.")
     description = forms.CharField(required=False, widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 2}))
     queue = forms.ModelChoiceField(Queue.objects.order_by("name"), initial="default", widget=_CHOICE)
-    priority = forms.IntegerField(min_value=0, max_value=9, initial=5, widget=_WHOLE, help_text="0 to 9, higher first, within its tenant.")
+    priority = forms.IntegerField(
+        min_value=0, max_value=9, initial=5, widget=_WHOLE, help_text="0 to 9, higher first, within its tenant."
+    )
     timeout_seconds = forms.FloatField(
-        min_value=0.1, max_value=86_400, initial=300, label="Time limit, in seconds", widget=widgets.UnfoldAdminDecimalFieldWidget
+        min_value=0.1,
+        max_value=86_400,
+        initial=300,
+        label="Time limit, in seconds",
+        widget=widgets.UnfoldAdminDecimalFieldWidget,
     )
     max_running = forms.IntegerField(
         min_value=1, required=False, label="Most in flight", widget=_WHOLE, help_text="Empty for no cap of its own."
@@ -54,7 +60,9 @@ class Definition(forms.Form):
         help_text="What a due slot does while the one before it is still under way.",
     )
     retry = console_forms.JsonObjectField(
-        required=False, label="Retry policy", help_text='Such as {"max_attempts": 3, "delay_seconds": 10}. Empty for the default.'
+        required=False,
+        label="Retry policy",
+        help_text='Such as {"max_attempts": 3, "delay_seconds": 10}. Empty for the default.',
     )
     category = forms.CharField(max_length=64, required=False, widget=_TEXT)
     tags = console_forms.LinesField(required=False, help_text="One a line.")

@@ -32,7 +32,8 @@ def context(job: Job) -> dict[str, Any]:
         "schedules": _schedules(job),
         "runs": recent.table("Last executions", runs, limit=RUNS, empty="It has never run.", more=(all_runs, "All")),
         "revisions": [
-            {"row": row, "spec": row.spec} for row in JobRevision.objects.filter(job=job).order_by("-number")[:REVISIONS]
+            {"row": row, "spec": row.spec}
+            for row in JobRevision.objects.filter(job=job).order_by("-number")[:REVISIONS]
         ],
     }
 

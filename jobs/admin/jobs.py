@@ -6,10 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
@@ -18,8 +17,8 @@ from jobs.admin.executions import Overrides
 from jobs.models import Execution, Job, JobState
 from jobs.services import executions, job_states
 from jobs.services import jobs as service
-from tenants.admin import forms as console_forms
 from tenants import marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
@@ -29,7 +28,9 @@ class JobAdmin(pages.ConsoleAdmin):
     """Every tenant's definitions."""
 
     title = "Jobs"
-    empty_hint = "A job is something to run: an HTTP call, a script. A schedule says when; without one it runs when asked."
+    empty_hint = (
+        "A job is something to run: an HTTP call, a script. A schedule says when; without one it runs when asked."
+    )
     add_label = "New job"
     change_form_template = "console/job.html"
     list_display = ("name", "standing", "tenant_name", "type", "next_run", "last_end", "queue")
@@ -79,24 +80,36 @@ class JobAdmin(pages.ConsoleAdmin):
         return {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
 
     def get_urls(self) -> list[URLPattern]:
-        edit = path("<path:object_id>/definition/", self.admin_site.admin_view(self.edit_view), name="jobs_job_definition")
+        edit = path(
+            "<path:object_id>/definition/", self.admin_site.admin_view(self.edit_view), name="jobs_job_definition"
+        )
         return [edit, *super().get_urls()]
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         form = job_form.NewJob(request.POST or None)
         crumbs = [(self.title, self.list_url()), ("New job", "")]
-        context = {"title": "New job", "crumbs": crumbs, "back": self.list_url(), "submit": "Create", "examples": job_form.examples()}
-        return console_forms.page(request, form, carry_out=lambda given: self.row_url(job_form.create(given).pk), context=context)
+        context = {
+            "title": "New job",
+            "crumbs": crumbs,
+            "back": self.list_url(),
+            "submit": "Create",
+            "examples": job_form.examples(),
+        }
+        return console_forms.page(
+            request, form, carry_out=lambda given: self.row_url(job_form.create(given).pk), context=context
+        )
 
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        job = self.get_object(request, unquote(object_id))
+        job = self.row(request, object_id)
         if job is None or not pages.platform(request):
-            raise Http404
+            return self.gone(request, object_id)
         form = job_form.Definition(request.POST or None, initial=job_form.initial(job))
         url = self.row_url(job.pk)
         crumbs = [(self.title, self.list_url()), (job.name, url), ("Definition", "")]
         context = {"title": job.name, "crumbs": crumbs, "back": url, "submit": "Save", "examples": job_form.examples()}
-        return console_forms.page(request, form, carry_out=lambda given: self.row_url(job_form.update(job, given).pk), context=context)
+        return console_forms.page(
+            request, form, carry_out=lambda given: self.row_url(job_form.update(job, given).pk), context=context
+        )
 
     @dialog(
         "Run now",
@@ -106,8 +119,8 @@ class JobAdmin(pages.ConsoleAdmin):
         form=Overrides,
         variant=ActionVariant.PRIMARY,
     )
-    def run_now(self, request: HttpRequest, form: Overrides, object_id: str) -> HttpResponse:
-        execution = executions.trigger(job=self.row(request, object_id), payload=form.cleaned_data["payload"])
+    def run_now(self, request: HttpRequest, form: Overrides) -> HttpResponse:
+        execution = executions.trigger(job=form.row, payload=form.cleaned_data["payload"])
         return self.done(request, "Asked for. This is its execution.", pages.page_of(Execution, execution.pk))
 
     @dialog(
@@ -116,8 +129,8 @@ class JobAdmin(pages.ConsoleAdmin):
         description="Its schedules are held; it can still be run by hand. What runs goes on.",
         icon="pause",
     )
-    def pause(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        return self._changed(request, job_states.pause(job=self.row(request, object_id)), "paused")
+    def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        return self._changed(request, job_states.pause(job=form.row), "paused")
 
     @dialog(
         "Resume",
@@ -126,8 +139,8 @@ class JobAdmin(pages.ConsoleAdmin):
         icon="resume",
         variant=ActionVariant.PRIMARY,
     )
-    def resume(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        return self._changed(request, job_states.resume(job=self.row(request, object_id)), "active again")
+    def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        return self._changed(request, job_states.resume(job=form.row), "active again")
 
     @dialog(
         "Activate",
@@ -135,18 +148,17 @@ class JobAdmin(pages.ConsoleAdmin):
         description="Its schedules begin anew: what was due while it was disabled is forgotten, and recorded as such.",
         icon="play_circle",
     )
-    def activate(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        return self._changed(request, job_states.activate(job=self.row(request, object_id)), "active")
+    def activate(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        return self._changed(request, job_states.activate(job=form.row), "active")
 
     @dialog(
         "Disable",
         title="Disable this job?",
         description="Nothing of it starts any more, not even by hand. What runs goes on.",
         icon="do_not_disturb_on",
-        variant=ActionVariant.DANGER,
     )
-    def disable(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        return self._changed(request, job_states.disable(job=self.row(request, object_id)), "disabled")
+    def disable(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        return self._changed(request, job_states.disable(job=form.row), "disabled")
 
     @dialog(
         "Delete",
@@ -155,10 +167,9 @@ class JobAdmin(pages.ConsoleAdmin):
         icon="delete",
         variant=ActionVariant.DANGER,
     )
-    def delete(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        job = self.row(request, object_id)
-        service.delete(job=job)
-        return self.done(request, f"{job.name} is deleted.", self.list_url())
+    def delete(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        service.delete(job=form.row)
+        return self.done(request, f"{form.row.name} is deleted.", self.list_url())
 
     def _changed(self, request: HttpRequest, job: Job, now: str) -> HttpResponse:
         return self.done(request, f"{job.name} is {now}.", self.row_url(job.pk))

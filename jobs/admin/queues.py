@@ -15,7 +15,8 @@ from unfold.views import ChangeList
 from jobs.models import Execution, Queue, Worker
 from jobs.rules.states import IN_FLIGHT
 from jobs.services import queues as service
-from tenants.admin import marks, pages
+from tenants import marks
+from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
 
@@ -30,7 +31,7 @@ class QueueAdmin(pages.ConsoleAdmin):
     ordering = ("name",)
     actions_detail = ("pause", "resume")
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:  # noqa: ARG002 - Django's signature
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
         return ChangeList  # by name, and there are few
 
     def for_list(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
@@ -74,8 +75,8 @@ class QueueAdmin(pages.ConsoleAdmin):
         icon="pause",
         variant=ActionVariant.DANGER,
     )
-    def pause(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        queue = service.pause(queue=self.row(request, object_id))
+    def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        queue = service.pause(queue=form.row)
         return self.done(request, f"The queue {queue.name} is paused.", self.row_url(queue.pk))
 
     @dialog(
@@ -85,19 +86,22 @@ class QueueAdmin(pages.ConsoleAdmin):
         icon="resume",
         variant=ActionVariant.PRIMARY,
     )
-    def resume(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        queue = service.resume(queue=self.row(request, object_id))
+    def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        queue = service.resume(queue=form.row)
         return self.done(request, f"The queue {queue.name} is active again.", self.row_url(queue.pk))
 
 
 def with_load(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     """Queues with ``flying``, the executions in flight, and ``seats``, the slots of live workers."""
     flights = Execution.objects.filter(queue=OuterRef("pk"), state__in=sorted(IN_FLIGHT)).order_by()
-    crews = Worker.objects.filter(queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), draining=False).order_by()
+    crews = Worker.objects.filter(
+        queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), draining=False
+    ).order_by()
     return queues.annotate(
         flying=Subquery(flights.values("queue").annotate(n=Count("pk")).values("n"), output_field=IntegerField()),
         seats=Subquery(
-            crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"), output_field=IntegerField()
+            crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"),
+            output_field=IntegerField(),
         ),
     )
 

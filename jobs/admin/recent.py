@@ -33,16 +33,18 @@ class Since(DropdownFilter):  # type: ignore[misc]
     title = "time"
     parameter_name = "hours"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 - Django's signatures
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(WINDOWS.items())
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in WINDOWS:
             return queryset
         return queryset.filter(pk__gte=floor(timezone.now(), timedelta(hours=int(self.value()))))
 
 
-def table(title: str, rows: QuerySet[Execution], *, limit: int, empty: str, more: tuple[str, str] | None = None) -> dict[str, Any]:
+def table(
+    title: str, rows: QuerySet[Execution], *, limit: int, empty: str, more: tuple[str, str] | None = None
+) -> dict[str, Any]:
     """The newest of some executions of one job, schedule or worker, as a table of a page."""
     found = rows.order_by("-pk").defer("payload", "result", "error_message")[:limit]
     cells = [
@@ -61,5 +63,7 @@ def table(title: str, rows: QuerySet[Execution], *, limit: int, empty: str, more
 
 def with_last_end(jobs: QuerySet[Job]) -> QuerySet[Job]:
     """Jobs with ``last_state`` and ``last_id`` of their newest execution that has ended."""
-    ended = Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk"), state__in=sorted(TERMINAL)).order_by("-pk")
+    ended = Execution.objects.filter(
+        tenant=OuterRef("tenant"), job=OuterRef("pk"), state__in=sorted(TERMINAL)
+    ).order_by("-pk")
     return jobs.annotate(last_state=Subquery(ended.values("state")[:1]), last_id=Subquery(ended.values("pk")[:1]))

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 
 from jobs import selectors, triggers
 from jobs.admin import recent, wording
-from jobs.models import Execution, JobState, Schedule
+from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import marks
 from tenants.admin import pages
@@ -87,9 +87,11 @@ class ScheduleAdmin(pages.ConsoleAdmin):
     def offered(self, row: Schedule) -> Collection[str]:
         return () if row.state == "deleted" else {"delete", *service.allowed_actions(row.state)}
 
-    @dialog("Pause", title="Pause this schedule?", description="Nothing of it is planned until it is resumed.", icon="pause")
-    def pause(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        schedule = service.pause(schedule=self.row(request, object_id))
+    @dialog(
+        "Pause", title="Pause this schedule?", description="Nothing of it is planned until it is resumed.", icon="pause"
+    )
+    def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        schedule = service.pause(schedule=form.row)
         return self.done(request, "The schedule is paused.", self.row_url(schedule.pk))
 
     @dialog(
@@ -99,8 +101,8 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         icon="resume",
         variant=ActionVariant.PRIMARY,
     )
-    def resume(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        schedule = service.resume(schedule=self.row(request, object_id))
+    def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        schedule = service.resume(schedule=form.row)
         return self.done(request, "The schedule is active again.", self.row_url(schedule.pk))
 
     @dialog(
@@ -110,10 +112,9 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         icon="delete",
         variant=ActionVariant.DANGER,
     )
-    def delete(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        schedule = self.row(request, object_id)
-        service.delete(schedule=schedule)
-        return self.done(request, "The schedule is deleted.", pages.page_of(type(schedule.job), schedule.job_id))
+    def delete(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        service.delete(schedule=form.row)
+        return self.done(request, "The schedule is deleted.", pages.page_of(Job, form.row.job_id))
 
 
 def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
@@ -150,4 +151,9 @@ def _fires(schedule: Schedule) -> dict[str, Any]:
         except triggers.InvalidSchedule:
             slots = []
     cells = [(marks.code(slot.nominal), marks.instant(slot.at)) for slot in slots]
-    return {"title": "Next runs", "headers": (f"In {schedule.timezone}", "UTC"), "rows": cells, "empty": "None while it is like this."}
+    return {
+        "title": "Next runs",
+        "headers": (f"In {schedule.timezone}", "UTC"),
+        "rows": cells,
+        "empty": "None while it is like this.",
+    }

@@ -24,7 +24,8 @@ ABSENCES: Mapping[str, str] = {
     Absence.DST_FOLD: "Clocks were put back: this local time came twice, and the schedule runs only once.",
 }
 
-_CAPS = {"job": "the job's cap", "slot": "the run before it: this job's slots do not overlap"}
+#: What a parked execution waits for, by the kind of its cap key.
+_CAPS = {"job": "the job's cap", "slot": "the run before it"}
 
 
 def explanation(execution: Execution) -> str:
@@ -32,8 +33,7 @@ def explanation(execution: Execution) -> str:
     if execution.state == State.SKIPPED:
         return ABSENCES.get(execution.reason, "")
     if execution.state == State.PENDING and execution.waiting_on:
-        cap = execution.waiting_on.partition(":")[0]
-        return f"Due, and waiting for room under {_CAPS.get(cap, execution.waiting_on)}."
+        return f"Due, and waiting for room: {_cap(execution)}."
     if execution.cancel_requested_at and execution.state == State.RUNNING:
         return "Somebody asked for it to be cancelled; its worker has not acknowledged yet."
     return {
@@ -45,7 +45,12 @@ def explanation(execution: Execution) -> str:
 
 def why(execution: Execution) -> Any:
     """The one word to show beside a state: a reason, an error's code, what it waits for."""
-    return marks.shortened(execution.reason or execution.error_code or execution.waiting_on.partition(":")[0], 30)
+    return marks.shortened(execution.reason or execution.error_code or _cap(execution), 30)
+
+
+def _cap(execution: Execution) -> str:
+    kind = execution.waiting_on.partition(":")[0]
+    return _CAPS.get(kind, kind)
 
 
 def instant_of(execution: Execution) -> datetime:

@@ -11,7 +11,8 @@ from unfold.views import ChangeList
 
 from jobs.admin import recent
 from jobs.models import Execution, Worker
-from tenants.admin import marks, pages
+from tenants import marks
+from tenants.admin import pages
 
 
 @admin.register(Worker)
@@ -19,12 +20,13 @@ class WorkerAdmin(pages.ConsoleAdmin):
     """Each boot of a worker; those that ended stay for a day."""
 
     title = "Workers"
+    has_trail = False
     empty_hint = "No worker has ever started: nothing runs until one does. `make up` starts one; a container runs `celery worker`."
     change_form_template = "console/worker.html"
-    list_display = ("name", "standing", "serves", "pool", "concurrency", "processes", "renewed", "up_since")
+    list_display = ("name", "standing", "serves", "pool", "concurrency", "renewed", "up_since")
     ordering = ("-lease_expires_at",)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:  # noqa: ARG002 - Django's signature
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
         return ChangeList  # ids are random, and there are few
 
     @admin.display(description="State")
@@ -34,10 +36,6 @@ class WorkerAdmin(pages.ConsoleAdmin):
     @admin.display(description="Queues")
     def serves(self, worker: Worker) -> Any:
         return marks.shortened(", ".join(worker.queues), 50)
-
-    @admin.display(description="Processes")
-    def processes(self, worker: Worker) -> int:
-        return len(worker.pids)
 
     @admin.display(description="Lease renewed")
     def renewed(self, worker: Worker) -> str:

@@ -22,7 +22,7 @@ from jobs.engine.transitions import NewExecution
 from jobs.rules import identity, planning, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.misfires import Misfire, MisfirePolicy
-from jobs.rules.slots import Slot
+from jobs.rules.slots import Slot, Trigger
 from jobs.rules.states import State
 
 #: Slots are inserted this long before they are due, so that being on time costs no planning.
@@ -76,7 +76,7 @@ def _plan(schedule: Any, now: datetime) -> _Planned:
     horizon = now + AHEAD
     try:
         plan = planning.plan(
-            _trigger(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule)
+            trigger_of(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule)
         )
         rows = list(_rows(schedule, plan, now - OLDEST_ID))
     except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
@@ -108,7 +108,8 @@ def _store(planned: Sequence[_Planned]) -> int:
         return 0
 
 
-def _trigger(schedule: Any) -> Any:
+def trigger_of(schedule: Any) -> Trigger:
+    """What makes the slots of a schedule, a model's or a statement's row. Raises :class:`jobs.triggers.InvalidSchedule`."""
     spec = triggers.Spec(
         expression=schedule.expression or None,
         interval_seconds=schedule.interval_seconds,

@@ -181,7 +181,7 @@ def retry(
     result: Any = None,
     tail: Tail = NO_TAIL,
 ) -> Ended | None:
-    """Failed, and the next attempt is due after ``delay``."""
+    """Failed, and the next attempt is due after ``delay``; cancelled instead if somebody has asked for that."""
     return _put_back(
         Event.RETRY,
         fence,
@@ -196,12 +196,12 @@ def retry(
 
 
 def release(fence: Fence, *, tail: Tail = NO_TAIL) -> Ended | None:
-    """The worker goes; the same attempt runs elsewhere."""
+    """The worker goes; the same attempt runs elsewhere, or not if a cancel was asked for."""
     return _put_back(Event.RELEASE, fence, "released", tail=tail)
 
 
 def defer(fence: Fence, *, delay: timedelta, tail: Tail = NO_TAIL) -> Ended | None:
-    """The handler asked to look again later; the same attempt goes on."""
+    """The handler asked to look again later; the same attempt goes on, or not if a cancel was asked for."""
     return _put_back(Event.DEFER, fence, "deferred", delay=delay, tail=tail)
 
 
@@ -226,6 +226,16 @@ def cancel(execution_id: UUID) -> State | None:
         if sql.run("request_cancel", id=execution_id):
             return State.RUNNING
     return None
+
+
+#: Kinds of the events that tell of an execution which goes on later.
+_PAST = {Event.RETRY: "retried", Event.RELEASE: "released", Event.DEFER: "deferred"}
+
+
+def cancel_waiting_of(*, tenant_id: UUID, job_id: UUID) -> int:
+    """Cancel every execution of a job that no worker holds. Returns how many."""
+    rows = sql.run("end_waiting_of_job", tenant_id=tenant_id, job_id=job_id, **_guard(Event.CANCEL))
+    return int(rows[0].ended)
 
 
 def _guard(event: Event) -> dict[str, Any]:
@@ -261,8 +271,15 @@ def _put_back(
     tail: Tail,
 ) -> Ended | None:
     parameters = {**asdict(fence), **problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
-    rows = sql.run("put_back", delay=delay, step=step, **parameters, **_guard(event), **_stored(result, tail))
-    return Ended(rows[0].frees_somebody) if rows else None
+    kind = f"execution.{_PAST[event]}"
+    rows = sql.run(
+        "put_back", kind=kind, delay=delay, step=step, **parameters, **_guard(event), **_stored(result, tail)
+    )
+    if rows:
+        return Ended(rows[0].frees_somebody)
+    # Refused because the claim is over, or because of a wish to cancel: it must not go on, nor start again.
+    outcome = {"problem": problem, "crashes": crashes, "result": result, "tail": tail}
+    return _end(Event.ACKNOWLEDGE_CANCEL, fence, attempt_state, **outcome)
 
 
 def _end_waiting(event: Event, execution_id: UUID, *, reason: str = "", problem: Problem = NO_PROBLEM) -> bool:

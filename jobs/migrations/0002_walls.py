@@ -21,10 +21,11 @@ class Migration(migrations.Migration):
     dependencies = [("jobs", "0001_initial"), ("tenants", "0002_walls")]
 
     operations = [
-        *rls.wall("job", app="SELECT, INSERT, UPDATE", engine="SELECT, UPDATE"),
+        # The owner must see what executions refer to: attaching a partition with rows checks their foreign keys as the owner.
+        *rls.wall("job", app="SELECT, INSERT, UPDATE", engine="SELECT, UPDATE", owner_reads=True),
         *rls.wall("job_revision", app="SELECT, INSERT", engine="SELECT"),
         *rls.wall("job_tag", app=WRITE, engine="SELECT"),
-        *rls.wall("schedule", app="SELECT, INSERT, UPDATE", engine="SELECT, UPDATE"),
+        *rls.wall("schedule", app="SELECT, INSERT, UPDATE", engine="SELECT, UPDATE", owner_reads=True),
         *rls.wall("execution", app="SELECT, INSERT, UPDATE", engine=WRITE),
         *rls.wall("attempt", app="SELECT", engine=WRITE),
         *rls.wall("execution_log", app="SELECT", engine=WRITE),

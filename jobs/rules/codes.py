@@ -32,12 +32,17 @@ class Failure(StrEnum):
 
 
 class Wait(StrEnum):
-    """What a waiting execution waits for."""
+    """What a parked execution waits for."""
 
-    TENANT_CAP = "TENANT_CAP"
     JOB_CAP = "JOB_CAP"
-    QUEUE_PAUSED = "QUEUE_PAUSED"
-    NO_WORKER = "NO_WORKER"
-    BACK_OFF = "BACK_OFF"
-    NOT_DUE = "NOT_DUE"
-    CAPACITY = "CAPACITY"
+    OVERLAP = "OVERLAP"
+    JOB_DISABLED = "JOB_DISABLED"
+
+
+#: The first part of ``waiting_on``, whose second is the job's id.
+_WAITS = {"job": Wait.JOB_CAP, "slot": Wait.OVERLAP, "held": Wait.JOB_DISABLED}
+
+
+def wait_of(waiting_on: str) -> Wait | None:
+    """What ``waiting_on`` stands for; None for a row that is not parked."""
+    return _WAITS[waiting_on.partition(":")[0]] if waiting_on else None

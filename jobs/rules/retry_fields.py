@@ -15,7 +15,7 @@ _MAX_PATTERNS = 50
 _TAG = re.compile(r"[a-z][a-z0-9_]{0,31}:[A-Za-z0-9_.\-]{1,64}", re.ASCII)
 
 
-class InvalidRetry(ValueError):  # noqa: N818 - a sibling of InvalidSchedule, shown the same way
+class InvalidRetry(ValueError):
     """A retry policy that cannot be followed. ``field`` is inside ``retry``; ``message`` says what to do."""
 
     def __init__(self, field: str, message: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from django.db import IntegrityError, transaction
 
 from jobs import errors, selectors
-from jobs.engine import dispatch
+from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.services import changes, definitions, schedules
 from jobs.services.schedules import ScheduleFields
@@ -76,12 +76,13 @@ def update(*, job: Job, fields: JobFields) -> Job:
 
 
 def delete(*, job: Job) -> None:
-    """Its name is free again, its schedules end, its executions stay until retention."""
+    """Its name is free again, its schedules end; what waits is cancelled, what runs or ran stays until retention."""
     with transaction.atomic():
         job = lock(job)
         job.state = JobState.DELETED
         job.save(update_fields=["state", "updated_at"])
         job.schedules.exclude(state=ScheduleState.DELETED).update(state=ScheduleState.DELETED)
+        transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.pk)
         _record("job.deleted", job, {"name": [job.name, None]})
 
 

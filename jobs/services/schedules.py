@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs import errors, selectors, triggers
-from jobs.engine import dispatch, transitions
+from jobs.engine import dispatch, planner, transitions
 from jobs.engine.transitions import NewExecution
 from jobs.models import Job, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
@@ -139,7 +139,7 @@ def _assign(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
 def _check(schedule: Schedule, path: str) -> None:
     definitions.check_columns(schedule, exclude={"tenant", "job", "payload"}, path=path)
     try:
-        selectors.trigger_of(schedule)
+        planner.trigger_of(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.invalid_schedule(path + error.field, error.message) from None
     if timedelta(seconds=schedule.catch_up_window_seconds) > settings.RETENTION:
@@ -161,7 +161,7 @@ def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
 
 
 def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution]:
-    trigger = selectors.trigger_of(schedule)
+    trigger = planner.trigger_of(schedule)
     count = trigger.count(schedule.planned_until, now)
     if not count:
         return []
@@ -169,8 +169,7 @@ def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution
     last = next(iter(trigger.before(now, schedule.planned_until)))
     return [
         NewExecution(
-            # By its last slot, so that it lies in a partition that still exists.
-            id=identity.slot_id(schedule.id, identity.FOLDED, last.nominal, last.at),
+            id=identity.slot_id(schedule.id, identity.FOLDED, last.nominal, max(last.at, now - planner.OLDEST_ID)),
             tenant_id=job.tenant_id,
             job_id=job.id,
             schedule_id=schedule.id,

@@ -17,6 +17,7 @@ WITH RECURSIVE keys AS (
 ), caps AS (
     SELECT k.waiting_on,
         CASE split_part(k.waiting_on, ':', 1)
+            WHEN 'held' THEN CASE WHEN j.state = 'disabled' THEN 0 ELSE 1000 END
             WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
             ELSE coalesce(j.max_running - f.total, 1000)
         END AS room

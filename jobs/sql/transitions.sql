@@ -87,12 +87,12 @@ SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting
 FROM ended e
 
 -- name: put_back
--- The execution goes on later: a retry, a release on shutdown, a deferral.
+-- The execution goes on later: a retry, a release on shutdown, a deferral. Not if somebody wants it cancelled.
 WITH moved AS (
     UPDATE execution SET state = %(target)s, attempt = attempt + %(step)s, crashes = crashes + %(crashes)s,
         not_before = clock_timestamp() + %(delay)s, worker_id = NULL, worker_pid = NULL, queued_at = NULL,
         error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
-    WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s)
+    WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s) AND cancel_requested_at IS NULL
     RETURNING id, tenant_id, job_id, attempt - %(step)s AS attempt, epoch, not_before
 ), closed AS (
     UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
@@ -106,7 +106,7 @@ WITH moved AS (
     ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq, lines = excluded.lines
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
-    SELECT carillon_child_id(id, 'back:' || epoch), tenant_id, 'execution.' || %(attempt_state)s, job_id, id,
+    SELECT carillon_child_id(id, 'back:' || epoch), tenant_id, %(kind)s, job_id, id,
         jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', not_before), clock_timestamp()
     FROM moved
 )
@@ -136,6 +136,20 @@ WITH ended AS (
     FROM ended WHERE %(target)s = 'failed'
 )
 SELECT id FROM ended
+
+-- name: end_waiting_of_job
+-- A deleted job's executions that no worker holds.
+WITH ended AS (
+    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), waiting_on = '', publish_again_at = NULL
+    WHERE tenant_id = %(tenant_id)s AND job_id = %(job_id)s AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt), clock_timestamp()
+    FROM ended
+)
+SELECT count(*) AS ended FROM ended
 
 -- name: request_cancel
 -- A wish, not a state: the worker that runs it acknowledges.
@@ -187,8 +201,8 @@ SELECT count(*) AS moved FROM moved
 -- name: admit
 -- The next executions of one queue, weighted fair among tenants and by priority within each.
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
--- window, not what is stored. A tenant at its cap is passed over whole; a row whose job is full is
--- parked out of the ready index under the name of what it waits for.
+-- window, not what is stored. A tenant at its cap is passed over whole; a row whose job is full or
+-- disabled is parked out of the ready index under the name of what it waits for.
 WITH RECURSIVE walk AS (
     (SELECT tenant_id FROM execution WHERE queue_id = %(queue)s AND state = 'pending' AND waiting_on = ''
      ORDER BY tenant_id LIMIT 1)
@@ -209,16 +223,18 @@ WITH RECURSIVE walk AS (
         LIMIT least(%(room)s, greatest(coalesce(r.max_running - r.in_flight, %(room)s), 0))
     ) c
 ), busy AS MATERIALIZED (
-    SELECT j.id, j.max_running, j.overlap, f.total, f.slots
+    SELECT j.id, j.state, j.max_running, j.overlap, f.total, f.slots
     FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
-    JOIN job j ON j.id = d.job_id AND (j.max_running IS NOT NULL OR j.overlap <> 'allow')
+    JOIN job j ON j.id = d.job_id
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
-        WHERE e.tenant_id = d.tenant_id AND e.job_id = d.job_id AND e.state IN ('queued', 'running')
+        WHERE (j.max_running IS NOT NULL OR j.overlap <> 'allow')
+            AND e.tenant_id = d.tenant_id AND e.job_id = d.job_id AND e.state IN ('queued', 'running')
     ) f
 ), judged AS (
     SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.priority, c.not_before,
         CASE
+            WHEN b.state = 'disabled' THEN 'held:' || c.job_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
             WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
             ELSE ''

@@ -21,7 +21,7 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-class InvalidSchedule(ValueError):  # noqa: N818 - named as the API's code, INVALID_SCHEDULE
+class InvalidSchedule(ValueError):
     """A schedule that cannot fire as written. ``field`` is the spec's field, ``message`` says what to do."""
 
     def __init__(self, field: str, message: str) -> None:

@@ -9,13 +9,16 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django_celery_results.models import GroupResult, TaskResult
 
-from tenants.admin import marks, pages
+from tenants import marks
+from tenants.admin import pages
 
 admin.site.unregister([TaskResult, GroupResult])
 
 
 class _ResultAdmin(pages.ConsoleAdmin):
     """Read-only: the app's log-in may do nothing else either."""
+
+    has_trail = False
 
     @admin.display(description="Done")
     def done_at(self, row: Any) -> Any:

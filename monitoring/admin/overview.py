@@ -19,13 +19,22 @@ from jobs.models import Execution, Job
 from jobs.rules.states import IN_FLIGHT, State
 from monitoring import health, selectors
 from monitoring.admin import verdict
-from tenants.admin import marks, pages
+from tenants import marks
+from tenants.admin import pages
 from tenants.models import Tenant
 
 CAP = 10_000
 LATEST = 8
 DAY = timedelta(hours=24)
-_FIGURES = (State.SUCCEEDED, State.FAILED, State.SKIPPED, State.CANCELLED, State.RUNNING, State.PENDING, State.SCHEDULED)
+_FIGURES = (
+    State.SUCCEEDED,
+    State.FAILED,
+    State.SKIPPED,
+    State.CANCELLED,
+    State.RUNNING,
+    State.PENDING,
+    State.SCHEDULED,
+)
 
 
 def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +98,13 @@ def _failures(latest: QuerySet[Execution]) -> dict[str, Any]:
     ]
     headers = ("For", "Job", "Tenant", "Error", "Message")
     more = (_list(State.FAILED), "All of the last 24 h")
-    return {"title": "Latest failures", "headers": headers, "rows": cells, "empty": "Nothing failed in the last 24 hours.", "more": more}
+    return {
+        "title": "Latest failures",
+        "headers": headers,
+        "rows": cells,
+        "empty": "Nothing failed in the last 24 hours.",
+        "more": more,
+    }
 
 
 def _absences(latest: QuerySet[Execution]) -> dict[str, Any]:
@@ -98,7 +113,9 @@ def _absences(latest: QuerySet[Execution]) -> dict[str, Any]:
             pages.link_to(row, marks.instant(wording.instant_of(row))),
             pages.link_to(row.job, marks.shortened(row.job.name, 32)),
             marks.shortened(row.tenant.slug, 20),
-            marks.code(row.reason) if not row.folded_count else marks.joined((marks.code(row.reason), f"{row.folded_count} slots")),
+            marks.code(row.reason)
+            if not row.folded_count
+            else marks.joined((marks.code(row.reason), f"{row.folded_count} slots")),
             marks.shortened(wording.explanation(row), 90),
         )
         for row in _newest(latest, State.SKIPPED)

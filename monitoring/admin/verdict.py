@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tenants.admin import marks
+from tenants import marks
 
 #: Ready longer than this and nobody took it: capacity is short.
 LATE = timedelta(seconds=60)
@@ -40,7 +40,9 @@ def verdict(pulse: Pulse, *, engine_stale: timedelta, beat_stale: timedelta) -> 
         advice = "No engine is dispatching. Start an engine process, or look at its log."
         return Verdict("bad", "error", f"Standing still: {told}.", advice)
     if not pulse.workers:
-        return Verdict("bad", "error", f"Nothing can run: {told}.", "No worker's lease holds. Start a worker, or look at its log.")
+        return Verdict(
+            "bad", "error", f"Nothing can run: {told}.", "No worker's lease holds. Start a worker, or look at its log."
+        )
     if pulse.oldest_ready is not None and pulse.oldest_ready > LATE:
         advice = "More arrives than the workers take. Add workers, or see which tenant or job holds the most."
         return Verdict("warning", "warning", f"Falling behind: {told}.", advice)

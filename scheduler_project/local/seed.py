@@ -48,7 +48,7 @@ DEMO: list[tuple[JobFields, ScheduleFields]] = [
     (
         {"name": "demo-flaky", "type": "dummy", "category": "demo", "tags": ["demo"],
          "description": "Fails its first attempt and succeeds on the second, to show a retry.",
-         "payload": {"duration_seconds": 1, "fail_until_attempt": 1}, "retry": {"max_attempts": 3, "delay_seconds": 5, "jitter": False}},
+         "payload": {"duration_seconds": 1, "fail_until_attempt": 2}, "retry": {"max_attempts": 3, "delay_seconds": 5, "jitter": False}},
         {"kind": "interval", "interval_seconds": 300},
     ),
 ]  # fmt: skip

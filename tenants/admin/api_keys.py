@@ -16,8 +16,8 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from tenants.admin import forms as console_forms
 from tenants import marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import ApiKey
@@ -30,7 +30,9 @@ class NewKey(forms.Form):
 
     tenant = console_forms.tenant_field(ApiKey)
     name = forms.CharField(
-        max_length=100, widget=widgets.UnfoldAdminTextInputWidget, help_text="What will use it, such as: billing service."
+        max_length=100,
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="What will use it, such as: billing service.",
     )
     scopes = forms.MultipleChoiceField(
         choices=[(scope, scope) for scope in SCOPES],
@@ -105,14 +107,22 @@ class ApiKeyAdmin(pages.ConsoleAdmin):
     def offered(self, row: ApiKey) -> Collection[str]:
         return [] if row.revoked_at else ["revoke"]
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         crumbs = [(self.title, self.list_url()), ("New API key", "")]
         context = {"title": "New API key", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
 
         def carry_out(given: dict[str, Any]) -> HttpResponse:
             expires_at = timezone.now() + timedelta(days=given["days"]) if given["days"] else None
-            key, text = service.create(tenant=given["tenant"], name=given["name"], scopes=given["scopes"], expires_at=expires_at)
-            shown = {**admin.site.each_context(request), **context, "key": key, "text": text, "url": self.row_url(key.pk)}
+            key, text = service.create(
+                tenant=given["tenant"], name=given["name"], scopes=given["scopes"], expires_at=expires_at
+            )
+            shown = {
+                **admin.site.each_context(request),
+                **context,
+                "key": key,
+                "text": text,
+                "url": self.row_url(key.pk),
+            }
             return render(request, "console/new_key.html", shown)
 
         return console_forms.page(request, NewKey(request.POST or None), carry_out=carry_out, context=context)
@@ -124,10 +134,9 @@ class ApiKeyAdmin(pages.ConsoleAdmin):
         icon="block",
         variant=ActionVariant.DANGER,
     )
-    def revoke(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        key = self.row(request, object_id)
-        service.revoke(key=key)
-        return self.done(request, f"The key {key.name} is revoked.", self.row_url(key.pk))
+    def revoke(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        service.revoke(key=form.row)
+        return self.done(request, f"The key {form.row.name} is revoked.", self.row_url(form.row.pk))
 
 
 def _standing(key: ApiKey) -> str:

@@ -19,6 +19,7 @@ class AuditEventAdmin(pages.ConsoleAdmin):
     """Every change, the newest first."""
 
     title = "Audit"
+    has_trail = False
     empty_hint = "Every change by a person or a key is written down here, in the transaction of the change."
     list_display = ("when", "action", "what", "tenant", "actor", "why")
     list_filter = (("tenant", AutocompleteSelectFilter),)
@@ -29,7 +30,7 @@ class AuditEventAdmin(pages.ConsoleAdmin):
         return queryset.select_related("tenant")
 
     def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str  # noqa: ARG002 - Django's signature
+        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
     ) -> tuple[QuerySet[AuditEvent], bool]:
         return (queryset.filter(object_id=search_term.strip()) if search_term else queryset), False
 

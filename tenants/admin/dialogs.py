@@ -1,70 +1,105 @@
 """Buttons. Each opens a dialog, and only what the dialog posts is carried out.
 
-The theme runs an action without a dialog on a plain GET, with no CSRF check: so every action of the
-console is made by :func:`dialog`, which has none without. A refusal by the service is shown in the
-dialog, where the operator still sees what was asked for.
+The theme would run an action on a plain GET, with no CSRF check; so every button of the console is made
+by :func:`dialog`, which answers GET with a question and nothing else. A refusal by the service is shown
+in the dialog, where the operator still sees what was asked for. Opened in a tab of its own, or without
+scripts, the dialog is a page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
-from unfold.dataclasses import ActionDialog
-from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.forms import BaseDialogForm
 
 from tenants.admin.forms import refuse
 from tenants.errors import ServiceError
 
-Answer = Callable[[Any, HttpRequest, Any, str], HttpResponse]
+
+class Dialog(forms.Form):
+    """A question about a row; subclasses add fields and may fill them from the row."""
+
+    def __init__(self, row: Any, data: Any = None) -> None:
+        super().__init__(data)
+        self.row = row
 
 
-class Dialog(BaseDialogForm):  # type: ignore[misc]
-    """A question; subclasses add fields. ``note`` says what will happen to this very object."""
+#: ``answer(admin, request, form)`` calls the service for ``form.row`` and says where to go.
+Answer = Callable[[Any, HttpRequest, Any], HttpResponse]
 
-    form_before_template = "console/dialog_note.html"
 
-    def get_before_template_context(self, request: HttpRequest, object_id: str | None = None) -> dict[str, Any]:  # noqa: ARG002
-        return {"problems": self.non_field_errors() if self.is_bound else [], "note": self.note()}
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a dialog says."""
 
-    def note(self) -> str:
-        """A sentence on what it is about."""
-        return ""
+    title: str
+    description: str
+    submit: str
+    danger: bool
 
 
 def dialog(
     label: str,
     *,
     title: str,
-    description: str,
     icon: str,
-    form: type[forms.Form] = Dialog,
+    description: str = "",
+    form: type[Dialog] = Dialog,
     submit: str = "",
     variant: ActionVariant = ActionVariant.DEFAULT,
 ) -> Callable[[Answer], Any]:
-    """Make ``method(admin, request, form, object_id)`` the button ``label`` of an object's page."""
-    submit = submit or label
-    spec = ActionDialog(title=title, description=description, form_class=form, form_submit_text=submit)
+    """Make a method the button ``label`` of a row's page."""
+    question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
 
-    def decorate(method: Answer) -> Any:
-        @wraps(method)
-        def carry_out(admin: Any, request: HttpRequest, form: forms.Form, object_id: str = "") -> HttpResponse:
-            try:
-                return method(admin, request, form, object_id)
-            except ServiceError as error:
-                refuse(form, error)
-                context = {"dialog": spec, "form": form, "form_submit_text": submit}
-                return render(request, "unfold/helpers/dialog.html", context)
+    def decorate(answer: Answer) -> Any:
+        @wraps(answer)
+        def view(admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+            if not admin.has_view_permission(request):
+                raise PermissionDenied
+            row = admin.row(request, object_id)
+            if row is None:
+                return admin.gone(request, object_id)  # type: ignore[no-any-return]
+            if request.method == "GET":
+                return _ask(admin, request, question, form(row))
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["GET", "POST"])
+            return _carry_out(admin, request, question, answer, form(row, request.POST))
 
-        return action(description=label, icon=icon, variant=variant, dialog=spec, permissions=["view"])(carry_out)
+        # What the theme reads of a button.
+        view.__dict__.update(short_description=label, icon=icon, variant=variant, dialog=question, attrs={})
+        view.__dict__.update(allowed_permissions=["view"])
+        return view
 
     return decorate
+
+
+def _carry_out(admin: Any, request: HttpRequest, question: Question, answer: Answer, form: Dialog) -> HttpResponse:
+    if form.is_valid():
+        try:
+            return answer(admin, request, form)
+        except ServiceError as error:
+            refuse(form, error)
+    return _ask(admin, request, question, form)
+
+
+def _ask(admin: Any, request: HttpRequest, question: Question, form: Dialog) -> HttpResponse:
+    name, back = admin.name_of(form.row), admin.row_url(form.row.pk)
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": question.title,
+        "crumbs": [(admin.title, admin.list_url()), (name, back), (question.submit, "")],
+        "question": question,
+        "form": form,
+        "back": back,
+    }
+    return render(request, "console/dialog.html", context)
 
 
 def go(request: HttpRequest, url: str) -> HttpResponse:

@@ -72,7 +72,9 @@ class LinesField(forms.CharField):
 def tenant_field(model: type[Any]) -> forms.ModelChoiceField[Any]:
     """A choice of tenant that finds by typing; ``model`` is what is to belong to it."""
     field = model._meta.get_field("tenant")
-    widget = admin.widgets.AutocompleteSelect(field, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"})
+    widget = admin.widgets.AutocompleteSelect(
+        field, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"}
+    )
     return forms.ModelChoiceField(queryset=field.remote_field.model.objects.all(), widget=widget)
 
 

@@ -36,7 +36,7 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]
         rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
         return rows
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:  # noqa: ARG002 - Django's signature
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str]:
         return ["-pk"]
 
     def get_results(self, request: HttpRequest) -> None:
@@ -59,7 +59,9 @@ class KeysetChangeList(ChangeList):  # type: ignore[misc]
         self.show_admin_actions = bool(rows)
 
 
-def _page(queryset: QuerySet[Any], size: int, before: str | None, after: str | None) -> tuple[list[Any], tuple[bool, bool]]:
+def _page(
+    queryset: QuerySet[Any], size: int, before: str | None, after: str | None
+) -> tuple[list[Any], tuple[bool, bool]]:
     """A page's rows, the highest key first, and whether there are older and newer ones. One row beyond tells."""
     if after is not None:
         rows = list(queryset.filter(pk__gt=after).order_by("pk")[: size + 1])

@@ -16,7 +16,6 @@ from unfold.admin import ModelAdmin
 from tenants import marks
 from tenants.admin import dialogs
 from tenants.admin.keyset import CappedPaginator, KeysetChangeList
-from tenants.errors import NotFound
 
 
 def platform(request: HttpRequest) -> bool:
@@ -36,6 +35,8 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     #: What an empty list says about how rows come here.
     empty_hint = ""
     add_label = "Add"
+    #: Whether people change such rows, so that the audit trail tells of them.
+    has_trail = True
     change_form_template = "console/detail.html"
     fieldsets = ((None, {"fields": ()}),)
     list_per_page = 50
@@ -48,31 +49,31 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def has_module_permission(self, request: HttpRequest) -> bool:
         return platform(request)
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signatures
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return platform(request)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def name_of(self, row: Any) -> str:
         """How a row is called in headings and messages."""
         return str(row)
 
-    def detail(self, request: HttpRequest, row: Any) -> dict[str, Any]:  # noqa: ARG002
+    def detail(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What the page of a row shows: ``facts``, a list of (label, value), and whatever its template wants."""
         return {"facts": []}
 
-    def offered(self, row: Any) -> Collection[str]:  # noqa: ARG002
+    def offered(self, row: Any) -> Collection[str]:
         """Names of the buttons that make sense for a row as it stands."""
         return self._extract_action_names(self.actions_detail)  # type: ignore[no-any-return]
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:  # noqa: ARG002
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
         return KeysetChangeList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -84,7 +85,7 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
         return known[key]
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        row = self.get_object(request, unquote(str(object_id)))
+        row = self.row(request, str(object_id))
         prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
         wanted = {prefix + name for name in self.offered(row)} if row is not None else set()
         return [action for action in super().get_actions_detail(request, object_id) if action.action_name in wanted]
@@ -97,17 +98,17 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context: dict[str, Any] = {}
-        row = self.get_object(request, unquote(object_id))
-        if row is not None:
-            name = self.name_of(row)
-            context = {"title": name, "subtitle": None, "crumbs": [(self.title, self.list_url()), (name, "")]}
-            context |= self.detail(request, row)
+        row = self.row(request, object_id)
+        if row is None:
+            return self.gone(request, object_id)
+        name = self.name_of(row)
+        context = {"title": name, "subtitle": None, "crumbs": [(self.title, self.list_url()), (name, "")]}
+        context |= self.detail(request, row)
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
         return answer
 
     def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None  # noqa: ARG002
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The audit trail has it."""
         found = f"?object_type={self.opts.db_table}&object_id={unquote(object_id)}"
@@ -122,11 +123,13 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
         return page_of(self.model, pk)
 
     def row(self, request: HttpRequest, object_id: str) -> Any:
-        """The row a button was pressed for."""
-        row = self.get_object(request, unquote(object_id))
-        if row is None:
-            raise NotFound("it is no longer there: go back to the list")
-        return row
+        """The row a URL names, or None."""
+        return self.get_object(request, unquote(object_id))
+
+    def gone(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Say that there is no such row, on the list where the others are."""
+        messages.warning(request, f"There is no {object_id} here, or no longer.")
+        return redirect(self.list_url())
 
     def done(self, request: HttpRequest, message: str, url: str) -> HttpResponse:
         """Say what happened, on the page that shows it."""
@@ -140,7 +143,11 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request)
         match = request.resolver_match
-        return self.for_list(rows) if match and match.url_name == f"{self.opts.app_label}_{self.opts.model_name}_changelist" else rows
+        return (
+            self.for_list(rows)
+            if match and match.url_name == f"{self.opts.app_label}_{self.opts.model_name}_changelist"
+            else rows
+        )
 
 
 def page_of(model: type[Model], pk: Any) -> str:

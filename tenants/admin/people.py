@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from unfold import widgets
 from unfold.enums import ActionVariant
 
-from tenants.admin import forms as console_forms
 from tenants import marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import Membership, Role, Tenant, User
@@ -33,7 +33,10 @@ class NewPerson(forms.Form):
         help_text="At least 12 characters. Hand it over by a safe way; they can change it themselves.",
     )
     is_superuser = forms.BooleanField(
-        required=False, label="Platform administrator", help_text="May open this console.", widget=widgets.UnfoldBooleanWidget
+        required=False,
+        label="Platform administrator",
+        help_text="May open this console.",
+        widget=widgets.UnfoldBooleanWidget,
     )
 
 
@@ -42,13 +45,13 @@ class Rights(Dialog):
 
     name = forms.CharField(max_length=200, required=False, widget=widgets.UnfoldAdminTextInputWidget)
     is_active = forms.BooleanField(required=False, label="May log in", widget=widgets.UnfoldBooleanWidget)
-    is_superuser = forms.BooleanField(required=False, label="Platform administrator", widget=widgets.UnfoldBooleanWidget)
+    is_superuser = forms.BooleanField(
+        required=False, label="Platform administrator", widget=widgets.UnfoldBooleanWidget
+    )
 
-    def __init__(self, request: HttpRequest, object_id: str | None = None, **options: Any) -> None:
-        super().__init__(request, object_id, **options)
-        person = User.objects.get(pk=object_id)
-        for name in ("name", "is_active", "is_superuser"):
-            self.fields[name].initial = getattr(person, name)
+    def __init__(self, row: User, data: Any = None) -> None:
+        super().__init__(row, data)
+        self.initial = {name: getattr(row, name) for name in self.fields}
 
 
 class Password(Dialog):
@@ -66,16 +69,19 @@ class Joining(Dialog):
     role = forms.ChoiceField(choices=Role.choices, widget=widgets.UnfoldAdminSelectWidget)
 
 
+class _MembershipField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, obj: Membership) -> str:
+        return f"{obj.tenant.slug} ({obj.role})"
+
+
 class Leaving(Dialog):
     """One of somebody's memberships."""
 
-    membership = forms.ModelChoiceField(Membership.objects.none(), widget=widgets.UnfoldAdminSelectWidget)
-
-    def __init__(self, request: HttpRequest, object_id: str | None = None, **options: Any) -> None:
-        super().__init__(request, object_id, **options)
-        field = self.fields["membership"]
-        field.queryset = Membership.objects.filter(user=object_id).select_related("tenant", "user").order_by("tenant__slug")
-        field.label_from_instance = lambda membership: f"{membership.tenant.slug} ({membership.role})"
+    def __init__(self, row: User, data: Any = None) -> None:
+        super().__init__(row, data)
+        self.fields["membership"] = _MembershipField(
+            row.memberships.select_related("tenant").order_by("tenant__slug"), widget=widgets.UnfoldAdminSelectWidget
+        )
 
 
 @admin.register(User)
@@ -111,7 +117,9 @@ class PersonAdmin(pages.ConsoleAdmin):
         table = {
             "title": "Memberships",
             "headers": ("Tenant", "Role", "Since"),
-            "rows": [(pages.link_to(m.tenant, m.tenant.name), m.role, marks.instant(m.created_at)) for m in memberships],
+            "rows": [
+                (pages.link_to(m.tenant, m.tenant.name), m.role, marks.instant(m.created_at)) for m in memberships
+            ],
             "empty": "Belongs to no tenant.",
         }
         facts = [
@@ -127,7 +135,7 @@ class PersonAdmin(pages.ConsoleAdmin):
     def offered(self, row: User) -> Collection[str]:
         return {"rights", "password", "join", *(["leave"] if row.memberships.exists() else [])}
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         crumbs = [(self.title, self.list_url()), ("New person", "")]
         context = {"title": "New person", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
         form = NewPerson(request.POST or None)
@@ -137,11 +145,15 @@ class PersonAdmin(pages.ConsoleAdmin):
         return self.row_url(service.create(**given).pk)
 
     @dialog(
-        "Rights", title="Name and rights", description="In force at their next click.", icon="tune", form=Rights, submit="Save"
+        "Rights",
+        title="Name and rights",
+        description="In force at their next click.",
+        icon="tune",
+        form=Rights,
+        submit="Save",
     )
-    def rights(self, request: HttpRequest, form: Rights, object_id: str) -> HttpResponse:
-        given = {name: form.cleaned_data[name] for name in ("name", "is_active", "is_superuser")}
-        person = service.change(person=self.row(request, object_id), **given)
+    def rights(self, request: HttpRequest, form: Rights) -> HttpResponse:
+        person = service.change(person=form.row, **form.cleaned_data)
         return self.done(request, f"{person.email} is changed.", self.row_url(person.pk))
 
     @dialog(
@@ -152,16 +164,16 @@ class PersonAdmin(pages.ConsoleAdmin):
         form=Password,
         submit="Set",
     )
-    def password(self, request: HttpRequest, form: Password, object_id: str) -> HttpResponse:
-        person = self.row(request, object_id)
-        service.set_password(person=person, password=form.cleaned_data["password"])
-        return self.done(request, f"{person.email} has a new password.", self.row_url(person.pk))
+    def password(self, request: HttpRequest, form: Password) -> HttpResponse:
+        service.set_password(person=form.row, **form.cleaned_data)
+        return self.done(request, f"{form.row.email} has a new password.", self.row_url(form.row.pk))
 
-    @dialog("Add to tenant", title="Add to a tenant", description="", icon="group_add", form=Joining, submit="Add")
-    def join(self, request: HttpRequest, form: Joining, object_id: str) -> HttpResponse:
-        person, tenant = self.row(request, object_id), form.cleaned_data["tenant"]
-        service.join(person=person, tenant=tenant, role=form.cleaned_data["role"])
-        return self.done(request, f"{person.email} is in {tenant.name}.", self.row_url(person.pk))
+    @dialog("Add to tenant", title="Add to a tenant", icon="group_add", form=Joining, submit="Add")
+    def join(self, request: HttpRequest, form: Joining) -> HttpResponse:
+        service.join(person=form.row, **form.cleaned_data)
+        return self.done(
+            request, f"{form.row.email} is in {form.cleaned_data['tenant'].name}.", self.row_url(form.row.pk)
+        )
 
     @dialog(
         "Remove from tenant",
@@ -172,7 +184,7 @@ class PersonAdmin(pages.ConsoleAdmin):
         submit="Remove",
         variant=ActionVariant.DANGER,
     )
-    def leave(self, request: HttpRequest, form: Leaving, object_id: str) -> HttpResponse:
+    def leave(self, request: HttpRequest, form: Leaving) -> HttpResponse:
         membership = form.cleaned_data["membership"]
         service.leave(membership=membership)
-        return self.done(request, f"{membership.user.email} has left {membership.tenant.name}.", self.row_url(object_id))
+        return self.done(request, f"{form.row.email} has left {membership.tenant.name}.", self.row_url(form.row.pk))

@@ -7,14 +7,15 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold import widgets
 from unfold.enums import ActionVariant
 
 from tenants import marks
-from tenants.admin import pages
 from tenants.admin import forms as console_forms
+from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import Tenant, TenantState
 from tenants.services import tenant_limits
@@ -44,12 +45,10 @@ class Limits(Dialog):
         help_text="Private hosts its jobs may call, one a line: host, host:port or network.",
     )
 
-    def __init__(self, request: HttpRequest, object_id: str | None = None, **options: Any) -> None:
-        super().__init__(request, object_id, **options)
-        tenant = Tenant.objects.filter(pk=object_id).first() if object_id else None
-        if tenant is not None:
-            for name in ("name", "weight", "max_running", "allowed_hosts"):
-                self.fields[name].initial = getattr(tenant, name)
+    def __init__(self, row: Tenant | None, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row is not None:
+            self.initial = model_to_dict(row, list(self.fields))
 
 
 class NewTenant(Limits):
@@ -60,7 +59,7 @@ class NewTenant(Limits):
         widget=widgets.UnfoldAdminTextInputWidget,
         help_text="Its short name, for ever: small letters, digits and hyphens.",
     )
-    field_order = ("slug", "name", "weight", "max_running", "allowed_hosts")
+    field_order = ("slug",)
 
 
 @admin.register(Tenant)
@@ -109,15 +108,14 @@ class TenantAdmin(pages.ConsoleAdmin):
     def offered(self, row: Tenant) -> Collection[str]:
         return {"limits", "suspend" if row.state == TenantState.ACTIVE else "activate"}
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
-        form = NewTenant(request, data=request.POST or None)
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        form = NewTenant(None, request.POST or None)
         crumbs = [(self.title, self.list_url()), ("New tenant", "")]
         context = {"title": "New tenant", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
         return console_forms.page(request, form, carry_out=self._create, context=context)
 
     def _create(self, given: dict[str, Any]) -> str:
-        fields = {name: given[name] for name in NewTenant.field_order}
-        return self.row_url(service.create(**fields).pk)
+        return self.row_url(service.create(**given).pk)
 
     @dialog(
         "Limits",
@@ -127,9 +125,8 @@ class TenantAdmin(pages.ConsoleAdmin):
         form=Limits,
         submit="Save",
     )
-    def limits(self, request: HttpRequest, form: Limits, object_id: str) -> HttpResponse:
-        given = {name: form.cleaned_data[name] for name in ("name", "weight", "max_running", "allowed_hosts")}
-        tenant = tenant_limits.change(tenant=self.row(request, object_id), **given)
+    def limits(self, request: HttpRequest, form: Limits) -> HttpResponse:
+        tenant = tenant_limits.change(tenant=form.row, **form.cleaned_data)
         return self.done(request, f"{tenant.name} has new limits.", self.row_url(tenant.pk))
 
     @dialog(
@@ -139,10 +136,9 @@ class TenantAdmin(pages.ConsoleAdmin):
         icon="pause_circle",
         variant=ActionVariant.DANGER,
     )
-    def suspend(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002 - every button's signature
-        tenant = self.row(request, object_id)
-        service.suspend(tenant=tenant)
-        return self.done(request, f"{tenant.name} is suspended.", self.row_url(tenant.pk))
+    def suspend(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        service.suspend(tenant=form.row)
+        return self.done(request, f"{form.row.name} is suspended.", self.row_url(form.row.pk))
 
     @dialog(
         "Activate",
@@ -151,14 +147,18 @@ class TenantAdmin(pages.ConsoleAdmin):
         icon="play_circle",
         variant=ActionVariant.PRIMARY,
     )
-    def activate(self, request: HttpRequest, form: Dialog, object_id: str) -> HttpResponse:  # noqa: ARG002
-        tenant = self.row(request, object_id)
-        service.activate(tenant=tenant)
-        return self.done(request, f"{tenant.name} is active.", self.row_url(tenant.pk))
+    def activate(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        service.activate(tenant=form.row)
+        return self.done(request, f"{form.row.name} is active.", self.row_url(form.row.pk))
 
 
 def _ways_on(tenant: Tenant) -> Any:
-    lists = (("executions", "jobs_execution"), ("jobs", "jobs_job"), ("dead letters", "jobs_deadletter"), ("API keys", "tenants_apikey"))
+    lists = (
+        ("executions", "jobs_execution"),
+        ("jobs", "jobs_job"),
+        ("dead letters", "jobs_deadletter"),
+        ("API keys", "tenants_apikey"),
+    )
     links = [
         marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text) for text, name in lists
     ]

@@ -38,7 +38,9 @@ def change(*, person: User, name: str, is_active: bool, is_superuser: bool) -> U
         if requests.current().actor == f"user:{person.email}" and not (is_active and is_superuser):
             raise errors.ServiceError("you cannot take your own rights away: ask another administrator")
         wanted = {"name": name, "is_active": is_active, "is_superuser": is_superuser, "is_staff": is_superuser}
-        changes = {field: [getattr(person, field), value] for field, value in wanted.items() if getattr(person, field) != value}
+        changes = {
+            field: [getattr(person, field), value] for field, value in wanted.items() if getattr(person, field) != value
+        }
         if changes:
             for field, value in wanted.items():
                 setattr(person, field, value)

@@ -32,7 +32,9 @@ def change(*, tenant: Tenant, name: str, weight: int, max_running: int | None, a
         changes = {field: [before[field], value] for field, value in _told(tenant).items() if before[field] != value}
         if changes:
             tenant.save(update_fields=list(changes))
-            audit.record(action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes)
+            audit.record(
+                action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes
+            )
     return tenant
 
 
@@ -43,7 +45,9 @@ def _told(tenant: Tenant) -> dict[str, object]:
 def _check_hosts(entries: Sequence[str]) -> None:
     wrong = [entry for entry in entries if not (_HOST.fullmatch(entry) or _is_network(entry))]
     if wrong:
-        message = f"{wrong[0]!r} is no host, host:port, address or network: write for example api.internal:8080 or 10.0.0.0/8"
+        message = (
+            f"{wrong[0]!r} is no host, host:port, address or network: write for example api.internal:8080 or 10.0.0.0/8"
+        )
         raise errors.Invalid(f"allowed_hosts: {message}", details={"allowed_hosts": [message]})
 
 

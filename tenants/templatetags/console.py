@@ -10,7 +10,7 @@ register = template.Library()
 
 register.filter("state", marks.state)
 register.filter("instant", marks.instant)
-register.filter("length", marks.length)
+register.filter("lasting", marks.length)  # Django has a filter named length
 register.filter("json_block", marks.json_block)
 register.filter("code", marks.code)
 register.filter("shortened", marks.shortened)

@@ -25,9 +25,9 @@ def fetch(query: str, *parameters: Any) -> list[Any]:
     return servers.kept_superuser().execute(query, parameters).fetchall()
 
 
-def change(statement: str, *parameters: Any) -> None:
-    """Run a statement as the superuser."""
-    servers.kept_superuser().execute(statement, parameters)
+def change(statement: str, *parameters: Any, **named: Any) -> None:
+    """Run a statement as the superuser, with parameters by place or by name."""
+    servers.kept_superuser().execute(statement, named or parameters)
 
 
 def now() -> datetime:

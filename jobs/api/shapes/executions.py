@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Attempt, AttemptState, DeadLetter, DeadLetterState, Execution, Job, TriggerKind
-from jobs.rules import states
+from jobs.rules import codes, states
 from jobs.services import dead_letters
 from tenants.api.fields import Instant, StrictSerializer
 
@@ -107,7 +107,9 @@ class ExecutionShape(serializers.Serializer[Execution]):
     replay_of = serializers.UUIDField(allow_null=True)
     revision = serializers.IntegerField()
     crashes = serializers.IntegerField()
-    waiting_on = serializers.SerializerMethodField(help_text="The cap a pending one waits under.")
+    waiting_on = serializers.SerializerMethodField(
+        help_text="What a parked one waits for: JOB_CAP, OVERLAP or JOB_DISABLED."
+    )
     cancel_requested_at = Instant(allow_null=True)
     idempotency_key = serializers.CharField(source="id", help_text="The same for every attempt.")
     allowed_actions = serializers.SerializerMethodField()
@@ -127,7 +129,7 @@ class ExecutionShape(serializers.Serializer[Execution]):
         return error_shape(execution)
 
     def get_waiting_on(self, execution: Execution) -> str | None:
-        return execution.waiting_on or None
+        return codes.wait_of(execution.waiting_on)
 
     def get_allowed_actions(self, execution: Execution) -> list[str]:
         return list(states.allowed_actions(states.State(execution.state)))

@@ -18,7 +18,7 @@ function consoleLive() {
   }
 
   function openDialog(content) {
-    const heading = content.querySelector("h1");
+    const heading = content.querySelector("h2");
     content.setAttribute("role", "dialog");
     content.setAttribute("aria-modal", "true");
     if (heading) {
@@ -37,8 +37,14 @@ function consoleLive() {
     opener = null;
   }
 
+  function showLogEnd() {
+    const log = document.querySelector("#live[hx-get] .log");
+    if (log) log.scrollTop = log.scrollHeight;
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     showSwitches();
+    showLogEnd();
     const content = document.getElementById("modal-content");
     if (!content) return;
     new MutationObserver(() => {
@@ -56,8 +62,13 @@ function consoleLive() {
     if (event.target.closest("a[hx-get]")) opener = event.target;
   });
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.target.id === "modal-content") openDialog(event.target);
+    const content = event.target.closest("#modal-content");
+    if (content) openDialog(content);
+    const live = document.getElementById("live");
+    // It has ended: other buttons make sense now.
+    if (live && !live.hasAttribute("hx-get")) location.reload();
     showSwitches();
+    showLogEnd();
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-switch]");

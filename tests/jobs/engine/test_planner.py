@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,8 @@ def test_every_second_of_the_horizon_becomes_an_execution():
     assert planner.plan_due() == len(slots()) >= 3
     until, following, due = rows.fetch("SELECT planned_until, next_run_at, due_at FROM schedule")[0]
     expected = triggers.build("cron", {"expression": "* * * * * *", "timezone": "UTC"}).after(before)
-    for found, slot in zip(rows.fetch("SELECT id, scheduled_for, not_before FROM execution ORDER BY 2"), expected):
+    planned = rows.fetch("SELECT id, scheduled_for, not_before FROM execution ORDER BY 2")
+    for found, slot in zip(planned, expected, strict=False):
         assert found == (identity.slot_id(schedule, "run", slot.nominal, slot.at), slot.at, slot.at)
     assert slots()[-1] <= until < following == due == slots()[-1] + SECOND
 
@@ -131,7 +133,10 @@ def test_slots_beyond_the_catch_up_window_never_run():
 def test_late_slot_within_its_grace_simply_runs():
     missed(rows.job(), misfire="skip", misfire_grace_seconds=1800 + 60)
     planner.plan_due()
-    assert rows.fetch("SELECT state, count(*) FROM execution GROUP BY 1 ORDER BY 1") == [("scheduled", 1), ("skipped", 10)]
+    assert rows.fetch("SELECT state, count(*) FROM execution GROUP BY 1 ORDER BY 1") == [
+        ("scheduled", 1),
+        ("skipped", 10),
+    ]
 
 
 @pytest.mark.parametrize("misfire", ["skip", "last", "all", "at_most"])
@@ -143,14 +148,12 @@ def test_every_slot_of_an_outage_is_accounted_for_once(misfire):
     accounted = rows.fetch("SELECT sum(coalesce(folded_count, 1)) FROM execution")[0][0]
     assert accounted == int((until - start).total_seconds())
     spans = rows.fetch("SELECT scheduled_for, coalesce(folded_until, scheduled_for) FROM execution ORDER BY 1")
-    assert all(earlier[1] < later[0] for earlier, later in zip(spans, spans[1:], strict=False))
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))
 
 
 def test_slot_older_than_any_partition_is_filed_where_one_is():
     run_at = rows.now() - timedelta(days=60)
-    rows.schedule(
-        rows.job(), kind="once", expression="", run_at=run_at, planned_until=run_at - SECOND
-    )
+    rows.schedule(rows.job(), kind="once", expression="", run_at=run_at, planned_until=run_at - SECOND)
     planner.plan_due()
     assert rows.fetch(
         "SELECT state, reason, scheduled_for, tableoid::regclass::text <> 'execution_default' FROM execution"

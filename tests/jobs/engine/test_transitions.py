@@ -174,3 +174,13 @@ def test_fingerprint_ignores_numbers_ids_and_quoted_text():
     two = Problem(code="X", message="row 4 of 'users' at 0x1 failed")
     other = Problem(code="X", message="row 4 of 'users' at 0x1 vanished")
     assert transitions.fingerprint(one) == transitions.fingerprint(two) != transitions.fingerprint(other)
+
+
+@pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER])
+def test_what_somebody_wants_cancelled_does_not_go_on_later(event):
+    execution = rows.execution(rows.job(), State.RUNNING)
+    transitions.cancel(execution)
+    assert ACTIONS[event](execution)
+    assert rows.fetch("SELECT state, finished_at IS NOT NULL FROM execution") == [("cancelled", True)]
+    assert rows.fetch("SELECT kind FROM event") == [("execution.cancelled",)]
+    assert rows.fetch("SELECT count(*) FROM dead_letter") == [(0,)]

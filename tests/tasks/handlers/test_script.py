@@ -167,10 +167,14 @@ def test_interruption_at_any_moment_leaves_nothing(
     probe.wrapper()
     files = os.listdir("/proc/self/fd")
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+
+    def run_interrupted() -> None:
+        signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+        run(context, "(sleep 120 &); echo asleep; sleep 120")
+
     try:
         with pytest.raises(TimedOut):
-            run(context, "(sleep 120 &); echo asleep; sleep 120")
+            run_interrupted()
     finally:
         signal.signal(signal.SIGALRM, before)
     assert eventually(lambda: marked(str(context.execution_id)) == [])

@@ -1,0 +1,101 @@
+"""The named statements: each is used, is known where it is used, runs, and speaks of states that exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import DataError, transaction
+
+from jobs import sql
+from jobs.models import AttemptState, JobState
+from jobs.rules.states import State
+from tenants.models import TenantState
+from tests.support.servers import ROOT
+from tests.support.statements import ARGUMENTS
+
+PACKAGES = ("jobs", "tasks", "tenants", "monitoring", "scheduler_project")
+FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
+
+
+def code() -> Iterator[ast.Module]:
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            if "migrations" not in path.parts:
+                yield ast.parse(path.read_text())
+
+
+def run_by_name() -> set[str]:
+    """First arguments of sql.run(…)."""
+    return {
+        node.args[0].value
+        for module in code()
+        for node in ast.walk(module)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "sql.run" and isinstance(node.args[0], ast.Constant)
+    }
+
+
+def test_every_statement_is_used():
+    said = {node.value for module in code() for node in ast.walk(module) if isinstance(node, ast.Constant)}
+    assert set(sql.statements()) <= said
+
+
+def test_every_statement_that_is_run_exists():
+    assert run_by_name() <= set(sql.statements())
+    assert len(run_by_name()) > 20
+
+
+def test_arguments_are_known_for_every_statement():
+    assert set(ARGUMENTS) == set(sql.statements())
+
+
+@pytest.mark.usefixtures("as_engine", "empty_database")
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_statement_runs_as_the_engine(name):
+    with transaction.atomic():
+        sql.run(name, **ARGUMENTS[name])
+        transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("as_engine")
+def test_rows_come_back_by_name_and_json_as_objects():
+    assert sql.run("clock")[0].now.tzinfo is not None
+    with transaction.atomic():
+        assert sql.run("advance_schedules", rows=sql.json([])) == []
+
+
+@pytest.mark.usefixtures("as_engine")
+def test_database_errors_are_djangos():
+    with pytest.raises(DataError) as caught, transaction.atomic():
+        sql.run("make_partition", parent="event", ahead="soon")
+    assert isinstance(caught.value.__cause__, psycopg.DataError)
+
+
+def test_none_is_sqls_null_and_not_jsons():
+    assert sql.json(None) is None
+    assert sql.json([]) is not None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_states_in_the_files_are_known(path):
+    text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("--"))
+    compared = re.findall(r"\b(\w+\.)?state (?:=|<>|IN|NOT IN) (\('[^)]*\)|'\w+')", text)
+    for table, words in compared:
+        known: set[str] = (
+            set(TenantState.values) if table == "t." else set(JobState.values) if table == "j." else set(State)
+        )
+        assert set(re.findall(r"'(\w+)'", words)) <= known, (table, words)
+    # Whatever else is quoted beside a state: targets of CASE and VALUES.
+    assert set(re.findall(r"THEN '([a-z]+)' ELSE %\(target\)s", text)) <= set(State)
+    assert set(re.findall(r"epoch, '([a-z]+)', worker_id", text)) <= set(AttemptState.values)
+
+
+def test_files_hold_nothing_but_named_statements_with_a_reason():
+    for path in FILES:
+        first, *statements = re.split(r"^-- name: \w+$", path.read_text(), flags=re.MULTILINE)
+        assert re.fullmatch(r"(--.*\n|\n)+", first), f"{path.name} begins with a comment that says what it is for"
+        assert statements

@@ -1,0 +1,112 @@
+"""Arguments for every named statement, and how PostgreSQL would run it when it is planned once for all values."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg import sql as composed
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.types.json import Jsonb
+
+from jobs import sql
+from jobs.engine.admission import LOCK_KEY
+from tests.support import rows, servers
+
+NOTHING = {"error_code": "", "error_message": "", "error_fingerprint": ""}
+LOG = {"lines": Jsonb([["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]), "first_seq": 1}
+FENCE = {"id": uuid4(), "attempt_id": uuid4(), "epoch": 1}
+RUNNING = {"sources": ["running"], **FENCE, **NOTHING, **LOG, "crashes": 0, "result": None}
+
+#: By statement; each shape is the one its only caller uses.
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "lock_admission": {"key": LOCK_KEY},
+    "wake_parked": {},
+    "capacity": {},
+    "next_instants": {},
+    "clock": {},
+    "renew_lease": {
+        "id": uuid4(), "name": "w", "queues": ["default"], "pool": "prefork", "concurrency": 1, "pid": 1, "pids": [1],
+        "draining": False, "lease": timedelta(seconds=30),
+    },
+    "end_lease": {"id": uuid4()},
+    "forget_workers": {},
+    "pulse": {"name": "watch"},
+    "attend": {"id": uuid4(), "epoch": 1},
+    "append_log": {"id": uuid4(), "epoch": 1, **LOG},
+    "lock_due_schedules": {"horizon": rows.now(), "limit": 500},
+    "advance_schedules": {"rows": Jsonb([])},
+    "create": {"rows": Jsonb([])},
+    "claim": {
+        "id": uuid4(), "attempt": 1, "worker_id": uuid4(), "worker": "w", "pid": 1, "target": "running", "sources": ["queued"],
+    },
+    "end_running": {**RUNNING, "target": "succeeded", "attempt_state": "succeeded"},
+    "put_back": {**RUNNING, "target": "scheduled", "attempt_state": "failed", "step": 1, "delay": timedelta(seconds=1)},
+    "end_waiting": {"id": uuid4(), "target": "cancelled", "sources": ["pending"], "reason": "", **NOTHING},
+    "request_cancel": {"id": uuid4()},
+    "unblock": {"id": uuid4(), "target": "scheduled", "sources": ["blocked"]},
+    "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
+    "admit": {"queue": "default", "room": 50, "target": "queued", "sources": ["pending"]},
+    "lost_owners": {"after": UUID(int=0), "limit": 500},
+    "claimed_by": {"worker_id": uuid4(), "pid": 1},
+    "queued_counts": {},
+    "publish_again": {"queue": "default", "limit": 50},
+    "make_partition": {"parent": "event", "ahead": timedelta()},
+    "drop_partitions": {"parent": "event", "age": timedelta(days=90)},
+    "default_rows": {},
+    "expire_reservations": {"limit": 100},
+}  # fmt: skip
+
+
+@contextmanager
+def explaining() -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the engine's, whose every plan is the one for all values."""
+    with psycopg.connect(
+        servers.URLS["engine"], options="-c plan_cache_mode=force_generic_plan -c jit=off"
+    ) as connection:
+        yield connection
+        connection.rollback()
+
+
+def plan(connection: psycopg.Connection[Any], name: str) -> list[dict[str, Any]]:
+    """All nodes of the plan of a statement."""
+    arguments = ARGUMENTS[name]
+    order = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql.statements()[name])))
+    body = re.sub(r"%\((\w+)\)s", lambda found: f"${order.index(found[1]) + 1}", sql.statements()[name])
+    types = ", ".join(_type_of(connection, arguments[parameter]) for parameter in order)
+    values = composed.SQL(", ").join(composed.Literal(arguments[parameter]) for parameter in order)
+    connection.execute(f"PREPARE explained{f'({types})' if order else ''} AS {body}".encode())
+    call = composed.SQL(
+        "EXPLAIN (FORMAT JSON) EXECUTE explained({})" if order else "EXPLAIN (FORMAT JSON) EXECUTE explained"
+    )
+    found = connection.execute(call.format(values) if order else call).fetchone()
+    connection.execute("DEALLOCATE explained")
+    assert found is not None
+    return list(_nodes(found[0][0]["Plan"]))
+
+
+def _type_of(connection: psycopg.Connection[Any], value: Any) -> str:
+    """The type the driver gives a parameter; text and NULL take theirs from the statement."""
+    oid = Transformer(connection).get_dumper(value, PyFormat.AUTO).oid if value is not None else 0
+    info = connection.adapters.types.get(oid)
+    if info is None:
+        return "unknown"
+    return f"{info.name}[]" if oid == info.array_oid else info.name
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _nodes(child)
+
+
+def readable(nodes: list[dict[str, Any]]) -> str:
+    """For the message of a failed assertion."""
+    keys = ("Node Type", "Relation Name", "Index Name", "Alias")
+    return json.dumps([{key: node[key] for key in keys if key in node} for node in nodes], indent=1)
