@@ -28,11 +28,9 @@ class QueueAdmin(pages.ConsoleAdmin):
     empty_hint = "Jobs run on queues; the first is named default."
     list_display = ("name", "standing", "in_flight", "slots", "cap")
     search_fields = ("name",)
+    changelist_class = ChangeList  # few rows, and not in the order of their keys
     ordering = ("name",)
     actions_detail = ("pause", "resume")
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
-        return ChangeList  # by name, and there are few
 
     def for_list(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
         return with_load(queryset)

@@ -24,10 +24,8 @@ class WorkerAdmin(pages.ConsoleAdmin):
     empty_hint = "No worker has ever started: nothing runs until one does. `make up` starts one; a container runs `celery worker`."
     change_form_template = "console/worker.html"
     list_display = ("name", "standing", "serves", "pool", "concurrency", "renewed", "up_since")
+    changelist_class = ChangeList  # few rows, and not in the order of their keys
     ordering = ("-lease_expires_at",)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
-        return ChangeList  # ids are random, and there are few
 
     @admin.display(description="State")
     def standing(self, worker: Worker) -> Any:

@@ -46,7 +46,7 @@ class TaskResultAdmin(_ResultAdmin):
     search_help_text = "Task id"
 
     def name_of(self, row: TaskResult) -> str:
-        return row.task_name or row.task_id
+        return str(row.task_name or row.task_id)
 
 
 @admin.register(GroupResult)
@@ -58,4 +58,4 @@ class GroupResultAdmin(_ResultAdmin):
     list_display = ("group_id", "done_at")
 
     def name_of(self, row: GroupResult) -> str:
-        return row.group_id
+        return str(row.group_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -41,7 +43,7 @@ class JsonObjectField(forms.JSONField):
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return forms.fields.json.dumps(value, indent=2, ensure_ascii=False, cls=self.encoder)
+            return json.dumps(value, indent=2, ensure_ascii=False, cls=self.encoder)
         return super().prepare_value(value)
 
     def to_python(self, value: Any) -> Any:
@@ -72,9 +74,7 @@ class LinesField(forms.CharField):
 def tenant_field(model: type[Any]) -> forms.ModelChoiceField[Any]:
     """A choice of tenant that finds by typing; ``model`` is what is to belong to it."""
     field = model._meta.get_field("tenant")
-    widget = admin.widgets.AutocompleteSelect(
-        field, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"}
-    )
+    widget = AutocompleteSelect(field, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"})
     return forms.ModelChoiceField(queryset=field.remote_field.model.objects.all(), widget=widget)
 
 

@@ -45,6 +45,7 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     sortable_by = ()
     paginator = CappedPaginator
+    changelist_class: type[Any] = KeysetChangeList
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return platform(request)
@@ -74,7 +75,7 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
         return self._extract_action_names(self.actions_detail)  # type: ignore[no-any-return]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
-        return KeysetChangeList
+        return self.changelist_class
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         # Buttons, page and heading each ask for it: one query is enough.

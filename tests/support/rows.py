@@ -27,7 +27,7 @@ def fetch(query: str, *parameters: Any) -> list[Any]:
 
 def change(statement: str, *parameters: Any, **named: Any) -> None:
     """Run a statement as the superuser, with parameters by place or by name."""
-    servers.kept_superuser().execute(statement, named or parameters)
+    servers.kept_superuser().execute(statement, named or parameters or None)
 
 
 def now() -> datetime:

@@ -17,11 +17,14 @@ from psycopg.types.json import Jsonb
 
 from jobs import sql
 from jobs.engine.admission import LOCK_KEY
+from jobs.rules import identity
 from tests.support import rows, servers
 
 NOTHING = {"error_code": "", "error_message": "", "error_fingerprint": ""}
 LOG = {"lines": Jsonb([["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]), "first_seq": 1}
-FENCE = {"id": uuid4(), "attempt_id": uuid4(), "epoch": 1}
+#: Of this week, so that the plan is that of the week which is full.
+EXECUTION = identity.request_id(rows.now())
+FENCE = {"id": EXECUTION, "attempt_id": identity.child_id(EXECUTION), "epoch": 1}
 RUNNING = {"sources": ["running"], **FENCE, **NOTHING, **LOG, "crashes": 0, "result": None}
 
 #: By statement; each shape is the one its only caller uses.
@@ -38,19 +41,20 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "end_lease": {"id": uuid4()},
     "forget_workers": {},
     "pulse": {"name": "watch"},
-    "attend": {"id": uuid4(), "epoch": 1},
-    "append_log": {"id": uuid4(), "epoch": 1, **LOG},
+    "attend": {"id": EXECUTION, "epoch": 1},
+    "append_log": {"id": EXECUTION, "epoch": 1, **LOG},
     "lock_due_schedules": {"horizon": rows.now(), "limit": 500},
     "advance_schedules": {"rows": Jsonb([])},
     "create": {"rows": Jsonb([])},
     "claim": {
-        "id": uuid4(), "attempt": 1, "worker_id": uuid4(), "worker": "w", "pid": 1, "target": "running", "sources": ["queued"],
+        "id": EXECUTION, "attempt": 1, "worker_id": uuid4(), "worker": "w", "pid": 1, "target": "running", "sources": ["queued"],
     },
     "end_running": {**RUNNING, "target": "succeeded", "attempt_state": "succeeded"},
-    "put_back": {**RUNNING, "target": "scheduled", "attempt_state": "failed", "step": 1, "delay": timedelta(seconds=1)},
-    "end_waiting": {"id": uuid4(), "target": "cancelled", "sources": ["pending"], "reason": "", **NOTHING},
-    "request_cancel": {"id": uuid4()},
-    "unblock": {"id": uuid4(), "target": "scheduled", "sources": ["blocked"]},
+    "put_back": {**RUNNING, "kind": "execution.retried", "target": "scheduled", "attempt_state": "failed", "step": 1, "delay": timedelta(seconds=1)},
+    "end_waiting": {"id": EXECUTION, "target": "cancelled", "sources": ["pending"], "reason": "", **NOTHING},
+    "end_waiting_of_job": {"tenant_id": uuid4(), "job_id": uuid4(), "target": "cancelled", "sources": ["pending"]},
+    "request_cancel": {"id": EXECUTION},
+    "unblock": {"id": EXECUTION, "target": "scheduled", "sources": ["blocked"]},
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
     "admit": {"queue": "default", "room": 50, "target": "queued", "sources": ["pending"]},
     "lost_owners": {"after": UUID(int=0), "limit": 500},

@@ -137,3 +137,10 @@ def test_body_of_an_action_that_takes_none_is_refused(owner, make_job):
     answer = owner.api.post("/api/v1/jobs/nightly/pause", {"until": "tomorrow"})
     assert (answer.status_code, answer.json()["error"]["details"]) == (400, {"until": ["unknown field"]})
     assert owner.api.get("/api/v1/jobs/nightly").json()["state"] == "active"
+
+
+def test_deleted_jobs_waiting_executions_are_cancelled(owner, make_job):
+    job = make_job()
+    waiting = owner.api.post(f"/api/v1/jobs/{job['id']}/trigger").json()["id"]
+    assert owner.api.delete(f"/api/v1/jobs/{job['id']}").status_code == 204
+    assert owner.api.get(f"/api/v1/executions/{waiting}").json()["state"] == "cancelled"

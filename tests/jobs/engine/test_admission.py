@@ -234,3 +234,14 @@ def test_one_that_is_not_due_stays_scheduled(queue):
     admit()
     assert queue.ids() == [due]
     assert rows.state_of(later) == State.SCHEDULED
+
+
+def test_a_disabled_jobs_executions_are_parked_until_it_is_activated(queue):
+    job = rows.job(state="disabled")
+    (execution,) = pending(queue, job)
+    rows.worker(queues=(queue.name,))
+    admit()
+    assert rows.fetch("SELECT state, waiting_on FROM execution") == [("pending", f"held:{job[0]}")]
+    rows.change("UPDATE job SET state = 'active'")
+    admit()
+    assert queue.ids() == [execution]

@@ -49,7 +49,7 @@ def test_execution_runs_again_a_second_after_its_owner_is_found_lost(owner):
     assert rows.fetch("SELECT id, number, state, error_code, finished_at IS NOT NULL FROM attempt") == [
         (claim.attempt_id, 1, "lost", Failure.WORKER_LOST, True)
     ]
-    assert rows.fetch("SELECT kind, data ->> 'error_code' FROM event") == [("execution.lost", Failure.WORKER_LOST)]
+    assert rows.fetch("SELECT kind, data ->> 'error_code' FROM event") == [("execution.retried", Failure.WORKER_LOST)]
     assert watchdog.recover_lost() == 0
 
 

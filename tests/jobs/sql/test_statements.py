@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -19,14 +19,15 @@ from tests.support.servers import ROOT
 from tests.support.statements import ARGUMENTS
 
 PACKAGES = ("jobs", "tasks", "tenants", "monitoring", "scheduler_project")
+#: Aliases whose state is not an execution's.
+ALIASES = {"t.": set(TenantState.values), "j.": set(JobState.values), "b.": set(JobState.values)}
 FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
 
 
-def code() -> Iterator[ast.Module]:
-    for package in PACKAGES:
-        for path in (ROOT / package).rglob("*.py"):
-            if "migrations" not in path.parts:
-                yield ast.parse(path.read_text())
+@cache
+def code() -> tuple[ast.Module, ...]:
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return tuple(ast.parse(path.read_text()) for path in paths if "migrations" not in path.parts)
 
 
 def run_by_name() -> set[str]:
@@ -85,9 +86,7 @@ def test_states_in_the_files_are_known(path):
     text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("--"))
     compared = re.findall(r"\b(\w+\.)?state (?:=|<>|IN|NOT IN) (\('[^)]*\)|'\w+')", text)
     for table, words in compared:
-        known: set[str] = (
-            set(TenantState.values) if table == "t." else set(JobState.values) if table == "j." else set(State)
-        )
+        known = ALIASES.get(table, set(State))
         assert set(re.findall(r"'(\w+)'", words)) <= known, (table, words)
     # Whatever else is quoted beside a state: targets of CASE and VALUES.
     assert set(re.findall(r"THEN '([a-z]+)' ELSE %\(target\)s", text)) <= set(State)
