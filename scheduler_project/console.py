@@ -75,7 +75,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Operators' console",
     "SITE_ICON": lambda request: static("console/icon.svg"),  # noqa: ARG005
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/icon.svg")}],  # noqa: ARG005
-    "SITE_URL": "/admin/",
+    "SITE_URL": None,
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "monitoring.admin.overview.context",

@@ -67,12 +67,15 @@ class Attendant(threading.Thread):
     @contextmanager
     def attend(self, attended: Attended) -> Iterator[None]:
         """Attend to an attempt for the length of the block; leaving waits for a look in progress to end."""
-        self._current = attended
-        attended.armed = True
         try:
-            yield
+            self._current = attended
+            attended.armed = True
+            try:
+                yield
+            finally:
+                attended.armed = False
         finally:
-            attended.armed = False
+            # Reached also if the interruption is raised just before it is disarmed; it is raised once at most.
             with self._lock:
                 self._current = None
 
@@ -92,16 +95,13 @@ class Attendant(threading.Thread):
                     self._look(self._current)
 
     def _look(self, attended: Attended) -> None:
-        try:
-            self._flush(attended)
-            if attended.interruption is None:
-                attended.interruption = self._reason_to_stop(attended)
-                attended.interrupted_at = boot_time()
-            if attended.interruption is not None:
-                self._stop(attended, attended.interruption)
-        except Error as error:
-            log.warning("attendant.database_away", problem=str(error))
-            connection.close()
+        # One after the other, whatever becomes of the first: a deadline needs no database.
+        for part in (self._flush, self._stop_if_due):
+            try:
+                part(attended)
+            except Error as error:
+                log.warning("attendant.database_away", problem=str(error))
+                connection.close()
 
     def _flush(self, attended: Attended) -> None:
         while tail := attended.journal.take():
@@ -116,6 +116,13 @@ class Attendant(threading.Thread):
             except Error:
                 attended.journal.put_back(tail)
                 raise
+
+    def _stop_if_due(self, attended: Attended) -> None:
+        if attended.interruption is None:
+            attended.interruption = self._reason_to_stop(attended)
+            attended.interrupted_at = boot_time()
+        if attended.interruption is not None:
+            self._stop(attended, attended.interruption)
 
     def _reason_to_stop(self, attended: Attended) -> Interrupted | None:
         now = boot_time()

@@ -44,8 +44,12 @@ class _Records(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         # The process's own threads log too, and not for the tenant.
-        if record.thread == self._thread:
-            self._journal.write(record.getMessage(), level=record.levelname.lower(), stream="log")
+        if record.thread != self._thread:
+            return
+        try:
+            self._journal.write(self.format(record), level=record.levelname.lower(), stream="log")
+        except Exception:  # noqa: BLE001 - as every handler of standard logging: a bad format string ends nothing
+            self.handleError(record)
 
 
 @contextlib.contextmanager

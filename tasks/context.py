@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jobs.engine.leases import boot_time
@@ -20,7 +20,7 @@ FOLDER_PREFIX = "carillon-attempt-"
 class RunningContext:
     """Of one attempt. Implements the protocol; nothing of it leaves the worker's memory."""
 
-    def __init__(self, claim: Claim, journal: Journal, deadline: float) -> None:
+    def __init__(self, claim: Claim, journal: Journal, deadline: float, must_stop: Callable[[], bool]) -> None:
         self.execution_id = claim.id
         self.attempt = claim.attempt
         self.tenant = claim.tenant
@@ -28,7 +28,7 @@ class RunningContext:
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
         self.deadline = deadline
-        self.interrupted = False
+        self._must_stop = must_stop
         self._journal = journal
         self._folder: Path | None = None
 
@@ -39,7 +39,7 @@ class RunningContext:
     @property
     def cancelled(self) -> bool:
         """Whether the attempt must stop. In a process the handler is interrupted as well."""
-        return self.interrupted
+        return self._must_stop()
 
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """Append to the execution's log."""

@@ -20,6 +20,11 @@ def text(data: bytes, charset: str = "utf-8") -> str:
         decoded = data.decode(charset, errors="replace")
     except (LookupError, UnicodeError):
         decoded = data.decode(errors="replace")
+    return storable(decoded)
+
+
+def storable(decoded: str) -> str:
+    """The text with U+FFFD or a question mark for what PostgreSQL cannot hold."""
     return decoded.encode(errors="replace").decode().replace("\x00", "\ufffd")
 
 

@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, datetime
 
 from jobs.engine.transitions import Line, Tail
+from tasks import foreign
 
 CHUNK_BYTES = 64 * 1024
 #: What one attempt may log; what follows is counted and not kept.
@@ -25,13 +26,13 @@ class Journal:
 
     def write(self, message: str, *, level: str, stream: str) -> None:
         """Append a line. Beyond the limit lines are dropped, and the last line says how many."""
-        text = message.replace("\x00", "\N{REPLACEMENT CHARACTER}")
-        line = [datetime.now(UTC).isoformat(), level, stream, text[:MAX_LINE]]
+        text = foreign.storable(message[:MAX_LINE])
+        line = [datetime.now(UTC).isoformat(), level, stream, text]
         with self._lock:
             if self._bytes > MAX_BYTES:
                 self._dropped += 1
                 return
-            self._bytes += len(text[:MAX_LINE]) + 64
+            self._bytes += len(text) + 64
             self._lines.append(line)
 
     def take(self) -> Tail | None:

@@ -38,12 +38,15 @@ def merged(payload: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> d
 def checked_result(result: Any) -> Any:
     """The result if it is JSON of a bearable size."""
     try:
-        size = len(json.dumps(result, allow_nan=False))
+        encoded = json.dumps(result, allow_nan=False)
+        json.dumps(result, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         raise PermanentFailure(f"the handler's result is not JSON: {error}") from None
-    if size > MAX_RESULT_BYTES:
+    if "\\u0000" in encoded:
+        raise PermanentFailure("the handler's result holds a NUL character, which cannot be stored: leave it out")
+    if len(encoded) > MAX_RESULT_BYTES:
         raise HandlerError(
-            f"the result has {size} bytes and {MAX_RESULT_BYTES} are kept: return less, or store it elsewhere",
+            f"the result has {len(encoded)} bytes and {MAX_RESULT_BYTES} are kept: return less, or store it elsewhere",
             code=Failure.RESOURCE_LIMIT,
         )
     return result

@@ -57,16 +57,17 @@ def _claim(execution_id: UUID, attempt: int) -> Claim | None:
 
 def _run(claim: Claim) -> None:
     journal = Journal(claim.last_seq)
-    context = RunningContext(claim, journal, boot_time() + claim.timeout_seconds)
+    deadline = boot_time() + claim.timeout_seconds
     settling = Settling(claim, journal)
     fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
     attended = Attended(
         fence=fence,
         journal=journal,
-        deadline=context.deadline,
+        deadline=deadline,
         drain_at=worker_process.drain_at,
         settle=settling.interrupted,
     )
+    context = RunningContext(claim, journal, deadline, lambda: attended.interruption is not None)
     with context.cleaned_up():
         settle = _outcome(claim, context, attended, settling)
     settle()

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import DatabaseError
 
 from jobs.engine import dispatch, transitions
 from jobs.engine.leases import boot_time
@@ -20,6 +21,7 @@ from jobs.engine.transitions import Claim, Ended, Fence, Problem
 from jobs.handlers import Cancelled, HandlerError, Interrupted, PermanentFailure, Released, RetryLater, TimedOut
 from jobs.rules import retries, retry_fields
 from jobs.rules.codes import Failure
+from tasks import foreign, payloads
 from tasks.journal import Journal
 from tasks.patience import patiently
 
@@ -68,25 +70,37 @@ class Settling:
 
     def failed(self, error: HandlerError) -> None:
         """The policy decides: a further attempt, or the end."""
-        problem = Problem(code=error.code, message=str(error)[:MAX_MESSAGE])
+        problem = Problem(code=error.code, message=foreign.storable(str(error))[:MAX_MESSAGE])
+        result = self._checked(error)
         delay = self._next_delay(error)
         tail = self._journal.rest()
         if delay is None:
-            self._write(
-                "execution.failed", lambda: transitions.exhaust(self._fence, problem, result=error.result, tail=tail)
-            )
+            self._write("execution.failed", lambda: transitions.exhaust(self._fence, problem, result=result, tail=tail))
         else:
             self._write(
                 "execution.retried",
-                lambda: transitions.retry(self._fence, problem, delay=delay, result=error.result, tail=tail),
+                lambda: transitions.retry(self._fence, problem, delay=delay, result=result, tail=tail),
             )
+
+    def _checked(self, error: HandlerError) -> Any:
+        """The failure's own result, unless it cannot be kept."""
+        try:
+            return payloads.checked_result(error.result)
+        except HandlerError as refusal:
+            self._journal.write(str(refusal), level="warning", stream="carillon")
+            return None
 
     def _next_delay(self, error: HandlerError) -> timedelta | None:
         if isinstance(error, PermanentFailure):
             return None
+        try:
+            policy = retry_fields.parse((self._claim.spec or {}).get("retry", {}))
+        except retry_fields.InvalidRetry as problem:
+            self._journal.write(f"no retry, its policy cannot be followed: {problem}", level="error", stream="carillon")
+            return None
         now = datetime.now(UTC)
         answer = retries.next_attempt(
-            retry_fields.parse((self._claim.spec or {}).get("retry", {})),
+            policy,
             attempt=self._claim.attempt,
             crashes=self._claim.crashes,
             failure_code=error.code,
@@ -98,10 +112,22 @@ class Settling:
         return answer.at - now if isinstance(answer, retries.RetryAt) else None
 
     def _write(self, event: str, transition: Callable[[], Ended | None]) -> None:
-        ended = patiently(transition, until=boot_time() + settings.LEASE.total_seconds())
+        try:
+            ended = _patiently(transition)
+        except DatabaseError as error:
+            # Refused for what it holds. Left running it would stay so for as long as this process lives.
+            log.exception("execution.outcome_refused", wanted=event)
+            problem = Problem(
+                code=Failure.EXECUTION_FAILED, message=f"its outcome cannot be stored: {error}"[:MAX_MESSAGE]
+            )
+            ended = _patiently(lambda: transitions.exhaust(self._fence, problem))
         if ended is None:
             log.warning("execution.settled_elsewhere", wanted=event)
             return
         log.debug(event)
         if ended.frees_somebody:
             dispatch.ring()
+
+
+def _patiently(transition: Callable[[], Ended | None]) -> Ended | None:
+    return patiently(transition, until=boot_time() + settings.LEASE.total_seconds())

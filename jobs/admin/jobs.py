@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -33,7 +34,7 @@ class JobAdmin(pages.ConsoleAdmin):
     )
     add_label = "New job"
     change_form_template = "console/job.html"
-    list_display = ("name", "standing", "tenant_name", "type", "next_run", "last_end", "queue")
+    list_display = ("name", "standing", "tenant_name", "type", "next_run", "last_end", "queue_name")
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("tenant", AutocompleteSelectFilter),
@@ -67,6 +68,10 @@ class JobAdmin(pages.ConsoleAdmin):
             return marks.NOTHING
         return marks.link(pages.page_of(Execution, job.last_id), marks.state(job.last_state))
 
+    @admin.display(description="Queue")
+    def queue_name(self, job: Job) -> str:
+        return job.queue_id
+
     def name_of(self, row: Job) -> str:
         return row.name
 
@@ -85,7 +90,7 @@ class JobAdmin(pages.ConsoleAdmin):
         )
         return [edit, *super().get_urls()]
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         form = job_form.NewJob(request.POST or None)
         crumbs = [(self.title, self.list_url()), ("New job", "")]
         context = {
@@ -100,8 +105,10 @@ class JobAdmin(pages.ConsoleAdmin):
         )
 
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         job = self.row(request, object_id)
-        if job is None or not pages.platform(request):
+        if job is None:
             return self.gone(request, object_id)
         form = job_form.Definition(request.POST or None, initial=job_form.initial(job))
         url = self.row_url(job.pk)

@@ -22,7 +22,7 @@ WITH RECURSIVE keys AS (
             ELSE coalesce(j.max_running - f.total, 1000)
         END AS room
     FROM keys k
-    JOIN job j ON j.id = split_part(k.waiting_on, ':', 2)::uuid
+    CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = split_part(k.waiting_on, ':', 2)::uuid LIMIT 1) j
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
@@ -34,7 +34,7 @@ WITH RECURSIVE keys AS (
         ORDER BY e.priority DESC, e.not_before, e.id LIMIT greatest(c.room, 0)
     ) p
 )
-UPDATE execution e SET waiting_on = '' FROM chosen WHERE e.id = chosen.id AND e.state = 'pending'
+UPDATE execution SET waiting_on = '' WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = 'pending'
 
 -- name: capacity
 -- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap.

@@ -2,15 +2,17 @@
 
 -- name: lock_due_schedules
 -- SKIP LOCKED inside a materialised CTE: as a plain sub-select with LIMIT the planner may rescan it
--- and lock far more rows than the limit. NO KEY UPDATE leaves inserts that refer to the row alone.
+-- and lock far more rows than the limit. NO KEY UPDATE leaves inserts that refer to the row alone. The
+-- CTE returns the row as it is once locked. A plan made for all values takes a limit for a tenth of the
+-- table; the LIMIT 1 says that each schedule costs one look at its job, whatever the tables hold.
 WITH due AS MATERIALIZED (
-    SELECT id FROM schedule WHERE due_at <= %(horizon)s ORDER BY due_at LIMIT %(limit)s
+    SELECT id, tenant_id, job_id, kind, expression, interval_seconds, run_at, timezone, start_at, end_at, dst_gap, dst_fold,
+        misfire, misfire_max, misfire_grace_seconds, catch_up_window_seconds, payload, planned_until
+    FROM schedule WHERE due_at <= %(horizon)s ORDER BY due_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT s.id, s.tenant_id, s.job_id, s.kind, s.expression, s.interval_seconds, s.run_at, s.timezone, s.start_at, s.end_at,
-    s.dst_gap, s.dst_fold, s.misfire, s.misfire_max, s.misfire_grace_seconds, s.catch_up_window_seconds, s.payload,
-    s.planned_until, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry
-FROM due JOIN schedule s USING (id) JOIN job j ON j.id = s.job_id
+SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry
+FROM due CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
 
 -- name: advance_schedules
 UPDATE schedule s SET planned_until = r.planned_until, next_run_at = r.next_run_at, due_at = r.next_run_at,

@@ -163,15 +163,17 @@ UPDATE execution SET state = %(target)s WHERE id = %(id)s AND state = ANY(%(sour
 -- Due rows become pending. A slot's first ripening is judged by its job's overlap policy against the
 -- schedule-made executions still active; slots caught up after an outage are exempt: their misfire
 -- policy has already said that they run, so they wait for each other instead. The state is also spelled
--- out: a parameter cannot prove to the planner that the partial index applies.
-WITH due AS MATERIALIZED (
-    SELECT e.id, e.job_id, e.not_before, j.overlap,
-        e.trigger = 'schedule' AND e.ripened_at IS NULL AND j.overlap IN ('skip', 'queue_one')
-            AND e.scheduled_for > e.created_at - interval '60 seconds' AS is_judged
-    FROM execution e JOIN job j ON j.id = e.job_id
-    WHERE e.state = 'scheduled' AND e.state = ANY(%(sources)s) AND e.not_before <= %(now)s
-    ORDER BY e.not_before, e.id LIMIT %(limit)s
-    FOR NO KEY UPDATE OF e SKIP LOCKED
+-- out: a parameter cannot prove to the planner that the partial index applies. For LIMIT 1 and ANY(ARRAY(…))
+-- see admit.
+WITH picked AS MATERIALIZED (
+    SELECT id, job_id, not_before, trigger = 'schedule' AND ripened_at IS NULL
+        AND scheduled_for > created_at - interval '60 seconds' AS is_fresh_slot
+    FROM execution WHERE state = 'scheduled' AND state = ANY(%(sources)s) AND not_before <= %(now)s
+    ORDER BY not_before, id LIMIT %(limit)s
+    FOR NO KEY UPDATE SKIP LOCKED
+), due AS (
+    SELECT p.id, p.job_id, p.not_before, j.overlap, p.is_fresh_slot AND j.overlap IN ('skip', 'queue_one') AS is_judged
+    FROM picked p CROSS JOIN LATERAL (SELECT overlap FROM job WHERE job.id = p.job_id LIMIT 1) j
 ), judged AS (
     SELECT d.id, d.is_judged AND (
         row_number() OVER (PARTITION BY d.job_id, d.is_judged ORDER BY d.not_before, d.id) > 1
@@ -188,7 +190,7 @@ WITH due AS MATERIALIZED (
         reason = CASE WHEN j.overlaps THEN 'OVERLAP' ELSE '' END,
         finished_at = CASE WHEN j.overlaps THEN %(now)s::timestamptz END,
         ripened_at = coalesce(e.ripened_at, %(now)s)
-    FROM judged j WHERE e.id = j.id
+    FROM judged j WHERE e.id = j.id AND e.id = ANY(ARRAY(SELECT id FROM picked))
     RETURNING e.id, e.tenant_id, e.job_id, e.state
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -203,6 +205,8 @@ SELECT count(*) AS moved FROM moved
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
 -- window, not what is stored. A tenant at its cap is passed over whole; a row whose job is full or
 -- disabled is parked out of the ready index under the name of what it waits for.
+-- A plan made for all values takes the room for a tenth of what waits, and would read whole tables to
+-- find so many. LIMIT 1 and ANY(ARRAY(…)) say that each row costs one look by its key.
 WITH RECURSIVE walk AS (
     (SELECT tenant_id FROM execution WHERE queue_id = %(queue)s AND state = 'pending' AND waiting_on = ''
      ORDER BY tenant_id LIMIT 1)
@@ -210,7 +214,7 @@ WITH RECURSIVE walk AS (
     SELECT (SELECT e.tenant_id FROM execution e WHERE e.queue_id = %(queue)s AND e.state = 'pending' AND e.waiting_on = ''
             AND e.tenant_id > walk.tenant_id ORDER BY e.tenant_id LIMIT 1)
     FROM walk WHERE walk.tenant_id IS NOT NULL
-), ready AS (
+), ready AS MATERIALIZED (
     SELECT t.id, t.weight, t.max_running,
         (SELECT count(*) FROM execution e WHERE e.tenant_id = t.id AND e.state IN ('queued', 'running')) AS in_flight
     FROM walk JOIN tenant t ON t.id = walk.tenant_id WHERE t.state = 'active'
@@ -225,7 +229,7 @@ WITH RECURSIVE walk AS (
 ), busy AS MATERIALIZED (
     SELECT j.id, j.state, j.max_running, j.overlap, f.total, f.slots
     FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
-    JOIN job j ON j.id = d.job_id
+    CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = d.job_id LIMIT 1) j
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE (j.max_running IS NOT NULL OR j.overlap <> 'allow')
@@ -252,11 +256,13 @@ WITH RECURSIVE walk AS (
 ), admitted AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'
-    FROM chosen c WHERE e.id = c.id AND e.state = ANY(%(sources)s)
+    FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
     RETURNING c.place, e.id, e.attempt, e.timeout_seconds
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on
-    FROM judged j WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending'
+    FROM judged j
+    WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending'
+        AND e.id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> ''))
     RETURNING e.id
 )
 SELECT p.parked, a.id, a.attempt, a.timeout_seconds

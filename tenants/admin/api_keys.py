@@ -107,7 +107,7 @@ class ApiKeyAdmin(pages.ConsoleAdmin):
     def offered(self, row: ApiKey) -> Collection[str]:
         return [] if row.revoked_at else ["revoke"]
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         crumbs = [(self.title, self.list_url()), ("New API key", "")]
         context = {"title": "New API key", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
 

@@ -6,7 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -39,10 +41,12 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     has_trail = True
     change_form_template = "console/detail.html"
     fieldsets = ((None, {"fields": ()}),)
+    ordering: tuple[str, ...] = ("-pk",)
     list_per_page = 50
     list_fullwidth = True
     list_filter_submit = True
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # a count for each choice of each filter, over all that is stored
     sortable_by = ()
     paginator = CappedPaginator
     changelist_class: type[Any] = KeysetChangeList
@@ -99,6 +103,8 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         row = self.row(request, object_id)
         if row is None:
             return self.gone(request, object_id)
@@ -107,6 +113,17 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
         context |= self.detail(request, row)
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
         return answer
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return self.add_page(request)
+
+    def add_page(self, request: HttpRequest) -> HttpResponse:
+        """The form for a new row, where there is one: with :meth:`has_add_permission`."""
+        raise NotImplementedError
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -135,7 +135,7 @@ class PersonAdmin(pages.ConsoleAdmin):
     def offered(self, row: User) -> Collection[str]:
         return {"rights", "password", "join", *(["leave"] if row.memberships.exists() else [])}
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         crumbs = [(self.title, self.list_url()), ("New person", "")]
         context = {"title": "New person", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
         form = NewPerson(request.POST or None)

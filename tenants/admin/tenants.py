@@ -71,6 +71,7 @@ class TenantAdmin(pages.ConsoleAdmin):
     add_label = "New tenant"
     list_display = ("slug", "name", "standing", "weight", "cap", "created")
     search_fields = ("slug", "name")
+    ordering = ("slug",)
     search_help_text = "Slug or name"
     actions_detail = ("limits", "suspend", "activate")
 
@@ -108,7 +109,7 @@ class TenantAdmin(pages.ConsoleAdmin):
     def offered(self, row: Tenant) -> Collection[str]:
         return {"limits", "suspend" if row.state == TenantState.ACTIVE else "activate"}
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+    def add_page(self, request: HttpRequest) -> HttpResponse:
         form = NewTenant(None, request.POST or None)
         crumbs = [(self.title, self.list_url()), ("New tenant", "")]
         context = {"title": "New tenant", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}

@@ -30,9 +30,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.fixture(scope="session")
 def _carillon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack]:
     folder = tmp_path_factory.mktemp("processes")
-    with durable_server() as postgres, throwaway.valkey() as valkey:
-        with stacks.running(migrated(postgres), postgres, valkey, folder, CARILLON_DRAIN_SECONDS="3") as stack:
-            yield stack
+    with (
+        durable_server() as postgres,
+        throwaway.valkey() as valkey,
+        stacks.running(migrated(postgres), postgres, valkey, folder, CARILLON_DRAIN_SECONDS="3") as stack,
+    ):
+        yield stack
 
 
 @pytest.fixture

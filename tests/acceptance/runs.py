@@ -39,7 +39,5 @@ def states(carillon: Stack, executions: Sequence[str]) -> Counter[str]:
 
 def attempts(carillon: Stack, executions: Sequence[str]) -> Counter[tuple[int, str]]:
     """How many attempts of each number and state they had."""
-    rows = carillon.query(
-        "SELECT number, state FROM attempt WHERE execution_id = ANY(%s::uuid[])", list(executions)
-    )
+    rows = carillon.query("SELECT number, state FROM attempt WHERE execution_id = ANY(%s::uuid[])", list(executions))
     return Counter((row.number, row.state) for row in rows)

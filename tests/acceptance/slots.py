@@ -46,7 +46,7 @@ def stop(carillon: Stack, schedule: str) -> Account:
     wait_for(lambda: carillon.value(live, schedule) == 0, 60, "every slot's execution has ended")
     rows = carillon.query(
         f"""SELECT scheduled_for AS slot, state, started_at, (SELECT min(started_at) FROM attempt
-            WHERE execution_id = execution.id) AS begun {_OF_SCHEDULE} AND reason <> 'PAUSED_SCHEDULE' ORDER BY 1""",
+            WHERE execution_id = execution.id) AS begun {_OF_SCHEDULE} ORDER BY 1""",
         schedule,
     )
     count = Counter(row.slot for row in rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.acceptance import slots
@@ -29,5 +31,5 @@ def test_slots_go_on_while_beat_is_dead_and_when_it_is_back(carillon: Stack) -> 
     assert seen.latest < 5
 
 
-def _rung_at(carillon: Stack) -> object:
+def _rung_at(carillon: Stack) -> Any:
     return carillon.value("SELECT at FROM pulse WHERE name = 'ring'")

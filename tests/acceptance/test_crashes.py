@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from tests.acceptance import runs
 from tests.support.processes import marked
 from tests.support.stack import Stack, wait_for
 
@@ -24,15 +25,8 @@ sleep 20
 """
 
 
-@pytest.fixture(scope="module")
-def script(carillon: Stack) -> str:
-    job = {"name": "twenty-seconds", "type": "script", "payload": {"interpreter": "sh", "script": SCRIPT}}
-    identifier: str = carillon.api.post("jobs", job)["id"]
-    return identifier
-
-
-def test_a_killed_child_loses_its_attempt_and_the_script_runs_again(carillon: Stack, script: str) -> None:
-    execution = _begun(carillon, script)
+def test_a_killed_child_loses_its_attempt_and_the_script_runs_again(carillon: Stack) -> None:
+    execution = _begun(carillon, "its-child-dies")
     pid = carillon.value("SELECT worker_pid FROM execution WHERE id = %s", execution)
     assert pid in carillon.the("worker").children()
     os.kill(pid, signal.SIGKILL)
@@ -40,20 +34,21 @@ def test_a_killed_child_loses_its_attempt_and_the_script_runs_again(carillon: St
     _tells_what_happened(carillon, execution)
 
 
-def test_a_killed_worker_loses_its_attempt_and_the_script_runs_again(carillon: Stack, script: str) -> None:
-    execution = _begun(carillon, script)
+def test_a_killed_worker_loses_its_attempt_and_the_script_runs_again(carillon: Stack) -> None:
+    execution = _begun(carillon, "its-worker-dies")
     killed_at = time.monotonic()
     carillon.kill("worker")
-    wait_for(lambda: not _first_attempt_processes(execution), 10, "nothing of the first attempt is left")
+    wait_for(lambda: not marked(execution), 10, "nothing of the first attempt is left")
     carillon.start("worker")
     _runs_again_within_40_seconds(carillon, execution, killed_at)
     _tells_what_happened(carillon, execution)
 
 
-def _begun(carillon: Stack, job: str) -> str:
-    """An execution whose script is in its twenty seconds."""
-    execution = carillon.api.trigger(job)
-    wait_for(lambda: len(_first_attempt_processes(execution)) >= 2, 30, "the script runs")
+def _begun(carillon: Stack, name: str) -> str:
+    """An execution whose script is in its twenty seconds: its processes carry the execution's id."""
+    carillon.api.post("jobs", {"name": name, "type": "script", "payload": {"script": SCRIPT}})
+    execution = carillon.api.trigger(name)
+    wait_for(lambda: len(marked(execution)) >= 2, 30, "the script runs")
     return execution
 
 
@@ -64,18 +59,9 @@ def _runs_again_within_40_seconds(carillon: Stack, execution: str, killed_at: fl
 
 
 def _tells_what_happened(carillon: Stack, execution: str) -> None:
-    def ended() -> dict | None:
-        run = carillon.api.get(f"executions/{execution}")
-        return run if run["finished_at"] else None
-
-    run = wait_for(ended, 20, "attempt 2 has ended")
+    run = runs.wait_ended(carillon, execution, 20)
     assert (run["state"], run["attempt"], run["crashes"]) == ("succeeded", 2, 1)
     first, second = carillon.api.get(f"executions/{execution}/attempts")["data"]
     assert (first["number"], first["state"], first["error"]["code"]) == (1, "lost", "WORKER_LOST")
     assert (second["number"], second["state"]) == (2, "succeeded")
     assert not marked(execution), "something of the script is still alive"
-
-
-def _first_attempt_processes(execution: str) -> list[str]:
-    """Everything alive that carries the execution's id in its arguments or environment."""
-    return marked(execution)

@@ -35,7 +35,12 @@ def test_everything_goes_on_after_a_restart_of_postgresql(carillon: Stack) -> No
         assert seen.missing == []
         assert seen.doubled == []
         assert seen.states == {"succeeded"}
-    assert carillon.value("SELECT count(*) FROM attempt WHERE execution_id = ANY(%s::uuid[]) AND state = 'lost'", executions) == 0
+    assert (
+        carillon.value(
+            "SELECT count(*) FROM attempt WHERE execution_id = ANY(%s::uuid[]) AND state = 'lost'", executions
+        )
+        == 0
+    )
 
 
 def _says_so(carillon: Stack, job: str) -> None:

@@ -16,20 +16,17 @@ from tests.support.stack_api import Api
 pytestmark = pytest.mark.xdist_group("acceptance_2")
 
 
-def test_no_attempt_fails_while_each_process_is_replaced_and_restarted(
-    carillon: Stack, web_site: HttpServer
-) -> None:
+def test_no_attempt_fails_while_each_process_is_replaced_and_restarted(carillon: Stack, web_site: HttpServer) -> None:
     schedule = slots.every_second(carillon, "beside-restarts")
     short = carillon.api.post("jobs", {"name": "short", "type": "dummy", "payload": {"duration_seconds": 0.1}})["id"]
     long = carillon.api.post("jobs", {"name": "long", "type": "http", "payload": {"url": web_site.url()}})["id"]
     with _callers(carillon, short) as executions:
         for change in (carillon.replace, carillon.restart):
             for role in ROLES:
-                before = len(executions)
                 if role == "worker":
                     executions.append(_hung(carillon, web_site, long, f"/{change.__name__}"))
                 change(role)
-                wait_for(lambda: len(executions) >= before + 5, 60, f"five calls after the {role} has changed")
+                _five_more(executions)
 
     everyone = len(executions)
     wait_for(lambda: runs.states(carillon, executions)["succeeded"] == everyone, 90, "all have succeeded")
@@ -48,6 +45,11 @@ def _hung(carillon: Stack, web_site: HttpServer, job: str, path: str) -> str:
     execution = carillon.api.trigger(job, payload={"url": web_site.url(path)})
     wait_for(lambda: any(request.path == path for request in web_site.requests), 60, "it has called")
     return execution
+
+
+def _five_more(executions: list[str]) -> None:
+    before = len(executions)
+    wait_for(lambda: len(executions) >= before + 5, 60, "five more calls")
 
 
 @contextmanager

@@ -111,7 +111,9 @@ class Stack:
     def query(self, query: str, *parameters: Any) -> list[Any]:
         """Rows as the superuser sees them."""
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(self.postgres.url("carillon"), autocommit=True, row_factory=namedtuple_row)
+            self._connection = psycopg.connect(
+                self.postgres.url("carillon"), autocommit=True, row_factory=namedtuple_row
+            )
         cursor = self._connection.execute(query, parameters)
         return cursor.fetchall() if cursor.description else []
 

@@ -46,7 +46,8 @@ class Member:
         """Until it says that it is up."""
         until = time.monotonic() + READY_SECONDS
         while self._ready not in self.log.read_text(errors="replace"):
-            assert self.alive and time.monotonic() < until, f"{self.role} does not start:\n{self.tail(40)}"
+            if not self.alive or time.monotonic() > until:
+                raise AssertionError(f"{self.role} does not start:\n{self.tail(40)}")
             time.sleep(0.05)
 
     def children(self) -> list[int]:

@@ -160,6 +160,22 @@ def test_suspended_tenant_is_passed_over(queue):
     assert admit().admitted == 1
 
 
+def test_disabled_job_holds_what_waits_until_it_is_active_again(queue):
+    job = rows.job(state="disabled")
+    (execution,) = pending(queue, job)
+    rows.worker(queues=(queue.name,))
+    assert admit().admitted == 0
+    assert rows.fetch("SELECT waiting_on FROM execution WHERE id = %s", execution) == [(f"held:{job[0]}",)]
+    rows.change("UPDATE job SET state = 'active' WHERE id = %s", job[0])
+    assert admit().admitted == 1
+
+
+def test_paused_job_runs_what_was_due_before_its_pause(queue):
+    pending(queue, rows.job(state="paused"))
+    rows.worker(queues=(queue.name,))
+    assert admit().admitted == 1
+
+
 def test_window_is_two_for_each_slot_of_all_live_workers(queue):
     job = rows.job()
     rows.worker(queues=(queue.name,), concurrency=2)

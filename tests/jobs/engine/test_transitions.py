@@ -184,3 +184,16 @@ def test_what_somebody_wants_cancelled_does_not_go_on_later(event):
     assert rows.fetch("SELECT state, finished_at IS NOT NULL FROM execution") == [("cancelled", True)]
     assert rows.fetch("SELECT kind FROM event") == [("execution.cancelled",)]
     assert rows.fetch("SELECT count(*) FROM dead_letter") == [(0,)]
+
+
+def test_deleted_jobs_waiting_executions_are_cancelled_and_no_others():
+    job, other = rows.job(), rows.job()
+    found = {state: rows.execution(job, state) for state in State}
+    untouched = rows.execution(other, State.PENDING)
+    assert transitions.cancel_waiting_of(tenant_id=job[1], job_id=job[0]) == 4
+    waiting = TRANSITIONS[Event.CANCEL].sources
+    assert {state: rows.state_of(execution) for state, execution in found.items()} == {
+        state: State.CANCELLED if state in waiting else state for state in State
+    }
+    assert rows.state_of(untouched) == State.PENDING
+    assert rows.fetch("SELECT DISTINCT kind, count(*) FROM event GROUP BY 1") == [("execution.cancelled", 4)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -15,33 +14,25 @@ from jobs import sql
 from jobs.models import AttemptState, JobState
 from jobs.rules.states import State
 from tenants.models import TenantState
-from tests.support.servers import ROOT
+from tests.support import sources
 from tests.support.statements import ARGUMENTS
 
-PACKAGES = ("jobs", "tasks", "tenants", "monitoring", "scheduler_project")
 #: Aliases whose state is not an execution's.
 ALIASES = {"t.": set(TenantState.values), "j.": set(JobState.values), "b.": set(JobState.values)}
 FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
-
-
-@cache
-def code() -> tuple[ast.Module, ...]:
-    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return tuple(ast.parse(path.read_text()) for path in paths if "migrations" not in path.parts)
 
 
 def run_by_name() -> set[str]:
     """First arguments of sql.run(…)."""
     return {
         node.args[0].value
-        for module in code()
-        for node in ast.walk(module)
+        for _, node in sources.nodes()
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "sql.run" and isinstance(node.args[0], ast.Constant)
     }
 
 
 def test_every_statement_is_used():
-    said = {node.value for module in code() for node in ast.walk(module) if isinstance(node, ast.Constant)}
+    said = {node.value for _, node in sources.nodes() if isinstance(node, ast.Constant)}
     assert set(sql.statements()) <= said
 
 

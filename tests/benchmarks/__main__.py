@@ -1,0 +1,58 @@
+"""Measures Carillon and, in the same run on the same servers, what people would take instead.
+
+    python -m tests.benchmarks [--full] [--only NAME ...] [--commit docs/benchmarks.csv]
+
+Prints ratios first, then every figure; writes all of it below bench-results/. Nothing here passes or
+fails: figures are compared with figures of the same run on the same machine, never with a limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+
+from scheduler_project.local import leash, throwaway
+from tests.benchmarks import latency, lateness, report, rivals, throughput
+from tests.benchmarks.figures import Figure, Machine, Sizes
+from tests.support import stack as stacks
+from tests.support.stack_databases import durable_server, migrated
+
+PARTS = ("throughput", "latency", "lateness")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="larger sizes and more rounds, about fifteen minutes")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
+    parser.add_argument("--commit", type=Path, metavar="FILE", help="also write the small table of figures there")
+    chosen = parser.parse_args()
+    machine = Machine.now()
+    print(f"{machine}\n")
+    figures = _measure(Sizes.full() if chosen.full else Sizes(), chosen.only)
+    report.write(machine, figures, chosen.commit)
+    print(report.text(figures))
+
+
+def _measure(sizes: Sizes, parts: tuple[str, ...]) -> list[Figure]:
+    with contextlib.ExitStack() as on_exit:
+        postgres = on_exit.enter_context(durable_server())
+        valkey = on_exit.enter_context(throwaway.valkey())
+        folder = on_exit.enter_context(leash.temporary_folder("carillon-bench-"))
+        carillon = on_exit.enter_context(stacks.running(migrated(postgres), postgres, valkey, folder))
+        peers = rivals.prepare(postgres, valkey, folder)
+        on_exit.callback(rivals.close, peers)
+        carillon.start("web", "beat", "engine")
+        figures: list[Figure] = []
+        if "throughput" in parts:
+            figures += throughput.measure(carillon, peers, sizes)
+        carillon.complete()
+        if "latency" in parts:
+            figures += latency.measure(carillon, peers, sizes)
+        if "lateness" in parts:
+            figures += lateness.measure(carillon, sizes)
+        return figures
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""The operators' console as a browser without scripts sees it, and a database with one of everything."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.contrib.admin.utils import quote
+from django.test import Client
+from django.urls import reverse
+
+from jobs.rules import identity
+from scheduler_project import celery  # noqa: F401 - services ring through it
+from tenants.models import User
+from tests.support import rows, servers
+
+PASSWORD = "correct horse battery staple"
+#: Tables a page may touch without changing anything: who is logged in.
+SESSIONS = {"django_session"}
+
+
+def person(*, superuser: bool = True, staff: bool = True) -> User:
+    """Somebody who may log in."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    return User.objects.create_user(email, PASSWORD, is_superuser=superuser, is_staff=staff)
+
+
+class Console:
+    """A logged-in operator."""
+
+    def __init__(self, user: User | None = None, *, csrf: bool = False) -> None:
+        self.user = user or person()
+        self.client = Client(enforce_csrf_checks=csrf)
+        self.client.force_login(self.user)
+
+    def get(self, name: str, *args: Any, **query: Any) -> Any:
+        """A page by its URL's name within the admin."""
+        return self.client.get(url(name, *args), query)
+
+    def page(self, name: str, *args: Any, **query: Any) -> str:
+        """The text of a page that must be there."""
+        answer = self.get(name, *args, **query)
+        assert answer.status_code == 200, answer.content[:2000]
+        return str(answer.content.decode())
+
+    def press(self, name: str, pk: Any, /, **fields: Any) -> Any:
+        """Send what a button's dialog would send."""
+        return self.client.post(url(name, pk), fields)
+
+    def pressed(self, name: str, pk: Any, /, **fields: Any) -> str:
+        """The same, where it must be carried out; returns the page it leads to."""
+        answer = self.press(name, pk, **fields)
+        assert answer.status_code == 302, problems(answer)
+        return str(answer["Location"])
+
+
+def url(name: str, *args: Any) -> str:
+    """An address of the console."""
+    return reverse(f"admin:{name}", args=[quote(str(arg)) for arg in args])
+
+
+def problems(answer: Any) -> list[str]:
+    """What a form or a dialog complains about."""
+    form = answer.context["form"] if answer.context and "form" in answer.context else None
+    return [text for texts in form.errors.values() for text in texts] if form else [answer.content.decode()[:2000]]
+
+
+def text_of(page: str) -> str:
+    """The words of a page."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+@dataclass(frozen=True)
+class Furniture:
+    """Keys of one row of every kind the console shows, by the model's label."""
+
+    keys: dict[str, Any]
+
+    def __getitem__(self, label: str) -> Any:
+        return self.keys[label]
+
+
+def furnish() -> Furniture:
+    """A tenant with one of everything."""
+    tenant = rows.tenant()
+    job = rows.job(tenant)
+    user = person(superuser=False, staff=False)
+    execution, letter = failed_execution(job)
+    keys = {
+        "tenants.tenant": tenant,
+        "jobs.job": job[0],
+        "jobs.schedule": rows.schedule(job),
+        "jobs.execution": execution,
+        "jobs.deadletter": letter,
+        "jobs.worker": rows.worker(),
+        "jobs.queue": "default",
+        "tenants.user": user.pk,
+        "tenants.apikey": api_key(tenant),
+        "tenants.auditevent": audit_event(tenant),
+        **_celery_results(),
+    }
+    rows.insert("membership", id=uuid4(), tenant_id=tenant, user_id=user.pk, role="viewer", created_at=rows.now())
+    return Furniture(keys)
+
+
+def failed_execution(job: Any) -> tuple[UUID, UUID]:
+    """An exhausted execution with an attempt, a log and its dead letter; returns both keys."""
+    started = rows.now()
+    error = {"error_code": "EXECUTION_FAILED", "error_message": "<b>the answer was 503</b>"}
+    execution = rows.execution(job, "failed", started_at=started, error_fingerprint="f", **error)
+    rows.insert(
+        "attempt", id=identity.attempt_id(execution, 1), tenant_id=job[1], execution_id=execution, number=1, epoch=1, state="failed",
+        worker_id=uuid4(), worker_pid=1, worker="w@test", queued_at=started, started_at=started, finished_at=rows.now(), **error,
+    )  # fmt: skip
+    letter = identity.child_id(execution)
+    rows.insert(
+        "dead_letter", id=letter, tenant_id=job[1], job_id=job[0], execution_id=execution, error_fingerprint="f", state="open",
+        closed_by="", created_at=rows.now(), **error,
+    )  # fmt: skip
+    return execution, letter
+
+
+def log(execution: UUID, tenant: UUID, messages: list[str], *, first: int = 1, level: str = "info") -> None:
+    """A chunk of an execution's log."""
+    at = "2026-11-21T10:00:00.123456+00:00"
+    rows.change(
+        "INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)"
+        " VALUES (%s, %s, %s, 1, 1, %s, %s, %s)",
+        identity.child_id(execution), tenant, execution, first, first + len(messages) - 1,
+        rows.json.dumps([[at, level, "stdout", message] for message in messages]),
+    )  # fmt: skip
+
+
+def api_key(tenant: UUID) -> UUID:
+    """A key nobody knows the text of."""
+    key = uuid4()
+    rows.insert(
+        "api_key", id=key, tenant_id=tenant, name="billing", key_id=secrets.token_hex(6), digest=b"", scopes=["jobs:read"],
+        created_at=rows.now(), created_by="system",
+    )  # fmt: skip
+    return key
+
+
+def audit_event(tenant: UUID | None) -> UUID:
+    """A line of the audit trail."""
+    event = identity.request_id(rows.now())
+    rows.insert(
+        "audit_event", id=event, tenant_id=tenant, at=rows.now(), actor="system", action="job.created", object_type="job",
+        object_id=str(uuid4()), changes={"name": [None, "x"]}, reason="", request_id="",
+    )  # fmt: skip
+    return event
+
+
+def _celery_results() -> dict[str, Any]:
+    kept = {
+        "content_type": "application/json",
+        "content_encoding": "utf-8",
+        "date_created": rows.now(),
+        "date_done": rows.now(),
+    }
+    task, group = secrets.token_hex(8), secrets.token_hex(8)
+    rows.insert("django_celery_results_taskresult", task_id=task, status="SUCCESS", result="1", **kept)
+    rows.insert("django_celery_results_groupresult", group_id=group, result="1", **kept)
+    tables = {"taskresult": ("task_id", task), "groupresult": ("group_id", group)}
+    return {
+        f"django_celery_results.{name}": rows.fetch(
+            f"SELECT id FROM django_celery_results_{name} WHERE {column} = %s", key
+        )[0][0]
+        for name, (column, key) in tables.items()
+    }
+
+
+def contents() -> dict[str, tuple[int, str]]:
+    """Every table's row count and a hash of all that is in it."""
+    tables = rows.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+    )
+    with servers.superuser() as connection:
+        return {
+            name: connection.execute(
+                f"SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {name} t"
+            ).fetchone()  # type: ignore[misc]
+            for (name,) in tables
+            if name not in SESSIONS
+        }
+
+
+@pytest.fixture
+def console() -> Console:
+    """A platform administrator at the console."""
+    return Console()

@@ -1,0 +1,135 @@
+"""However an attempt ends, and whatever its outcome holds, it ends: nothing stays running because it cannot be stored."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from jobs.engine import dispatch, leases, transitions
+from jobs.handlers import Cancelled, HandlerError, LeaseLost, PermanentFailure
+from jobs.rules.codes import Failure
+from jobs.rules.states import State
+from tasks import payloads, settling
+from tasks.journal import Journal
+from tasks.settling import Settling
+from tests.support import attempts, rows
+from tests.support.attempts import Outcome, attempt
+
+pytestmark = pytest.mark.usefixtures("as_engine", "empty_database", "quick")
+
+
+def claimed(**columns: Any) -> tuple[Settling, Outcome]:
+    outcome = Outcome(rows.execution(rows.job(**columns), State.QUEUED))
+    claim = transitions.claim(outcome.id, attempt=1, worker_id=outcome.id, worker="w", pid=1)
+    assert claim is not None
+    return Settling(claim, Journal(claim.last_seq)), outcome
+
+
+def failing(message: str = "it broke", **options: Any) -> Any:
+    def action(*_: Any) -> None:
+        raise HandlerError(message, **options)
+
+    return action
+
+
+def test_message_may_hold_anything_and_any_length():
+    outcome = attempt(failing("a\x00b \ud800 " + "x" * 10_000))
+    assert outcome.state == State.SCHEDULED
+    assert outcome.error_message.startswith("a\ufffdb ? xxx")
+    assert len(outcome.error_message) == settling.MAX_MESSAGE
+
+
+@pytest.mark.parametrize(
+    "result", [object(), "\x00", "x" * payloads.MAX_RESULT_BYTES], ids=["object", "nul", "too large"]
+)
+def test_failures_result_that_cannot_be_kept_is_left_out_and_the_log_says_so(result):
+    outcome = attempt(failing(result=result))
+    assert (outcome.state, outcome.error_code, outcome.error_message) == (
+        State.SCHEDULED, Failure.EXECUTION_FAILED, "it broke"
+    )  # fmt: skip
+    assert rows.fetch("SELECT result FROM attempt") == [(None,)]
+    assert "result" in outcome.messages[-1]
+
+
+def test_failure_under_a_policy_that_cannot_be_followed_is_the_last():
+    outcome = attempt(failing(), retry={"max_attempts": "many"})
+    assert (outcome.state, outcome.error_message, outcome.buried) == (State.FAILED, "it broke", True)
+    assert outcome.messages[-1].startswith("no retry, its policy cannot be followed: max_attempts: ")
+
+
+def test_outcome_the_database_refuses_ends_the_attempt_all_the_same():
+    outcome = attempt(failing(code="X" * 100))
+    assert (outcome.state, outcome.error_code, outcome.buried) == (State.FAILED, Failure.EXECUTION_FAILED, True)
+    assert outcome.error_message.startswith("its outcome cannot be stored: value too long")
+
+
+def test_crashes_count_apart_from_failures():
+    outcome = attempt(failing(), retry={"max_attempts": 2, "jitter": False})
+    rows.change("UPDATE execution SET state = 'queued', attempt = 4, crashes = 2")
+    with attempts.job_type(failing()):
+        attempts.runner.run(outcome.id, 4)
+    assert (outcome.state, outcome.buried) == (State.FAILED, True)
+
+
+def test_outcome_waits_for_a_database_that_is_away(monkeypatch):
+    succeed, tries = transitions.succeed, []
+
+    def away_twice(*args: Any, **options: Any) -> Any:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OperationalError("the database system is starting up")
+        return succeed(*args, **options)
+
+    monkeypatch.setattr(transitions, "succeed", away_twice)
+    outcome = attempt(lambda params, context: "kept")
+    assert (outcome.result, len(tries)) == ("kept", 3)
+
+
+def test_nothing_is_written_once_the_lease_would_be_over(monkeypatch):
+    clock = iter([0.0, 10.0, 1e9])
+    monkeypatch.setattr(settling, "boot_time", lambda: 0.0)
+    monkeypatch.setattr("tasks.patience.boot_time", lambda: next(clock))
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("no route to host")
+
+    monkeypatch.setattr(transitions, "succeed", away)
+    settles, outcome = claimed()
+    settles.succeeded(None)
+    assert outcome.state == State.RUNNING
+    assert next(clock, None) is None
+
+
+def test_only_the_first_of_two_settlements_counts():
+    settles, outcome = claimed()
+    settles.succeeded("first")
+    settles.failed(PermanentFailure("second"))
+    settles.interrupted(Cancelled())
+    assert (outcome.state, outcome.result, outcome.buried) == (State.SUCCEEDED, "first", False)
+    assert len(outcome.attempts) == 1
+
+
+def test_after_a_lost_lease_nothing_is_written():
+    settles, outcome = claimed()
+    settles.interrupted(LeaseLost())
+    assert outcome.state == State.RUNNING
+
+
+def test_room_that_somebody_waits_for_rings_the_engine(monkeypatch):
+    rung = []
+    monkeypatch.setattr(dispatch, "ring", lambda: rung.append(1))
+    settles, outcome = claimed()
+    settles.succeeded(None)
+    assert rung == []
+    settles, outcome = claimed(max_running=1)
+    job = rows.fetch("SELECT job_id, tenant_id FROM execution WHERE id = %s", outcome.id)[0]
+    rows.execution(job, State.PENDING, waiting_on=f"job:{job[0]}")
+    settles.deferred(timedelta(seconds=1))
+    assert rung == [1]
+
+
+def test_leases_deadline_is_on_the_boot_clock():
+    assert leases.boot_time() > 0
