@@ -56,6 +56,10 @@ class Watchdog(threading.Thread):
             # Away just now; the next sweep starts on a fresh connection.
             log.warning("watchdog.sweep_failed", problem=str(error))
             connection.close()
+        except Exception:
+            # Whatever it is, a process whose watchdog has stopped would be the worse answer.
+            log.exception("watchdog.sweep_failed")
+            connection.close()
 
 
 _threads: list[Timer | Watchdog] = []

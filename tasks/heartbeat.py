@@ -7,6 +7,7 @@ sweep. If the lease cannot be renewed in time, whatever runs is killed: others m
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -65,7 +66,8 @@ class Heartbeat(threading.Thread):
             return
         for pid in self._busy():
             log.error("lease.lost", killed=pid)
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _end(self) -> None:
         try:

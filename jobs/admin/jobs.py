@@ -10,10 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import job_form, job_page, recent
+from jobs.admin import job_form, job_page, recent, standing
 from jobs.admin.executions import Overrides
 from jobs.models import Execution, Job, JobState
 from jobs.services import executions, job_states
@@ -34,9 +34,9 @@ class JobAdmin(pages.ConsoleAdmin):
     )
     add_label = "New job"
     change_form_template = "console/job.html"
-    list_display = ("name", "standing", "tenant_name", "type", "next_run", "last_end", "queue_name")
+    list_display = ("name", "state_mark", "tenant_name", "type", "next_run", "last_end", "queue_name")
     list_filter = (
-        ("state", ChoicesDropdownFilter),
+        ("state", standing.StandingFilter),
         ("tenant", AutocompleteSelectFilter),
         ("queue", AutocompleteSelectFilter),
     )
@@ -51,7 +51,7 @@ class JobAdmin(pages.ConsoleAdmin):
         return job_page.with_next_run(recent.with_last_end(queryset)).select_related("tenant").defer("payload", "retry")
 
     @admin.display(description="State")
-    def standing(self, job: Job) -> Any:
+    def state_mark(self, job: Job) -> Any:
         return marks.state(job.state)
 
     @admin.display(description="Tenant")
@@ -70,7 +70,7 @@ class JobAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="Queue")
     def queue_name(self, job: Job) -> str:
-        return job.queue_id
+        return str(job.queue_id)
 
     def name_of(self, row: Job) -> str:
         return row.name

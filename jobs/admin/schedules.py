@@ -10,11 +10,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs import selectors, triggers
-from jobs.admin import recent, wording
+from jobs.admin import recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import marks
@@ -31,9 +31,9 @@ class ScheduleAdmin(pages.ConsoleAdmin):
     title = "Schedules"
     empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, or one instant."
     change_form_template = "console/schedule.html"
-    list_display = ("rule", "standing", "job_name", "tenant_name", "zone", "next_run", "trouble")
+    list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (
-        ("state", ChoicesDropdownFilter),
+        ("state", standing.StandingFilter),
         ("tenant", AutocompleteSelectFilter),
         ("job", AutocompleteSelectFilter),
     )
@@ -47,7 +47,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         return marks.code(wording.rule(schedule))
 
     @admin.display(description="State")
-    def standing(self, schedule: Schedule) -> Any:
+    def state_mark(self, schedule: Schedule) -> Any:
         return marks.state(schedule.state)
 
     @admin.display(description="Job")

@@ -9,6 +9,7 @@ claim in a second. So Redis stays small, priority works, and a cancelled executi
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -20,26 +21,39 @@ from jobs.engine import dispatch, transitions
 
 LOCK_KEY = 0x0CA1_1110
 RIPEN_BATCH = 2000
+#: Between two looks at a full window.
+SHORTEST_PAUSE = 0.005
+LONGEST_PAUSE = 0.5
 
 
 @dataclass(slots=True)
 class ClaimRates:
-    """How fast each queue's published executions are claimed, seen from one engine's rounds. Per second."""
+    """How many of each queue's published executions were claimed in the last second, seen from one engine's rounds."""
 
-    _last: dict[str, tuple[float, int]] = field(default_factory=dict)
-    _rates: dict[str, float] = field(default_factory=dict)
+    _left: dict[str, int] = field(default_factory=dict)
+    _claims: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
+    _quiet: dict[str, int] = field(default_factory=dict)
 
-    def observe(self, queue: str, queued: int, at: float) -> float:
-        """Note how many are unclaimed before a round; returns the smoothed rate."""
-        then, left = self._last.get(queue, (at, queued))
-        if at - then >= 0.005:
-            rate = max(left - queued, 0) / (at - then)
-            self._rates[queue] = max(rate, 0.7 * self._rates.get(queue, 0.0))
-        return self._rates.get(queue, 0.0)
+    def observe(self, queue: str, queued: int, at: float) -> int:
+        """Note how many are unclaimed before a round; returns the claims of the last second."""
+        claims = self._claims.setdefault(queue, deque())
+        claimed = max(self._left.get(queue, queued) - queued, 0)
+        if claimed:
+            claims.append((at, claimed))
+        while claims and claims[0][0] <= at - 1:
+            claims.popleft()
+        self._quiet[queue] = 0 if claimed else self._quiet.get(queue, 0) + 1
+        return sum(count for _, count in claims)
 
-    def leave(self, queue: str, queued: int, at: float) -> None:
+    def leave(self, queue: str, queued: int) -> None:
         """Note how many are unclaimed after a round."""
-        self._last[queue] = (at, queued)
+        self._left[queue] = queued
+
+    def pause(self, queue: str, window: int, rate: int) -> float:
+        """Seconds until a full window is half empty; longer and longer while nothing is claimed."""
+        if self._quiet.get(queue, 0) > 1:
+            return min(SHORTEST_PAUSE * 2.0 ** self._quiet[queue], LONGEST_PAUSE)
+        return min(max(window / 2 / rate if rate else 0.0, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +98,17 @@ def _round(rates: ClaimRates) -> Round:
 
 def _admit(queue: Any, rates: ClaimRates) -> tuple[list[Any], int, float | None]:
     """Fill one queue's window. The last of the three: seconds until it has drained by half, if it is full now."""
-    at = monotonic()
-    rate = rates.observe(queue.queue, queue.queued, at)
+    rate = rates.observe(queue.queue, queue.queued, monotonic())
     rows: list[Any] = []
     parked, full_for = 0, None
     if queue.slots:
-        window = max(2 * queue.slots, int(rate))
+        window = max(2 * queue.slots, rate)
         room = window - queue.queued
         if queue.room is not None:
             room = min(room, queue.room)
         if room > 0:
             rows, parked = transitions.admit(queue=queue.queue, room=room)
         if len(rows) >= room:
-            full_for = min(max(window / 2 / rate if rate else 0.01, 0.005), 0.5)
-    rates.leave(queue.queue, queue.queued + len(rows), at)
+            full_for = rates.pause(queue.queue, window, rate)
+    rates.leave(queue.queue, queue.queued + len(rows))
     return rows, parked, full_for

@@ -44,10 +44,12 @@ class _Planned:
     problem: str = ""
 
     def advance(self) -> dict[str, Any]:
+        next_run_at = self.next_run_at.isoformat() if self.next_run_at else None
         return {
             "id": str(self.schedule.id),
             "planned_until": self.planned_until.isoformat(),
-            "next_run_at": self.next_run_at.isoformat() if self.next_run_at else None,
+            "next_run_at": next_run_at,
+            "due_at": None if self.schedule.held else next_run_at,
             "state": self.state,
             "problem": self.problem[:500],
         }
@@ -73,6 +75,9 @@ def _plan_batch() -> tuple[int, bool]:
 
 
 def _plan(schedule: Any, now: datetime) -> _Planned:
+    if schedule.held:
+        # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
+        return _Planned(schedule, [], schedule.planned_until, None)
     horizon = now + AHEAD
     try:
         plan = planning.plan(

@@ -65,8 +65,11 @@ class Timer(threading.Thread):
         except Error as error:
             # The database is away or refused: the next round starts on a fresh connection.
             log.warning("engine.round_failed", problem=str(error))
-            connection.close()
-            return IDLE
+        except Exception:
+            # Whatever it is, a process whose clock has stopped would be the worse answer.
+            log.exception("engine.round_failed")
+        connection.close()
+        return IDLE
 
     def round(self) -> float:
         """Admit and publish, then plan; returns the seconds until the next round is due.

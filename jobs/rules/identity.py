@@ -4,8 +4,8 @@
                                        `----- 74 bits -----'
 
 The milliseconds order rows and choose their partition; the 74 bits are random for requests and
-SHA-256 of an identity for slots and attempts, so that the primary key itself refuses a second plan
-of one slot or a second row for one attempt. What belongs to an execution carries its milliseconds,
+SHA-256 of an identity for slots, so that the primary key itself refuses a second plan of one slot; the
+database derives those of attempts, see carillon_child_id in the migrations. What belongs to an execution carries its milliseconds,
 and so lies in its partition.
 """
 
@@ -37,11 +37,6 @@ def request_id(now: datetime) -> UUID:
 def child_id(execution_id: UUID) -> UUID:
     """A fresh id for a row that belongs to an execution, such as a piece of its log."""
     return _version_7(milliseconds(execution_id), secrets.randbits(_BITS))
-
-
-def attempt_id(execution_id: UUID, number: int) -> UUID:
-    """The id of an execution's n-th attempt."""
-    return _version_7(milliseconds(execution_id), _digest(execution_id.bytes, "attempt", str(number)))
 
 
 def floor_id(instant: datetime) -> UUID:

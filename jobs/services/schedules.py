@@ -92,15 +92,19 @@ def delete(*, schedule: Schedule) -> None:
 
 
 def begin_anew(*, job: Job, now: datetime) -> None:
-    """Forget what was due while the job was disabled: one row for each schedule says how much that was."""
+    """Forget what was due while the job was disabled: one row for each schedule says how much that was.
+
+    A schedule that is paused itself keeps its place: its own resume decides, by its misfire policy.
+    """
     forgotten = []
-    for schedule in job.schedules.filter(state=ScheduleState.ACTIVE, planned_until__lt=now):
+    behind = job.schedules.filter(state=ScheduleState.ACTIVE, planned_until__lt=now)
+    for schedule in behind:
         try:
             forgotten += _forgotten(schedule, job, now)
         except triggers.InvalidSchedule:
             continue  # its rule is no longer understood: the planner marks it and says why
     transitions.create(forgotten)
-    job.schedules.filter(planned_until__lt=now).update(planned_until=now)
+    behind.update(planned_until=now)
 
 
 def allowed_actions(state: str) -> list[str]:

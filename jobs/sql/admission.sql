@@ -17,7 +17,7 @@ WITH RECURSIVE keys AS (
 ), caps AS (
     SELECT k.waiting_on,
         CASE split_part(k.waiting_on, ':', 1)
-            WHEN 'held' THEN CASE WHEN j.state = 'disabled' THEN 0 ELSE 1000 END
+            WHEN 'held' THEN CASE WHEN j.state IN ('disabled', 'deleted') THEN 0 ELSE 1000 END
             WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
             ELSE coalesce(j.max_running - f.total, 1000)
         END AS room
@@ -36,6 +36,12 @@ WITH RECURSIVE keys AS (
 )
 UPDATE execution SET waiting_on = '' WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = 'pending'
 
+-- name: held_of_deleted
+-- Jobs deleted while an execution of theirs was being made: neither transaction saw the other.
+SELECT DISTINCT j.tenant_id, j.id AS job_id
+FROM execution e JOIN job j ON j.id = split_part(e.waiting_on, ':', 2)::uuid AND j.state = 'deleted'
+WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on >= 'held:' AND e.waiting_on < 'held;'
+
 -- name: capacity
 -- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap.
 SELECT q.name AS queue, w.slots,
@@ -51,11 +57,13 @@ WHERE q.paused_at IS NULL ORDER BY q.name
 
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan. Read with the clock
--- they are compared to.
+-- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
+-- to be lucky soon, past all that has ended.
 SELECT clock_timestamp() AS now,
     (SELECT not_before FROM execution WHERE state = 'scheduled' ORDER BY not_before LIMIT 1) AS ripens_at,
     (SELECT due_at FROM schedule WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS plans_at,
-    EXISTS (SELECT 1 FROM execution WHERE state = 'pending' AND waiting_on = '') AS backlog
+    coalesce((SELECT true FROM execution WHERE state = 'pending' AND waiting_on = '' ORDER BY queue_id LIMIT 1), false)
+        AS backlog
 
 -- name: clock
 SELECT clock_timestamp() AS now

@@ -11,11 +11,14 @@ WITH due AS MATERIALIZED (
     FROM schedule WHERE due_at <= %(horizon)s ORDER BY due_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry
-FROM due CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
+SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.state <> 'active' OR t.state <> 'active' AS held
+FROM due
+CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
+CROSS JOIN LATERAL (SELECT state FROM tenant WHERE tenant.id = due.tenant_id LIMIT 1) t
 
 -- name: advance_schedules
-UPDATE schedule s SET planned_until = r.planned_until, next_run_at = r.next_run_at, due_at = r.next_run_at,
+UPDATE schedule s SET planned_until = r.planned_until, next_run_at = r.next_run_at, due_at = r.due_at,
     state = r.state, problem = r.problem
-FROM jsonb_to_recordset(%(rows)s) AS r(id uuid, planned_until timestamptz, next_run_at timestamptz, state text, problem text)
+FROM jsonb_to_recordset(%(rows)s) AS r(
+    id uuid, planned_until timestamptz, next_run_at timestamptz, due_at timestamptz, state text, problem text)
 WHERE s.id = r.id

@@ -87,12 +87,14 @@ SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting
 FROM ended e
 
 -- name: put_back
--- The execution goes on later: a retry, a release on shutdown, a deferral. Not if somebody wants it cancelled.
+-- The execution goes on later: a retry, a release on shutdown, a deferral. Not if somebody wants it cancelled,
+-- or has deleted its job.
 WITH moved AS (
     UPDATE execution SET state = %(target)s, attempt = attempt + %(step)s, crashes = crashes + %(crashes)s,
         not_before = clock_timestamp() + %(delay)s, worker_id = NULL, worker_pid = NULL, queued_at = NULL,
         error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
     WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s) AND cancel_requested_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = execution.job_id AND j.state = 'deleted')
     RETURNING id, tenant_id, job_id, attempt - %(step)s AS attempt, epoch, not_before
 ), closed AS (
     UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
@@ -176,8 +178,11 @@ WITH picked AS MATERIALIZED (
     FROM picked p CROSS JOIN LATERAL (SELECT overlap FROM job WHERE job.id = p.job_id LIMIT 1) j
 ), judged AS (
     SELECT d.id, d.is_judged AND (
-        row_number() OVER (PARTITION BY d.job_id, d.is_judged ORDER BY d.not_before, d.id) > 1
-        OR CASE d.overlap WHEN 'skip' THEN active.total > 0 ELSE active.waiting > 0 END) AS overlaps
+        -- skip: one, if none is active. queue_one: one to run if none is active, and one to wait if none waits.
+        row_number() OVER (PARTITION BY d.job_id, d.is_judged ORDER BY d.not_before, d.id)
+        > CASE WHEN d.overlap = 'skip' THEN 1 - least(active.total, 1)
+               WHEN active.waiting > 0 THEN 0
+               ELSE 2 - least(active.total, 1) END) AS overlaps
     FROM due d LEFT JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE o.state IN ('pending', 'queued')) AS waiting
         FROM execution o
@@ -238,7 +243,7 @@ WITH RECURSIVE walk AS (
 ), judged AS (
     SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.priority, c.not_before,
         CASE
-            WHEN b.state = 'disabled' THEN 'held:' || c.job_id
+            WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
             WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
             ELSE ''

@@ -85,7 +85,7 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
 
 
 async def _greet(output: Output, url: str, text: str) -> None:
-    """Shows the text once the installation calls itself ready."""
+    """Shows the text once every part of the installation is at work."""
     late_at = time.monotonic() + LATE_SECONDS
     while problem := await asyncio.to_thread(_unready, url):
         if time.monotonic() > late_at:
@@ -96,9 +96,9 @@ async def _greet(output: Output, url: str, text: str) -> None:
 
 
 def _unready(url: str) -> str:
-    """Why the web process does not call itself ready; empty when it does."""
+    """Why not everything is at work yet: the web process, the engine, beat and a worker; empty when it is."""
     try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=5):  # noqa: S310 - our own http URL
+        with urllib.request.urlopen(f"{url}/health", timeout=5):  # noqa: S310 - our own http URL
             return ""
     except OSError as error:
         return str(error)

@@ -46,7 +46,7 @@ def _not_framing(name: str) -> str:
     return name
 
 
-Url = Annotated[str, Field(min_length=8, max_length=8192), AfterValidator(_known_url)]
+Url = Annotated[str, Field(max_length=8192), AfterValidator(_known_url)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"), AfterValidator(_not_framing)]
 HeaderValue = Annotated[str, Field(pattern=r"^([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?$", max_length=8192)]
 Scalar = str | int | float | bool

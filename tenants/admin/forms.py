@@ -21,11 +21,14 @@ from tenants.errors import ServiceError
 def refuse(form: forms.Form, error: ServiceError) -> None:
     """Put a service's refusal beside the fields it names, and what names none on top."""
     placed = False
-    for name, messages in error.details.items():
-        field = re.split(r"[.\[]", name)[0]
-        if field in form.fields and isinstance(messages, list):
+    for path, messages in error.details.items():
+        first, *inside = re.split(r"[.\[\]]+", path)
+        if first in form.fields and isinstance(messages, list):
             # What is inside a field is named in its message.
-            form.add_error(field, [text if name == field else f"{name}: {text}" for text in messages])
+            form.add_error(first, [f"{path}: {text}" if inside else text for text in messages])
+            placed = True
+        elif inside and inside[-1] in form.fields and isinstance(messages, list):
+            form.add_error(inside[-1], messages)
             placed = True
     if not placed:
         form.add_error(None, str(error))

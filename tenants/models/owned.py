@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from django.db import models
 
 from tenants.fields import new_id
 from tenants.models.tenant import Tenant
-
-
-class TenantQuerySet(models.QuerySet[models.Model]):
-    """Rows of one tenant: the first wall. Row-level security is the second."""
-
-    def for_tenant(self, tenant: Tenant) -> Self:
-        """Only this tenant's rows."""
-        return self.filter(tenant_id=tenant.pk)
 
 
 class TenantOwned(models.Model):

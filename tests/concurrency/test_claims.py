@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
@@ -55,7 +56,7 @@ def test_finish_and_watchdog_race_and_one_of_them_decides():
             if transitions.succeed(Fence(id=execution, attempt_id=uuid4(), epoch=1), result=1)
         ]
 
-    finished, _ = together([finish, watchdog.recover_lost])  # type: ignore[list-item]
+    finished, _ = together([finish, watchdog.recover_lost])
     assert set(finished) == {row[0] for row in rows.fetch("SELECT id FROM execution WHERE state = 'succeeded'")}
     assert rows.fetch("SELECT count(*) FROM execution WHERE state NOT IN ('succeeded', 'scheduled')") == [(0,)]
     assert rows.fetch("SELECT count(*), count(DISTINCT execution_id) FROM event") == [(200, 200)]
@@ -88,7 +89,7 @@ def test_cancel_and_retry_race_and_nothing_wanted_gone_goes_on():
 
     def fail() -> list[Any]:
         fences = [Fence(id=execution, attempt_id=uuid4(), epoch=1) for execution in shuffled(executions, 1)]
-        return [transitions.retry(each, problem, delay=watchdog.retries.CRASH_DELAY) for each in fences]
+        return [transitions.retry(each, problem, delay=timedelta()) for each in fences]
 
     def cancel() -> list[Any]:
         return [transitions.cancel(execution) for execution in shuffled(executions, 2)]

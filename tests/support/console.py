@@ -18,15 +18,14 @@ from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
 from tests.support import rows, servers
 
-PASSWORD = "correct horse battery staple"
 #: Tables a page may touch without changing anything: who is logged in.
 SESSIONS = {"django_session"}
 
 
-def person(*, superuser: bool = True, staff: bool = True) -> User:
-    """Somebody who may log in."""
+def person(*, superuser: bool = True, staff: bool = True, password: str | None = None) -> User:
+    """Somebody; hashing a password takes long, so only who shall type one has one."""
     email = f"{secrets.token_hex(6)}@example.com"
-    return User.objects.create_user(email, PASSWORD, is_superuser=superuser, is_staff=staff)
+    return User.objects.create_user(email, password, is_superuser=superuser, is_staff=staff)
 
 
 class Console:
@@ -113,7 +112,7 @@ def failed_execution(job: Any) -> tuple[UUID, UUID]:
     error = {"error_code": "EXECUTION_FAILED", "error_message": "<b>the answer was 503</b>"}
     execution = rows.execution(job, "failed", started_at=started, error_fingerprint="f", **error)
     rows.insert(
-        "attempt", id=identity.attempt_id(execution, 1), tenant_id=job[1], execution_id=execution, number=1, epoch=1, state="failed",
+        "attempt", id=identity.child_id(execution), tenant_id=job[1], execution_id=execution, number=1, epoch=1, state="failed",
         worker_id=uuid4(), worker_pid=1, worker="w@test", queued_at=started, started_at=started, finished_at=rows.now(), **error,
     )  # fmt: skip
     letter = identity.child_id(execution)

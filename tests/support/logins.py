@@ -30,13 +30,18 @@ def _log_in_as(role: str) -> None:
 
 
 @contextlib.contextmanager
-def engine() -> Iterator[None]:
-    """The engine's log-in for the length of a block."""
-    _log_in_as("engine")
+def role(name: str) -> Iterator[None]:
+    """Another log-in than the app's for the length of a block."""
+    _log_in_as(name)
     try:
         yield
     finally:
         _log_in_as("app")
+
+
+def engine() -> contextlib.AbstractContextManager[None]:
+    """The engine's log-in for the length of a block."""
+    return role("engine")
 
 
 def empty() -> None:

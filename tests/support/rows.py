@@ -49,7 +49,12 @@ def job(tenant_id: UUID | None = None, *, retry: dict[str, Any] | None = None, *
     """A dummy job with its first revision; returns (id, tenant id)."""
     owner = tenant_id or tenant()
     identifier = uuid4()
-    spec = {"type": columns.get("type", "dummy"), "payload": columns.get("payload", {}), "timeout_seconds": 60, "retry": retry or {}}
+    spec = {
+        "type": columns.get("type", "dummy"),
+        "payload": columns.get("payload", {}),
+        "timeout_seconds": 60,
+        "retry": retry or {},
+    }
     defaults = {
         "id": identifier, "tenant_id": owner, "name": f"job-{secrets.token_hex(6)}", "type": "dummy", "description": "", "category": "",
         "state": "active", "revision": 1, "payload": {}, "queue_id": "default", "priority": 5, "timeout_seconds": 60, "max_running": None,

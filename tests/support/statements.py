@@ -31,6 +31,7 @@ RUNNING = {"sources": ["running"], **FENCE, **NOTHING, **LOG, "crashes": 0, "res
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "lock_admission": {"key": LOCK_KEY},
     "wake_parked": {},
+    "held_of_deleted": {},
     "capacity": {},
     "next_instants": {},
     "clock": {},

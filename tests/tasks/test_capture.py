@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
@@ -74,8 +75,8 @@ def test_record_that_cannot_be_formatted_harms_nobody(journal, monkeypatch):
 
 def test_streams_and_logging_are_as_before_afterwards(journal):
     out, err, handlers = sys.stdout, sys.stderr, list(logging.getLogger().handlers)
-    with pytest.raises(ValueError, match="boom"), captured(journal):
+    with contextlib.suppress(ValueError), captured(journal):
         sys.stdout.write("half")
-        raise ValueError("boom")
+        raise ValueError
     assert (sys.stdout, sys.stderr, logging.getLogger().handlers) == (out, err, handlers)
     assert lines(journal) == [("info", "stdout", "half")]

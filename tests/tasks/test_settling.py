@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from jobs.engine import dispatch, leases, transitions
+from jobs.engine import dispatch, transitions
 from jobs.handlers import Cancelled, HandlerError, LeaseLost, PermanentFailure
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
@@ -129,7 +129,3 @@ def test_room_that_somebody_waits_for_rings_the_engine(monkeypatch):
     rows.execution(job, State.PENDING, waiting_on=f"job:{job[0]}")
     settles.deferred(timedelta(seconds=1))
     assert rung == [1]
-
-
-def test_leases_deadline_is_on_the_boot_clock():
-    assert leases.boot_time() > 0

@@ -64,7 +64,7 @@ function consoleLive() {
   document.addEventListener("htmx:afterSwap", (event) => {
     const content = event.target.closest("#modal-content");
     if (content) openDialog(content);
-    const live = document.getElementById("live");
+    const live = event.detail.target.id === "live" && document.getElementById("live");
     // It has ended: other buttons make sense now.
     if (live && !live.hasAttribute("hx-get")) location.reload();
     showSwitches();

@@ -118,7 +118,7 @@ def test_attempts_are_listed_first_to_last_with_their_worker_and_error(owner, jo
     execution = rows.execution(job, "succeeded")
     for number, state, code in ((1, "lost", "WORKER_LOST"), (2, "succeeded", "")):
         rows.insert(
-            "attempt", id=identity.attempt_id(execution, number), tenant_id=job[1], execution_id=execution, number=number,
+            "attempt", id=identity.child_id(execution), tenant_id=job[1], execution_id=execution, number=number,
             epoch=number, state=state, worker_id=uuid4(), worker_pid=1, worker="w@host", started_at=rows.now(),
             error_code=code, error_message="gone" if code else "",
         )  # fmt: skip

@@ -197,18 +197,35 @@ def test_window_grows_to_what_is_claimed_in_a_second(queue):
     rows.worker(queues=(queue.name,), concurrency=1)
     pending(queue, rows.job(), 60)
     rates = ClaimRates()
-    rates.leave(queue.name, 50, monotonic() - 1.0)
-    assert 2 < admission.admit_all(rates).admitted <= 50
+    rates.observe(queue.name, 0, monotonic())
+    rates.leave(queue.name, 50)
+    assert admission.admit_all(rates).admitted == 50
 
 
-def test_claim_rate_is_what_vanished_between_rounds_and_fades_slowly():
+def test_claim_rate_is_what_vanished_between_the_rounds_of_the_last_second():
     rates = ClaimRates()
     assert rates.observe("q", 0, 10.0) == 0
-    rates.leave("q", 40, 10.0)
-    assert rates.observe("q", 20, 10.5) == 40
-    rates.leave("q", 20, 10.5)
-    assert rates.observe("q", 20, 11.0) == 28
-    assert rates.observe("other", 5, 11.0) == 0
+    rates.leave("q", 40)
+    assert rates.observe("q", 20, 10.5) == 20
+    rates.leave("q", 60)
+    assert rates.observe("q", 30, 11.0) == 50
+    rates.leave("q", 30)
+    assert rates.observe("q", 30, 11.5) == 30
+    assert rates.observe("q", 30, 12.0) == 0
+    assert rates.observe("other", 5, 12.0) == 0
+
+
+def test_full_window_is_looked_at_when_it_is_half_empty_and_ever_more_seldom_while_nothing_is_claimed():
+    rates = ClaimRates()
+    rates.observe("q", 10, 1.0)
+    assert rates.pause("q", 10, 50) == 0.1
+    pauses = []
+    for second in range(2, 12):
+        rates.leave("q", 10)
+        rates.observe("q", 10, second)
+        pauses.append(rates.pause("q", 10, 0))
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == admission.LONGEST_PAUSE
 
 
 def test_round_gives_way_while_another_engine_admits(queue):
@@ -235,7 +252,7 @@ def test_one_that_is_being_cancelled_while_admission_picks_it_is_not_admitted(qu
     with psycopg.connect(servers.URLS["super"]) as other:
         other.execute("UPDATE execution SET state = 'cancelled', finished_at = now() WHERE id = %s", [execution])
         round_ = in_thread(admit)
-        blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'carillon_engine'"
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         assert eventually(lambda: rows.fetch(blocked))
         other.commit()
     assert round_.result().admitted == 0

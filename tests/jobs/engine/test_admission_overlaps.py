@@ -92,6 +92,13 @@ def test_queue_one_keeps_one_waiting_behind_the_running_one(queue):
     assert rows.fetch("SELECT waiting_on FROM execution WHERE id = %s", first) == [(f"slot:{job[0]}",)]
 
 
+def test_queue_one_runs_the_first_of_several_due_at_once_and_lets_one_wait(queue):
+    job = rows.job(overlap="queue_one")
+    slots = [slot(queue, job, late=late) for late in (3, 2, 1)]
+    admit()
+    assert states(slots) == [State.QUEUED, State.PENDING, State.SKIPPED]
+
+
 def test_queue_all_lets_all_wait_and_runs_them_one_by_one_in_order(queue):
     job = rows.job(overlap="queue_all")
     slots = [slot(queue, job, late=late) for late in (3, 2, 1)]

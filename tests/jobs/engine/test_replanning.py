@@ -57,6 +57,20 @@ def test_letting_one_hold_go_leaves_the_others(table):
     assert due_at(schedule) is None
 
 
+@pytest.mark.parametrize("table", ["job", "tenant"])
+def test_schedule_that_became_due_while_it_was_being_held_is_planned_only_once_it_is_let_go(table):
+    job = rows.job()
+    schedule = rows.schedule(job)
+    state, held = HOLD[table]
+    become(table, held(job, schedule), state)
+    planned_until = rows.fetch("SELECT planned_until FROM schedule")
+    rows.change("UPDATE schedule SET due_at = now()")  # as if neither transaction had seen the other
+    assert planner.plan_due() == 0
+    assert rows.fetch("SELECT due_at, planned_until, state FROM schedule") == [(None, *planned_until[0], "active")]
+    become(table, held(job, schedule), "active")
+    assert planner.plan_due() > 0
+
+
 @pytest.mark.parametrize("state", ["paused", "ended", "invalid", "deleted"])
 def test_letting_a_job_go_wakes_active_schedules_only(state):
     job = rows.job(state="paused")

@@ -43,3 +43,10 @@ def test_expired_reservations_go_a_batch_at_a_time_oldest_first(monkeypatch):
     assert older
     retention.prune()
     assert rows.fetch("SELECT id FROM reservation") == [(kept,)]
+
+
+def test_what_a_deleted_job_left_waiting_is_cancelled():
+    deleted, disabled = (rows.job(state=state) for state in ("deleted", "disabled"))
+    left, held = (rows.execution(job, State.PENDING, waiting_on=f"held:{job[0]}") for job in (deleted, disabled))
+    retention.prune()
+    assert (rows.state_of(left), rows.state_of(held)) == (State.CANCELLED, State.PENDING)

@@ -186,6 +186,13 @@ def test_what_somebody_wants_cancelled_does_not_go_on_later(event):
     assert rows.fetch("SELECT count(*) FROM dead_letter") == [(0,)]
 
 
+@pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER])
+def test_what_runs_for_a_deleted_job_does_not_go_on_later(event):
+    execution = rows.execution(rows.job(state="deleted"), State.RUNNING)
+    assert ACTIONS[event](execution)
+    assert rows.state_of(execution) == State.CANCELLED
+
+
 def test_deleted_jobs_waiting_executions_are_cancelled_and_no_others():
     job, other = rows.job(), rows.job()
     found = {state: rows.execution(job, state) for state in State}

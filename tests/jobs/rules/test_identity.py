@@ -45,7 +45,6 @@ def test_whatever_differs_gives_another_id(other: UUID) -> None:
         SLOT_ID,
         identity.request_id(AT),
         identity.child_id(SLOT_ID),
-        identity.attempt_id(SLOT_ID, 1),
         identity.floor_id(AT),
     ],
 )
@@ -54,11 +53,9 @@ def test_every_id_is_a_version_7_uuid_with_the_instant_in_front(value: UUID) -> 
     assert identity.milliseconds(value) == int(AT.timestamp() * 1000)
 
 
-def test_drawn_ids_differ_and_derived_attempts_do_not() -> None:
+def test_drawn_ids_differ() -> None:
     assert identity.request_id(AT) != identity.request_id(AT)
     assert identity.child_id(SLOT_ID) != identity.child_id(SLOT_ID)
-    assert identity.attempt_id(SLOT_ID, 2) == identity.attempt_id(SLOT_ID, 2)
-    assert len({identity.attempt_id(SLOT_ID, number) for number in range(1, 101)} | {SLOT_ID}) == 101
 
 
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1)).map(lambda value: value.replace(tzinfo=UTC))  # noqa: DTZ001
@@ -72,7 +69,7 @@ def test_ids_sort_by_their_instant_and_floors_part_them(
     later = earlier + gap
     first, second = (identity.slot_id(schedule, "run", nominal, at) for at in (earlier, later))
     assert identity.floor_id(earlier) <= first < identity.floor_id(later) <= second
-    assert identity.floor_id(earlier) <= identity.attempt_id(first, 1) < identity.floor_id(later)
+    assert identity.floor_id(earlier) <= identity.child_id(first) < identity.floor_id(later)
 
 
 @pytest.mark.parametrize("instant", [datetime(1969, 12, 31, tzinfo=UTC)])

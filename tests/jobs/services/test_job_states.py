@@ -41,12 +41,14 @@ def test_resuming_a_paused_job_leaves_missed_slots_to_the_misfire_policy(hourly)
     assert Schedule.objects.get(job=hourly).planned_until == planned_until
 
 
-def test_schedule_paused_by_itself_stays_paused_and_is_not_recorded_as_disabled(hourly):
+def test_schedule_paused_by_itself_stays_paused_keeps_its_place_and_is_not_recorded_as_disabled(hourly):
+    planned_until = Schedule.objects.get(job=hourly).planned_until
     Schedule.objects.filter(job=hourly).update(state="paused", due_at=None)
     job_states.disable(job=hourly)
     job_states.activate(job=hourly)
     assert not Execution.objects.filter(job=hourly).exists()
-    assert Schedule.objects.get(job=hourly).state == "paused"
+    schedule = Schedule.objects.get(job=hourly)
+    assert (schedule.state, schedule.planned_until) == ("paused", planned_until)
 
 
 def test_schedule_with_nothing_due_meanwhile_leaves_no_row(tenant):

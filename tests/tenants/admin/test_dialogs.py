@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pytest
 from django.contrib import admin
 from unfold.admin import ModelAdmin
 
@@ -29,27 +28,25 @@ def test_there_are_buttons() -> None:
     assert len(list(buttons())) > 20
 
 
-@pytest.mark.parametrize(("label", "name"), sorted(buttons()))
-def test_every_button_only_asks_when_it_is_looked_at(console: Console, label: str, name: str) -> None:
+def test_every_button_only_asks_when_it_is_looked_at(console: Console) -> None:
     furniture = support.furnish()
     before = support.contents()
-
-    page = console.page(_name(label, name), furniture[label])
-
-    assert 'id="dialog"' in page
-    assert 'method="post"' in page
+    for label, name in buttons():
+        page = console.page(_name(label, name), furniture[label])
+        assert 'id="dialog"' in page, name
+        assert 'method="post"' in page, name
     assert support.contents() == before
 
 
-@pytest.mark.parametrize(("label", "name"), sorted(buttons()))
-def test_every_button_refuses_a_post_without_its_token(label: str, name: str) -> None:
+def test_every_button_refuses_a_post_without_its_token() -> None:
     furniture = support.furnish()
     careful = Console(csrf=True)
     before = support.contents()
-
-    answer = careful.press(_name(label, name), furniture[label], name="x", role="viewer", password="a long enough one")
-
-    assert answer.status_code == 403
+    for label, name in buttons():
+        answer = careful.press(
+            _name(label, name), furniture[label], name="x", role="viewer", password="a long enough one"
+        )
+        assert answer.status_code == 403, name
     assert support.contents() == before
 
 

@@ -1,0 +1,131 @@
+"""A web process on a port of its own, and a browser that is logged in to it.
+
+The rows are made before the browser starts: its event loop lives in this thread, where Django's models
+then refuse to be used.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scheduler_project.env import ROOT
+from scheduler_project.local import deathsig, ports
+from tests.support import console, rows
+from tests.support.processes import eventually
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the console is, who may log in, and what is in it."""
+
+    url: str
+    email: str
+    furniture: console.Furniture
+
+
+@dataclass
+class Watched:
+    """A page, and what its browser complained about."""
+
+    page: Any
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        """Go there and wait until it is drawn."""
+        self.page.goto(self.url + path)
+        self.page.wait_for_function("() => window.Alpine && document.fonts.status === 'loaded'")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A furnished installation, served."""
+    furniture = console.furnish()
+    operator = console.person(password=PASSWORD)
+    for state in ("scheduled", "pending", "queued", "running", "succeeded", "cancelled", "skipped"):
+        rows.execution((furniture["jobs.job"], furniture["tenants.tenant"]), state)
+    log = tmp_path_factory.mktemp("web") / "log"
+    port = ports.free()
+    with _web(port, log):
+        yield Site(f"http://127.0.0.1:{port}", operator.email, furniture)
+
+
+class _web:  # noqa: N801 - reads as a block
+    def __init__(self, port: int, log: Path) -> None:
+        self.url, self.log = f"http://127.0.0.1:{port}/health/live", log
+        argv = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "scheduler_project.asgi:application",
+            "--port",
+            str(port),
+            "--no-access-log",
+        ]
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                deathsig.command(*argv, signal=signal.SIGKILL),
+                cwd=ROOT,
+                env={**os.environ, "CARILLON_FLOWER_URL": "http://127.0.0.1:1/"},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> None:
+        assert eventually(self._answers, 60), self.log.read_text()
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            urllib.request.urlopen(self.url, timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Site) -> Iterator[Any]:
+    """A browser without a window."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium",
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def browser(site: Site, chromium: Any, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """Logged in, in both themes; whatever the browser complains about fails the test."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(f"localStorage.setItem('adminTheme', JSON.stringify('{request.param}'))")
+    watched = Watched(context.new_page(), site.url)
+    watched.page.on("console", lambda m: watched.complaints.append(m.text) if m.type in {"error", "warning"} else None)
+    watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+    watched.open("/admin/login/")
+    watched.page.fill("input[name=username]", site.email)
+    watched.page.fill("input[name=password]", PASSWORD)
+    watched.page.click("button[type=submit]")
+    watched.page.wait_for_url(f"{site.url}/admin/")
+    yield watched
+    context.close()
+    assert watched.complaints == []

@@ -1,0 +1,102 @@
+"""The console in a real browser, in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.needs("chromium")
+
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+LISTS = (
+    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
+    "tenants/apikey", "tenants/auditevent", "django_celery_results/taskresult", "django_celery_results/groupresult",
+)  # fmt: skip
+ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
+FORMS = ("jobs/job", "tenants/tenant", "tenants/user", "tenants/apikey")
+
+
+def _pages(site: Any) -> list[str]:
+    rows = [f"/admin/{name}/{site.furniture[name.replace('/', '.')]}/change/" for name in LISTS]
+    lists = [f"/admin/{name}/" for name in LISTS]
+    forms = [f"/admin/{name}/add/" for name in FORMS]
+    job = site.furniture["jobs.job"]
+    return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", f"/admin/jobs/job/{job}/run_now/"]
+
+
+def _sideways(page: Any) -> int:
+    """How far the page can be scrolled sideways."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+def test_every_page_is_drawn_without_complaint_in_its_width_and_readable(site: Any, browser: Any) -> None:
+    for path in _pages(site):
+        browser.open(path)
+        assert browser.page.locator("h1").first.is_visible(), path
+        assert _sideways(browser.page) == 0, path
+        assert browser.page.evaluate(CONTRAST) == [], path
+        assert browser.complaints == [], path
+
+
+@ONE_THEME
+def test_every_page_fits_a_telephone(site: Any, browser: Any) -> None:
+    browser.page.set_viewport_size({"width": 390, "height": 800})
+    for path in _pages(site):
+        browser.open(path)
+        assert _sideways(browser.page) == 0, path
+
+
+def test_run_now_goes_through_its_dialog_to_the_new_execution(site: Any, browser: Any) -> None:
+    page, job = browser.page, site.furniture["jobs.job"]
+    browser.open(f"/admin/jobs/job/{job}/change/")
+    page.click("#header-inner >> text=Run now")
+    page.wait_for_selector("#modal-content[role=dialog] textarea:focus")
+    page.fill("#dialog textarea", '{"nonsense": true}')
+    page.click("#dialog button[type=submit]")
+    page.wait_for_selector("#dialog >> text=payload.nonsense: unknown field")
+    page.fill("#dialog textarea", '{"duration_seconds": 1}')
+    page.click("#dialog button[type=submit]")
+    page.wait_for_url("**/admin/jobs/execution/*/change/")
+    assert page.locator(".standing >> text=scheduled").is_visible()
+    assert "duration_seconds" in page.locator("#live").inner_text()
+    new = page.url
+    browser.open(f"/admin/jobs/job/{job}/change/")
+    assert page.locator(f"a[href='{new.removeprefix(site.url)}']").is_visible()
+
+
+@ONE_THEME
+def test_a_dialog_is_left_by_escape_and_the_focus_returns(site: Any, browser: Any) -> None:
+    page = browser.page
+    browser.open(f"/admin/jobs/job/{site.furniture['jobs.job']}/change/")
+    page.focus("#header-inner a:has-text('Pause')")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#dialog button[type=submit]:focus")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#dialog", state="hidden")
+    page.wait_for_function("() => document.activeElement.textContent.includes('Pause')")
+
+
+@ONE_THEME
+def test_an_ended_execution_is_replayed_through_its_dialog(site: Any, browser: Any) -> None:
+    page = browser.page
+    former = f"/admin/jobs/execution/{site.furniture['jobs.execution']}/change/"
+    browser.open(former)
+    page.click("#header-inner >> text=Replay")
+    page.wait_for_selector("#modal-content[role=dialog] textarea:focus")
+    page.click("#dialog button[type=submit]")
+    page.wait_for_function("former => !location.href.endsWith(former)", arg=former)
+    assert page.locator(f"#live a[href='{former}']").is_visible()
+
+
+@ONE_THEME
+def test_live_pages_ask_again_until_they_are_paused(browser: Any) -> None:
+    page = browser.page
+    with page.expect_response(lambda response: response.url.endswith("/admin/")):
+        browser.open("/admin/")
+    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true", timeout=15_000):
+        pass
+    page.click("[data-live-switch]")
+    assert page.locator("[data-live-word]").inner_text() == "Paused"
+    assert page.evaluate("consoleLive()") is False

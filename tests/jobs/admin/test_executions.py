@@ -1,0 +1,154 @@
+"""The list of executions and the page of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from jobs.admin import execution_page, wording
+from jobs.rules import identity
+from jobs.rules.codes import Absence
+from tests.support import console as support
+from tests.support import rows
+from tests.support.actors import platform
+from tests.support.console import Console
+
+
+def _listed(console: Console, **query: Any) -> list[Any]:
+    answer = console.get("jobs_execution_changelist", **query)
+    assert answer.status_code == 200
+    return [row.pk for row in answer.context["cl"].result_list]
+
+
+def test_a_list_is_filtered_by_state_trigger_tenant_and_job(console: Console) -> None:
+    job, tenant = mine = rows.job()
+    failed = rows.execution(mine, "failed", trigger="replay")
+    running = rows.execution(mine, "running")
+    elsewhere = rows.execution(rows.job(), "failed")
+    assert _listed(console, job__id__exact=str(job)) == [running, failed]
+    assert _listed(console, tenant__id__exact=str(tenant), state__exact="failed") == [failed]
+    assert _listed(console, tenant__id__exact=str(tenant), trigger__exact="replay") == [failed]
+    assert {failed, elsewhere} <= set(_listed(console, state__exact="failed"))
+
+
+def test_a_list_of_the_last_hour_leaves_older_ones_out(console: Console) -> None:
+    job, _ = mine = rows.job()
+    now = rows.now()
+    recent = rows.execution(mine, id=identity.request_id(now - timedelta(minutes=59)))
+    rows.execution(mine, id=identity.request_id(now - timedelta(minutes=61)))
+    assert _listed(console, job__id__exact=str(job), hours="1") == [recent]
+    assert len(_listed(console, job__id__exact=str(job), hours="24")) == 2
+
+
+def test_an_execution_is_found_by_its_whole_id_and_by_nothing_else(console: Console) -> None:
+    execution = rows.execution(rows.job())
+    assert _listed(console, q=str(execution)) == [execution]
+    assert _listed(console, q=str(execution)[:8]) == []
+
+
+def test_a_page_shows_state_error_attempts_log_payload_and_result(console: Console) -> None:
+    job = rows.job(payload={"duration_seconds": 3})
+    execution, letter = support.failed_execution(job)
+    rows.change("UPDATE execution SET result = '{\"answer\": 42}' WHERE id = %s", execution)
+    support.log(execution, job[1], ["first <script>alert(1)</script>", "second"])
+    page = console.page("jobs_execution_change", execution)
+    text = support.text_of(page)
+    for expected in (
+        "failed",
+        "EXECUTION_FAILED",
+        "w@test",
+        "second",
+        "10:00:00.123",
+        "answer",
+        "duration_seconds",
+        str(execution),
+    ):
+        assert expected in text
+    assert support.url("jobs_deadletter_change", letter) in page
+    assert "<script>alert" not in page
+    assert "<b>the answer" not in page
+
+
+def test_overrides_go_over_the_revisions_payload(console: Console) -> None:
+    execution = rows.execution(
+        rows.job(payload={"duration_seconds": 3, "output_bytes": 1}), payload={"duration_seconds": 9}
+    )
+    answer = console.get("jobs_execution_change", execution)
+    assert answer.context["payload"] == {"duration_seconds": 9, "output_bytes": 1}
+    assert answer.context["overridden"] == ["duration_seconds"]
+
+
+def test_a_replay_shows_what_it_replays(console: Console) -> None:
+    former = uuid4()
+    page = console.page("jobs_execution_change", rows.execution(rows.job(), trigger="replay", replay_of=former))
+    assert support.url("jobs_execution_change", former) in page
+
+
+def test_a_folded_row_shows_how_many_slots_it_stands_for(console: Console) -> None:
+    first, last = datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC)
+    job = rows.job()
+    execution = rows.execution(
+        job,
+        "skipped",
+        trigger="schedule",
+        schedule_id=rows.schedule(job),
+        scheduled_for=first,
+        folded_until=last,
+        folded_count=1440,
+    )
+    text = support.text_of(console.page("jobs_execution_change", execution))
+    assert "1440 slots – 2026-11-20 00:00:00 UTC – 2026-11-21 00:00:00 UTC" in text
+
+
+def test_only_what_has_not_ended_asks_again_by_itself(console: Console) -> None:
+    job = rows.job()
+    assert "every 2s" in console.page("jobs_execution_change", rows.execution(job, "running"))
+    assert "every 2s" not in console.page("jobs_execution_change", rows.execution(job, "succeeded"))
+
+
+@pytest.mark.usefixtures("console")
+def test_the_tail_of_a_log_is_its_last_lines_in_order() -> None:
+    job = rows.job()
+    execution = rows.execution(job, "running")
+    for chunk in range(3):
+        support.log(
+            execution, job[1], [f"line {n}" for n in range(chunk * 200, chunk * 200 + 200)], first=chunk * 200 + 1
+        )
+    with platform():
+        lines, cut = execution_page.log_tail(execution)
+    assert [line["message"] for line in lines] == [f"line {n}" for n in range(100, 600)]
+    assert cut
+
+
+def test_cancel_ends_a_waiting_execution(console: Console) -> None:
+    execution = rows.execution(rows.job(), "pending")
+    console.pressed("jobs_execution_cancel", execution)
+    assert rows.state_of(execution) == "cancelled"
+
+
+def test_cancel_asks_a_running_execution(console: Console) -> None:
+    execution = rows.execution(rows.job(), "running")
+    assert console.pressed("jobs_execution_cancel", execution) == support.url("jobs_execution_change", execution)
+    assert rows.state_of(execution) == "running"
+    assert "cancel asked for" in support.text_of(console.page("jobs_execution_change", execution))
+
+
+def test_replay_leads_to_the_new_execution(console: Console) -> None:
+    former = rows.execution(rows.job(), "failed", payload={"duration_seconds": 1})
+    leads_to = console.pressed("jobs_execution_replay", former, payload='{"output_bytes": 5}')
+    new = leads_to.split("/")[-3]
+    assert rows.fetch("SELECT trigger, replay_of, payload, triggered_by FROM execution WHERE id = %s", new) == [
+        ("replay", former, {"duration_seconds": 1, "output_bytes": 5}, f"user:{console.user.email}")
+    ]
+
+
+def test_replay_with_a_payload_the_type_refuses_says_which_field(console: Console) -> None:
+    answer = console.press("jobs_execution_replay", rows.execution(rows.job(), "failed"), payload='{"nope": 1}')
+    assert support.problems(answer) == ["payload.nope: unknown field"]
+
+
+def test_every_absence_is_explained() -> None:
+    assert set(wording.ABSENCES) == set(Absence)

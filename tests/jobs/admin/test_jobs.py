@@ -1,0 +1,169 @@
+"""The list of jobs, the page of one, its form and its buttons."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from jobs.admin import job_form
+from tests.support import console as support
+from tests.support import rows
+from tests.support.console import Console
+
+
+def _form(**fields: Any) -> dict[str, Any]:
+    defaults = {
+        "name": "nightly", "type": "dummy", "payload": "{}", "description": "", "queue": "default", "priority": 5, "timeout_seconds": 60,
+        "max_running": "", "overlap": "skip", "retry": "{}", "category": "", "tags": "a\nb", "owner": "",
+    }  # fmt: skip
+    return defaults | fields
+
+
+def _state(job: Any) -> str:
+    state: str = rows.fetch("SELECT state FROM job WHERE id = %s", job)[0][0]
+    return state
+
+
+def test_a_list_shows_next_run_and_last_result(console: Console) -> None:
+    job = rows.job(name="with a future")
+    rows.schedule(job, next_run_at=rows.now())
+    last = rows.execution(job, "failed")
+    page = console.page("jobs_job_changelist", tenant__id__exact=str(job[1]))
+    assert support.url("jobs_execution_change", last) in page
+    assert page.count(" UTC</time>") == 1
+
+
+def test_deleted_jobs_are_listed_only_when_asked_for(console: Console) -> None:
+    job = rows.job(name="a former job", state="deleted")
+    assert "a former job" not in console.page("jobs_job_changelist", tenant__id__exact=str(job[1]))
+    assert "a former job" in console.page("jobs_job_changelist", tenant__id__exact=str(job[1]), state__exact="deleted")
+    page = console.page("jobs_job_change", job[0])
+    assert support.url("jobs_job_run_now", job[0]) not in page
+    assert support.url("jobs_job_definition", job[0]) not in page
+
+
+def test_a_page_shows_schedules_executions_and_revisions(console: Console) -> None:
+    job = rows.job(payload={"duration_seconds": 7})
+    schedule = rows.schedule(job, expression="*/5 * * * *", timezone="Europe/Berlin")
+    execution = rows.execution(job, "succeeded")
+    page = console.page("jobs_job_change", job[0])
+    for address in (support.url("jobs_schedule_change", schedule), support.url("jobs_execution_change", execution)):
+        assert address in page
+    assert "Europe/Berlin" in page
+    assert "in force" in page
+
+
+def test_run_now_makes_an_execution_and_leads_to_it(console: Console) -> None:
+    job, _ = rows.job()
+    leads_to = console.pressed("jobs_job_run_now", job, payload='{"duration_seconds": 1}')
+    (made,) = rows.fetch("SELECT id, trigger, payload, triggered_by FROM execution WHERE job_id = %s", job)
+    assert leads_to == support.url("jobs_execution_change", made[0])
+    assert made[1:] == ("manual", {"duration_seconds": 1}, f"user:{console.user.email}")
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"), [("{", "Enter a valid JSON."), ("[1]", "must be a JSON object"), ('{"x": 1}', "payload.x")]
+)
+def test_run_now_refuses_a_payload_that_cannot_be(console: Console, written: str, problem: str) -> None:
+    job, _ = rows.job()
+    assert problem in support.problems(console.press("jobs_job_run_now", job, payload=written))[0]
+    assert rows.fetch("SELECT 1 FROM execution WHERE job_id = %s", job) == []
+
+
+def test_run_now_of_a_disabled_job_says_why_not(console: Console) -> None:
+    job, _ = rows.job(state="disabled")
+    assert "disabled" in support.problems(console.press("jobs_job_run_now", job, payload="{}"))[0]
+
+
+def test_a_job_is_paused_resumed_disabled_activated_and_deleted(console: Console) -> None:
+    job, _ = rows.job()
+    steps = {"pause": "paused", "resume": "active", "disable": "disabled", "activate": "active", "delete": "deleted"}
+    for button, state in steps.items():
+        console.pressed(f"jobs_job_{button}", job)
+        assert _state(job) == state
+    told = rows.fetch("SELECT action, actor FROM audit_event WHERE object_id = %s ORDER BY id", str(job))
+    assert [action for action, _ in told] == [
+        "job.paused",
+        "job.resumed",
+        "job.disabled",
+        "job.activated",
+        "job.deleted",
+    ]
+    assert {actor for _, actor in told} == {f"user:{console.user.email}"}
+
+
+def test_a_new_job_is_made_with_its_first_schedule(console: Console) -> None:
+    tenant = rows.tenant()
+    form = _form(
+        tenant=str(tenant), payload='{"duration_seconds": 1}', expression="0 3 * * *", timezone="Europe/Berlin"
+    )
+    answer = console.client.post(support.url("jobs_job_add"), form)
+    assert answer.status_code == 302, support.problems(answer)
+    (job,) = rows.fetch("SELECT id, tenant_id, payload, overlap, revision FROM job WHERE tenant_id = %s", tenant)
+    assert answer["Location"] == support.url("jobs_job_change", job[0])
+    assert job[1:] == (tenant, {"duration_seconds": 1}, "skip", 1)
+    assert rows.fetch("SELECT expression, timezone FROM schedule WHERE job_id = %s", job[0]) == [
+        ("0 3 * * *", "Europe/Berlin")
+    ]
+    assert sorted(rows.fetch("SELECT tag FROM job_tag WHERE job_id = %s", job[0])) == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        ("expression", "61 * * * *"),
+        ("timezone", "Mars/Base"),
+        ("payload", '{"x": 1}'),
+        ("retry", '{"max": 1}'),
+        ("name", "a/b"),
+        ("priority", 10),
+    ],
+)
+def test_a_new_job_that_cannot_be_is_refused_beside_the_field(console: Console, field: str, wrong: Any) -> None:
+    tenant = rows.tenant()
+    form = _form(**{"tenant": str(tenant), "expression": "0 3 * * *", "timezone": "UTC", field: wrong})
+    answer = console.client.post(support.url("jobs_job_add"), form)
+    assert answer.status_code == 200
+    assert field in answer.context["form"].errors
+    assert rows.fetch("SELECT 1 FROM job WHERE tenant_id = %s", tenant) == []
+
+
+def test_a_name_taken_is_refused_beside_the_name(console: Console) -> None:
+    _, tenant = rows.job(name="nightly")
+    answer = console.client.post(support.url("jobs_job_add"), _form(tenant=str(tenant), timezone="UTC"))
+    assert "exists already" in answer.context["form"].errors["name"][0]
+
+
+def test_a_changed_definition_is_a_new_revision(console: Console) -> None:
+    job, _ = rows.job(name="nightly", payload={"duration_seconds": 1, "output_bytes": 2})
+    form = console.get("jobs_job_definition", job).context["form"]
+    assert form.initial["payload"] == {"duration_seconds": 1, "output_bytes": 2}
+    answer = console.client.post(
+        support.url("jobs_job_definition", job), _form(name="daily", payload='{"duration_seconds": 5}')
+    )
+    assert answer.status_code == 302, support.problems(answer)
+    assert rows.fetch("SELECT name, payload, revision FROM job WHERE id = %s", job) == [
+        ("daily", {"duration_seconds": 5}, 2)
+    ]
+    assert rows.fetch("SELECT count(*) FROM job_revision WHERE job_id = %s", job) == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({}, {"a": 1}),
+        ({"a": 1}, {}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}),
+        ({"a": {"b": 1}}, {"a": 2}),
+        ({"a": 1}, {"a": {"b": {"c": 1}}}),
+        ({"a": [1, 2]}, {"a": [1]}),
+    ],
+)
+def test_a_patch_makes_the_new_object_of_the_old(old: dict[str, Any], new: dict[str, Any]) -> None:
+    from jobs.services import changes
+
+    patch = job_form.patch_between(old, new)
+    assert changes.merge_patch(old, patch) == new
+    assert json.dumps(patch) == "{}" or old != new

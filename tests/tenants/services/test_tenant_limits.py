@@ -1,0 +1,67 @@
+"""What a tenant gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tenants import errors
+from tenants.models import Tenant
+from tenants.services import tenant_limits
+from tests.support import rows
+from tests.support.actors import platform
+
+
+@pytest.fixture
+def tenant() -> Iterator[Tenant]:
+    """A tenant, in a transaction that sees every tenant."""
+    pk = rows.tenant()
+    with platform():
+        yield Tenant.objects.get(pk=pk)
+
+
+def _change(tenant: Tenant, **fields: Any) -> Tenant:
+    defaults: dict[str, Any] = {"name": "T", "weight": 1, "max_running": None, "allowed_hosts": []}
+    return tenant_limits.change(tenant=tenant, **(defaults | fields))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "api.internal",
+        "api.internal:8080",
+        "127.0.0.1",
+        "127.0.0.1:9000",
+        "10.0.0.0/8",
+        "::1",
+        "[::1]:8080",
+        "fd00::/8",
+    ],
+)
+def test_hosts_addresses_and_networks_are_taken(tenant: Tenant, host: str) -> None:
+    assert _change(tenant, allowed_hosts=[host]).allowed_hosts == [host]
+
+
+@pytest.mark.parametrize("host", ["http://x", "a b", "x:port", "", "*.internal", "10.0.0.0/99", "x/y"])
+def test_what_names_no_host_is_refused(tenant: Tenant, host: str) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        _change(tenant, allowed_hosts=["good.internal", host])
+    assert list(refused.value.details) == ["allowed_hosts"]
+
+
+@pytest.mark.parametrize(("field", "wrong"), [("weight", 0), ("weight", 101), ("max_running", 0), ("name", "")])
+def test_a_limit_out_of_range_is_refused_by_name(tenant: Tenant, field: str, wrong: Any) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        _change(tenant, **{field: wrong})
+    assert list(refused.value.details) == [field]
+
+
+def test_old_and_new_are_in_the_trail(tenant: Tenant) -> None:
+    _change(tenant, weight=7)
+    from tenants.models import AuditEvent
+
+    event = AuditEvent.objects.get(object_id=str(tenant.pk))
+    assert (event.action, event.changes) == ("tenant.updated", {"weight": [1, 7]})

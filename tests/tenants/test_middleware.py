@@ -1,0 +1,141 @@
+"""Request ids, and one transaction a request that stores all of it or nothing."""
+
+from __future__ import annotations
+
+import secrets
+from types import SimpleNamespace
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpResponse
+from django.template.response import SimpleTemplateResponse
+from django.test import Client, RequestFactory
+
+from tenants import context, requests
+from tenants.middleware import RequestIdMiddleware, TransactionMiddleware, outside_transaction
+from tests.support import rows
+
+
+@pytest.fixture
+def request_():
+    return RequestFactory().get("/")
+
+
+def serve(request, view):
+    return TransactionMiddleware(lambda request: HttpResponse()).process_view(request, view, (), {})
+
+
+def storing(status):
+    """A view that stores a queue and answers with a status, and whether the queue is stored."""
+    name = f"q-{secrets.token_hex(4)}"
+
+    def view(request):
+        with connection.cursor() as cursor:
+            cursor.execute("INSERT INTO queue (name, created_at) VALUES (%s, now())", [name])
+        if isinstance(status, Exception):
+            raise status
+        return HttpResponse(status=status)
+
+    return view, lambda: bool(rows.fetch("SELECT 1 FROM queue WHERE name = %s", name))
+
+
+@pytest.mark.parametrize("sent", ["abc-1.2_3", "x" * 64])
+def test_sane_request_id_is_taken_and_echoed(sent):
+    assert Client().get("/nowhere", headers={"X-Request-Id": sent})["X-Request-Id"] == sent
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "x" * 65, "\u00e4", "<script>", "a;b"])
+def test_other_request_ids_are_replaced(sent):
+    answer = Client().get("/nowhere", headers={"X-Request-Id": sent})
+    assert len(answer["X-Request-Id"]) == 32
+    assert answer.json()["error"]["request_id"] == answer["X-Request-Id"]
+
+
+def test_request_begins_without_the_author_of_the_last(request_):
+    requests.known_as("key:earlier")
+    RequestIdMiddleware(lambda request: HttpResponse())(request_)
+    assert requests.current().actor == "system"
+    assert requests.current().address == "127.0.0.1"
+
+
+@pytest.mark.parametrize("status", [200, 201, 302])
+def test_what_a_view_stores_is_kept(request_, status):
+    view, stored = storing(status)
+    assert serve(request_, view).status_code == status
+    assert stored()
+
+
+@pytest.mark.parametrize("status", [400, 404, 422, 500])
+def test_refusal_stores_nothing(request_, status):
+    view, stored = storing(status)
+    assert serve(request_, view).status_code == status
+    assert not stored()
+
+
+def test_defect_stores_nothing_and_passes_on(request_):
+    view, stored = storing(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        serve(request_, view)
+    assert not stored()
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("connection already closed")])
+def test_database_that_is_away_is_said_with_when_to_come_back(request_, error):
+    view, stored = storing(error)
+    answer = serve(request_, view)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert not stored()
+
+
+def test_view_runs_in_a_transaction_that_belongs_to_nobody(request_):
+    seen = []
+    with context.within(context.Scope(platform=True)):
+        serve(request_, lambda request: seen.append((context.current(), connection.in_atomic_block)) or HttpResponse())
+        assert context.current() == context.Scope(platform=True)
+    assert seen == [(context.NOBODY, True)]
+
+
+def test_scope_a_view_enters_ends_with_its_request(request_, owner):
+    def view(request):
+        context.enter(context.Scope(tenant_id=owner.tenant.id))
+        return HttpResponse()
+
+    serve(request_, view)
+    assert context.current() == context.NOBODY
+
+
+def test_view_that_is_marked_runs_outside(request_):
+    assert serve(request_, outside_transaction(lambda request: HttpResponse())) is None
+
+
+def test_templates_are_rendered_inside_the_transaction(request_):
+    class Answer(SimpleTemplateResponse):
+        @property
+        def rendered_content(self):
+            return str(connection.in_atomic_block)
+
+    answer = serve(request_, lambda request: Answer("any.html"))
+    assert answer.content == b"True"
+
+
+@pytest.mark.parametrize(
+    ("app", "superuser", "sees_all"), [("admin", True, True), ("admin", False, False), ("api", True, False)]
+)
+def test_platforms_people_see_everybody_in_the_console_only(request_, app, superuser, sees_all):
+    requests.begin(request_)
+    request_.resolver_match = SimpleNamespace(app_name=app)
+    request_.user = SimpleNamespace(is_authenticated=True, is_superuser=superuser, email="ada@example.com")
+    seen = []
+    serve(
+        request_, lambda request: seen.append((context.current().platform, requests.current().actor)) or HttpResponse()
+    )
+    assert seen[0][0] == sees_all
+    assert (seen[0][1] == "user:ada@example.com") == (app == "admin")
+
+
+def test_person_who_is_not_logged_in_is_nobody_in_the_console(request_):
+    request_.resolver_match = SimpleNamespace(app_name="admin")
+    request_.user = SimpleNamespace(is_authenticated=False)
+    seen = []
+    serve(request_, lambda request: seen.append(context.current()) or HttpResponse())
+    assert seen == [context.NOBODY]

@@ -1,0 +1,140 @@
+"""The walls' helpers on a table of this test, and the walls themselves around every table of tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.apps import apps
+from psycopg import errors
+
+from jobs.engine import transitions
+from jobs.engine.transitions import Fence, Problem, Tail
+from jobs.rules.states import State
+from tenants import rls
+from tests.support import rows, servers
+
+TENANT, OTHER = uuid4(), uuid4()
+SCRATCH = "scratch_wall"
+
+
+def run_as_owner(*operations: Any) -> None:
+    with psycopg.connect(servers.URLS["owner"], autocommit=True) as owner:
+        for operation in operations:
+            owner.execute(operation if isinstance(operation, str) else operation.sql)
+
+
+@pytest.fixture
+def scratch() -> Iterator[None]:
+    """A walled table with a row of each of two tenants, and one that refers to it."""
+    run_as_owner(
+        f"CREATE TABLE {SCRATCH} (id uuid, tenant_id uuid, UNIQUE (tenant_id, id))",
+        *rls.wall(SCRATCH, app="SELECT, INSERT", engine="SELECT"),
+        f"CREATE TABLE {SCRATCH}_child (tenant_id uuid, parent_id uuid)",
+        rls.composite_reference(f"{SCRATCH}_child", "parent_id", SCRATCH),
+    )
+    for tenant in (TENANT, OTHER):
+        rows.insert(SCRATCH, id=tenant, tenant_id=tenant)
+    yield
+    run_as_owner(f"DROP TABLE {SCRATCH}_child, {SCRATCH}")
+
+
+def seen(role: str, table: str, *, tenant: UUID | None = None, platform: bool = False) -> int:
+    """How many rows of a table a log-in sees under a scope."""
+    with psycopg.connect(servers.URLS[role]) as connection:
+        if tenant or platform:
+            scope = "SELECT set_config('carillon.tenant', %s, true), set_config('carillon.platform', %s, true)"
+            connection.execute(scope, [str(tenant or ""), "on" if platform else ""])
+        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+@pytest.mark.usefixtures("scratch")
+def test_each_log_in_sees_what_its_policy_says():
+    assert seen("app", SCRATCH) == 0
+    assert seen("app", SCRATCH, tenant=TENANT) == 1
+    assert seen("app", SCRATCH, tenant=uuid4()) == 0
+    assert seen("app", SCRATCH, platform=True) == 2
+    assert seen("engine", SCRATCH) == 2
+    assert seen("owner", SCRATCH) == 0
+
+
+@pytest.mark.usefixtures("scratch")
+def test_scope_left_over_from_an_earlier_transaction_shows_nothing():
+    with psycopg.connect(servers.URLS["app"]) as app:
+        app.execute("SELECT set_config('carillon.tenant', %s, true)", [str(TENANT)])
+        app.commit()
+        assert app.execute("SELECT current_setting('carillon.tenant', true)").fetchone() == ("",)
+        assert app.execute(f"SELECT count(*) FROM {SCRATCH}").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("scratch")
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        ("app", "INSERT INTO scratch_wall VALUES (gen_random_uuid(), gen_random_uuid())"),
+        ("app", "DELETE FROM scratch_wall"),
+        ("app", "UPDATE scratch_wall SET id = id"),
+        ("engine", "INSERT INTO scratch_wall VALUES (gen_random_uuid(), gen_random_uuid())"),
+    ],
+)
+def test_only_the_named_rights_are_granted_and_only_on_ones_own_rows(role, statement):
+    with psycopg.connect(servers.URLS[role]) as connection:
+        connection.execute("SELECT set_config('carillon.tenant', %s, true)", [str(TENANT)])
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute(statement)
+
+
+@pytest.mark.usefixtures("scratch")
+def test_owner_reads_where_it_must_and_writes_nowhere():
+    run_as_owner(rls.wall(SCRATCH, app="", engine="", owner_reads=True)[-1])
+    assert seen("owner", SCRATCH) == 2
+    with psycopg.connect(servers.URLS["owner"]) as owner:
+        assert owner.execute(f"UPDATE {SCRATCH} SET id = id").rowcount == 0
+
+
+@pytest.mark.usefixtures("scratch")
+def test_a_row_cannot_refer_to_another_tenants():
+    rows.insert(f"{SCRATCH}_child", tenant_id=TENANT, parent_id=TENANT)
+    with pytest.raises(errors.ForeignKeyViolation):
+        rows.insert(f"{SCRATCH}_child", tenant_id=TENANT, parent_id=OTHER)
+
+
+@pytest.mark.usefixtures("as_engine", "empty_database")
+def test_no_table_shows_a_tenants_rows_without_a_tenant_or_to_another_one():
+    tenant = fill_every_table()
+    tables = {model._meta.db_table for model in apps.get_models() if hasattr(model, "tenant")} | {"tenant"}
+    assert {table for table in tables if seen("app", table, tenant=tenant) == 0} == set()
+    assert {table for table in tables if seen("app", table) > 0} == set()
+    assert {table for table in tables if seen("app", table, tenant=rows.tenant()) > (table == "tenant")} == set()
+
+
+def fill_every_table() -> UUID:
+    """A row of one tenant in each table."""
+    job = rows.job()
+    tenant: UUID = job[1]
+    rows.schedule(job)
+    execution = rows.execution(job, State.QUEUED)
+    claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    assert claim is not None
+    fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
+    transitions.exhaust(fence, Problem(code="X"), tail=Tail(first_seq=1, lines=[["", "info", "stdout", "x"]]))
+    person, now = uuid4(), rows.now()
+    rows.insert(
+        "person", id=person, email=f"{person}@example.com", password="", name="", is_active=True, is_staff=False,
+        is_superuser=False, created_at=now,
+    )  # fmt: skip
+    owned: dict[str, dict[str, Any]] = {
+        "membership": {"user_id": person, "role": "viewer", "created_at": now},
+        "api_key": {"name": "", "key_id": "x", "digest": b"", "scopes": [], "created_at": now, "created_by": ""},
+        "audit_event": {
+            "at": now, "actor": "", "action": "", "object_type": "", "object_id": "", "changes": {}, "reason": "", "request_id": "",
+        },
+        "job_tag": {"job_id": job[0], "tag": "x"},
+        "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
+    }  # fmt: skip
+    for table, columns in owned.items():
+        rows.insert(table, id=uuid4(), tenant_id=tenant, **columns)
+    return tenant
