@@ -44,7 +44,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         ("trigger", ChoicesDropdownFilter),
         recent.Since,
         ("tenant", AutocompleteSelectFilter),
-        ("job", AutocompleteSelectFilter),
+        ("job", recent.OfJob),
     )
     search_fields = ("pk",)
     search_help_text = "Execution id"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from scheduler_project.local import leash
@@ -12,6 +13,19 @@ from tests.support.stack import Stack
 from tests.support.stack_member import Member
 
 _TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One measured round: executions a second, and the milliseconds of processor time each took, by process."""
+
+    rate: float
+    cost: Mapping[str, float]
+
+    @classmethod
+    def over(cls, rate: float, before: Mapping[str, float], after: Mapping[str, float], count: int) -> Round:
+        """From the processor seconds spent before and after ``count`` executions."""
+        return cls(rate, {name: 1000 * (after[name] - before[name]) / count for name in before})
 
 
 def seconds(pids: Iterable[int]) -> float:

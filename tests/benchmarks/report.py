@@ -49,13 +49,21 @@ def write(machine: Machine, figures: Sequence[Figure], commit: Path | None) -> N
 
 
 def _ratios(figures: Sequence[Figure]) -> list[str]:
-    rates = {figure.subject: figure.median for figure in figures if figure.measure == throughput.RATE}
-    ours = rates.pop(CARILLON, 0.0)
-    lines = [f"{CARILLON} does {ours / rate:.2f} × the executions of: {subject}" for subject, rate in rates.items()]
-    memory = [figure.median for figure in figures if figure.measure == throughput.MEMORY]
+    rates, costs = _medians(figures, throughput.RATE), _medians(figures, throughput.COST)
+    lines = [
+        f"{CARILLON} does {rates[CARILLON] / rates[subject]:.2f} times as many executions a second, with"
+        f" {costs[CARILLON] / costs[subject]:.2f} times the processor time of each, as: {subject}"
+        for subject in rates
+        if subject != CARILLON
+    ]
+    memory = _medians(figures, throughput.MEMORY).values()
     if memory:
         lines.append(f"{CARILLON}'s processes take {sum(memory):.0f} MiB, without Flower and the servers")
     return lines
+
+
+def _medians(figures: Sequence[Figure], measure: str) -> dict[str, float]:
+    return {figure.subject: figure.median for figure in figures if figure.measure == measure}
 
 
 def _rows(figures: Sequence[Figure]) -> list[dict[str, object]]:

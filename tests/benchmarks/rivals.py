@@ -21,6 +21,8 @@ from scheduler_project.env import ROOT
 from scheduler_project.local.child import Program
 from scheduler_project.local.postgres import Postgres
 from scheduler_project.local.valkey import Valkey
+from tests.benchmarks import costs
+from tests.benchmarks.costs import Round
 from tests.support.stack import wait_for
 from tests.support.stack_member import Member
 
@@ -47,14 +49,16 @@ class Rival:
         self._client = redis.Redis.from_url(self.broker, decode_responses=True)
         self._app = Celery(self.key, broker=self.broker)
 
-    def rate(self, count: int) -> float:
-        """Tasks a second, from the moment a tenth are done until all are."""
+    def round(self, count: int, servers: Callable[[], dict[str, float]]) -> Round:
+        """Run no-op tasks that all lie in the queue before the worker starts."""
         self._forget()
         for _ in range(count):
             self._send("peers.noop")
         worker = self._worker()
         try:
-            return self._rate_of_records(count) if self.module == "results" else self._rate_of_queue(count)
+            before = self._spent(worker) | servers()
+            rate = self._rate_of_records(count) if self.module == "results" else self._rate_of_queue(count)
+            return Round.over(rate, before, self._spent(worker) | servers(), count)
         finally:
             worker.end(signal.SIGTERM)
 
@@ -89,6 +93,13 @@ class Rival:
 
     def _send(self, task: str, *arguments: Any) -> None:
         self._app.send_task(task, args=arguments, queue=self.key, ignore_result=self.module == "raw")
+
+    @staticmethod
+    def _spent(worker: Member) -> dict[str, float]:
+        return {
+            "worker, main process": costs.seconds([worker.pid]),
+            "worker, children": costs.seconds(worker.children()),
+        }
 
     def _worker(self) -> Member:
         self._turn += 1

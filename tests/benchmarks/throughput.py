@@ -12,12 +12,13 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 from tests.benchmarks import costs
+from tests.benchmarks.costs import Round
 from tests.benchmarks.figures import CARILLON, Figure, Sizes
 from tests.benchmarks.rivals import Rival
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import ROLES, Stack, wait_for
 
 RATE = "no-op executions"
-COST = "processor time of one execution"
+COST = "processor time of one no-op execution"
 MEMORY = "memory after the last round"
 
 #: Copies of one that the API made, so that nothing here knows what an execution consists of.
@@ -29,45 +30,47 @@ FROM execution e, generate_series(1, %s) WHERE e.id = %s
 
 
 def measure(carillon: Stack, peers: list[Rival], sizes: Sizes) -> list[Figure]:
-    rates: dict[str, list[float]] = defaultdict(list)
-    spent: dict[str, list[float]] = defaultdict(list)
+    rounds: dict[str, list[Round]] = defaultdict(list)
     for turn in range(sizes.rounds):
-        rate, cost = _round(carillon, sizes.executions, turn, last=turn == sizes.rounds - 1)
-        rates[CARILLON].append(rate)
-        for name, milliseconds in cost.items():
-            spent[name].append(milliseconds)
+        if turn:
+            carillon.the("worker").end(signal.SIGTERM)
+        rounds[CARILLON].append(_round(carillon, sizes.executions, turn))
         for rival in peers:
-            rates[rival.name].append(rival.rate(getattr(sizes, rival.key)))
-    figures = [Figure(RATE, subject, "1/s", values) for subject, values in rates.items()]
-    figures += [Figure(COST, f"{CARILLON}: {name}", "ms", values) for name, values in spent.items()]
-    memory = {role: costs.mebibytes(costs.tree(carillon.the(role))) for role in ("web", "beat", "engine", "worker")}
-    figures += [Figure(MEMORY, f"{CARILLON}: {role}", "MiB", [size]) for role, size in memory.items()]
-    carillon.the("worker").end(signal.SIGTERM)
-    return figures
+            count = getattr(sizes, rival.key)
+            rounds[rival.name].append(rival.round(count, lambda: costs.servers(carillon)))
+    figures = [Figure(RATE, subject, "1/s", [one.rate for one in of]) for subject, of in rounds.items()]
+    figures += [Figure(COST, subject, "ms", [sum(one.cost.values()) for one in of]) for subject, of in rounds.items()]
+    figures += [
+        Figure(f"{COST}, {part}", subject, "ms", [one.cost[part] for one in of])
+        for subject, of in rounds.items()
+        for part in of[0].cost
+    ]
+    return figures + [
+        Figure(MEMORY, f"{CARILLON}: {role}", "MiB", [costs.mebibytes(costs.tree(carillon.the(role)))])
+        for role in ROLES
+    ]
 
 
-def _round(carillon: Stack, executions: int, turn: int, *, last: bool) -> tuple[float, dict[str, float]]:
-    """Executions a second, and the milliseconds of processor time each took by process."""
+def _round(carillon: Stack, executions: int, turn: int) -> Round:
     job = carillon.api.post("jobs", {"name": f"no-op-{turn}", "type": "dummy"})["id"]
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     original = carillon.api.trigger(job, run_at=tomorrow)
     carillon.query(_COPY, executions, original)
     in_state = "SELECT count(*) FROM execution WHERE job_id = %s AND state = %s"
-    wait_for(lambda: carillon.value(in_state, job, "pending") == executions, 60, "all are due")
+    wait_for(lambda: carillon.value(in_state, job, "pending") == executions, 120, "all are due", every=0.2)
     carillon.start("worker")
     tenth = executions // 10
-    wait_for(lambda: carillon.value(in_state, job, "succeeded") >= tenth, 120, "a tenth has run", every=0.02)
+    wait_for(lambda: carillon.value(in_state, job, "succeeded") >= tenth, 120, "a tenth has run")
     counted, before = carillon.value(in_state, job, "succeeded"), _spent(carillon)
-    wait_for(lambda: carillon.value(in_state, job, "succeeded") == executions, 600, "all have run", every=0.05)
+    wait_for(lambda: carillon.value(in_state, job, "succeeded") == executions, 900, "all have run", every=0.3)
     after = _spent(carillon)
     times = carillon.query(
         "SELECT extract(epoch FROM finished_at)::float8 AS at FROM execution WHERE job_id = %s AND state = 'succeeded'"
-        " ORDER BY finished_at", job,
-    )  # fmt: skip
-    if not last:
-        carillon.the("worker").end(signal.SIGTERM)
-    cost = {name: 1000 * (after[name] - before[name]) / (executions - counted) for name in before}
-    return (executions - tenth) / (times[-1].at - times[tenth - 1].at), cost
+        " ORDER BY finished_at",
+        job,
+    )
+    rate = (executions - tenth) / (times[-1].at - times[tenth - 1].at)
+    return Round.over(rate, before, after, executions - counted)
 
 
 def _spent(carillon: Stack) -> dict[str, float]:

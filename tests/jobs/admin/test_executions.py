@@ -34,6 +34,12 @@ def test_a_list_is_filtered_by_state_trigger_tenant_and_job(console: Console) ->
     assert {failed, elsewhere} <= set(_listed(console, state__exact="failed"))
 
 
+def test_a_filter_by_what_is_no_id_shows_everything(console: Console) -> None:
+    answer = console.get("jobs_execution_changelist", job__id__exact="nonsense")
+    assert answer.status_code == 302
+    assert answer["Location"].endswith("?e=1")
+
+
 def test_a_list_of_the_last_hour_leaves_older_ones_out(console: Console) -> None:
     job, _ = mine = rows.job()
     now = rows.now()
