@@ -21,7 +21,8 @@ def test_five_hundred_queued_ones_run_once_each_after_a_flush(carillon: Stack) -
     _pretend_worker(carillon, slots=250)
     _five_hundred_at_once(carillon)
     with redis.Redis.from_url(carillon.valkey.url()) as client:
-        wait_for(lambda: client.llen("jobs.default") == 500, 30, "500 messages lie in Redis")
+        # More, if the watchdog found the publishing too slow and helped: what counts is that each runs once.
+        wait_for(lambda: client.llen("jobs.default") >= 500, 30, "500 messages lie in Redis")
         flushed = "SELECT e.id FROM execution e JOIN job j ON j.id = e.job_id WHERE j.category = 'flushed' AND e.state = 'queued'"
         executions = [str(row.id) for row in carillon.query(flushed)]
         client.flushall()
