@@ -1,11 +1,12 @@
 -- One row per worker boot; renewing it renews everything that worker runs.
 
 -- name: renew_lease
+-- The clock is read once: both instants and their distance, the lease, belong together.
 INSERT INTO worker (id, name, queues, pool, concurrency, pid, pids, draining, started_at, renewed_at, lease_expires_at)
-VALUES (%(id)s, %(name)s, %(queues)s, %(pool)s, %(concurrency)s, %(pid)s, %(pids)s, %(draining)s,
-    clock_timestamp(), clock_timestamp(), clock_timestamp() + %(lease)s)
+SELECT %(id)s, %(name)s, %(queues)s, %(pool)s, %(concurrency)s, %(pid)s, %(pids)s, %(draining)s, now, now, now + %(lease)s
+FROM (SELECT clock_timestamp() AS now OFFSET 0) clock
 ON CONFLICT (id) DO UPDATE SET pids = excluded.pids, draining = excluded.draining, concurrency = excluded.concurrency,
-    renewed_at = clock_timestamp(), lease_expires_at = clock_timestamp() + %(lease)s
+    renewed_at = excluded.renewed_at, lease_expires_at = excluded.lease_expires_at
 
 -- name: end_lease
 -- A clean end: whatever it still held is found at the next sweep instead of after the lease.
