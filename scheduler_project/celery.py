@@ -13,6 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
 from django.conf import settings
 
+from jobs.engine import dispatch
 from monitoring import log_format
 from tasks import beat
 
@@ -23,6 +24,8 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_transport_options={
         "visibility_timeout": 86_400,
+        # One list for each, see jobs.engine.dispatch.
+        "priority_steps": [dispatch.FRONT, dispatch.BEHIND],
         "socket_connect_timeout": 3,
         "socket_timeout": 5,
         "socket_keepalive": True,

@@ -1,10 +1,12 @@
-"""The thread beside a running attempt: stores its log as it comes, and stops it when it must stop.
+"""The thread beside running attempts: stores their logs as they come, and stops what must stop.
 
-One per worker child, resident, with its own connection. Five times a second it flushes the log; once a
-second it asks whether the claim still holds and whether somebody wants it cancelled; it knows the
-deadline and the drain. To stop an attempt it raises an :class:`jobs.handlers.Interrupted` in the
-child's main thread, by a signal to that thread. A handler that has not stopped after its grace is
-settled from here (the outcome is written) and its process killed.
+One per process, resident, with its own connection. Five times a second it flushes logs; once a second
+it asks for all of them whether their claims still hold and whether somebody wants them cancelled; it
+knows the deadlines and the drain. In a worker's child, which runs one attempt at a time, it stops that
+by raising an :class:`jobs.handlers.Interrupted` in the main thread, with a signal to that thread; an
+attempt in a thread is told so by its context. One that has not stopped after its grace is settled from
+here (the outcome is written), and then what runs it must go: a child is killed, a worker of threads is
+drained and replaced.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from django.conf import settings
@@ -22,6 +24,7 @@ from django.db import Error, connection
 
 from jobs import sql
 from jobs.engine.leases import boot_time
+from jobs.engine.records import Fence
 from jobs.handlers import Cancelled, Interrupted, LeaseLost, Released, TimedOut
 from tasks.journal import Journal
 
@@ -32,43 +35,60 @@ ASK_EVERY = 1.0
 log = structlog.get_logger(__name__)
 
 
+class Beside(Protocol):
+    """What else must be seen to while an attempt runs."""
+
+    def look(self) -> None:
+        """Do what is due."""
+
+    def close(self) -> None:
+        """The process ends: do all of it."""
+
+
 class Attended:
     """One attempt under attendance. ``settle`` writes the outcome of an interruption, from any thread."""
 
     def __init__(
         self,
         *,
-        fence: Any,
+        fence: Fence,
         journal: Journal,
         deadline: float,
         drain_at: Callable[[], float | None],
         settle: Callable[[Interrupted], None],
+        beside: Beside,
     ) -> None:
         self.fence = fence
         self.journal = journal
         self.deadline = deadline
         self.drain_at = drain_at
         self.settle = settle
+        self.beside = beside
         self.interruption: Interrupted | None = None
         self.armed = False
+        self.in_main_thread = threading.current_thread() is threading.main_thread()
+        #: Of the last answer, or of the start: asked again a second later.
         self.asked_at = boot_time()
         self.interrupted_at = 0.0
+        #: Held during a look, so that leaving waits for it.
+        self.lock = threading.Lock()
+        self.left = False
 
 
 class Attendant(threading.Thread):
-    """Attends to at most one attempt at a time: a child runs no more."""
+    """Attends to the attempts of this process. ``replace`` is called when a thread does not stop."""
 
-    def __init__(self) -> None:
+    def __init__(self, replace: Callable[[], None]) -> None:
         super().__init__(name="carillon-attendant", daemon=True)
-        self._lock = threading.Lock()
-        self._current: Attended | None = None
+        self._attended: list[Attended] = []
         self._main = threading.main_thread().ident or 0
+        self._replace = replace
 
     @contextmanager
     def attend(self, attended: Attended) -> Iterator[None]:
         """Attend to an attempt for the length of the block; leaving waits for a look in progress to end."""
         try:
-            self._current = attended
+            self._attended.append(attended)
             attended.armed = True
             try:
                 yield
@@ -76,27 +96,59 @@ class Attendant(threading.Thread):
                 attended.armed = False
         finally:
             # Reached also if the interruption is raised just before it is disarmed; it is raised once at most.
-            with self._lock:
-                self._current = None
+            with attended.lock:
+                attended.left = True
+                if attended in self._attended:
+                    self._attended.remove(attended)
 
     def on_signal(self, *_: Any) -> None:
         """In the main thread: raise what the current attempt must end with."""
-        current = self._current
-        if current is not None and current.armed and current.interruption is not None:
-            current.armed = False
-            raise current.interruption
+        for current in self._attended:
+            if current.in_main_thread and current.armed and current.interruption is not None:
+                current.armed = False
+                raise current.interruption
 
     def run(self) -> None:
         pause = threading.Event()
         while True:
             pause.wait(FLUSH_EVERY)
-            with self._lock:
-                if self._current is not None:
-                    self._look(self._current)
+            if self._attended:
+                self._ask(list(self._attended))
+            for attended in list(self._attended):
+                with attended.lock:
+                    if not attended.left:
+                        self._look(attended)
+
+    def _ask(self, everyone: list[Attended]) -> None:
+        """Once a second: which claims still hold, and which of them are to be cancelled?"""
+        now = boot_time()
+        due = [attended for attended in everyone if now - attended.asked_at >= ASK_EVERY]
+        if not due:
+            return
+        try:
+            ids, epochs = [each.fence.id for each in due], [each.fence.epoch for each in due]
+            answers = {row.id: row.cancelled for row in sql.run("attend", ids=ids, epochs=epochs)}
+        except Error as error:
+            log.warning("attendant.database_away", problem=str(error))
+            connection.close()
+            return
+        for attended in due:
+            with attended.lock:
+                attended.asked_at = now
+                if attended.left or attended.interruption is not None:
+                    continue
+                cancelled = answers.get(attended.fence.id)
+                if cancelled is not False:
+                    self._interrupt(attended, LeaseLost() if cancelled is None else Cancelled())
+
+    @staticmethod
+    def _interrupt(attended: Attended, interruption: Interrupted) -> None:
+        attended.interruption = interruption
+        attended.interrupted_at = boot_time()
 
     def _look(self, attended: Attended) -> None:
         # One after the other, whatever becomes of the first: a deadline needs no database.
-        for part in (self._flush, self._stop_if_due):
+        for part in (self._flush, lambda each: each.beside.look(), self._stop_if_due):
             try:
                 part(attended)
             except Error as error:
@@ -118,44 +170,41 @@ class Attendant(threading.Thread):
                 raise
 
     def _stop_if_due(self, attended: Attended) -> None:
-        if attended.interruption is None:
-            attended.interruption = self._reason_to_stop(attended)
-            attended.interrupted_at = boot_time()
+        if attended.interruption is None and (reason := _reason_to_stop(attended)) is not None:
+            self._interrupt(attended, reason)
         if attended.interruption is not None:
             self._stop(attended, attended.interruption)
 
-    def _reason_to_stop(self, attended: Attended) -> Interrupted | None:
-        now = boot_time()
-        if now >= attended.deadline:
-            return TimedOut()
-        drain_at = attended.drain_at()
-        if drain_at is not None and now >= drain_at:
-            return Released()
-        if now - attended.asked_at < ASK_EVERY:
-            return None
-        attended.asked_at = now
-        rows = sql.run("attend", id=attended.fence.id, epoch=attended.fence.epoch)
-        if not rows:
-            return LeaseLost()
-        return Cancelled() if rows[0].cancelled else None
-
     def _stop(self, attended: Attended, interruption: Interrupted) -> None:
         if boot_time() - attended.interrupted_at < settings.CANCEL_GRACE.total_seconds():
-            if attended.armed:
+            if attended.armed and attended.in_main_thread:
                 signal.pthread_kill(self._main, SIGNAL)
             return
         attended.settle(interruption)
+        attended.beside.close()
         log.error("attempt.killed", execution=str(attended.fence.id), pid=os.getpid(), why=type(interruption).__name__)
-        os.kill(os.getpid(), signal.SIGKILL)
+        if attended.in_main_thread:
+            os.kill(os.getpid(), signal.SIGKILL)
+        attended.left = True
+        self._attended.remove(attended)
+        self._replace()
+
+
+def _reason_to_stop(attended: Attended) -> Interrupted | None:
+    now = boot_time()
+    if now >= attended.deadline:
+        return TimedOut()
+    drain_at = attended.drain_at()
+    return Released() if drain_at is not None and now >= drain_at else None
 
 
 _attendants: list[Attendant] = []
 
 
-def start() -> Attendant:
+def start(replace: Callable[[], None] = lambda: None) -> Attendant:
     """This process's attendant, started at the first call. Must be called from the main thread."""
     if not _attendants:
-        attendant = Attendant()
+        attendant = Attendant(replace)
         signal.signal(SIGNAL, attendant.on_signal)
         attendant.start()
         _attendants.append(attendant)

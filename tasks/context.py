@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jobs.engine.leases import boot_time
-from jobs.engine.transitions import Claim
+from jobs.engine.records import Claim
 from tasks.journal import Journal
 
 #: Attempts last a day at most.

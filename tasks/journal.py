@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import UTC, datetime
 
-from jobs.engine.transitions import Line, Tail
+from jobs.engine.records import Line, Tail
 from tasks import foreign
 
 CHUNK_BYTES = 64 * 1024

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from jobs import handlers
-from jobs.engine.transitions import Claim
+from jobs.engine.records import Claim
 from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
 from jobs.rules.codes import Failure
 

@@ -11,5 +11,4 @@ from tasks import runner
 @shared_task(name="tasks.run.execute", ignore_result=True)
 def execute(members: list[tuple[str, int]]) -> None:
     """A message's members, one after the other."""
-    for execution_id, attempt in dispatch.member_ids(members):
-        runner.run(execution_id, attempt)
+    runner.run(dispatch.member_ids(members))

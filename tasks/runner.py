@@ -1,4 +1,4 @@
-"""One attempt, from claim to finish, as a list of named steps.
+"""A message's attempts, from claim to finish, each as a list of named steps.
 
     claim ─► resolve ─► run (attended) ─► settle: succeed, retry, exhaust, release, defer, acknowledge
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -20,10 +20,11 @@ from django.db import Error, connection
 from jobs import handlers
 from jobs.engine import transitions, watchdog
 from jobs.engine.leases import boot_time
-from jobs.engine.transitions import Claim, Fence
+from jobs.engine.records import Claim, Fence
 from jobs.handlers import HandlerError, Interrupted
 from tasks import attendant, payloads, worker_process
 from tasks.attendant import Attended
+from tasks.batch import Batch
 from tasks.capture import captured
 from tasks.context import RunningContext
 from tasks.journal import Journal
@@ -33,39 +34,42 @@ from tasks.settling import Settling
 log = structlog.get_logger(__name__)
 
 
-def run(execution_id: UUID, attempt: int) -> None:
-    """Claim and run one attempt; does nothing if it is no longer there to be claimed."""
-    claim = _claim(execution_id, attempt)
-    if claim is None:
-        return
-    with structlog.contextvars.bound_contextvars(tenant=claim.tenant, execution=str(claim.id), attempt=claim.attempt):
-        _run(claim)
+def run(members: Sequence[tuple[UUID, int]]) -> None:
+    """Claim and run a message's members (execution, attempt); those no longer there to be claimed are left alone."""
+    batch = Batch(_claim(members))
+    try:
+        for claim, fence in batch.turns():
+            told = {"tenant": claim.tenant, "execution": str(claim.id), "attempt": claim.attempt}
+            with structlog.contextvars.bound_contextvars(**told):
+                _run(claim, fence, batch)
+    finally:
+        batch.close()
 
 
-def _claim(execution_id: UUID, attempt: int) -> Claim | None:
+def _claim(members: Sequence[tuple[UUID, int]]) -> list[Claim]:
     lease, pid = worker_process.lease, os.getpid()
     try:
-        return transitions.claim(execution_id, attempt=attempt, worker_id=lease.id, worker=lease.name, pid=pid)
+        return transitions.claim_all(members, worker_id=lease.id, worker=lease.name, pid=pid)
     except Error as error:
         # Perhaps it was claimed and only the answer got lost. This process runs nothing else, so it gives
         # back whatever it is said to run; the watchdog publishes it again.
-        log.warning("claim.failed", execution=str(execution_id), problem=str(error))
+        log.warning("claim.failed", executions=[str(id_) for id_, _ in members], problem=str(error))
         connection.close()
         patiently(lambda: watchdog.disown(worker_id=lease.id, pid=pid), until=boot_time() + 60)
-        return None
+        return []
 
 
-def _run(claim: Claim) -> None:
+def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
     journal = Journal(claim.last_seq)
     deadline = boot_time() + claim.timeout_seconds
-    settling = Settling(claim, journal)
-    fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
+    settling = Settling(claim, fence, journal, batch.keep)
     attended = Attended(
         fence=fence,
         journal=journal,
         deadline=deadline,
         drain_at=worker_process.drain_at,
         settle=settling.interrupted,
+        beside=batch,
     )
     context = RunningContext(claim, journal, deadline, lambda: attended.interruption is not None)
     with context.cleaned_up():

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 
 from jobs.engine import dispatch, transitions
 from jobs.engine.leases import boot_time
-from jobs.engine.transitions import Claim, Ended, Fence, Problem
+from jobs.engine.records import Claim, Ended, Ending, Fence, Problem
 from jobs.handlers import Cancelled, HandlerError, Interrupted, PermanentFailure, Released, RetryLater, TimedOut
 from jobs.rules import retries, retry_fields
 from jobs.rules.codes import Failure
@@ -26,6 +26,8 @@ from tasks.journal import Journal
 from tasks.patience import patiently
 
 MAX_MESSAGE = 4000
+#: Keeps a success to be stored with others.
+Keep = Callable[["Settling", Ending], None]
 
 log = structlog.get_logger(__name__)
 
@@ -33,15 +35,23 @@ log = structlog.get_logger(__name__)
 class Settling:
     """Of one attempt."""
 
-    def __init__(self, claim: Claim, journal: Journal) -> None:
+    def __init__(self, claim: Claim, fence: Fence, journal: Journal, keep: Keep | None = None) -> None:
         self._claim = claim
+        self._fence = fence
         self._journal = journal
-        self._fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
+        self._keep = keep
 
     def succeeded(self, result: Any) -> None:
-        """The work is done."""
-        tail = self._journal.rest()
-        self._write("execution.succeeded", lambda: transitions.succeed(self._fence, result=result, tail=tail))
+        """The work is done. Stored now, or kept with those of other members of its batch."""
+        ending = Ending(fence=self._fence, result=result, tail=self._journal.rest())
+        if self._keep is not None:
+            self._keep(self, ending)
+        else:
+            self.store(ending)
+
+    def store(self, ending: Ending) -> None:
+        """Store a success by itself."""
+        self._write("execution.succeeded", lambda: transitions.succeed_all([ending]).get(ending.fence.id))
 
     def deferred(self, delay: timedelta) -> None:
         """Look again later."""
@@ -121,6 +131,11 @@ class Settling:
                 code=Failure.EXECUTION_FAILED, message=f"its outcome cannot be stored: {error}"[:MAX_MESSAGE]
             )
             ended = _patiently(lambda: transitions.exhaust(self._fence, problem))
+        self.stored(event, ended)
+
+    @staticmethod
+    def stored(event: str, ended: Ended | None) -> None:
+        """Tell of it, and ring if somebody waits for the room it leaves."""
         if ended is None:
             log.warning("execution.settled_elsewhere", wanted=event)
             return

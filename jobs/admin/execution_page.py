@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs import selectors
 from jobs.admin import wording
-from jobs.engine.transitions import Line
+from jobs.engine.records import Line
 from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
 from jobs.rules import states
 from tenants import marks

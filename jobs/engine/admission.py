@@ -18,6 +18,7 @@ from django.db import transaction
 
 from jobs import sql
 from jobs.engine import dispatch, transitions
+from jobs.engine.batches import Paces
 
 LOCK_KEY = 0x0CA1_1110
 RIPEN_BATCH = 2000
@@ -66,18 +67,19 @@ class Round:
     drains_in: float | None = None
 
 
-def admit_all(rates: ClaimRates) -> Round:
-    """Rounds until one admits nothing more."""
+def admit_all(rates: ClaimRates, paces: Paces | None = None) -> Round:
+    """Rounds until one admits nothing more. ``paces`` of former rounds may be forgotten, it costs a look."""
+    paces = paces or Paces()
     admitted, moved = 0, 0
     while True:
-        done = _round(rates)
+        done = _round(rates, paces)
         admitted, moved = admitted + done.admitted, moved + done.moved
         if not done.held or not done.moved or done.drains_in is not None:
             return Round(held=done.held, admitted=admitted, moved=moved, drains_in=done.drains_in)
 
 
-def _round(rates: ClaimRates) -> Round:
-    published: list[tuple[str, list[Any]]] = []
+def _round(rates: ClaimRates, paces: Paces) -> Round:
+    published: list[tuple[Any, list[Any]]] = []
     moved, drains_in = 0, None
     with transaction.atomic():
         if not sql.run("lock_admission", key=LOCK_KEY)[0].held:
@@ -88,11 +90,11 @@ def _round(rates: ClaimRates) -> Round:
         for queue in sql.run("capacity"):
             rows, parked, full_for = _admit(queue, rates)
             moved += len(rows) + parked
-            published.append((queue.queue, rows))
+            published.append((queue, rows))
             if full_for is not None:
                 drains_in = full_for if drains_in is None else min(drains_in, full_for)
-    for name, rows in published:
-        dispatch.publish(name, rows)
+    for queue, rows in published:
+        dispatch.publish(queue.queue, paces.messages(rows, slots=queue.slots, batch_size=queue.batch_size))
     return Round(held=True, admitted=sum(len(rows) for _, rows in published), moved=moved, drains_in=drains_in)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,9 @@ EXECUTE = "tasks.run.execute"
 ENGINE_QUEUE = "engine"
 #: No name a tenant or operator chooses can meet one of our own queues.
 PREFIX = "jobs."
+#: Redis has no priorities: each of these is a list of its own, emptied in this order.
+FRONT, BEHIND = 0, 9
+PRIORITY_MARK = "\x06\x16"
 
 log = structlog.get_logger(__name__)
 
@@ -36,17 +40,28 @@ def ring() -> None:
     _send(RING, args=[], queue=ENGINE_QUEUE, expires=15)
 
 
-def publish(queue: str, rows: Iterable[Any]) -> int:
-    """One message for each row (id, attempt, timeout_seconds); a list of members each, one member as a rule.
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Rows (id, attempt, timeout_seconds) that travel together; ``behind`` whatever else waits in the broker."""
+
+    rows: Sequence[Any]
+    behind: bool = False
+
+
+def publish(queue: str, messages: Iterable[Message]) -> int:
+    """Send messages to a queue; returns how many.
 
     Stops at the first failure: rows not published stay queued, and the watchdog publishes them again.
     The broker's own time limit is a backstop behind the runner's deadline and its grace.
     """
     published = 0
     margin = settings.CANCEL_GRACE.total_seconds() + 10
-    for row in rows:
-        members: list[list[list[Any]]] = [[[str(row.id), row.attempt]]]
-        if not _send(EXECUTE, args=members, queue=celery_queue(queue), time_limit=row.timeout_seconds + margin):
+    for message in messages:
+        members: list[list[list[Any]]] = [[[str(row.id), row.attempt] for row in message.rows]]
+        # No member but the last may hold up the others for longer than a second.
+        limit = max(row.timeout_seconds for row in message.rows) + len(message.rows) + margin
+        priority = BEHIND if message.behind else FRONT
+        if not _send(EXECUTE, args=members, queue=celery_queue(queue), time_limit=limit, priority=priority):
             break
         published += 1
     return published
@@ -63,7 +78,12 @@ def _send(task: str, **options: Any) -> bool:
 
 def queue_length(client: Any, queue: str) -> int:
     """Messages the broker holds for a queue and nobody has taken."""
-    return int(client.llen(celery_queue(queue)))
+    return sum(int(client.llen(name)) for name in broker_lists(queue))
+
+
+def broker_lists(queue: str) -> list[str]:
+    """The Redis lists of a queue, in the order in which they are emptied."""
+    return [celery_queue(queue), f"{celery_queue(queue)}{PRIORITY_MARK}{BEHIND}"]
 
 
 def member_ids(members: Iterable[tuple[str, int]]) -> list[tuple[UUID, int]]:

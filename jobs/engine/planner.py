@@ -18,7 +18,7 @@ from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
 from jobs.engine import transitions
-from jobs.engine.transitions import NewExecution
+from jobs.engine.records import NewExecution
 from jobs.rules import identity, planning, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.misfires import Misfire, MisfirePolicy

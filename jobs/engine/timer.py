@@ -19,6 +19,7 @@ from django.db import Error, connection
 
 from jobs import sql
 from jobs.engine import admission, planner
+from jobs.engine.batches import Paces
 
 COALESCE = 0.02
 #: Longest wait without looking; also how late at most a lost ring is made good.
@@ -37,6 +38,7 @@ class Timer(threading.Thread):
         self._rung = threading.Event()
         self._stopping = False
         self._rates = admission.ClaimRates()
+        self._paces = Paces()
 
     def ring(self) -> None:
         """Something may have become due."""
@@ -77,7 +79,7 @@ class Timer(threading.Thread):
         What is due goes first: planning looks seconds ahead, and what it finds overdue is admitted by
         the round that follows at once.
         """
-        done = admission.admit_all(self._rates)
+        done = admission.admit_all(self._rates, self._paces)
         planner.plan_due()
         sql.run("pulse", name="dispatch")
         if not done.held:

@@ -8,107 +8,16 @@ tail, the event, the dead letter) is in the same statement, so it cannot be half
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from jobs import sql
+from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
 from jobs.rules.codes import Failure
 from jobs.rules.states import TRANSITIONS, Event, State
-
-#: A line of a log: [ISO instant, level, stream, message].
-Line = list[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewExecution:
-    """A row to be. A ``skipped`` one is a slot that does not run and needs its reason."""
-
-    id: UUID
-    tenant_id: UUID
-    job_id: UUID
-    revision: int
-    trigger: str
-    not_before: datetime
-    queue_id: str
-    priority: int
-    timeout_seconds: float
-    max_attempts: int
-    schedule_id: UUID | None = None
-    triggered_by: str = ""
-    replay_of: UUID | None = None
-    state: str = State.SCHEDULED
-    reason: str = ""
-    scheduled_for: datetime | None = None
-    folded_until: datetime | None = None
-    folded_count: int | None = None
-    payload: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """What a claim returned: the right to run one attempt, fenced by ``epoch``."""
-
-    id: UUID
-    attempt_id: UUID
-    tenant_id: UUID
-    tenant: str
-    allowed_hosts: Sequence[str]
-    job_id: UUID
-    job: str
-    spec: Mapping[str, Any] | None
-    payload: Mapping[str, Any] | None
-    attempt: int
-    crashes: int
-    epoch: int
-    timeout_seconds: float
-    last_seq: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fence:
-    """Whose claim a write belongs to."""
-
-    id: UUID
-    attempt_id: UUID
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """Why an attempt did not succeed; empty when nothing went wrong."""
-
-    code: str = ""
-    message: str = ""
-
-    def columns(self) -> dict[str, str]:
-        return {"error_code": self.code, "error_message": self.message, "error_fingerprint": fingerprint(self)}
-
-
-NO_PROBLEM = Problem()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tail:
-    """The lines of a log that are not stored yet, and the sequence number of the first."""
-
-    first_seq: int = 0
-    lines: list[Line] = field(default_factory=list)
-
-
-NO_TAIL = Tail()
-
-
-def fingerprint(problem: Problem) -> str:
-    """Equal for errors that differ only in numbers, ids and quoted text."""
-    if not problem.code:
-        return ""
-    shape = re.sub(r"'[^']*'|\"[^\"]*\"|0x[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\d+", "?", problem.message)
-    return hashlib.sha256(f"{problem.code}\0{shape}".encode()).hexdigest()[:16]
 
 
 def create(rows: Sequence[NewExecution]) -> list[UUID]:
@@ -136,21 +45,25 @@ def admit(*, queue: str, room: int) -> tuple[list[Any], int]:
 
 def claim(execution_id: UUID, *, attempt: int, worker_id: UUID, worker: str, pid: int) -> Claim | None:
     """Take a published execution; None if another worker did, or it is no longer published."""
-    parameters = {"id": execution_id, "attempt": attempt, "worker_id": worker_id, "worker": worker, "pid": pid}
-    rows = sql.run("claim", **parameters, **_guard(Event.CLAIM))
-    return Claim(**rows[0]._asdict()) if rows else None
+    return next(iter(claim_all([(execution_id, attempt)], worker_id=worker_id, worker=worker, pid=pid)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A transition out of running happened; ``frees_somebody`` if a parked one waits for the room it leaves."""
-
-    frees_somebody: bool
+def claim_all(members: Sequence[tuple[UUID, int]], *, worker_id: UUID, worker: str, pid: int) -> list[Claim]:
+    """Take what is still to be had of a message's members (execution, attempt), in their order."""
+    ids, attempts = [member[0] for member in members], [member[1] for member in members]
+    parameters = {"ids": ids, "attempts": attempts, "worker_id": worker_id, "worker": worker, "pid": pid}
+    claims = {row.id: Claim(**row._asdict()) for row in sql.run("claim", **parameters, **_guard(Event.CLAIM))}
+    return [claims[id_] for id_ in dict.fromkeys(ids) if id_ in claims]
 
 
 def succeed(fence: Fence, *, result: Any = None, tail: Tail = NO_TAIL) -> Ended | None:
     """The attempt did its work."""
-    return _end(Event.SUCCEED, fence, "succeeded", result=result, tail=tail)
+    return succeed_all([Ending(fence=fence, result=result, tail=tail)]).get(fence.id)
+
+
+def succeed_all(endings: Sequence[Ending]) -> dict[UUID, Ended]:
+    """Those attempts did their work. Returns what happened, without those whose claim was over."""
+    return _end(Event.SUCCEED, endings, "succeeded")
 
 
 def exhaust(
@@ -163,12 +76,13 @@ def exhaust(
     tail: Tail = NO_TAIL,
 ) -> Ended | None:
     """Failed for good: a dead letter."""
-    return _end(Event.EXHAUST, fence, attempt_state, problem=problem, crashes=crashes, result=result, tail=tail)
+    ending = Ending(fence=fence, result=result, tail=tail)
+    return _end(Event.EXHAUST, [ending], attempt_state, problem=problem, crashes=crashes).get(fence.id)
 
 
 def acknowledge_cancel(fence: Fence, *, attempt_state: str = "cancelled", tail: Tail = NO_TAIL) -> Ended | None:
     """The handler has stopped because somebody asked for it."""
-    return _end(Event.ACKNOWLEDGE_CANCEL, fence, attempt_state, tail=tail)
+    return _end(Event.ACKNOWLEDGE_CANCEL, [Ending(fence=fence, tail=tail)], attempt_state).get(fence.id)
 
 
 def retry(
@@ -182,27 +96,25 @@ def retry(
     tail: Tail = NO_TAIL,
 ) -> Ended | None:
     """Failed, and the next attempt is due after ``delay``; cancelled instead if somebody has asked for that."""
+    ending = Ending(fence=fence, result=result, tail=tail)
     return _put_back(
-        Event.RETRY,
-        fence,
-        attempt_state,
-        problem=problem,
-        delay=delay,
-        step=1,
-        crashes=crashes,
-        result=result,
-        tail=tail,
-    )
+        Event.RETRY, [ending], attempt_state, problem=problem, delay=delay, step=1, crashes=crashes
+    ).get(fence.id)  # fmt: skip
 
 
-def release(fence: Fence, *, tail: Tail = NO_TAIL) -> Ended | None:
+def release(fence: Fence, *, attempt_state: str = "released", tail: Tail = NO_TAIL) -> Ended | None:
     """The worker goes; the same attempt runs elsewhere, or not if a cancel was asked for."""
-    return _put_back(Event.RELEASE, fence, "released", tail=tail)
+    return _put_back(Event.RELEASE, [Ending(fence=fence, tail=tail)], attempt_state).get(fence.id)
+
+
+def release_all(fences: Sequence[Fence]) -> dict[UUID, Ended]:
+    """Their turn in a batch did not come. Returns what happened, without those whose claim was over."""
+    return _put_back(Event.RELEASE, [Ending(fence=fence) for fence in fences], "released")
 
 
 def defer(fence: Fence, *, delay: timedelta, tail: Tail = NO_TAIL) -> Ended | None:
     """The handler asked to look again later; the same attempt goes on, or not if a cancel was asked for."""
-    return _put_back(Event.DEFER, fence, "deferred", delay=delay, tail=tail)
+    return _put_back(Event.DEFER, [Ending(fence=fence, tail=tail)], "deferred", delay=delay).get(fence.id)
 
 
 def reject(execution_id: UUID, message: str) -> bool:
@@ -245,49 +157,39 @@ def _guard(event: Event) -> dict[str, Any]:
 
 def _end(
     event: Event,
-    fence: Fence,
+    endings: Sequence[Ending],
     attempt_state: str,
     *,
     problem: Problem = NO_PROBLEM,
     crashes: int = 0,
-    result: Any = None,
-    tail: Tail,
-) -> Ended | None:
-    parameters = {**asdict(fence), **problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
-    rows = sql.run("end_running", **parameters, **_guard(event), **_stored(result, tail))
-    return Ended(rows[0].frees_somebody) if rows else None
+) -> dict[UUID, Ended]:
+    parameters = {**problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
+    rows = sql.run("end_running", rows=[ending.row() for ending in endings], **parameters, **_guard(event))
+    return {row.id: Ended(row.frees_somebody) for row in rows}
 
 
 def _put_back(
     event: Event,
-    fence: Fence,
+    endings: Sequence[Ending],
     attempt_state: str,
     *,
     problem: Problem = NO_PROBLEM,
     delay: timedelta = timedelta(),
     step: int = 0,
     crashes: int = 0,
-    result: Any = None,
-    tail: Tail,
-) -> Ended | None:
-    parameters = {**asdict(fence), **problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
-    kind = f"execution.{_PAST[event]}"
-    rows = sql.run(
-        "put_back", kind=kind, delay=delay, step=step, **parameters, **_guard(event), **_stored(result, tail)
-    )
-    if rows:
-        return Ended(rows[0].frees_somebody)
-    # Refused because the claim is over, or because of a wish to cancel: it must not go on, nor start again.
-    outcome = {"problem": problem, "crashes": crashes, "result": result, "tail": tail}
-    return _end(Event.ACKNOWLEDGE_CANCEL, fence, attempt_state, **outcome)
+) -> dict[UUID, Ended]:
+    parameters = {**problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
+    again = {"kind": f"execution.{_PAST[event]}", "delay": delay, "step": step}
+    rows = sql.run("put_back", rows=[ending.row() for ending in endings], **again, **parameters, **_guard(event))
+    moved = {row.id: Ended(row.frees_somebody) for row in rows}
+    if refused := [ending for ending in endings if ending.fence.id not in moved]:
+        # Because the claim is over, or because of a wish to cancel: it must not go on, nor start again.
+        moved |= _end(Event.ACKNOWLEDGE_CANCEL, refused, attempt_state, problem=problem, crashes=crashes)
+    return moved
 
 
 def _end_waiting(event: Event, execution_id: UUID, *, reason: str = "", problem: Problem = NO_PROBLEM) -> bool:
     return bool(sql.run("end_waiting", id=execution_id, reason=reason, **problem.columns(), **_guard(event)))
-
-
-def _stored(result: Any, tail: Tail) -> dict[str, Any]:
-    return {"result": sql.json(result), "lines": sql.json(tail.lines), "first_seq": tail.first_seq}
 
 
 def _jsonable(row: dict[str, Any]) -> dict[str, Any]:

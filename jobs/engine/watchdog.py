@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
 from jobs.engine import dispatch, transitions
-from jobs.engine.transitions import Fence, Problem
+from jobs.engine.records import Fence, Problem
 from jobs.rules import retries, retry_fields
 from jobs.rules.codes import Failure
 
@@ -50,6 +50,9 @@ def _recover(row: Any) -> bool:
     fence = _fence(row)
     if row.cancelled:
         return bool(transitions.acknowledge_cancel(fence, attempt_state="lost"))
+    if row.batch_size > 1:
+        # Its batch is lost, and nobody knows at which member: each comes again alone, and none is charged with it.
+        return bool(transitions.release(fence, attempt_state="lost"))
     problem = Problem(
         code=Failure.WORKER_LOST, message=f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone"
     )
@@ -83,7 +86,7 @@ def publish_stranded(client: Any) -> int:
         missing = queue.queued - dispatch.queue_length(client, queue.queue)
         if missing > 0:
             rows = sql.run("publish_again", queue=queue.queue, limit=min(missing, REPUBLISH_AT_ONCE))
-            published += dispatch.publish(queue.queue, rows)
+            published += dispatch.publish(queue.queue, [dispatch.Message([row]) for row in rows])
     if published:
         log.warning("broker.published_again", executions=published)
     return published

@@ -60,6 +60,9 @@ class Execution(PartitionedByTime):
     epoch = models.PositiveIntegerField(default=0)
     worker_id = models.UUIDField(null=True)
     worker_pid = models.IntegerField(null=True)
+    batch_size = models.PositiveSmallIntegerField(
+        default=1, db_default=1, help_text="Members of the message it was last claimed with."
+    )
     waiting_on = models.CharField(max_length=64, blank=True)
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

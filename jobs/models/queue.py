@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 
@@ -13,6 +13,12 @@ class Queue(models.Model):
     paused_at = models.DateTimeField(null=True, blank=True)
     max_running = models.PositiveIntegerField(
         null=True, blank=True, help_text="Most executions queued or running at once."
+    )
+    batch_size = models.PositiveSmallIntegerField(
+        default=50,
+        db_default=50,
+        validators=[MinValueValidator(1), MaxValueValidator(500)],
+        help_text="Most executions of short jobs in one message when the queue is deep; 1 sends each alone.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

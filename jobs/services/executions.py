@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
-from jobs.engine.transitions import NewExecution
+from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, JobState, TriggerKind
 from jobs.rules import identity, retry_fields, states
 from jobs.services import definitions, job_states

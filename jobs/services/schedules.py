@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from jobs import errors, selectors, triggers
 from jobs.engine import dispatch, planner, transitions
-from jobs.engine.transitions import NewExecution
+from jobs.engine.records import NewExecution
 from jobs.models import Job, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence

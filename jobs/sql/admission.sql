@@ -44,7 +44,7 @@ WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on >= 'held:' AND
 
 -- name: capacity
 -- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap.
-SELECT q.name AS queue, w.slots,
+SELECT q.name AS queue, q.batch_size, w.slots,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state = 'queued') AS queued,
     CASE WHEN q.max_running IS NOT NULL THEN q.max_running - (
         SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state IN ('queued', 'running')) END AS room
@@ -54,6 +54,17 @@ CROSS JOIN LATERAL (
     WHERE q.name = ANY(queues) AND lease_expires_at > clock_timestamp() AND NOT draining
 ) w
 WHERE q.paused_at IS NULL ORDER BY q.name
+
+-- name: paces
+-- What 95 of 100 runs of a job took at most, by the last thousand successes of its tenant. Read from what is stored
+-- anyhow: the cost is bounded, and a job that is not among them is in no hurry.
+SELECT s.job_id, percentile_disc(0.95) WITHIN GROUP (ORDER BY s.seconds) AS seconds
+FROM unnest(%(tenants)s::uuid[]) AS t(id)
+CROSS JOIN LATERAL (
+    SELECT e.job_id, extract(epoch FROM e.finished_at - e.started_at)::float8 AS seconds FROM execution e
+    WHERE e.tenant_id = t.id AND e.state = 'succeeded' ORDER BY e.id DESC LIMIT 1000
+) s
+GROUP BY s.job_id HAVING count(*) >= %(least)s
 
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan. Read with the clock

@@ -22,9 +22,13 @@ INSERT INTO pulse (name, at) VALUES (%(name)s, clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE pulse.at < excluded.at - interval '0.5 seconds'
 
 -- name: attend
--- What an attempt must know once a second: is it still mine, and does somebody want it stopped?
-SELECT cancel_requested_at IS NOT NULL AS cancelled FROM execution
-WHERE id = %(id)s AND epoch = %(epoch)s AND state = 'running'
+-- What a process must know once a second of each attempt it runs: is it still mine, and does somebody want it stopped?
+SELECT mine.id, e.cancelled
+FROM unnest(%(ids)s::uuid[], %(epochs)s::int[]) AS mine(id, epoch)
+CROSS JOIN LATERAL (
+    SELECT cancel_requested_at IS NOT NULL AS cancelled FROM execution
+    WHERE id = mine.id AND epoch = mine.epoch AND state = 'running' LIMIT 1
+) e
 
 -- name: append_log
 -- Only while the claim holds: a worker that lost its lease adds nothing. A chunk whose answer was lost

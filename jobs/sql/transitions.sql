@@ -30,11 +30,14 @@ SELECT id FROM made
 
 -- name: claim
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
+-- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
+-- from a crash.
 WITH claimed AS (
-    UPDATE execution SET state = %(target)s, epoch = epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
-        started_at = clock_timestamp(), publish_again_at = NULL
-    WHERE id = %(id)s AND attempt = %(attempt)s AND state = ANY(%(sources)s)
-    RETURNING *
+    UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
+        started_at = clock_timestamp(), publish_again_at = NULL, batch_size = cardinality(%(ids)s::uuid[])
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
+    WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
+    RETURNING e.*
 ), opened AS (
     INSERT INTO attempt (id, tenant_id, execution_id, number, epoch, state, worker_id, worker_pid, worker, queued_at,
         started_at, error_code, error_message)
@@ -52,22 +55,28 @@ LEFT JOIN job j ON j.id = c.job_id
 LEFT JOIN job_revision r ON r.job_id = c.job_id AND r.number = c.revision
 
 -- name: end_running
--- One transaction: state, attempt, the rest of the log, the event, the dead letter.
-WITH ended AS (
-    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), result = %(result)s,
-        crashes = crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
+-- One transaction: state, attempt, the rest of the log, the event, the dead letter. Several at once after a batch,
+-- whose members began `waited` seconds after their claim and `took` so many.
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
+        id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8, took float8)
+), ended AS (
+    UPDATE execution e SET state = %(target)s, result = r.result,
+        started_at = e.started_at + make_interval(secs => r.waited),
+        finished_at = coalesce(e.started_at + make_interval(secs => r.waited + r.took), clock_timestamp()),
+        crashes = e.crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
-    WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s)
-    RETURNING id, tenant_id, job_id, attempt, epoch
+    FROM given r WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s)
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at
 ), closed AS (
-    UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
-        error_code = %(error_code)s, error_message = %(error_message)s
-    FROM ended WHERE attempt.id = %(attempt_id)s
+    UPDATE attempt a SET state = %(attempt_state)s, started_at = ended.started_at, finished_at = ended.finished_at,
+        result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
+    FROM ended JOIN given r ON r.id = ended.id WHERE a.id = r.attempt_id
 ), logged AS (
     INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)
-    SELECT carillon_child_id(id, epoch || ':' || %(first_seq)s::bigint), tenant_id, id, attempt, epoch, %(first_seq)s,
-        %(first_seq)s::bigint + jsonb_array_length(%(lines)s) - 1, %(lines)s
-    FROM ended WHERE jsonb_array_length(%(lines)s) > 0
+    SELECT carillon_child_id(e.id, e.epoch || ':' || r.first_seq), e.tenant_id, e.id, e.attempt, e.epoch, r.first_seq,
+        r.first_seq + jsonb_array_length(r.lines) - 1, r.lines
+    FROM ended e JOIN given r ON r.id = e.id WHERE jsonb_array_length(r.lines) > 0
     ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq, lines = excluded.lines
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -81,7 +90,7 @@ WITH ended AS (
         %(error_fingerprint)s, 'open', '', clock_timestamp()
     FROM ended WHERE %(target)s = 'failed'
 )
-SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+SELECT e.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id))
     AS frees_somebody
 FROM ended e
@@ -89,22 +98,26 @@ FROM ended e
 -- name: put_back
 -- The execution goes on later: a retry, a release on shutdown, a deferral. Not if somebody wants it cancelled,
 -- or has deleted its job.
-WITH moved AS (
-    UPDATE execution SET state = %(target)s, attempt = attempt + %(step)s, crashes = crashes + %(crashes)s,
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
+        id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8)
+), moved AS (
+    UPDATE execution e SET state = %(target)s, attempt = e.attempt + %(step)s, crashes = e.crashes + %(crashes)s,
         not_before = clock_timestamp() + %(delay)s, worker_id = NULL, worker_pid = NULL, queued_at = NULL,
         error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
-    WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s) AND cancel_requested_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = execution.job_id AND j.state = 'deleted')
-    RETURNING id, tenant_id, job_id, attempt - %(step)s AS attempt, epoch, not_before
+    FROM given r
+    WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s) AND e.cancel_requested_at IS NULL
+        AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state = 'deleted')
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.not_before
 ), closed AS (
-    UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
-        error_code = %(error_code)s, error_message = %(error_message)s
-    FROM moved WHERE attempt.id = %(attempt_id)s
+    UPDATE attempt a SET state = %(attempt_state)s, started_at = a.started_at + make_interval(secs => r.waited),
+        finished_at = clock_timestamp(), result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
+    FROM moved JOIN given r ON r.id = moved.id WHERE a.id = r.attempt_id
 ), logged AS (
     INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)
-    SELECT carillon_child_id(id, epoch || ':' || %(first_seq)s::bigint), tenant_id, id, attempt, epoch, %(first_seq)s,
-        %(first_seq)s::bigint + jsonb_array_length(%(lines)s) - 1, %(lines)s
-    FROM moved WHERE jsonb_array_length(%(lines)s) > 0
+    SELECT carillon_child_id(m.id, m.epoch || ':' || r.first_seq), m.tenant_id, m.id, m.attempt, m.epoch, r.first_seq,
+        r.first_seq + jsonb_array_length(r.lines) - 1, r.lines
+    FROM moved m JOIN given r ON r.id = m.id WHERE jsonb_array_length(r.lines) > 0
     ON CONFLICT (id) DO UPDATE SET last_seq = excluded.last_seq, lines = excluded.lines
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -112,7 +125,7 @@ WITH moved AS (
         jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', not_before), clock_timestamp()
     FROM moved
 )
-SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+SELECT m.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id))
     AS frees_somebody
 FROM moved m
@@ -256,13 +269,13 @@ WITH RECURSIVE walk AS (
         AS share, priority, not_before
     FROM judged WHERE waits_on = ''
 ), chosen AS (
-    SELECT id, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place FROM ranked
+    SELECT id, share, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place FROM ranked
     ORDER BY place LIMIT %(room)s
 ), admitted AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'
     FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
-    RETURNING c.place, e.id, e.attempt, e.timeout_seconds
+    RETURNING c.place, c.share, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on
     FROM judged j
@@ -270,5 +283,5 @@ WITH RECURSIVE walk AS (
         AND e.id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> ''))
     RETURNING e.id
 )
-SELECT p.parked, a.id, a.attempt, a.timeout_seconds
+SELECT p.parked, a.id, a.attempt, a.timeout_seconds, a.tenant_id, a.job_id, a.epoch, a.share
 FROM (SELECT count(*) AS parked FROM parked) p LEFT JOIN admitted a ON true ORDER BY a.place

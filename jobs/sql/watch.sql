@@ -4,7 +4,7 @@
 -- Running, and its owner is gone: no lease, or the process that claimed it is no longer among the
 -- owner's. Two seconds of slack: a process forked and claiming while the list was being read is in
 -- the next one. A row without owner is a parent ended by its children, not a lost one.
-SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.epoch, e.attempt, e.crashes, e.worker_pid,
+SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.epoch, e.attempt, e.crashes, e.worker_pid, e.batch_size,
     e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, '') AS worker
 FROM execution e
 LEFT JOIN worker w ON w.id = e.worker_id

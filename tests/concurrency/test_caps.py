@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from jobs.engine import admission, transitions
 from jobs.engine.admission import ClaimRates
-from jobs.engine.transitions import Fence, Problem
+from jobs.engine.records import Fence, Problem
 from jobs.rules.states import State
 from tests.support import many, rows
 from tests.support.broker import BrokerQueue

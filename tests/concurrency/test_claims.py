@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobs.engine import transitions, watchdog
-from jobs.engine.transitions import Claim, Fence
+from jobs.engine import records, transitions, watchdog
+from jobs.engine.records import Claim, Fence
 from jobs.rules.states import TERMINAL, State
 from tests.support import many, rows
 from tests.support.threads import together
@@ -85,7 +85,7 @@ def test_cancel_claim_and_finish_race_to_exactly_one_end():
 
 def test_cancel_and_retry_race_and_nothing_wanted_gone_goes_on():
     executions = many.executions(rows.job(), 300, State.RUNNING)
-    problem = transitions.Problem(code="EXECUTION_FAILED", message="it broke")
+    problem = records.Problem(code="EXECUTION_FAILED", message="it broke")
 
     def fail() -> list[Any]:
         fences = [Fence(id=execution, attempt_id=uuid4(), epoch=1) for execution in shuffled(executions, 1)]

@@ -10,7 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from jobs.engine import transitions
-from jobs.engine.transitions import Fence, Problem
+from jobs.engine.records import Fence, Problem
 from jobs.rules.states import State
 from monitoring import metrics
 from tests.support import logins, rows, servers

@@ -82,7 +82,7 @@ class Outcome:
         """Publish and run its next attempt."""
         rows.change("UPDATE execution SET state = 'queued' WHERE id = %s", self.id)
         with job_type(action):
-            runner.run(self.id, self.attempt)
+            runner.run([(self.id, self.attempt)])
 
 
 def attempt(
@@ -99,7 +99,7 @@ def attempt(
     job = of or rows.job(type=JOB_TYPE, retry=retry, payload=payload or {})
     outcome = Outcome(rows.execution(job, State.QUEUED, payload=overrides, **columns))
     with job_type(action, params=params):
-        runner.run(outcome.id, 1)
+        runner.run([(outcome.id, 1)])
     return outcome
 
 

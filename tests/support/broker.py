@@ -30,21 +30,24 @@ class Message:
 
 @dataclass(frozen=True)
 class BrokerQueue:
-    """A Carillon queue and its list in the broker. Messages come oldest first."""
+    """A Carillon queue and its lists in the broker. Messages come in the order in which workers take them."""
 
     name: str
 
     def messages(self) -> list[Message]:
         """Everything published and not taken."""
-        return [_read(text) for text in reversed(client.lrange(dispatch.celery_queue(self.name), 0, -1))]
+        lists = [reversed(client.lrange(name, 0, -1)) for name in dispatch.broker_lists(self.name)]
+        return [_read(text) for texts in lists for text in texts]
 
     def ids(self) -> list[UUID]:
         """The executions published, one for each message."""
         return [message.members[0][0] for message in self.messages()]
 
     def take(self, count: int | None = None) -> list[UUID]:
-        """Take the oldest ``count`` messages, or all."""
-        taken = client.rpop(dispatch.celery_queue(self.name), count or 1_000_000) or []
+        """Take the next ``count`` messages, or all."""
+        left, taken = count or 1_000_000, []
+        for name in dispatch.broker_lists(self.name):
+            taken += (client.rpop(name, left - len(taken)) or []) if left > len(taken) else []
         return [_read(text).members[0][0] for text in taken]
 
 

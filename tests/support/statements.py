@@ -17,15 +17,18 @@ from psycopg.types.json import Jsonb
 
 from jobs import sql
 from jobs.engine.admission import LOCK_KEY
+from jobs.engine.records import Ending, Fence, Line, Tail
 from jobs.rules import identity
 from tests.support import rows, servers
 
 NOTHING = {"error_code": "", "error_message": "", "error_fingerprint": ""}
-LOG = {"lines": Jsonb([["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]), "first_seq": 1}
+LINES: list[Line] = [["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]
+LOG = {"lines": Jsonb(LINES), "first_seq": 1}
 #: Of this week, so that the plan is that of the week which is full.
 EXECUTION = identity.request_id(rows.now())
 FENCE = {"id": EXECUTION, "attempt_id": identity.child_id(EXECUTION), "epoch": 1}
-RUNNING = {"sources": ["running"], **FENCE, **NOTHING, **LOG, "crashes": 0, "result": None}
+ENDING = Ending(fence=Fence(**FENCE), tail=Tail(first_seq=1, lines=LINES))
+RUNNING = {"sources": ["running"], "rows": Jsonb([ENDING.row()]), **NOTHING, "crashes": 0}
 
 #: By statement; each shape is the one its only caller uses.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -33,6 +36,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "wake_parked": {},
     "held_of_deleted": {},
     "capacity": {},
+    "paces": {"tenants": [uuid4()], "least": 20},
     "next_instants": {},
     "clock": {},
     "renew_lease": {
@@ -42,13 +46,13 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "end_lease": {"id": uuid4()},
     "forget_workers": {},
     "pulse": {"name": "watch"},
-    "attend": {"id": EXECUTION, "epoch": 1},
+    "attend": {"ids": [EXECUTION], "epochs": [1]},
     "append_log": {"id": EXECUTION, "epoch": 1, **LOG},
     "lock_due_schedules": {"horizon": rows.now(), "limit": 500},
     "advance_schedules": {"rows": Jsonb([])},
     "create": {"rows": Jsonb([])},
     "claim": {
-        "id": EXECUTION, "attempt": 1, "worker_id": uuid4(), "worker": "w", "pid": 1, "target": "running", "sources": ["queued"],
+        "ids": [EXECUTION], "attempts": [1], "worker_id": uuid4(), "worker": "w", "pid": 1, "target": "running", "sources": ["queued"],
     },
     "end_running": {**RUNNING, "target": "succeeded", "attempt_state": "succeeded"},
     "put_back": {**RUNNING, "kind": "execution.retried", "target": "scheduled", "attempt_state": "failed", "step": 1, "delay": timedelta(seconds=1)},

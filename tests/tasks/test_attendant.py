@@ -199,7 +199,7 @@ def in_a_child(execution: Any, action: Any) -> int:
             connections["default"] = connections.create_connection("default")
             attendant._attendants.clear()
             with attempts.job_type(action):
-                runner.run(execution, 1)
+                runner.run([(execution, 1)])
         finally:
             os._exit(3)
     return pid

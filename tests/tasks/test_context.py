@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from jobs.engine import leases
-from jobs.engine.transitions import Claim
+from jobs.engine.records import Claim
 from tasks import context
 from tasks.context import RunningContext
 from tasks.journal import Journal

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.engine.transitions import Claim
+from jobs.engine.records import Claim
 from jobs.handlers import HandlerError, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import payloads

@@ -219,8 +219,8 @@ def test_message_that_comes_twice_runs_once():
     ran = []
     outcome = attempt(lambda params, context: ran.append(1))
     with attempts.job_type(lambda params, context: ran.append(2)):
-        runner.run(outcome.id, 1)
-        runner.run(uuid4(), 1)
+        runner.run([(outcome.id, 1)])
+        runner.run([(uuid4(), 1)])
     assert ran == [1]
 
 
@@ -233,13 +233,13 @@ def test_message_names_executions_and_their_attempts():
 
 
 def test_claim_whose_answer_is_lost_is_given_back(monkeypatch):
-    claim = transitions.claim
+    claim = transitions.claim_all
 
     def lose(*args, **options):
         claim(*args, **options)
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(transitions, "claim", lose)
+    monkeypatch.setattr(transitions, "claim_all", lose)
     outcome = attempt(lambda params, context: None)
     assert (outcome.state, outcome.attempt, outcome.crashes) == (State.PENDING, 1, 0)
     assert outcome.attempts == [(1, "released", "")]

@@ -9,6 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from jobs.engine import dispatch, transitions
+from jobs.engine.records import Fence
 from jobs.handlers import Cancelled, HandlerError, LeaseLost, PermanentFailure
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
@@ -25,7 +26,8 @@ def claimed(**columns: Any) -> tuple[Settling, Outcome]:
     outcome = Outcome(rows.execution(rows.job(**columns), State.QUEUED))
     claim = transitions.claim(outcome.id, attempt=1, worker_id=outcome.id, worker="w", pid=1)
     assert claim is not None
-    return Settling(claim, Journal(claim.last_seq)), outcome
+    fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
+    return Settling(claim, fence, Journal(claim.last_seq)), outcome
 
 
 def failing(message: str = "it broke", **options: Any) -> Any:
@@ -70,12 +72,12 @@ def test_crashes_count_apart_from_failures():
     outcome = attempt(failing(), retry={"max_attempts": 2, "jitter": False})
     rows.change("UPDATE execution SET state = 'queued', attempt = 4, crashes = 2")
     with attempts.job_type(failing()):
-        attempts.runner.run(outcome.id, 4)
+        attempts.runner.run([(outcome.id, 4)])
     assert (outcome.state, outcome.buried) == (State.FAILED, True)
 
 
 def test_outcome_waits_for_a_database_that_is_away(monkeypatch):
-    succeed, tries = transitions.succeed, []
+    succeed, tries = transitions.succeed_all, []
 
     def away_twice(*args: Any, **options: Any) -> Any:
         tries.append(1)
@@ -83,7 +85,7 @@ def test_outcome_waits_for_a_database_that_is_away(monkeypatch):
             raise OperationalError("the database system is starting up")
         return succeed(*args, **options)
 
-    monkeypatch.setattr(transitions, "succeed", away_twice)
+    monkeypatch.setattr(transitions, "succeed_all", away_twice)
     outcome = attempt(lambda params, context: "kept")
     assert (outcome.result, len(tries)) == ("kept", 3)
 
@@ -96,7 +98,7 @@ def test_nothing_is_written_once_the_lease_would_be_over(monkeypatch):
     def away(*_: Any, **__: Any) -> None:
         raise OperationalError("no route to host")
 
-    monkeypatch.setattr(transitions, "succeed", away)
+    monkeypatch.setattr(transitions, "succeed_all", away)
     settles, outcome = claimed()
     settles.succeeded(None)
     assert outcome.state == State.RUNNING

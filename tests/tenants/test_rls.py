@@ -12,7 +12,7 @@ from django.apps import apps
 from psycopg import errors
 
 from jobs.engine import transitions
-from jobs.engine.transitions import Fence, Problem, Tail
+from jobs.engine.records import Fence, Problem, Tail
 from jobs.rules.states import State
 from tenants import rls
 from tests.support import rows, servers

@@ -13,7 +13,7 @@ import pytest
 
 from jobs.engine import admission, transitions
 from jobs.engine.admission import ClaimRates, Round
-from jobs.engine.transitions import Fence
+from jobs.engine.records import Fence
 from jobs.rules.states import State
 from tests.support import broker, rows, servers
 from tests.support.broker import BrokerQueue

@@ -9,9 +9,9 @@ from uuid import UUID
 
 import pytest
 
-from jobs.engine import admission, transitions
+from jobs.engine import admission, records, transitions
 from jobs.engine.admission import ClaimRates
-from jobs.engine.transitions import Fence
+from jobs.engine.records import Fence
 from jobs.rules.states import State
 from tests.support import rows
 from tests.support.broker import BrokerQueue
@@ -156,6 +156,6 @@ def test_slot_behind_a_full_job_waits_for_the_job_and_then_runs(queue):
     slots = [slot(queue, job, late=late) for late in (2, 1)]
     admit()
     assert states(slots) == [State.PENDING, State.PENDING]
-    assert transitions.succeed(Fence(id=manual, attempt_id=manual, epoch=1)) == transitions.Ended(frees_somebody=True)
+    assert transitions.succeed(Fence(id=manual, attempt_id=manual, epoch=1)) == records.Ended(frees_somebody=True)
     admit()
     assert states(slots) == [State.QUEUED, State.PENDING]

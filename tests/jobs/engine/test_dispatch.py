@@ -23,6 +23,10 @@ def row(**columns: Any) -> Any:
     return SimpleNamespace(**({"id": uuid4(), "attempt": 1, "timeout_seconds": 60.0} | columns))
 
 
+def alone(row: Any) -> dispatch.Message:
+    return dispatch.Message([row])
+
+
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens where the broker should be."""
@@ -47,7 +51,7 @@ def own_queue() -> BrokerQueue:
 
 def test_each_row_is_a_message_of_one_member_in_order(own_queue):
     published = [row(), row(attempt=3)]
-    assert dispatch.publish(own_queue.name, published) == 2
+    assert dispatch.publish(own_queue.name, map(alone, published)) == 2
     messages = own_queue.messages()
     assert [message.members for message in messages] == [[(one.id, one.attempt)] for one in published]
     assert {(message.task, message.expires) for message in messages} == {(dispatch.EXECUTE, None)}
@@ -55,7 +59,7 @@ def test_each_row_is_a_message_of_one_member_in_order(own_queue):
 
 
 def test_brokers_time_limit_lies_behind_timeout_and_grace(own_queue):
-    dispatch.publish(own_queue.name, [row(timeout_seconds=120.0)])
+    dispatch.publish(own_queue.name, [alone(row(timeout_seconds=120.0))])
     (message,) = own_queue.messages()
     assert message.time_limit is not None
     assert message.time_limit > 120 + settings.CANCEL_GRACE.total_seconds()
@@ -67,7 +71,7 @@ def test_no_carillon_queue_is_one_of_our_own():
 
 @pytest.mark.usefixtures("unreachable")
 def test_unreachable_broker_ends_publishing_and_raises_nothing(own_queue):
-    assert dispatch.publish(own_queue.name, [row(), row()]) == 0
+    assert dispatch.publish(own_queue.name, [alone(row()), alone(row())]) == 0
     dispatch.ring()
 
 

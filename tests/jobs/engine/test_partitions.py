@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from jobs.engine import partitions, transitions
 from jobs.engine.partitions import PARENTS
-from jobs.engine.transitions import Fence, Tail
+from jobs.engine.records import Fence, Tail
 from jobs.rules import identity
 from jobs.rules.states import State
 from tests.support import rows, servers

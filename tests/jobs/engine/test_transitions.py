@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs import sql
-from jobs.engine import transitions
-from jobs.engine.transitions import Fence, Problem, Tail
+from jobs.engine import records, transitions
+from jobs.engine.records import Fence, Problem, Tail
 from jobs.rules.states import TERMINAL, TRANSITIONS, Event, State
 from tests.support import rows
 
@@ -161,7 +161,7 @@ def test_cancel_of_an_ended_execution_says_no(state):
 
 def test_creating_the_same_id_twice_makes_one_row():
     job, tenant = rows.job()
-    row = transitions.NewExecution(
+    row = records.NewExecution(
         id=uuid4(), tenant_id=tenant, job_id=job, revision=1, trigger="manual", not_before=rows.now(), queue_id="default",
         priority=5, timeout_seconds=1, max_attempts=1,
     )  # fmt: skip
@@ -173,7 +173,7 @@ def test_fingerprint_ignores_numbers_ids_and_quoted_text():
     one = Problem(code="X", message="row 17 of 'orders' at 0xff failed")
     two = Problem(code="X", message="row 4 of 'users' at 0x1 failed")
     other = Problem(code="X", message="row 4 of 'users' at 0x1 vanished")
-    assert transitions.fingerprint(one) == transitions.fingerprint(two) != transitions.fingerprint(other)
+    assert records.fingerprint(one) == records.fingerprint(two) != records.fingerprint(other)
 
 
 @pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER])

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 
 from jobs.engine import transitions, watchdog
-from jobs.engine.transitions import Claim
+from jobs.engine.records import Claim
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
 from tests.support import broker, rows
@@ -98,6 +98,21 @@ def test_crash_uses_up_no_attempt():
     claimed(uuid4(), rows.job(retry={"max_attempts": 1}), max_attempts=1)
     watchdog.recover_lost()
     assert rows.fetch("SELECT state, attempt FROM execution") == [(State.SCHEDULED, 2)]
+
+
+def test_members_of_a_lost_batch_come_again_alone_and_none_is_charged_with_it():
+    job = rows.job()
+    members = [rows.execution(job, State.QUEUED) for _ in range(3)]
+    claims = transitions.claim_all([(member, 1) for member in members], worker_id=uuid4(), worker="w@host", pid=PID)
+    assert [claim.id for claim in claims] == members
+    assert watchdog.recover_lost() == 3
+    assert rows.fetch("SELECT DISTINCT state, attempt, crashes FROM execution") == [(State.PENDING, 1, 0)]
+    assert rows.fetch("SELECT DISTINCT number, state FROM attempt") == [(1, "lost")]
+
+    rows.change("UPDATE execution SET state = 'queued'")
+    assert transitions.claim(members[0], attempt=1, worker_id=uuid4(), worker="w@host", pid=PID)
+    watchdog.recover_lost()
+    assert rows.fetch("SELECT state, crashes FROM execution WHERE id = %s", members[0]) == [(State.SCHEDULED, 1)]
 
 
 def test_many_healthy_long_runs_hide_no_lost_one():

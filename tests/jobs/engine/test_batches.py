@@ -1,0 +1,102 @@
+"""Which admitted executions share a message, by what their jobs' runs have taken."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from jobs.engine import admission, batches
+from jobs.engine.admission import ClaimRates
+from jobs.engine.batches import Paces
+from jobs.rules.batches import LEAST_SAMPLES
+from jobs.rules.states import State
+from tests.support import broker, rows
+
+pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
+
+
+def history(job: Any, seconds: float, count: int = LEAST_SAMPLES) -> None:
+    """Runs of a job that have succeeded after so long."""
+    ended = rows.now()
+    for _ in range(count):
+        rows.execution(job, State.SUCCEEDED, epoch=1, started_at=ended - timedelta(seconds=seconds), finished_at=ended)
+
+
+def admitted(job: Any, count: int, *, share: float = 100, epoch: int = 0) -> list[Any]:
+    job_id, tenant_id = job
+    columns = {"job_id": job_id, "tenant_id": tenant_id, "share": share, "epoch": epoch}
+    return [SimpleNamespace(id=uuid4(), attempt=1, timeout_seconds=60.0, **columns) for _ in range(count)]
+
+
+def sizes(rows_: list[Any], *, slots: int = 1, batch_size: int = 50) -> list[int]:
+    return [len(message.rows) for message in Paces().messages(rows_, slots=slots, batch_size=batch_size)]
+
+
+@pytest.fixture
+def quick() -> Any:
+    job = rows.job()
+    history(job, 0.002)
+    return job
+
+
+def test_backlog_of_a_quick_job_shares_messages_behind_all_others(quick):
+    messages = Paces().messages(admitted(quick, 60), slots=1, batch_size=50)
+    assert [len(message.rows) for message in messages] == [30, 30]
+    assert all(message.behind for message in messages)
+
+
+def test_what_a_tenant_has_in_flight_within_the_slots_goes_alone_and_to_the_front(quick):
+    messages = Paces().messages(admitted(quick, 4, share=2) + admitted(quick, 60), slots=2, batch_size=50)
+    assert [(len(message.rows), message.behind) for message in messages[:5]] == [(1, False)] * 4 + [(15, True)]
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(0.06, LEAST_SAMPLES), (0.002, LEAST_SAMPLES - 1)])
+def test_job_that_is_slow_or_unknown_travels_alone(seconds, count):
+    job = rows.job()
+    history(job, seconds, count)
+    assert sizes(admitted(job, 60)) == [1] * 60
+
+
+def test_one_that_has_been_claimed_before_travels_alone(quick):
+    assert sizes(admitted(quick, 60, epoch=1)) == [1] * 60
+
+
+def test_queue_may_switch_it_off(quick):
+    assert sizes(admitted(quick, 60), batch_size=1) == [1] * 60
+
+
+def test_shallow_queue_sends_each_alone(quick):
+    assert sizes(admitted(quick, 4), slots=2) == [1] * 4
+
+
+def test_one_slow_run_in_a_hundred_does_not_make_a_job_slow(quick):
+    history(quick, 3, count=1)
+    assert sizes(admitted(quick, 60)) == [30, 30]
+
+
+def test_what_is_known_of_a_tenant_is_read_once_and_again_later(quick, monkeypatch):
+    clock, reads = [0.0], []
+    run = batches.sql.run
+    monkeypatch.setattr(batches, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(batches.sql, "run", lambda name, **given: reads.append(name) or run(name, **given))
+    paces = Paces()
+    for at in (0.0, batches.FRESH / 2, batches.FRESH + 1):
+        clock[0] = at
+        assert len(paces.messages(admitted(quick, 60), slots=1, batch_size=50)) == 2
+    assert reads == ["paces", "paces"]
+
+
+def test_admission_publishes_a_quick_jobs_backlog_in_batches(quick):
+    queue = broker.queue(batch_size=50)
+    rows.worker(queues=(queue.name,), concurrency=2)
+    rates = ClaimRates()
+    rates.leave(queue.name, 100)  # a hundred were claimed within the last second: so wide is the window
+    waiting = {rows.execution(quick, State.PENDING, queue_id=queue.name) for _ in range(100)}
+    assert admission.admit_all(rates).admitted == 100
+    members = [[id_ for id_, _ in message.members] for message in queue.messages()]
+    assert [len(each) for each in members] == [1, 1, 25, 25, 25, 23]
+    assert {id_ for each in members for id_ in each} == waiting
