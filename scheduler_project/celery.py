@@ -41,7 +41,9 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     # Losing Redis must not end what runs.
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    worker_send_task_events=True,
+    # Half of what a worker's main process does would be telling Flower of tasks that the database knows better.
+    # Workers themselves are seen all the same; `celery control enable_events` shows their tasks for a while.
+    worker_send_task_events=False,
     worker_hijack_root_logger=False,
     worker_redirect_stdouts=False,
     worker_max_tasks_per_child=100_000,

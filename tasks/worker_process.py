@@ -43,9 +43,12 @@ def _name_the_lease(sender: str, instance: Any, **_: Any) -> None:
     egress.protect(settings.PROTECTED_ENDPOINTS)
     lease.name = sender
     lease.pid = os.getpid()
-    lease.queues = [
-        name.removeprefix(PREFIX) for name in instance.app.amqp.queues.consume_from if name.startswith(PREFIX)
-    ]
+    consumed = instance.app.amqp.queues.consume_from
+    for queue in consumed.values():
+        # What is taken is gone from the broker: nothing need be noted there and crossed out again, at two round
+        # trips a message. A worker that dies before it claims has lost messages only; the watchdog sends new ones.
+        queue.no_ack = True
+    lease.queues = [name.removeprefix(PREFIX) for name in consumed if name.startswith(PREFIX)]
     lease.concurrency = instance.concurrency or 1
     if lease.queues and "prefork" not in str(instance.pool_cls):
         raise SystemExit("jobs run in processes, which can be stopped: start this worker with -P prefork")

@@ -7,9 +7,8 @@ share messages. So a flood of one tenant travels cheaply and stands in nobody's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -18,39 +17,42 @@ from jobs import sql
 from jobs.engine.dispatch import Message
 from jobs.rules import batches
 
-#: Seconds for which what is known of a tenant's jobs is good.
-FRESH = 3.0
+#: Seconds for which a job's pace is good, and for which it is not asked again whether there is one by now.
+KNOWN = 30.0
+UNKNOWN = 0.25
+#: Jobs kept in mind at most.
+MOST_JOBS = 100_000
 
 
 @dataclass(slots=True)
 class Paces:
-    """How long jobs' runs take, read from their tenants' last successes. One for each engine."""
+    """How long jobs' runs take, by what is stored of them. One for each engine."""
 
-    _seconds: dict[UUID, float] = field(default_factory=dict)
-    _read_at: dict[UUID, float] = field(default_factory=dict)
+    #: By job: what its runs take, None if that is not known, and when to ask again.
+    _known: dict[UUID, tuple[float | None, float]] = field(default_factory=dict)
 
-    def messages(self, rows: Sequence[Any], *, slots: int, batch_size: int) -> list[Message]:
-        """Admitted ``rows`` as messages for a queue with so many live slots."""
-        front = [row for row in rows if row.share <= slots]
+    def messages(self, rows: Sequence[Any], *, slots: int, batch_size: int) -> Iterator[Message]:
+        """Admitted ``rows`` as messages for a queue with so many live slots, those for the front first."""
+        yield from (Message([row]) for row in rows if row.share <= slots)
         behind = [row for row in rows if row.share > slots]
         if batch_size > 1 and len(behind) > 2 * slots:
-            self._read({row.tenant_id for row in behind}, monotonic())
+            self._read(behind, monotonic())
             packed = batches.grouped(behind, expected=self._expected, slots=slots, most=batch_size)
         else:
             packed = [[row] for row in behind]
-        return [*(Message([row]) for row in front), *map(partial(Message, behind=True), packed)]
+        yield from (Message(together, behind=True) for together in packed)
 
     def _expected(self, row: Any) -> float | None:
         # Whatever has been tried before goes alone: perhaps it was what ended a batch.
-        return self._seconds.get(row.job_id) if row.epoch == 0 else None
+        return self._known[row.job_id][0] if row.epoch == 0 else None
 
-    def _read(self, tenants: set[UUID], now: float) -> None:
-        stale = [tenant for tenant in tenants if self._read_at.get(tenant, float("-inf")) < now - FRESH]
+    def _read(self, rows: Sequence[Any], now: float) -> None:
+        wanted = {row.job_id: row.tenant_id for row in rows}
+        stale = {job: tenant for job, tenant in wanted.items() if self._known.get(job, (None, now))[1] <= now}
         if not stale:
             return
-        if len(self._seconds) > 100_000:
-            self._seconds.clear()
-        self._read_at = {tenant: at for tenant, at in self._read_at.items() if at >= now - FRESH}
-        self._read_at |= dict.fromkeys(stale, now)
-        rows = sql.run("paces", tenants=stale, least=batches.LEAST_SAMPLES)
-        self._seconds |= {row.job_id: row.seconds for row in rows}
+        if len(self._known) > MOST_JOBS:
+            self._known = {job: known for job, known in self._known.items() if job in wanted}
+        found = sql.run("paces", tenants=[*stale.values()], jobs=[*stale], least=batches.LEAST_SAMPLES)
+        self._known |= dict.fromkeys(stale, (None, now + UNKNOWN))
+        self._known |= {row.job_id: (row.seconds, now + KNOWN) for row in found}

@@ -17,7 +17,7 @@ QUICK = 0.05
 #: What one message may hold, in seconds by its jobs' history.
 LONGEST = 0.1
 #: Without so many runs to judge by, a job is not known to be quick.
-LEAST_SAMPLES = 20
+LEAST_SAMPLES = 3
 #: What any run costs besides its handler, in seconds.
 OVERHEAD = 0.001
 

@@ -112,6 +112,8 @@ def _flower_environment(site: Site, port: int, login: str, cookie: str) -> dict[
         "FLOWER_COOKIE_SECRET": cookie,
         "FLOWER_READ_ONLY": "true",
         "FLOWER_MAX_TASKS": "2000",
+        # It would ask workers for their task events, see scheduler_project.celery.
+        "FLOWER_ENABLE_EVENTS": "false",
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -24,6 +24,7 @@ class Sizes:
     """How much is measured: by default little, to be done within three minutes."""
 
     rounds: int = 3
+    batched: int = 20_000
     executions: int = 2_000
     #: Of a peer per round: about as many seconds as ours.
     raw: int = 6_000
@@ -38,6 +39,7 @@ class Sizes:
     def full(cls) -> Sizes:
         return cls(
             rounds=5,
+            batched=100_000,
             executions=10_000,
             raw=30_000,
             tuned=8_000,

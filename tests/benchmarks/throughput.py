@@ -19,6 +19,7 @@ from tests.support.stack import ROLES, Stack, wait_for
 
 RATE = "no-op executions"
 COST = "processor time of one no-op execution"
+ONE_BY_ONE = f"{CARILLON}, one per message"
 MEMORY = "memory after the last round"
 
 #: Copies of one that the API made, so that nothing here knows what an execution consists of.
@@ -32,12 +33,15 @@ FROM execution e, generate_series(1, %s) WHERE e.id = %s
 def measure(carillon: Stack, peers: list[Rival], sizes: Sizes) -> list[Figure]:
     rounds: dict[str, list[Round]] = defaultdict(list)
     for turn in range(sizes.rounds):
-        if turn:
+        for subject, batch_size, count in ((CARILLON, 50, sizes.batched), (ONE_BY_ONE, 1, sizes.executions)):
+            carillon.query("UPDATE queue SET batch_size = %s", batch_size)
+            rounds[subject].append(_round(carillon, count, f"{turn}-{batch_size}"))
             carillon.the("worker").end(signal.SIGTERM)
-        rounds[CARILLON].append(_round(carillon, sizes.executions, turn))
         for rival in peers:
             count = getattr(sizes, rival.key)
             rounds[rival.name].append(rival.round(count, lambda: costs.servers(carillon)))
+    carillon.query("UPDATE queue SET batch_size = DEFAULT")
+    carillon.start("worker")
     figures = [Figure(RATE, subject, "1/s", [one.rate for one in of]) for subject, of in rounds.items()]
     figures += [Figure(COST, subject, "ms", [sum(one.cost.values()) for one in of]) for subject, of in rounds.items()]
     figures += [
@@ -51,7 +55,7 @@ def measure(carillon: Stack, peers: list[Rival], sizes: Sizes) -> list[Figure]:
     ]
 
 
-def _round(carillon: Stack, executions: int, turn: int) -> Round:
+def _round(carillon: Stack, executions: int, turn: str) -> Round:
     job = carillon.api.post("jobs", {"name": f"no-op-{turn}", "type": "dummy"})["id"]
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     original = carillon.api.trigger(job, run_at=tomorrow)

@@ -36,7 +36,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "wake_parked": {},
     "held_of_deleted": {},
     "capacity": {},
-    "paces": {"tenants": [uuid4()], "least": 20},
+    "paces": {"tenants": [uuid4()], "jobs": [uuid4()], "least": 3},
     "next_instants": {},
     "clock": {},
     "renew_lease": {

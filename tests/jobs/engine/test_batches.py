@@ -44,13 +44,13 @@ def quick() -> Any:
 
 
 def test_backlog_of_a_quick_job_shares_messages_behind_all_others(quick):
-    messages = Paces().messages(admitted(quick, 60), slots=1, batch_size=50)
+    messages = list(Paces().messages(admitted(quick, 60), slots=1, batch_size=50))
     assert [len(message.rows) for message in messages] == [30, 30]
     assert all(message.behind for message in messages)
 
 
 def test_what_a_tenant_has_in_flight_within_the_slots_goes_alone_and_to_the_front(quick):
-    messages = Paces().messages(admitted(quick, 4, share=2) + admitted(quick, 60), slots=2, batch_size=50)
+    messages = list(Paces().messages(admitted(quick, 4, share=2) + admitted(quick, 60), slots=2, batch_size=50))
     assert [(len(message.rows), message.behind) for message in messages[:5]] == [(1, False)] * 4 + [(15, True)]
 
 
@@ -74,20 +74,40 @@ def test_shallow_queue_sends_each_alone(quick):
 
 
 def test_one_slow_run_in_a_hundred_does_not_make_a_job_slow(quick):
+    history(quick, 0.002, count=80)
     history(quick, 3, count=1)
     assert sizes(admitted(quick, 60)) == [30, 30]
 
 
-def test_what_is_known_of_a_tenant_is_read_once_and_again_later(quick, monkeypatch):
+def test_jobs_that_run_now_and_then_are_known_by_their_own_last_runs(quick):
+    tenant = quick[1]
+    rare = [rows.job(tenant) for _ in range(30)]
+    for job in rare:
+        history(job, 0.002)
+    busy = rows.job(tenant)
+    history(busy, 0.002, count=1000)
+    assert sizes([row for job in rare for row in admitted(job, 1)]) == [15, 15]
+
+
+def test_what_is_known_of_a_job_is_read_once_and_again_later(quick, monkeypatch):
     clock, reads = [0.0], []
     run = batches.sql.run
     monkeypatch.setattr(batches, "monotonic", lambda: clock[0])
     monkeypatch.setattr(batches.sql, "run", lambda name, **given: reads.append(name) or run(name, **given))
     paces = Paces()
-    for at in (0.0, batches.FRESH / 2, batches.FRESH + 1):
+    for at in (0.0, batches.KNOWN / 2, batches.KNOWN + 1):
         clock[0] = at
-        assert len(paces.messages(admitted(quick, 60), slots=1, batch_size=50)) == 2
+        assert len(list(paces.messages(admitted(quick, 60), slots=1, batch_size=50))) == 2
     assert reads == ["paces", "paces"]
+
+
+def test_an_unknown_job_is_soon_asked_for_again(monkeypatch):
+    job, clock, paces = rows.job(), [0.0], Paces()
+    monkeypatch.setattr(batches, "monotonic", lambda: clock[0])
+    assert len(list(paces.messages(admitted(job, 60), slots=1, batch_size=50))) == 60
+    history(job, 0.002)
+    clock[0] = batches.UNKNOWN
+    assert len(list(paces.messages(admitted(job, 60), slots=1, batch_size=50))) == 2
 
 
 def test_admission_publishes_a_quick_jobs_backlog_in_batches(quick):

@@ -12,7 +12,7 @@ from tests.support import logins, rows, statements
 EXPECTED = {
     "wake_parked": {"execution_parked", "execution_in_flight"},
     "capacity": {"execution_published"},
-    "paces": {"execution_by_state"},
+    "paces": {"execution_by_state", "execution_by_job"},
     "next_instants": {"execution_ripening", "execution_ready", "schedule_due"},
     "ripen": {"execution_ripening", "execution_overlapping"},
     "admit": {"execution_ready", "execution_in_flight"},
