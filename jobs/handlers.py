@@ -85,6 +85,9 @@ class Handler(ABC, Generic[P]):
     params: ClassVar[type[Params]]
     #: A payload that passes validation, shown in the API and the console.
     example: ClassVar[Mapping[str, Json]]
+    #: Whether it may also run in a thread beside others, on a queue whose pool is threads: it polls
+    #: ``context.cancelled`` at least once a second, blocks nowhere longer, and cannot take its process down.
+    threaded: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, params: P, context: Context) -> Json:

@@ -201,6 +201,11 @@ def _reason_to_stop(attended: Attended) -> Interrupted | None:
 _attendants: list[Attendant] = []
 
 
+def current() -> Attendant:
+    """This process's attendant."""
+    return _attendants[0]
+
+
 def start(replace: Callable[[], None] = lambda: None) -> Attendant:
     """This process's attendant, started at the first call. Must be called from the main thread."""
     if not _attendants:

@@ -24,15 +24,26 @@ log = structlog.get_logger(__name__)
 
 
 class Heartbeat(threading.Thread):
-    """``children`` lists the processes that run attempts, ``busy`` those that run one now."""
+    """``children`` lists the processes that run attempts, ``busy`` those that run one now.
+
+    ``overdue`` says that this worker was told to end and should have, ``deaf`` that it must be told to.
+    """
 
     def __init__(
-        self, lease: Lease, *, children: Callable[[], Sequence[int]], busy: Callable[[], Sequence[int]]
+        self,
+        lease: Lease,
+        *,
+        children: Callable[[], Sequence[int]],
+        busy: Callable[[], Sequence[int]],
+        overdue: Callable[[], bool] = lambda: False,
+        deaf: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__(name="carillon-heartbeat", daemon=True)
         self._lease = lease
         self._children = children
         self._busy = busy
+        self._overdue = overdue
+        self._deaf = deaf
         self._stopping = threading.Event()
         self._told: tuple[bool, list[int]] = (False, [])
         self._renewed_at = 0.0
@@ -44,6 +55,13 @@ class Heartbeat(threading.Thread):
     def run(self) -> None:
         while True:
             self._beat()
+            if not self._lease.draining and self._deaf():
+                log.error("worker.deaf", why="messages wait and slots are free, and it takes none: it ends")
+                os.kill(os.getpid(), signal.SIGTERM)
+            if self._overdue():
+                log.error("worker.overdue", pid=os.getpid())
+                self._end()
+                os.kill(os.getpid(), signal.SIGKILL)
             if self._stopping.wait(LOOK_EVERY):
                 break
         self._end()

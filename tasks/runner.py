@@ -12,6 +12,7 @@ import os
 import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,7 +22,9 @@ from jobs import handlers
 from jobs.engine import transitions, watchdog
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim, Fence
-from jobs.handlers import HandlerError, Interrupted
+from jobs.handlers import Handler, HandlerError, Interrupted, PermanentFailure
+from jobs.models.queue import Pool
+from jobs.rules.codes import Failure
 from tasks import attendant, payloads, worker_process
 from tasks.attendant import Attended
 from tasks.batch import Batch
@@ -51,11 +54,12 @@ def _claim(members: Sequence[tuple[UUID, int]]) -> list[Claim]:
     try:
         return transitions.claim_all(members, worker_id=lease.id, worker=lease.name, pid=pid)
     except Error as error:
-        # Perhaps it was claimed and only the answer got lost. This process runs nothing else, so it gives
-        # back whatever it is said to run; the watchdog publishes it again.
+        # Perhaps it was claimed and only the answer got lost. It does not run here, so it is given back;
+        # what was not claimed the watchdog publishes again.
         log.warning("claim.failed", executions=[str(id_) for id_, _ in members], problem=str(error))
         connection.close()
-        patiently(lambda: watchdog.disown(worker_id=lease.id, pid=pid), until=boot_time() + 60)
+        ids = [id_ for id_, _ in members]
+        patiently(lambda: watchdog.disown(ids, worker_id=lease.id, pid=pid), until=boot_time() + 60)
         return []
 
 
@@ -81,11 +85,13 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
     """Run the handler and return what settles the attempt."""
     try:
         handler, params = payloads.resolve(claim)
-        with captured(attended.journal), attendant.start().attend(attended):
+        _check_pool(handler)
+        with captured(attended.journal), attendant.current().attend(attended):
             result = handler.run(params, context)
         return partial(settling.succeeded, payloads.checked_result(result))
     except Interrupted as interruption:
-        return partial(settling.interrupted, interruption)
+        # In a thread the handler knows only that it must stop, not why.
+        return partial(settling.interrupted, attended.interruption or interruption)
     except handlers.Defer as answer:
         return partial(settling.deferred, answer.delay)
     except HandlerError as error:
@@ -94,6 +100,14 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
         attended.journal.write(_trimmed(error), level="error", stream="carillon")
         return partial(settling.failed, HandlerError(f"{type(error).__name__}: {error}"))
+
+
+def _check_pool(handler: Handler[Any]) -> None:
+    if worker_process.lease.pool == Pool.THREADS and not handler.threaded:
+        raise PermanentFailure(
+            f"{handler.job_type} needs a process of its own and this queue runs jobs in threads: move the job",
+            code=Failure.CONFIG_INVALID,
+        )
 
 
 def _trimmed(error: Exception) -> str:

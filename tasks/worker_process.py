@@ -1,9 +1,9 @@
 """What a job worker's processes do besides running tasks: lease, drain, and dying together.
 
 Main process: makes the lease before it forks, so that every child knows whose claims it makes; starts
-the heartbeat. Child: dies with its parent (PDEATHSIG), attends to its attempts. On SIGTERM Celery stops
-consuming and waits for what runs; the children let attempts go on for the drain time, then give
-them back unpunished.
+the heartbeat. Child: dies with its parent (PDEATHSIG), attends to its attempts. A worker of threads is
+main process and child in one. On SIGTERM Celery stops consuming and waits for what runs; attempts go on
+for the drain time and are then given back unpunished.
 """
 
 from __future__ import annotations
@@ -15,17 +15,26 @@ import signal
 from typing import Any
 
 import celery.worker.state
+import redis
+import structlog
 from celery.signals import celeryd_after_setup, worker_process_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
+from django.db import connection
 
 from jobs.engine.dispatch import PREFIX
 from jobs.engine.leases import Lease, boot_time
+from jobs.models.queue import Pool, Queue
 from tasks import attendant, context, egress
+from tasks.hearing import Hearing
 from tasks.heartbeat import Heartbeat
 
 _PR_SET_PDEATHSIG = 1
 #: Seconds; an attempt lasts a day at most.
 ABANDONED = 2 * 86_400.0
+#: From the end of all grace to the end of a worker that was told to end.
+LAST_MOMENTS = 5.0
+
+log = structlog.get_logger(__name__)
 
 lease = Lease()
 #: Boot-time instant from which attempts are given back; 0 while nothing drains. Shared with the children.
@@ -50,8 +59,26 @@ def _name_the_lease(sender: str, instance: Any, **_: Any) -> None:
         queue.no_ack = True
     lease.queues = [name.removeprefix(PREFIX) for name in consumed if name.startswith(PREFIX)]
     lease.concurrency = instance.concurrency or 1
-    if lease.queues and "prefork" not in str(instance.pool_cls):
-        raise SystemExit("jobs run in processes, which can be stopped: start this worker with -P prefork")
+    if lease.queues:
+        lease.pool = _pool(str(instance.pool_cls))
+        _check_queues()
+
+
+def _pool(implementation: str) -> Pool:
+    if "prefork" in implementation:
+        return Pool.PREFORK
+    if "thread" in implementation:
+        return Pool.THREADS
+    raise SystemExit(f"jobs run in processes or threads, not in {implementation}: start this worker with -P prefork")
+
+
+def _check_queues() -> None:
+    """A worker of the wrong pool would take messages it must refuse."""
+    others = Queue.objects.filter(name__in=lease.queues).exclude(pool=lease.pool).values_list("name", "pool")
+    wrong = [f"{name} wants -P {pool}" for name, pool in others]
+    connection.close()  # before it forks
+    if wrong:
+        raise SystemExit(f"this worker was started with -P {lease.pool}, and {', '.join(wrong)}")
 
 
 @worker_ready.connect
@@ -60,13 +87,48 @@ def _start(sender: Any, **_: Any) -> None:
         return
     pool = sender.pool
     context.sweep_folders(older_than=ABANDONED)
-    heartbeat = Heartbeat(lease, children=lambda: _children(pool), busy=_busy)
+    deaf = _hearing().is_deaf
+    if lease.pool == Pool.THREADS:
+        attendant.start(replace=_replace_me)
+        heartbeat = Heartbeat(
+            lease, children=lambda: [os.getpid()], busy=_busy_threads, overdue=_overdue, deaf=deaf
+        )  # fmt: skip
+    else:
+        heartbeat = Heartbeat(lease, children=lambda: _children(pool), busy=_busy, overdue=_overdue, deaf=deaf)
     _heartbeats.append(heartbeat)
     heartbeat.start()
 
 
 def _children(pool: Any) -> list[int]:
     return [process.pid for process in pool._pool._pool if process.pid and process.exitcode is None]
+
+
+def _hearing() -> Hearing:
+    known = celery.worker.state
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=3)
+    return Hearing(
+        client,
+        queues=lease.queues,
+        slots=lease.concurrency,
+        taken=lambda: sum(known.total_count.values()),
+        busy=lambda: len(known.reserved_requests),
+    )
+
+
+def _busy_threads() -> list[int]:
+    return [os.getpid()] if celery.worker.state.active_requests else []
+
+
+def _replace_me() -> None:
+    """A thread that does not stop cannot be stopped: the others get their time to end, and the process goes."""
+    log.error("worker.replaced", why="an attempt did not stop when it was told to")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _overdue() -> bool:
+    """Whether this worker should have ended by now: it was told to, and whoever runs was given time and grace."""
+    due = drain_at()
+    return due is not None and boot_time() > due + settings.CANCEL_GRACE.total_seconds() + LAST_MOMENTS
 
 
 def _busy() -> list[int]:

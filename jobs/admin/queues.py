@@ -59,6 +59,8 @@ class QueueAdmin(pages.ConsoleAdmin):
             ("In flight", load.flying or 0),
             ("Slots of live workers", load.seats or 0),
             ("Most in flight", row.max_running or "no cap"),
+            ("Pool", row.get_pool_display()),
+            ("Most in one message", row.batch_size),
             ("Created", marks.instant(row.created_at)),
         ]
         return {"facts": facts}

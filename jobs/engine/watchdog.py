@@ -6,6 +6,7 @@ may overlap: every transition is fenced by the epoch it read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -73,9 +74,9 @@ def _fence(row: Any) -> Fence:
     return Fence(id=row.id, attempt_id=row.attempt_id, epoch=row.epoch)
 
 
-def disown(*, worker_id: UUID, pid: int) -> None:
-    """Give back what this process is said to run and does not: a claim whose answer was lost."""
-    for row in sql.run("claimed_by", worker_id=worker_id, pid=pid):
+def disown(executions: Sequence[UUID], *, worker_id: UUID, pid: int) -> None:
+    """Give back what of these this process is said to run and does not: a claim whose answer was lost."""
+    for row in sql.run("claimed_by", ids=list(executions), worker_id=worker_id, pid=pid):
         transitions.release(_fence(row))
 
 

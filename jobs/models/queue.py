@@ -6,10 +6,18 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 
+class Pool(models.TextChoices):
+    """What runs a queue's executions in a worker; Celery's names."""
+
+    PREFORK = "prefork"  # processes: any job type, and each can be stopped and may crash by itself
+    THREADS = "threads"  # many waiting at once for little memory: job types that allow it only
+
+
 class Queue(models.Model):
     """Known by its name. Its Celery queue is :attr:`celery_name`, so no tenant's name can meet one of our own."""
 
     name = models.CharField(primary_key=True, max_length=63, validators=[RegexValidator(r"^[a-z0-9](-?[a-z0-9])*$")])
+    pool = models.CharField(max_length=16, choices=Pool, default=Pool.PREFORK, db_default=Pool.PREFORK)
     paused_at = models.DateTimeField(null=True, blank=True)
     max_running = models.PositiveIntegerField(
         null=True, blank=True, help_text="Most executions queued or running at once."

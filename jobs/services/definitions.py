@@ -13,6 +13,7 @@ from django.db.models import Model
 
 from jobs import errors, handlers
 from jobs.models import Job
+from jobs.models.queue import Pool
 from jobs.rules import retry_fields
 
 #: Lists show payloads in full, so a page of them must fit into an answer.
@@ -29,6 +30,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     _check_tags(list(tags))
     check_retry(job.retry)
     check_payload(job.type, job.payload)
+    _check_pool(job)
 
 
 def check_columns(row: Model, *, exclude: set[str], path: str = "") -> None:
@@ -85,6 +87,13 @@ def _field(location: Iterable[int | str], value: Any, path: str, *, missing: boo
         elif missing and isinstance(value, Mapping):
             path = f"{path}.{part}"
     return path
+
+
+def _check_pool(job: Job) -> None:
+    if job.queue.pool == Pool.THREADS and not handlers.get(job.type).threaded:
+        fit = [name for name, handler in sorted(handlers.registered().items()) if handler.threaded]
+        message = f"{job.queue_id} runs jobs in threads, and {job.type} needs a process of its own: choose another"
+        raise errors.invalid({"queue": [f"{message} queue. In threads run: {', '.join(fit)}"]})
 
 
 def _check_name(name: str) -> None:

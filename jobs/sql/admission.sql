@@ -51,7 +51,7 @@ SELECT q.name AS queue, q.batch_size, w.slots,
 FROM queue q
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(concurrency), 0)::int AS slots FROM worker
-    WHERE q.name = ANY(queues) AND lease_expires_at > clock_timestamp() AND NOT draining
+    WHERE q.name = ANY(queues) AND pool = q.pool AND lease_expires_at > clock_timestamp() AND NOT draining
 ) w
 WHERE q.paused_at IS NULL ORDER BY q.name
 

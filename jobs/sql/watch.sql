@@ -15,9 +15,9 @@ WHERE e.state = 'running' AND e.worker_id IS NOT NULL AND e.id > %(after)s
 ORDER BY e.id LIMIT %(limit)s
 
 -- name: claimed_by
--- What one process is said to run: after a claim whose answer was lost, nothing of it is true.
+-- What of a message one process is said to run: after a claim whose answer was lost, nothing of it is true.
 SELECT id, carillon_child_id(id, epoch::text) AS attempt_id, epoch FROM execution
-WHERE state = 'running' AND worker_id = %(worker_id)s AND worker_pid = %(pid)s
+WHERE id = ANY(%(ids)s) AND state = 'running' AND worker_id = %(worker_id)s AND worker_pid = %(pid)s
 
 -- name: queued_counts
 SELECT queue_id AS queue, count(*) AS queued FROM execution WHERE state = 'queued' GROUP BY queue_id

@@ -53,7 +53,7 @@ class Site:
 
 
 def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, flower_cookie: str) -> list[Program]:
-    """The five programs in the order they start and, within a stage, stop."""
+    """The six programs in the order they start and, within a stage, stop."""
     drain = site.env.drain_seconds + 10
     level = site.env.log_level
     processors = max(2, len(os.sched_getaffinity(0)))
@@ -84,6 +84,14 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
             name="worker",
             argv=_worker("worker", "--queues=jobs.default", "--pool=prefork", f"--concurrency={processors}",
                          f"--loglevel={level}"),
+            env=site.environment("engine"),
+            ready=" ready.",
+            grace=drain,
+            stage=1,
+        ),
+        Program(
+            name="io",
+            argv=_worker("io", "--queues=jobs.io", "--pool=threads", "--concurrency=16", f"--loglevel={level}"),
             env=site.environment("engine"),
             ready=" ready.",
             grace=drain,

@@ -35,7 +35,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 DEMO: list[tuple[JobFields, ScheduleFields]] = [
     (
-        {"name": "demo-health-check", "type": "http", "category": "demo", "tags": ["demo"],
+        {"name": "demo-health-check", "type": "http", "queue": "io", "category": "demo", "tags": ["demo"],
          "description": "Calls this installation's own health page every minute.", "payload": {"url": f"{settings.PUBLIC_URL}/health/live"}},
         {"kind": "cron", "expression": "* * * * *"},
     ),

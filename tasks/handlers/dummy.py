@@ -28,6 +28,7 @@ class Dummy(Handler[DummyParams]):
     title = "Dummy"
     description = "Waits, prints and fails as told: for demos and tests."
     params = DummyParams
+    threaded = True
     example: ClassVar[dict[str, Json]] = {"duration_seconds": 2, "result": {"answer": 42}}
 
     def run(self, params: DummyParams, context: Context) -> Json:

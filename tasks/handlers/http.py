@@ -100,6 +100,7 @@ class Http(Handler[HttpParams]):
     title = "HTTP call"
     description = "Calls a URL; fails unless the answer has an expected status."
     params = HttpParams
+    threaded = True
     example: ClassVar[dict[str, Json]] = {
         "method": "POST",
         "url": "https://example.com/hooks/nightly",

@@ -28,10 +28,11 @@ class AnyParams(Params):
 
 
 @contextmanager
-def job_type(action: Action, *, params: type[Params] = AnyParams) -> Iterator[None]:
+def job_type(action: Action, *, params: type[Params] = AnyParams, threaded: bool = False) -> Iterator[None]:
     """A job type that does ``action``, registered for the length of the block."""
     attributes = {
         "job_type": JOB_TYPE, "title": "Throw-away", "description": "", "params": params, "example": {},
+        "threaded": threaded,
         "run": lambda self, params, context: action(params, context),
     }  # fmt: skip
     handlers._register(type("Throwaway", (Handler,), attributes))

@@ -63,7 +63,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
     "admit": {"queue": "default", "room": 50, "target": "queued", "sources": ["pending"]},
     "lost_owners": {"after": UUID(int=0), "limit": 500},
-    "claimed_by": {"worker_id": uuid4(), "pid": 1},
+    "claimed_by": {"ids": [EXECUTION], "worker_id": uuid4(), "pid": 1},
     "queued_counts": {},
     "publish_again": {"queue": "default", "limit": 50},
     "make_partition": {"parent": "event", "ahead": timedelta()},

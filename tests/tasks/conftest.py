@@ -12,3 +12,4 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The attendant looks and asks more often than in earnest."""
     monkeypatch.setattr(attendant, "FLUSH_EVERY", 0.02)
     monkeypatch.setattr(attendant, "ASK_EVERY", 0.05)
+    attendant.start()

@@ -198,6 +198,7 @@ def in_a_child(execution: Any, action: Any) -> int:
             # What was inherited belongs to the parent: neither used nor closed here.
             connections["default"] = connections.create_connection("default")
             attendant._attendants.clear()
+            attendant.start()
             with attempts.job_type(action):
                 runner.run([(execution, 1)])
         finally:

@@ -19,6 +19,8 @@ class QueueShape(serializers.Serializer[Queue]):
     name = serializers.CharField()
     paused_at = Instant(allow_null=True)
     max_running = serializers.IntegerField(allow_null=True)
+    pool = serializers.CharField(help_text="prefork: processes, for every job type; threads: for those that allow it.")
+    batch_size = serializers.IntegerField(help_text="Most executions of short jobs that share a message.")
     created_at = Instant()
 
 
@@ -47,6 +49,7 @@ class JobTypeShape(serializers.Serializer[Handler[Any]]):
     description = serializers.CharField()
     schema = serializers.SerializerMethodField(help_text="JSON Schema of the payload.")
     example = serializers.DictField(help_text="A payload that is valid.")
+    threaded = serializers.BooleanField(help_text="Whether it may run on a queue whose pool is threads.")
     defaults = serializers.SerializerMethodField(help_text="What fields left out of the payload mean.")
 
     def get_schema(self, handler: Handler[Any]) -> dict[str, Any]:

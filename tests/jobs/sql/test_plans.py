@@ -25,7 +25,7 @@ EXPECTED = {
     "request_cancel": {"execution_pkey"},
     "unblock": {"execution_pkey"},
     "lost_owners": {"execution_owned"},
-    "claimed_by": {"execution_owned"},
+    "claimed_by": {"execution_pkey"},
     "queued_counts": {"execution_published"},
     "publish_again": {"execution_published"},
     "lock_due_schedules": {"schedule_due"},

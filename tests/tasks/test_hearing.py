@@ -1,0 +1,82 @@
+"""A worker that takes nothing while messages wait and slots are free is found deaf, and no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import redis
+
+from jobs.engine import dispatch
+from tasks import hearing
+from tasks.hearing import Hearing
+from tests.support import broker
+
+
+@dataclass
+class Worker:
+    """What a worker's main process knows of itself."""
+
+    taken: int = 0
+    busy: int = 0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(hearing, "boot_time", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def waiting() -> Any:
+    """A queue with a message in the broker."""
+    name = "q-hearing"
+    broker.client.lpush(dispatch.broker_lists(name)[1], "message")
+    yield name
+    broker.client.delete(*dispatch.broker_lists(name))
+
+
+def looks(clock: list[float], ears: Hearing, worker: Worker, count: int, *, takes: int = 0) -> list[bool]:
+    answers = []
+    for _ in range(count):
+        clock[0] += hearing.LOOK_EVERY
+        worker.taken += takes
+        answers.append(ears.is_deaf())
+    return answers
+
+
+def ears_of(worker: Worker, queue: str, client: Any = broker.client) -> Hearing:
+    return Hearing(client, queues=[queue], slots=2, taken=lambda: worker.taken, busy=lambda: worker.busy)
+
+
+def test_messages_wait_a_slot_is_free_and_nothing_is_taken(clock, waiting):
+    worker = Worker(busy=1)
+    assert looks(clock, ears_of(worker, waiting), worker, hearing.PATIENCE) == [False, False, True]
+
+
+def test_asked_too_soon_it_does_not_look(clock, waiting):
+    ears = ears_of(Worker(), waiting)
+    assert [ears.is_deaf() for _ in range(10)] == [False] * 10
+
+
+def test_worker_with_every_slot_in_use_is_busy(clock, waiting):
+    worker = Worker(busy=2)
+    assert not any(looks(clock, ears_of(worker, waiting), worker, 10))
+
+
+def test_worker_that_takes_one_now_and_then_hears(clock, waiting):
+    worker = Worker()
+    assert not any(looks(clock, ears_of(worker, waiting), worker, 10, takes=1))
+
+
+def test_nothing_waits(clock):
+    worker = Worker()
+    assert not any(looks(clock, ears_of(worker, "q-silent"), worker, 10))
+
+
+def test_broker_that_is_away_says_nothing_about_the_worker(clock):
+    worker = Worker()
+    away = redis.Redis(port=1, socket_connect_timeout=0.1)
+    assert not any(looks(clock, ears_of(worker, "q-hearing", away), worker, 10))
