@@ -44,5 +44,5 @@ SELECT carillon_drop_partitions(%(parent)s, clock_timestamp() - %(age)s) AS drop
 SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_default) AS stray
 
 -- name: expire_reservations
-DELETE FROM reservation WHERE id IN (
-    SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s)
+DELETE FROM reservation WHERE id = ANY(ARRAY(
+    SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s))

@@ -30,7 +30,7 @@ RUNNING = {"sources": ["running"], **FENCE, **NOTHING, **LOG, "crashes": 0, "res
 #: By statement; each shape is the one its only caller uses.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "lock_admission": {"key": LOCK_KEY},
-    "wake_parked": {},
+    "wake_parked": {"horizon": "1", "after": "", "page": 500},
     "held_of_deleted": {},
     "capacity": {},
     "next_instants": {},
