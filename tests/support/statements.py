@@ -62,6 +62,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "claimed_by": {"worker_id": uuid4(), "pid": 1},
     "queued_counts": {},
     "publish_again": {"queue": "default", "limit": 50},
+    "allow_minutes": {},
     "make_partition": {"parent": "event", "ahead": timedelta()},
     "drop_partitions": {"parent": "event", "age": timedelta(days=90)},
     "default_rows": {},

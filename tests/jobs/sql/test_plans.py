@@ -44,6 +44,7 @@ NOTHING_TO_FIND = {
     "renew_lease": "touches one of a few workers",
     "end_lease": "touches one of a few workers",
     "pulse": "touches one of a few rows",
+    "allow_minutes": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
     "default_rows": "counts in partitions that are empty, or there is an alarm",
