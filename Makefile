@@ -5,7 +5,7 @@ INSTALLED := $(HERE).venv/installed
 INSTALLED_DEV := $(HERE).venv/installed-dev
 MANAGE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) manage.py
 .DEFAULT_GOAL := help
-.PHONY: help up down restart reset test check lint types lock system-packages bench docs clean
+.PHONY: help up down restart reset test check lint types lock system-packages bench scale docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(HERE)Makefile
@@ -35,6 +35,9 @@ lint: $(INSTALLED_DEV) ## ruff and the import contracts
 
 types: $(INSTALLED_DEV) ## mypy, strict
 	@cd $(HERE) && $(PYTHON) -m mypy
+
+scale: $(INSTALLED_DEV) ## what it costs as a million schedules and ten million executions are stored
+	@cd $(HERE) && $(PYTHON) -m tests.scale
 
 bench: $(INSTALLED_DEV) ## what it can do, beside raw Celery
 	@cd $(HERE) && $(PYTHON) -m tests.benchmarks

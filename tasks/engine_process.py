@@ -1,7 +1,7 @@
 """The engine's resident threads, started in a Celery worker that consumes the engine queue.
 
     timer      plans and admits, see jobs.engine.timer
-    watchdog   every five seconds: lost owners, lost messages
+    watchdog   every five seconds: lost owners, caps with room, lost messages
 
 They live beside Celery's thread pool, not in it: a full pool cannot hold them up.
 """
@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import partitions, watchdog
+from jobs.engine import parking, partitions, watchdog
 from jobs.engine.dispatch import ENGINE_QUEUE
 from jobs.engine.timer import Timer
 
@@ -43,6 +43,7 @@ class Watchdog(threading.Thread):
         self._attempt(partitions.make_ahead)
         while not self._stopping.wait(SWEEP_EVERY):
             self._attempt(watchdog.recover_lost)
+            self._attempt(parking.wake_all)
             self._attempt(lambda: watchdog.publish_stranded(self._redis))
             self._attempt(lambda: sql.run("pulse", name="watch"))
         connection.close()

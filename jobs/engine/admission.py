@@ -1,6 +1,6 @@
 """Decides what runs next, under one lock for the installation.
 
-    lock ─► wake parked ─► ripen due ─► per open queue: admit into its window ─► commit ─► publish
+    lock ─► wake freed ─► ripen due ─► per open queue: admit into its window ─► commit ─► publish
 
 An execution in flight (queued or running) is its own permit: caps are counts, nothing can leak. The
 window is how many may lie published and unclaimed in a queue: two per live slot, or what its workers
@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 
 from jobs import sql
-from jobs.engine import dispatch, transitions
+from jobs.engine import dispatch, parking, transitions
 from jobs.engine.batches import Paces
 
 LOCK_KEY = 0x0CA1_1110
@@ -29,8 +29,12 @@ LONGEST_PAUSE = 0.5
 
 @dataclass(slots=True)
 class ClaimRates:
-    """How many of each queue's published executions were claimed in the last second, seen from one engine's rounds."""
+    """How many of each queue's published executions were claimed in the last second, seen from one engine's rounds.
 
+    ``heard``: what those rounds know of caps that have room again.
+    """
+
+    heard: parking.Heard = field(default_factory=parking.Heard)
     _left: dict[str, int] = field(default_factory=dict)
     _claims: dict[str, deque[tuple[float, int]]] = field(default_factory=dict)
     _quiet: dict[str, int] = field(default_factory=dict)
@@ -84,7 +88,7 @@ def _round(rates: ClaimRates, paces: Paces) -> Round:
     with transaction.atomic():
         if not sql.run("lock_admission", key=LOCK_KEY)[0].held:
             return Round(held=False)
-        sql.run("wake_parked")
+        horizon = rates.heard.wake()
         now = sql.run("clock")[0].now
         moved = transitions.ripen(now=now, limit=RIPEN_BATCH)
         for queue in sql.run("capacity"):
@@ -93,6 +97,7 @@ def _round(rates: ClaimRates, paces: Paces) -> Round:
             published.append((queue, rows))
             if full_for is not None:
                 drains_in = full_for if drains_in is None else min(drains_in, full_for)
+    rates.heard.keep(horizon)
     for queue, rows in published:
         dispatch.publish(queue.queue, paces.messages(rows, slots=queue.slots, batch_size=queue.batch_size))
     return Round(held=True, admitted=sum(len(rows) for _, rows in published), moved=moved, drains_in=drains_in)

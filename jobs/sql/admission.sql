@@ -6,14 +6,31 @@
 SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 
 -- name: wake_parked
--- For every cap somebody is parked under, as many as it has room for become ready again. Admission
--- looks once more, so a wrong guess here costs a round and breaks no cap.
-WITH RECURSIVE keys AS (
-    (SELECT waiting_on FROM execution WHERE state = 'pending' AND waiting_on <> '' ORDER BY waiting_on LIMIT 1)
+-- A cap with room takes as many as it has room for out of its parking. Looked at are the caps of the jobs that
+-- something was told of since `horizon` (whatever ends, goes on later or changes a job's caps tells an event), and a
+-- page of all caps in the order of their keys, by which the watchdog goes round: the cost follows what ends, not what
+-- is parked. The horizon returned is this snapshot's: an end it cannot see yet has a later transaction id, so the next
+-- round hears of it, in whatever order a finish and an admission commit. Only the newest thousand events: while a long
+-- transaction holds the horizon back, the older ones have been heard. Admission looks once more, so a wrong guess here
+-- costs a round and breaks no cap; SKIP LOCKED, since admission and watchdog may meet.
+WITH RECURSIVE told AS MATERIALIZED (
+    SELECT DISTINCT job_id FROM (
+        SELECT job_id FROM event WHERE xid >= %(horizon)s::xid8 ORDER BY xid DESC, id DESC LIMIT 1000
+    ) newest WHERE job_id IS NOT NULL
+), walk (waiting_on, place) AS (
+    (SELECT waiting_on, 1 FROM execution
+     WHERE state = 'pending' AND waiting_on <> '' AND waiting_on > %(after)s AND %(page)s > 0 ORDER BY waiting_on LIMIT 1)
     UNION ALL
     SELECT (SELECT e.waiting_on FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
-            AND e.waiting_on > keys.waiting_on ORDER BY e.waiting_on LIMIT 1)
-    FROM keys WHERE keys.waiting_on IS NOT NULL
+            AND e.waiting_on > walk.waiting_on ORDER BY e.waiting_on LIMIT 1), walk.place + 1
+    FROM walk WHERE walk.waiting_on IS NOT NULL AND walk.place < %(page)s
+), keys AS MATERIALIZED (
+    SELECT waiting_on FROM walk WHERE waiting_on IS NOT NULL
+    UNION
+    SELECT p.waiting_on FROM told
+    CROSS JOIN LATERAL (VALUES ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id)) AS k(waiting_on)
+    CROSS JOIN LATERAL (SELECT e.waiting_on FROM execution e
+        WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on = k.waiting_on LIMIT 1) p
 ), caps AS (
     SELECT k.waiting_on,
         CASE split_part(k.waiting_on, ':', 1)
@@ -27,14 +44,16 @@ WITH RECURSIVE keys AS (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
     ) f
-    WHERE k.waiting_on IS NOT NULL
-), chosen AS (
+), chosen AS MATERIALIZED (
     SELECT p.id FROM caps c CROSS JOIN LATERAL (
         SELECT e.id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = c.waiting_on AND e.waiting_on <> ''
-        ORDER BY e.priority DESC, e.not_before, e.id LIMIT greatest(c.room, 0)
+        ORDER BY e.priority DESC, e.not_before, e.id LIMIT greatest(c.room, 0) FOR NO KEY UPDATE SKIP LOCKED
     ) p
+), woken AS (
+    UPDATE execution SET waiting_on = '' WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = 'pending' RETURNING id
 )
-UPDATE execution SET waiting_on = '' WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = 'pending'
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS horizon, (SELECT count(*) FROM woken) AS woken,
+    (SELECT max(waiting_on) FROM walk HAVING count(*) = %(page)s AND count(waiting_on) = count(*)) AS last
 
 -- name: held_of_deleted
 -- Jobs deleted while an execution of theirs was being made: neither transaction saw the other.

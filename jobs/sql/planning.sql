@@ -17,8 +17,11 @@ CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
 CROSS JOIN LATERAL (SELECT state FROM tenant WHERE tenant.id = due.tenant_id LIMIT 1) t
 
 -- name: advance_schedules
-UPDATE schedule s SET planned_until = r.planned_until, next_run_at = r.next_run_at, due_at = r.due_at,
-    state = r.state, problem = r.problem
-FROM jsonb_to_recordset(%(rows)s) AS r(
-    id uuid, planned_until timestamptz, next_run_at timestamptz, due_at timestamptz, state text, problem text)
-WHERE s.id = r.id
+-- ANY(ARRAY(…)): see admit.
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
+        id uuid, planned_until timestamptz, next_run_at timestamptz, due_at timestamptz, state text, problem text)
+)
+UPDATE schedule s SET planned_until = g.planned_until, next_run_at = g.next_run_at, due_at = g.due_at,
+    state = g.state, problem = g.problem
+FROM given g WHERE s.id = g.id AND s.id = ANY(ARRAY(SELECT id FROM given))

@@ -33,6 +33,12 @@ UPDATE execution e SET publish_again_at = clock_timestamp() + interval '30 secon
 FROM stranded WHERE e.id = stranded.id AND e.state = 'queued'
 RETURNING e.id, e.attempt, e.timeout_seconds
 
+-- name: allow_minutes
+-- For what may have many rows to move or to search, in the open transaction only. A CASE is not evaluated
+-- where the setting is not known, before PostgreSQL 17.
+SELECT set_config('statement_timeout', '15min', true),
+    CASE WHEN current_setting('server_version_num')::int >= 170000 THEN set_config('transaction_timeout', '20min', true) END
+
 -- name: make_partition
 SELECT carillon_make_partition(%(parent)s, clock_timestamp() + %(ahead)s) AS made
 
@@ -44,5 +50,5 @@ SELECT carillon_drop_partitions(%(parent)s, clock_timestamp() - %(age)s) AS drop
 SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_default) AS stray
 
 -- name: expire_reservations
-DELETE FROM reservation WHERE id IN (
-    SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s)
+DELETE FROM reservation WHERE id = ANY(ARRAY(
+    SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s))

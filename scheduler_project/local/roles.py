@@ -20,12 +20,28 @@ from scheduler_project.local.errors import LocalError
 #: Databases an administrator's URL names for want of a better one; they are not taken over.
 MAINTENANCE = {"", "postgres", "template1"}
 
-#: Longest a statement, a wait for a lock, an open transaction may last before PostgreSQL ends it.
+#: Longest a statement, a wait for a lock, an idle and any transaction may last before PostgreSQL ends it.
+#: The app's are shorter than a caller's patience. A round of the engine takes milliseconds; its statements may last as
+#: long as a lease, and after a transaction of a minute no lease of its holder's is left. A wait for a lock ends sooner
+#: than the statement that waits, so that the log names the lock.
+#: The owner migrates, which may take hours, and must not make everybody queue behind a lock it does not get.
 SETTINGS = {
     "owner": {"lock_timeout": "5s"},
-    "app": {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"},
-    "engine": {"statement_timeout": "30s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"},
+    "app": {
+        "statement_timeout": "5s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "10s",
+        "transaction_timeout": "15s",
+    },
+    "engine": {
+        "statement_timeout": "30s",
+        "lock_timeout": "5s",
+        "idle_in_transaction_session_timeout": "30s",
+        "transaction_timeout": "1min",
+    },
 }
+#: The release that knows a setting, where not all that are supported do.
+SINCE = {"transaction_timeout": 170000}
 
 _PLAIN = sql.SQL("LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION")
 
@@ -84,6 +100,8 @@ def _ensure_role(admin: psycopg.Connection, name: str, password: str, settings: 
     verifier = admin.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(identifier, sql.Literal(verifier)))
     for setting, value in settings.items():
+        if admin.info.server_version < SINCE.get(setting, 0):
+            continue
         admin.execute(
             sql.SQL("ALTER ROLE {} SET {} = {}").format(identifier, sql.Identifier(setting), sql.Literal(value))
         )

@@ -33,7 +33,7 @@ RUNNING = {"sources": ["running"], "rows": Jsonb([ENDING.row()]), **NOTHING, "cr
 #: By statement; each shape is the one its only caller uses.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "lock_admission": {"key": LOCK_KEY},
-    "wake_parked": {},
+    "wake_parked": {"horizon": "1", "after": "", "page": 500},
     "held_of_deleted": {},
     "capacity": {},
     "paces": {"tenants": [uuid4()], "jobs": [uuid4()], "least": 3},
@@ -66,6 +66,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "claimed_by": {"ids": [EXECUTION], "worker_id": uuid4(), "pid": 1},
     "queued_counts": {},
     "publish_again": {"queue": "default", "limit": 50},
+    "allow_minutes": {},
     "make_partition": {"parent": "event", "ahead": timedelta()},
     "drop_partitions": {"parent": "event", "age": timedelta(days=90)},
     "default_rows": {},

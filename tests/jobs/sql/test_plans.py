@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from jobs import sql
 from tests.support import logins, rows, statements
 
 #: What the statement must be found by, wherever rows are many.
 EXPECTED = {
-    "wake_parked": {"execution_parked", "execution_in_flight"},
+    "wake_parked": {"execution_parked", "execution_in_flight", "event_order"},
     "capacity": {"execution_published"},
     "paces": {"execution_by_state", "execution_by_job"},
     "next_instants": {"execution_ripening", "execution_ready", "schedule_due"},
@@ -28,7 +29,26 @@ EXPECTED = {
     "claimed_by": {"execution_pkey"},
     "queued_counts": {"execution_published"},
     "publish_again": {"execution_published"},
-    "lock_due_schedules": {"schedule_due"},
+    "held_of_deleted": {"execution_parked", "job_pkey"},
+    "end_waiting_of_job": {"execution_by_job"},
+    "lock_due_schedules": {"schedule_due", "job_pkey"},
+    "advance_schedules": {"schedule_pkey"},
+    "forget_workers": {"execution_owned"},
+    "expire_reservations": {"reservation_expiry", "reservation_pkey"},
+}
+
+#: Statements that read no table which grows, and what they do instead.
+NOTHING_TO_FIND = {
+    "lock_admission": "takes a lock",
+    "clock": "reads the clock",
+    "create": "inserts",
+    "renew_lease": "touches one of a few workers",
+    "end_lease": "touches one of a few workers",
+    "pulse": "touches one of a few rows",
+    "allow_minutes": "changes settings",
+    "make_partition": "calls a function of the owner's",
+    "drop_partitions": "calls a function of the owner's",
+    "default_rows": "counts in partitions that are empty, or there is an alarm",
 }
 
 
@@ -66,6 +86,10 @@ FILL = (
     """INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)
        SELECT carillon_child_id(id, '1:1'), tenant_id, id, 1, 1, 1, 1, '[["2026-01-01", "info", "stdout", "x"]]'
        FROM execution LIMIT 5000""",
+    """INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+       SELECT carillon_child_id(id, 'event'), tenant_id, 'execution.' || state, job_id, id, '{}', now() FROM execution""",
+    """INSERT INTO reservation (id, tenant_id, scope, key, fingerprint, expires_at)
+       SELECT id, tenant_id, 'idempotency', id, '', now() + interval '1 day' FROM execution""",
 )
 
 
@@ -79,7 +103,9 @@ def _many_rows() -> Iterator[None]:
     rows.change("RESET session_replication_role")
     rows.change("ANALYZE")
     yield
-    rows.change("TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule CASCADE")
+    rows.change(
+        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation CASCADE"
+    )
     rows.change("ANALYZE")
 
 
@@ -93,6 +119,11 @@ def parents() -> dict[str, str]:
 def full(_many_rows: None) -> set[str]:
     """The tables that hold many rows: of the partitioned ones, this week's."""
     return {row[0] for row in rows.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > 1000")}
+
+
+def test_every_statement_has_its_plan_expected():
+    assert set(EXPECTED) | set(NOTHING_TO_FIND) == set(sql.statements())
+    assert not set(EXPECTED) & set(NOTHING_TO_FIND)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
