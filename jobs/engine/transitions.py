@@ -47,6 +47,7 @@ class NewExecution:
     folded_until: datetime | None = None
     folded_count: int | None = None
     payload: Mapping[str, Any] | None = None
+    concurrency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,11 @@ def admit(*, queue: str, room: int) -> tuple[list[Any], int]:
     """Queue the next ``room`` executions of a queue. Returns (rows with id, attempt, timeout_seconds; how many were parked)."""
     rows = sql.run("admit", queue=queue, room=room, **_guard(Event.ADMIT))
     return [row for row in rows if row.id is not None], int(rows[0].parked)
+
+
+def withdraw(*, limit: int) -> int:
+    """What is published while its queue or tenant is held is pending again. Returns how many, ``limit`` of each at most."""
+    return len(sql.run("withdraw", limit=limit, **_guard(Event.WITHDRAW)))
 
 
 def claim(execution_id: UUID, *, attempt: int, worker_id: UUID, worker: str, pid: int) -> Claim | None:
