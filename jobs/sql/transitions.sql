@@ -59,7 +59,7 @@ WITH ended AS (
         crashes = crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
     WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s)
-    RETURNING id, tenant_id, job_id, attempt, epoch
+    RETURNING id, tenant_id, job_id, attempt, epoch, concurrency_key
 ), closed AS (
     UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
         error_code = %(error_code)s, error_message = %(error_message)s
@@ -83,7 +83,8 @@ WITH ended AS (
     FROM ended WHERE %(target)s = 'failed'
 )
 SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
-    AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id))
+    AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id,
+        'key:' || e.tenant_id || ':' || e.concurrency_key))
     AS frees_somebody
 FROM ended e
 
@@ -96,7 +97,7 @@ WITH moved AS (
         error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
     WHERE id = %(id)s AND epoch = %(epoch)s AND state = ANY(%(sources)s) AND cancel_requested_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = execution.job_id AND j.state = 'deleted')
-    RETURNING id, tenant_id, job_id, attempt - %(step)s AS attempt, epoch, not_before
+    RETURNING id, tenant_id, job_id, attempt - %(step)s AS attempt, epoch, not_before, concurrency_key
 ), closed AS (
     UPDATE attempt SET state = %(attempt_state)s, finished_at = clock_timestamp(), result = %(result)s,
         error_code = %(error_code)s, error_message = %(error_message)s
@@ -114,7 +115,8 @@ WITH moved AS (
     FROM moved
 )
 SELECT EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
-    AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id))
+    AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id,
+        'key:' || m.tenant_id || ':' || m.concurrency_key))
     AS frees_somebody
 FROM moved m
 

@@ -79,6 +79,14 @@ def test_a_finish_lets_the_next_in_line_go(queue):
     assert started == [high, middle, low]
 
 
+def test_a_finish_says_whether_somebody_waits_for_its_key(queue):
+    pending(queue, rows.job(), "k", 2)
+    admit()
+    assert finish(queue)
+    admit()
+    assert not finish(queue)
+
+
 def test_of_different_limits_under_a_key_the_smallest_counts(queue):
     tenant = rows.tenant()
     lax, strict = rows.job(tenant, max_running_per_key=3), rows.job(tenant, max_running_per_key=1)
