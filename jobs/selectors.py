@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Now
 
 from jobs.engine import planner
 from jobs.models import (
@@ -20,12 +21,14 @@ from jobs.models import (
     JobRevision,
     JobState,
     JobTag,
+    Queue,
     Schedule,
     ScheduleState,
     Worker,
 )
 from jobs.rules import identity
 from jobs.rules.slots import Slot, SlotKind
+from jobs.rules.states import IN_FLIGHT
 
 #: A page of a log ends after about this many characters, however many lines were asked for.
 LOG_PAGE_CHARS = 1024 * 1024
@@ -51,6 +54,36 @@ def executions() -> QuerySet[Execution]:
         revision_payload=Subquery(revision.values("spec__payload")),
         worker_name=Subquery(worker.values("name")),
     )
+
+
+def queues() -> QuerySet[Queue]:
+    """Queues with what there is to say of them."""
+    return with_load(Queue.objects.all())
+
+
+def with_load(queues: QuerySet[Queue]) -> QuerySet[Queue]:
+    """Queues with ``flying``, the executions in flight, and ``seats``, the slots of live workers.
+
+    Both are the whole platform's only where the platform is in scope.
+    """
+    flights = Execution.objects.filter(queue=OuterRef("pk"), state__in=sorted(IN_FLIGHT)).order_by()
+    crews = Worker.objects.filter(
+        queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), draining=False
+    ).order_by()
+    return queues.annotate(
+        flying=Subquery(flights.values("queue").annotate(n=Count("pk")).values("n"), output_field=IntegerField()),
+        seats=Subquery(
+            crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"),
+            output_field=IntegerField(),
+        ),
+    )
+
+
+def queue_state(queue: Any) -> str:
+    """How a queue of :func:`queues` stands: a paused one drains while something is in flight."""
+    if queue.paused_at is None:
+        return "active"
+    return "draining" if queue.flying else "drained"
 
 
 def attempts(execution_id: UUID) -> QuerySet[Attempt]:

@@ -43,6 +43,7 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "suspended": ("pause_circle", "warning"),
     "live": ("check_circle", "good"),
     "draining": ("hourglass_bottom", "warning"),
+    "drained": ("pause_circle", "warning"),
     "gone": ("cancel", "calm"),
     "expired": ("timer_off", "warning"),
     "revoked": ("block", "calm"),

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs import selectors
+from jobs import selectors, waits
 from jobs.admin import wording
 from jobs.engine.records import Line
 from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
@@ -26,10 +26,12 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     now = timezone.now()
     lines, cut = log_tail(execution.pk)
     revision = JobRevision.objects.filter(job_id=execution.job_id, number=execution.revision).first()
+    found = waits.waiting_for(execution)
     base = revision.spec.get("payload") or {} if revision else {}
     return {
         "execution": execution,
-        "explanation": wording.explanation(execution),
+        "explanation": wording.explanation(execution) if found is None else wording.waiting(found),
+        "waits_for": found and found.code,
         "dead_letter": DeadLetter.objects.filter(execution_id=execution.pk).first(),
         "live": states.State(execution.state) not in states.TERMINAL,
         "facts": _facts(execution),
@@ -57,6 +59,8 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         ("Ended", marks.instant(execution.finished_at, millis=True)),
         ("Took", wording.took(execution)),
     ]
+    if execution.concurrency_key:
+        facts.insert(5, ("Concurrency key", marks.code(execution.concurrency_key)))
     if execution.schedule_id:
         facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]
     if execution.replay_of:

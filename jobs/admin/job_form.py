@@ -14,6 +14,7 @@ from jobs.services import jobs
 from jobs.services.jobs import JobFields
 from jobs.services.schedules import ScheduleFields
 from tenants.admin import forms as console_forms
+from tenants.admin import throttling
 
 _WHOLE = widgets.UnfoldAdminIntegerFieldWidget
 _TEXT = widgets.UnfoldAdminTextInputWidget
@@ -32,7 +33,7 @@ def examples() -> list[tuple[str, str, Mapping[str, Any]]]:
     return [(name, handler.description, handler.example) for name, handler in sorted(handlers.registered().items())]
 
 
-class Definition(forms.Form):
+class Definition(throttling.Rate):
     """All that can be said of a job."""
 
     name = forms.CharField(max_length=200, widget=_TEXT)
@@ -53,6 +54,21 @@ class Definition(forms.Form):
     max_running = forms.IntegerField(
         min_value=1, required=False, label="Most in flight", widget=_WHOLE, help_text="Empty for no cap of its own."
     )
+    concurrency_key = forms.CharField(
+        max_length=200,
+        required=False,
+        widget=_TEXT,
+        help_text="Executions of the tenant with the same key, of any job, run at most so many at once. "
+        "{field} stands for the payload's field, such as customer:{customer_id}.",
+    )
+    max_running_per_key = forms.IntegerField(
+        min_value=1,
+        initial=1,
+        required=False,
+        label="Most in flight per key",
+        widget=_WHOLE,
+        help_text="Empty for one.",
+    )
     overlap = forms.ChoiceField(
         choices=Overlap.choices,
         initial=Overlap.QUEUE_ONE,
@@ -67,6 +83,14 @@ class Definition(forms.Form):
     category = forms.CharField(max_length=64, required=False, widget=_TEXT)
     tags = console_forms.LinesField(required=False, help_text="One a line.")
     owner = forms.CharField(max_length=254, required=False, widget=_TEXT, help_text="Whom to ask about it.")
+    field_order: tuple[str, ...] = (
+        "name", "type", "payload", "description", "queue", "priority", "timeout_seconds", "max_running",
+        "rate_limit", "rate_burst", "concurrency_key", "max_running_per_key", "overlap", "retry",
+    )  # fmt: skip
+
+    def clean_max_running_per_key(self) -> int:
+        """One if left out."""
+        return self.cleaned_data["max_running_per_key"] or 1
 
 
 class NewJob(Definition):
@@ -81,7 +105,7 @@ class NewJob(Definition):
         help_text="When it runs, such as */5 * * * *; six fields begin with seconds. Empty: only when asked.",
     )
     timezone = forms.CharField(max_length=64, initial="UTC", label="Time zone of the expression", widget=_TEXT)
-    field_order = ("tenant", "name", "type", "payload", "expression", "timezone")
+    field_order = ("tenant", "name", "type", "payload", "expression", "timezone", *Definition.field_order[3:])
 
 
 def initial(job: Job) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from jobs.admin import recent, wording
 from jobs.models import Execution, Job, JobRevision, JobState, Schedule, ScheduleState
 from tenants import marks
-from tenants.admin import pages
+from tenants.admin import pages, throttling
 
 RUNS, REVISIONS, SCHEDULES = 20, 20, 100
 
@@ -48,12 +48,21 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Queue, priority", f"{job.queue_id}, {job.priority}"),
         ("Time limit", marks.length(job.timeout_seconds)),
         ("Most in flight", job.max_running or "no cap of its own"),
+        *throttling.facts(job),
+        ("Concurrency key", _key(job)),
+        ("Rate", throttling.rate(job)),
         ("Overlap", job.overlap),
         ("Category", job.category or marks.NOTHING),
         ("Tags", tags or marks.NOTHING),
         ("Owner", job.owner or marks.NOTHING),
         ("Changed", marks.instant(job.updated_at)),
     ]
+
+
+def _key(job: Job) -> Any:
+    if not job.concurrency_key:
+        return marks.NOTHING
+    return marks.joined((marks.code(job.concurrency_key), f"{job.max_running_per_key} at once"), ", ")
 
 
 def _schedules(job: Job) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -20,12 +21,12 @@ from jobs.services import executions, job_states
 from jobs.services import jobs as service
 from tenants import marks
 from tenants.admin import forms as console_forms
-from tenants.admin import pages
+from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, dialog
 
 
 @admin.register(Job)
-class JobAdmin(pages.ConsoleAdmin):
+class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
     """Every tenant's definitions."""
 
     title = "Jobs"
@@ -42,7 +43,7 @@ class JobAdmin(pages.ConsoleAdmin):
     )
     search_fields = ("name",)
     search_help_text = "Name"
-    actions_detail = ("run_now", "pause", "resume", "activate", "disable", "delete")
+    actions_detail = ("run_now", "pause", "resume", "activate", "throttle", "unthrottle", "disable", "delete")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return pages.platform(request)
@@ -82,7 +83,14 @@ class JobAdmin(pages.ConsoleAdmin):
         if row.state == JobState.DELETED:
             return ()
         names = {"trigger": "run_now"}
-        return {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
+        offered = {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
+        return offered - (set() if throttling.is_throttled(row) else {"unthrottle"})
+
+    def set_throttle(self, row: Job, *, max_running: int, until: datetime) -> None:
+        job_states.throttle(job=row, max_running=max_running, until=until)
+
+    def lift_throttle(self, row: Job) -> None:
+        job_states.unthrottle(job=row)
 
     def get_urls(self) -> list[URLPattern]:
         edit = path(

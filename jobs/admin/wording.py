@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from jobs import waits
 from jobs.models import Execution, Schedule
-from jobs.rules.codes import Absence
+from jobs.rules import codes
+from jobs.rules.codes import Absence, Wait
 from jobs.rules.states import State
+from jobs.rules.waiting import Waiting
 from tenants import marks
 
 #: Why a slot has not run, and what to do about it.
@@ -24,33 +27,52 @@ ABSENCES: Mapping[str, str] = {
     Absence.DST_FOLD: "Clocks were put back: this local time came twice, and the schedule runs only once.",
 }
 
-#: What a parked execution waits for, by the kind of its cap key.
-_CAPS = {"job": "the job's cap", "slot": "the run before it"}
+#: What an execution that has not started waits for, and what to do about it.
+WAITS: Mapping[Wait, str] = {
+    Wait.NOT_DUE: "Not due yet.",
+    Wait.BACK_OFF: "It was tried before and is tried again later.",
+    Wait.TENANT_SUSPENDED: "Its tenant is suspended. Activate the tenant to let it go on.",
+    Wait.QUEUE_PAUSED: "Its queue is paused. Resume the queue to let it go on.",
+    Wait.NO_WORKER: "No live worker takes work of its queue. Start one.",
+    Wait.TENANT_CAP: "Its tenant has as much in flight as it may.",
+    Wait.QUEUE_CAP: "Its queue carries as much as it may.",
+    Wait.JOB_CAP: "Its job has as much in flight as it may.",
+    Wait.KEY_CAP: "As much is in flight under its concurrency key as may be.",
+    Wait.RATE_LIMIT: "The rate limit allows no further start just now.",
+    Wait.OVERLAP: "The run before it is still under way.",
+    Wait.JOB_DISABLED: "Its job is disabled. Activate the job to let it go on.",
+    Wait.BEHIND_OTHERS: "Others of its tenant go before it.",
+    Wait.FREE_WORKER: "The next free worker of its queue takes it.",
+}
+
+
+def waiting(found: Waiting) -> Any:
+    """What an execution waits for, until when, and who goes before it."""
+    parts: list[Any] = [WAITS[found.code]]
+    if found.ahead:
+        parts.append(f"{found.ahead}{'+' if found.ahead == waits.MOST_AHEAD else ''} ahead.")
+    if found.until:
+        parts.append(marks.joined(("Until", marks.instant(found.until)), " "))
+    return marks.joined(parts, " ")
 
 
 def explanation(execution: Execution) -> str:
-    """Why an execution stands where it stands; empty when its state says it all."""
+    """Why an execution stands where it stands, from its row alone; empty when its state says it all."""
     if execution.state == State.SKIPPED:
         return ABSENCES.get(execution.reason, "")
-    if execution.state == State.PENDING and execution.waiting_on:
-        return f"Due, and waiting for room: {_cap(execution)}."
+    if code := codes.wait_of(execution.waiting_on):
+        return WAITS[code]
     if execution.cancel_requested_at and execution.state == State.RUNNING:
         return "Somebody asked for it to be cancelled; its worker has not acknowledged yet."
     return {
-        State.PENDING: "Due, and waiting for a free worker of its queue.",
-        State.QUEUED: "Published; the next free worker takes it.",
         State.FAILED: "Every attempt is used up, so it is a dead letter until somebody decides.",
     }.get(State(execution.state), "")
 
 
 def why(execution: Execution) -> Any:
     """The one word to show beside a state: a reason, an error's code, what it waits for."""
-    return marks.shortened(execution.reason or execution.error_code or _cap(execution), 30)
-
-
-def _cap(execution: Execution) -> str:
-    kind = execution.waiting_on.partition(":")[0]
-    return _CAPS.get(kind, kind)
+    waits_on = codes.wait_of(execution.waiting_on) or ""
+    return marks.shortened(execution.reason or execution.error_code or waits_on, 30)
 
 
 def instant_of(execution: Execution) -> datetime:

@@ -16,7 +16,14 @@ from rest_framework.response import Response
 from jobs import selectors
 from jobs.api import lookups
 from jobs.api.of_jobs import OfJobsViewSet
-from jobs.api.shapes.executions import AttemptShape, ExecutionShape, LogLineShape, NewExecutionInput, ReplayInput
+from jobs.api.shapes.executions import (
+    AttemptShape,
+    ExecutionShape,
+    LogLineShape,
+    NewExecutionInput,
+    OneExecutionShape,
+    ReplayInput,
+)
 from jobs.models import TriggerKind
 from jobs.rules import identity, states
 from jobs.services import executions
@@ -75,9 +82,10 @@ class ExecutionViewSet(OfJobsViewSet):
         job = lookups.job_in_body(self.tenant, wish.pop("job"))
         return self.shown(ExecutionShape, executions.trigger(job=job, **wish), status=202)
 
+    @extend_schema(responses=OneExecutionShape)
     def retrieve(self, request: Request, id: str) -> Response:
-        """One execution."""
-        return self.shown(ExecutionShape, self.row())
+        """One execution, with what it waits for."""
+        return self.shown(OneExecutionShape, self.row())
 
     @extend_schema(request=None, responses={200: ExecutionShape, 202: ExecutionShape})
     @action(detail=True, methods=["post"])

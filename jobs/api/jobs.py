@@ -17,6 +17,7 @@ from jobs.api import fires, lookups
 from jobs.api.shapes.executions import ExecutionShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
+from jobs.api.shapes.throttles import ThrottleInput
 from jobs.models import Job, JobRevision, JobState
 from jobs.services import executions, job_states, jobs
 from tenants.api.fields import NoFields
@@ -115,6 +116,20 @@ class JobViewSet(TenantViewSet):
     def activate(self, request: Request, id: str) -> Response:
         """Go on from now."""
         return self._become(job_states.activate)
+
+    @extend_schema(request=ThrottleInput)
+    @action(detail=True, methods=["post"])
+    def throttle(self, request: Request, id: str) -> Response:
+        """Let at most `max_running` of it be in flight until an instant; it ends by itself."""
+        job = self.row()
+        wish: Any = self.body(ThrottleInput)
+        return self.shown(JobShape, job_states.throttle(job=job, **wish))
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def unthrottle(self, request: Request, id: str) -> Response:
+        """End its throttle before its time."""
+        return self._become(job_states.unthrottle)
 
     @extend_schema(responses=RevisionShape(many=True))
     @action(detail=True)

@@ -7,11 +7,15 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import handlers
+from jobs import handlers, selectors
 from jobs.api.shapes.platform import JobTypeShape, QueueShape, WorkerShape
-from jobs.models import Queue, Worker
+from jobs.models import Worker
+from tenants import context
 from tenants.api.pagination import PAGED
 from tenants.api.views import ApiViewSet
+
+#: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody else.
+_PLATFORM = context.Scope(platform=True)
 
 
 class _Platform(ApiViewSet):
@@ -22,7 +26,7 @@ class _Platform(ApiViewSet):
 class QueueViewSet(_Platform):
     """Queues. In paths `{id}` is the name."""
 
-    queryset = Queue.objects.all()
+    queryset = selectors.queues()
     serializer_class = QueueShape
     keyset = "name"
     noun = "queue"
@@ -30,11 +34,13 @@ class QueueViewSet(_Platform):
 
     def list(self, request: Request) -> Response:
         """Queues by name."""
-        return self.listed(QueueShape, self.get_queryset())
+        with context.within(_PLATFORM):
+            return self.listed(QueueShape, self.get_queryset())
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One queue."""
-        queue = self.get_queryset().filter(name=id).first() if "\0" not in id else None
+        with context.within(_PLATFORM):
+            queue = self.get_queryset().filter(name=id).first() if "\0" not in id else None
         if queue is None:
             raise self.missing()
         return self.shown(QueueShape, queue)

@@ -2,6 +2,8 @@
 
     lock ─► wake freed ─► ripen due ─► per open queue: admit into its window ─► commit ─► publish
 
+    withdraw what was published before its queue or tenant was held
+
 An execution in flight (queued or running) is its own permit: caps are counts, nothing can leak. The
 window is how many may lie published and unclaimed in a queue: two per live slot, or what its workers
 claim in a second. So Redis stays small, priority works, and a cancelled execution never travelled.
@@ -22,6 +24,7 @@ from jobs.engine.batches import Paces
 
 LOCK_KEY = 0x0CA1_1110
 RIPEN_BATCH = 2000
+WITHDRAW_BATCH = 2000
 #: Between two looks at a full window.
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.5
@@ -69,6 +72,17 @@ class Round:
     admitted: int = 0
     moved: int = 0
     drains_in: float | None = None
+
+
+def withdraw_held() -> int:
+    """Take back what is published of held queues and tenants. Returns how many.
+
+    It needs no lock: whatever a round that began before the hold still publishes, the next look takes back.
+    """
+    taken = 0
+    while count := transitions.withdraw(limit=WITHDRAW_BATCH):
+        taken += count
+    return taken
 
 
 def admit_all(rates: ClaimRates, paces: Paces | None = None) -> Round:

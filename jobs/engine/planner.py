@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from jobs import sql, triggers
 from jobs.engine import transitions
 from jobs.engine.records import NewExecution
-from jobs.rules import identity, planning, retry_fields
+from jobs.rules import concurrency_keys, identity, planning, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.misfires import Misfire, MisfirePolicy
 from jobs.rules.slots import Slot, Trigger
@@ -175,5 +175,8 @@ def _row(
         timeout_seconds=schedule.timeout_seconds,
         max_attempts=retry_fields.parse(schedule.retry).max_attempts,
         payload=schedule.payload,
+        concurrency_key=concurrency_keys.render(
+            schedule.concurrency_key, {**(schedule.job_payload or {}), **(schedule.payload or {})}
+        ),
         **folded,
     )

@@ -39,6 +39,7 @@ class NewExecution:
     folded_until: datetime | None = None
     folded_count: int | None = None
     payload: Mapping[str, Any] | None = None
+    concurrency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ from jobs.engine.batches import Paces
 COALESCE = 0.02
 #: Longest wait without looking; also how late at most a lost ring is made good.
 IDLE = 1.0
+#: Between two looks for what is published and held meanwhile.
+WITHDRAW_EVERY = 0.25
 #: Another engine is admitting: what was rung for may have come after its snapshot.
 BUSY = 0.01
 
@@ -39,6 +41,7 @@ class Timer(threading.Thread):
         self._stopping = False
         self._rates = admission.ClaimRates()
         self._paces = Paces()
+        self._withdrawn = 0.0
 
     def ring(self) -> None:
         """Something may have become due."""
@@ -79,6 +82,9 @@ class Timer(threading.Thread):
         What is due goes first: planning looks seconds ahead, and what it finds overdue is admitted by
         the round that follows at once.
         """
+        if monotonic() - self._withdrawn > WITHDRAW_EVERY:
+            admission.withdraw_held()
+            self._withdrawn = monotonic()
         done = admission.admit_all(self._rates, self._paces)
         planner.plan_due()
         sql.run("pulse", name="dispatch")
@@ -89,6 +95,7 @@ class Timer(threading.Thread):
             IDLE,
             _until(instants.ripens_at, instants),
             _until(instants.plans_at, instants) - planner.AHEAD.total_seconds(),
+            max(_until(instants.eases_at, instants), COALESCE),
         )
         if instants.backlog and done.drains_in is not None:
             delay = min(delay, done.drains_in)

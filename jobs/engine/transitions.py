@@ -43,6 +43,11 @@ def admit(*, queue: str, room: int) -> tuple[list[Any], int]:
     return [row for row in rows if row.id is not None], int(rows[0].parked)
 
 
+def withdraw(*, limit: int) -> int:
+    """What is published while its queue or tenant is held is pending again. Returns how many, ``limit`` of each at most."""
+    return len(sql.run("withdraw", limit=limit, **_guard(Event.WITHDRAW)))
+
+
 def claim(execution_id: UUID, *, attempt: int, worker_id: UUID, worker: str, pid: int) -> Claim | None:
     """Take a published execution; None if another worker did, or it is no longer published."""
     return next(iter(claim_all([(execution_id, attempt)], worker_id=worker_id, worker=worker, pid=pid)), None)

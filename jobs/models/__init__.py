@@ -10,6 +10,7 @@ from jobs.models.job_revision import JobRevision
 from jobs.models.job_tag import JobTag
 from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
+from jobs.models.rate_bucket import RateBucket
 from jobs.models.reservation import Reservation
 from jobs.models.schedule import Misfire, Schedule, ScheduleState
 from jobs.models.worker import Worker
@@ -30,6 +31,7 @@ __all__ = [
     "Overlap",
     "Pulse",
     "Queue",
+    "RateBucket",
     "Reservation",
     "Schedule",
     "ScheduleState",

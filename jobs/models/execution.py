@@ -63,7 +63,10 @@ class Execution(PartitionedByTime):
     batch_size = models.PositiveSmallIntegerField(
         default=1, db_default=1, help_text="Members of the message it was last claimed with."
     )
-    waiting_on = models.CharField(max_length=64, blank=True)
+    concurrency_key = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="As the job's key read when this was made."
+    )
+    waiting_on = models.CharField(max_length=255, blank=True)
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     ripened_at = models.DateTimeField(null=True)
@@ -111,6 +114,11 @@ class Execution(PartitionedByTime):
                 fields=["tenant", "job", "trigger"],
                 condition=Q(state__in=["queued", "running"]),
                 name="execution_in_flight",
+            ),
+            models.Index(
+                fields=["tenant", "concurrency_key"],
+                condition=Q(state__in=["queued", "running"]) & ~Q(concurrency_key=""),
+                name="execution_keyed",
             ),
             models.Index(fields=["queue", "publish_again_at"], condition=Q(state="queued"), name="execution_published"),
             models.Index(fields=["worker_id", "id"], condition=Q(state="running"), name="execution_owned"),

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.models.queue import Queue
+from tenants.models import limited
 from tenants.models.owned import TenantOwned
 
 
@@ -28,7 +29,7 @@ class Overlap(models.TextChoices):
     QUEUE_ALL = "queue_all"
 
 
-class Job(TenantOwned):
+class Job(TenantOwned, limited.Limited):
     """The current definition. Everything a run needs is also in the revision its execution names."""
 
     name = models.CharField(max_length=200)
@@ -42,6 +43,14 @@ class Job(TenantOwned):
     priority = models.PositiveSmallIntegerField(default=5, validators=[MaxValueValidator(9)])
     timeout_seconds = models.FloatField(default=300, validators=[MinValueValidator(0.1), MaxValueValidator(86_400)])
     max_running = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
+    concurrency_key = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Executions of a tenant with the same key share max_running_per_key; {field} stands for the payload's.",
+    )
+    max_running_per_key = models.PositiveIntegerField(default=1, db_default=1, validators=[MinValueValidator(1)])
     overlap = models.CharField(max_length=16, choices=Overlap, default=Overlap.QUEUE_ONE)
     retry = models.JSONField(
         default=dict, help_text="The retry policy as the API takes it; empty is the default policy."
@@ -58,8 +67,9 @@ class Job(TenantOwned):
             models.CheckConstraint(condition=Q(state__in=JobState.values), name="job_state_known"),
             models.CheckConstraint(condition=Q(overlap__in=Overlap.values), name="job_overlap_known"),
             models.CheckConstraint(condition=Q(priority__lte=9), name="job_priority_in_range"),
+            limited.rate_is_known("job"),
         ]
-        indexes = [models.Index(fields=["tenant", "-id"], name="job_recent")]
+        indexes = [models.Index(fields=["tenant", "-id"], name="job_recent"), limited.throttle_end("job")]
 
     def __str__(self) -> str:
         return self.name

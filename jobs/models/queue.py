@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from tenants.models import limited
+
 
 class Pool(models.TextChoices):
     """What runs a queue's executions in a worker; Celery's names."""
@@ -13,14 +15,14 @@ class Pool(models.TextChoices):
     THREADS = "threads"  # many waiting at once for little memory: job types that allow it only
 
 
-class Queue(models.Model):
+class Queue(limited.Limited):
     """Known by its name. Its Celery queue is :attr:`celery_name`, so no tenant's name can meet one of our own."""
 
     name = models.CharField(primary_key=True, max_length=63, validators=[RegexValidator(r"^[a-z0-9](-?[a-z0-9])*$")])
     pool = models.CharField(max_length=16, choices=Pool, default=Pool.PREFORK, db_default=Pool.PREFORK)
     paused_at = models.DateTimeField(null=True, blank=True)
     max_running = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Most executions queued or running at once."
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Most executions queued or running at once."
     )
     batch_size = models.PositiveSmallIntegerField(
         default=50,
@@ -32,6 +34,7 @@ class Queue(models.Model):
 
     class Meta:
         db_table = "queue"
+        constraints = [limited.rate_is_known("queue")]
 
     def __str__(self) -> str:
         return self.name

@@ -32,15 +32,32 @@ class Failure(StrEnum):
 
 
 class Wait(StrEnum):
-    """What a parked execution waits for."""
+    """What an execution that has not started waits for."""
 
+    NOT_DUE = "NOT_DUE"
+    BACK_OFF = "BACK_OFF"
+    TENANT_SUSPENDED = "TENANT_SUSPENDED"
+    QUEUE_PAUSED = "QUEUE_PAUSED"
+    NO_WORKER = "NO_WORKER"
+    TENANT_CAP = "TENANT_CAP"
+    QUEUE_CAP = "QUEUE_CAP"
     JOB_CAP = "JOB_CAP"
+    KEY_CAP = "KEY_CAP"
+    RATE_LIMIT = "RATE_LIMIT"
     OVERLAP = "OVERLAP"
     JOB_DISABLED = "JOB_DISABLED"
+    BEHIND_OTHERS = "BEHIND_OTHERS"
+    FREE_WORKER = "FREE_WORKER"
 
 
-#: The first part of ``waiting_on``, whose second is the job's id.
-_WAITS = {"job": Wait.JOB_CAP, "slot": Wait.OVERLAP, "held": Wait.JOB_DISABLED}
+#: The first part of ``waiting_on``, which names what a parked one is parked under.
+_WAITS = {
+    "job": Wait.JOB_CAP,
+    "slot": Wait.OVERLAP,
+    "held": Wait.JOB_DISABLED,
+    "key": Wait.KEY_CAP,
+    "rate": Wait.RATE_LIMIT,
+}
 
 
 def wait_of(waiting_on: str) -> Wait | None:

@@ -33,6 +33,7 @@ class Event(StrEnum):
     UNBLOCK = "unblock"
     RIPEN = "ripen"
     ADMIT = "admit"
+    WITHDRAW = "withdraw"
     CLAIM = "claim"
     SUCCEED = "succeed"
     RETRY = "retry"
@@ -70,6 +71,7 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
         Event.UNBLOCK: _from(S.BLOCKED, to=S.SCHEDULED),
         Event.RIPEN: _from(S.SCHEDULED, to=S.PENDING),
         Event.ADMIT: _from(S.PENDING, to=S.QUEUED),
+        Event.WITHDRAW: _from(S.QUEUED, to=S.PENDING),
         Event.CLAIM: _from(S.QUEUED, to=S.RUNNING),
         Event.SUCCEED: _from(S.RUNNING, to=S.SUCCEEDED, fenced=True),
         Event.RETRY: _from(S.RUNNING, to=S.SCHEDULED, fenced=True),

@@ -14,7 +14,7 @@ from django.db.models import Model
 from jobs import errors, handlers
 from jobs.models import Job
 from jobs.models.queue import Pool
-from jobs.rules import retry_fields
+from jobs.rules import concurrency_keys, retry_fields
 
 #: Lists show payloads in full, so a page of them must fit into an answer.
 MAX_PAYLOAD_BYTES = 128 * 1024
@@ -31,6 +31,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     check_retry(job.retry)
     check_payload(job.type, job.payload)
     _check_pool(job)
+    check_concurrency_key(job.type, job.concurrency_key)
 
 
 def check_columns(row: Model, *, exclude: set[str], path: str = "") -> None:
@@ -48,6 +49,19 @@ def check_retry(values: Mapping[str, Any]) -> None:
     except retry_fields.InvalidRetry as error:
         field = "retry" if error.field == "retry" else f"retry.{error.field}"
         raise errors.invalid({field: [error.message]}) from None
+
+
+def check_concurrency_key(job_type: str, template: str) -> None:
+    """Refuse a key that cannot be read, or names what no payload of this type can hold."""
+    try:
+        named = concurrency_keys.fields(template)
+    except concurrency_keys.InvalidKey as error:
+        raise errors.invalid({"concurrency_key": [str(error)]}) from None
+    params = handlers.get(job_type).params
+    known = {field.alias or name for name, field in params.model_fields.items()}
+    if (unknown := sorted(set(named) - known)) and params.model_config.get("extra") != "allow":
+        message = f"{{{unknown[0]}}} is no field of a {job_type} payload; there are {', '.join(sorted(known))}"
+        raise errors.invalid({"concurrency_key": [message]})
 
 
 def check_payload(job_type: str, payload: Mapping[str, Any], path: str = "payload") -> None:

@@ -14,7 +14,7 @@ from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, JobState, TriggerKind
-from jobs.rules import identity, retry_fields, states
+from jobs.rules import concurrency_keys, identity, retry_fields, states
 from jobs.services import definitions, job_states
 from tenants import requests
 from tenants.services import audit
@@ -65,7 +65,8 @@ def _create(
     replay_of: UUID | None = None,
 ) -> Execution:
     _refuse_held(job)
-    definitions.check_payload(job.type, {**job.payload, **(overrides or {})})
+    payload = {**job.payload, **(overrides or {})}
+    definitions.check_payload(job.type, payload)
     now = timezone.now()
     row = NewExecution(
         id=identity.request_id(now),
@@ -82,6 +83,7 @@ def _create(
         timeout_seconds=job.timeout_seconds,
         max_attempts=retry_fields.parse(job.retry).max_attempts,
         payload=overrides or None,
+        concurrency_key=concurrency_keys.render(job.concurrency_key, payload),
     )
     with transaction.atomic():
         transitions.create([row])

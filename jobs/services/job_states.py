@@ -1,4 +1,4 @@
-"""Holding a job and letting it go.
+"""Holding a job, slowing it down, and letting it go.
 
 active ──pause──► paused ──resume──► active        slots missed meanwhile follow the misfire policy
 active, paused ──disable──► disabled ──activate──► active        schedules begin anew
@@ -7,6 +7,7 @@ active, paused ──disable──► disabled ──activate──► active   
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -15,7 +16,7 @@ from jobs import errors
 from jobs.engine import dispatch
 from jobs.models import Job, JobState
 from jobs.services import jobs, schedules
-from tenants.services import audit
+from tenants.services import audit, throttles
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,10 @@ _CHANGES = {
 
 def allowed_actions(state: str) -> list[str]:
     """What a client may ask of a job in ``state``, beside changing and deleting it."""
+    if state == JobState.DELETED:
+        return []
     actions = ["trigger"] if state in (JobState.ACTIVE, JobState.PAUSED) else []
+    actions += ["throttle", "unthrottle"]
     return actions + [name for name, change in _CHANGES.items() if state in change.sources]
 
 
@@ -61,6 +65,24 @@ def disable(*, job: Job) -> Job:
 def activate(*, job: Job) -> Job:
     """Go on from now; what was due while it was disabled is forgotten, and recorded as such."""
     return _apply("activate", job)
+
+
+def throttle(*, job: Job, max_running: int, until: datetime) -> Job:
+    """Let at most ``max_running`` of it be in flight until then."""
+    with transaction.atomic():
+        job = jobs.lock(job)
+        throttles.throttle(job, tenant=job.tenant, max_running=max_running, until=until)
+        dispatch.ring_after_commit()
+    return jobs.get(tenant=job.tenant, job=job)
+
+
+def unthrottle(*, job: Job) -> Job:
+    """End its throttle before its time; does nothing without one."""
+    with transaction.atomic():
+        job = jobs.lock(job)
+        throttles.lift(job, tenant=job.tenant)
+        dispatch.ring_after_commit()
+    return jobs.get(tenant=job.tenant, job=job)
 
 
 def _apply(action: str, job: Job) -> Job:

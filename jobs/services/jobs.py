@@ -31,6 +31,10 @@ class JobFields(TypedDict, total=False):
     priority: int
     timeout_seconds: float
     max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
     overlap: str
     retry: dict[str, Any]
     owner: str

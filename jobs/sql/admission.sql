@@ -6,17 +6,24 @@
 SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 
 -- name: wake_parked
--- A cap with room takes as many as it has room for out of its parking. Looked at are the caps of the jobs that
--- something was told of since `horizon` (whatever ends, goes on later or changes a job's caps tells an event), and a
--- page of all caps in the order of their keys, by which the watchdog goes round: the cost follows what ends, not what
--- is parked. The horizon returned is this snapshot's: an end it cannot see yet has a later transaction id, so the next
--- round hears of it, in whatever order a finish and an admission commit. Only the newest thousand events: while a long
--- transaction holds the horizon back, the older ones have been heard. Admission looks once more, so a wrong guess here
--- costs a round and breaks no cap; SKIP LOCKED, since admission and watchdog may meet.
-WITH RECURSIVE told AS MATERIALIZED (
-    SELECT DISTINCT job_id FROM (
-        SELECT job_id FROM event WHERE xid >= %(horizon)s::xid8 ORDER BY xid DESC, id DESC LIMIT 1000
-    ) newest WHERE job_id IS NOT NULL
+-- A cap with room takes as many as it has room for out of its parking. Looked at are the caps of jobs and the
+-- concurrency keys of executions that something was told of since `horizon` (whatever ends, goes on later or changes a
+-- job's caps tells an event), the jobs whose bucket got its next token or whose throttle ended just now, and a page of
+-- all caps in the order of their keys, by which the watchdog goes round: the cost follows what ends, not what is parked.
+-- The horizon returned is this snapshot's: an end it cannot see yet has a later transaction id, so the next round hears
+-- of it, in whatever order a finish and an admission commit. Only the newest thousand events: while a long transaction
+-- holds the horizon back, the older ones have been heard. Admission looks once more, so a wrong guess here costs a
+-- round and breaks no cap; SKIP LOCKED, since admission and watchdog may meet.
+WITH RECURSIVE ended AS MATERIALIZED (
+    SELECT job_id, execution_id FROM event WHERE xid >= %(horizon)s::xid8 ORDER BY xid DESC, id DESC LIMIT 1000
+), told AS MATERIALIZED (
+    SELECT job_id FROM ended WHERE job_id IS NOT NULL
+    UNION
+    SELECT substr(key, 5)::uuid FROM rate_bucket WHERE %(horizon)s::xid8 IS NOT NULL AND starts_with(key, 'job:')
+        AND refill_at <= statement_timestamp() AND refill_at > statement_timestamp() - interval '10 seconds'
+    UNION
+    SELECT id FROM job WHERE %(horizon)s::xid8 IS NOT NULL
+        AND throttled_until <= statement_timestamp() AND throttled_until > statement_timestamp() - interval '10 seconds'
 ), walk (waiting_on, place) AS (
     (SELECT waiting_on, 1 FROM execution
      WHERE state = 'pending' AND waiting_on <> '' AND waiting_on > %(after)s AND %(page)s > 0 ORDER BY waiting_on LIMIT 1)
@@ -24,11 +31,20 @@ WITH RECURSIVE told AS MATERIALIZED (
     SELECT (SELECT e.waiting_on FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
             AND e.waiting_on > walk.waiting_on ORDER BY e.waiting_on LIMIT 1), walk.place + 1
     FROM walk WHERE walk.waiting_on IS NOT NULL AND walk.place < %(page)s
+), looked_at AS (
+    SELECT k.waiting_on FROM told CROSS JOIN LATERAL (VALUES
+        ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id), ('rate:' || told.job_id)) AS k(waiting_on)
+    UNION
+    SELECT 'key:' || e.tenant_id || ':' || e.concurrency_key FROM ended
+    CROSS JOIN LATERAL (
+        SELECT tenant_id, concurrency_key FROM execution WHERE execution.id = ended.execution_id LIMIT 1
+    ) e
+    WHERE e.concurrency_key <> '' AND EXISTS (SELECT 1 FROM execution p
+        WHERE p.state = 'pending' AND p.waiting_on <> '' AND p.waiting_on >= 'key:' AND p.waiting_on < 'key;')
 ), keys AS MATERIALIZED (
     SELECT waiting_on FROM walk WHERE waiting_on IS NOT NULL
     UNION
-    SELECT p.waiting_on FROM told
-    CROSS JOIN LATERAL (VALUES ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id)) AS k(waiting_on)
+    SELECT p.waiting_on FROM looked_at k
     CROSS JOIN LATERAL (SELECT e.waiting_on FROM execution e
         WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on = k.waiting_on LIMIT 1) p
 ), caps AS (
@@ -36,13 +52,32 @@ WITH RECURSIVE told AS MATERIALIZED (
         CASE split_part(k.waiting_on, ':', 1)
             WHEN 'held' THEN CASE WHEN j.state IN ('disabled', 'deleted') THEN 0 ELSE 1000 END
             WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
-            ELSE coalesce(j.max_running - f.total, 1000)
+            WHEN 'rate' THEN CASE WHEN j.rate_limit = '' THEN 1000 ELSE
+                floor(carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()))::int END
+            ELSE coalesce(carillon_cap(j.max_running, j.throttle_max_running, j.throttled_until) - f.total, 1000)
         END AS room
     FROM keys k
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = split_part(k.waiting_on, ':', 2)::uuid LIMIT 1) j
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
+    ) f
+    WHERE split_part(k.waiting_on, ':', 1) <> 'key'
+    UNION ALL
+    -- A concurrency key is no job's: 'key:<tenant>:<key>'. The first in line says whether there is room for it.
+    SELECT k.waiting_on, least(f.most, j.max_running_per_key) - f.total
+    FROM (SELECT waiting_on, split_part(waiting_on, ':', 2)::uuid AS tenant_id, substr(waiting_on, 42) AS concurrency_key
+          FROM keys WHERE split_part(waiting_on, ':', 1) = 'key') k
+    CROSS JOIN LATERAL (
+        SELECT e.job_id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = k.waiting_on AND e.waiting_on <> ''
+        ORDER BY e.priority DESC, e.not_before, e.id LIMIT 1
+    ) first
+    CROSS JOIN LATERAL (SELECT max_running_per_key FROM job WHERE job.id = first.job_id LIMIT 1) j
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS total, min(o.max_running_per_key) AS most
+        FROM execution e CROSS JOIN LATERAL (SELECT max_running_per_key FROM job WHERE job.id = e.job_id LIMIT 1) o
+        WHERE e.tenant_id = k.tenant_id AND e.concurrency_key = k.concurrency_key AND e.concurrency_key <> ''
+            AND e.state IN ('queued', 'running')
     ) f
 ), chosen AS MATERIALIZED (
     SELECT p.id FROM caps c CROSS JOIN LATERAL (
@@ -62,12 +97,17 @@ FROM execution e JOIN job j ON j.id = split_part(e.waiting_on, ':', 2)::uuid AND
 WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on >= 'held:' AND e.waiting_on < 'held;'
 
 -- name: capacity
--- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap.
+-- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap and rate.
 SELECT q.name AS queue, q.batch_size, w.slots,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state = 'queued') AS queued,
-    CASE WHEN q.max_running IS NOT NULL THEN q.max_running - (
-        SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state IN ('queued', 'running')) END AS room
+    least(
+        CASE WHEN c.max_running IS NOT NULL THEN c.max_running - (
+            SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state IN ('queued', 'running')) END,
+        CASE WHEN q.rate_limit <> '' THEN
+            floor(carillon_tokens('queue:' || q.name, q.rate_limit, q.rate_burst, statement_timestamp())) END
+    )::int AS room
 FROM queue q
+CROSS JOIN LATERAL (SELECT carillon_cap(q.max_running, q.throttle_max_running, q.throttled_until) AS max_running) c
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(concurrency), 0)::int AS slots FROM worker
     WHERE q.name = ANY(queues) AND pool = q.pool AND lease_expires_at > clock_timestamp() AND NOT draining
@@ -100,12 +140,17 @@ SELECT job_id,
 FROM run GROUP BY job_id HAVING count(*) >= %(least)s
 
 -- name: next_instants
--- When the timer must look again: the next row to ripen, the next schedule to plan. Read with the clock
+-- When the timer must look again: the next row to ripen, the next schedule to plan, the next token of a
+-- drained bucket, the end of a throttle. Read with the clock
 -- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
 -- to be lucky soon, past all that has ended.
 SELECT clock_timestamp() AS now,
     (SELECT not_before FROM execution WHERE state = 'scheduled' ORDER BY not_before LIMIT 1) AS ripens_at,
     (SELECT due_at FROM schedule WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS plans_at,
+    least((SELECT refill_at FROM rate_bucket WHERE refill_at > statement_timestamp() ORDER BY refill_at LIMIT 1),
+          (SELECT throttled_until FROM job WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
+          (SELECT throttled_until FROM tenant WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
+          (SELECT min(throttled_until) FROM queue WHERE throttled_until > statement_timestamp())) AS eases_at,
     coalesce((SELECT true FROM execution WHERE state = 'pending' AND waiting_on = '' ORDER BY queue_id LIMIT 1), false)
         AS backlog
 

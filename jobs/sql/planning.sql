@@ -11,7 +11,8 @@ WITH due AS MATERIALIZED (
     FROM schedule WHERE due_at <= %(horizon)s ORDER BY due_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.state <> 'active' OR t.state <> 'active' AS held
+SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.concurrency_key,
+    CASE WHEN strpos(j.concurrency_key, '{') > 0 THEN j.payload END AS job_payload, j.state <> 'active' OR t.state <> 'active' AS held
 FROM due
 CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
 CROSS JOIN LATERAL (SELECT state FROM tenant WHERE tenant.id = due.tenant_id LIMIT 1) t

@@ -8,14 +8,15 @@ WITH given AS (
         id uuid, tenant_id uuid, job_id uuid, schedule_id uuid, revision int, trigger text, triggered_by text,
         replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
-        max_attempts int, payload jsonb)
+        max_attempts int, payload jsonb, concurrency_key text)
 ), made AS (
     INSERT INTO execution (
         id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
-        folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload,
+        folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload, concurrency_key,
         error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
+        concurrency_key,
         '', '', '', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM given
     ON CONFLICT (id) DO NOTHING
@@ -67,7 +68,7 @@ WITH given AS MATERIALIZED (
         crashes = e.crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
     FROM given r WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s)
-    RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at, e.concurrency_key
 ), closed AS (
     UPDATE attempt a SET state = %(attempt_state)s, started_at = ended.started_at, finished_at = ended.finished_at,
         result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
@@ -91,7 +92,8 @@ WITH given AS MATERIALIZED (
     FROM ended WHERE %(target)s = 'failed'
 )
 SELECT e.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
-    AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id))
+    AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id,
+        'key:' || e.tenant_id || ':' || e.concurrency_key))
     AS frees_somebody
 FROM ended e
 
@@ -108,7 +110,7 @@ WITH given AS MATERIALIZED (
     FROM given r
     WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s) AND e.cancel_requested_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state = 'deleted')
-    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.not_before
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.not_before, e.concurrency_key
 ), closed AS (
     UPDATE attempt a SET state = %(attempt_state)s, started_at = a.started_at + make_interval(secs => r.waited),
         finished_at = clock_timestamp(), result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
@@ -126,9 +128,28 @@ WITH given AS MATERIALIZED (
     FROM moved
 )
 SELECT m.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
-    AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id))
+    AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id,
+        'key:' || m.tenant_id || ':' || m.concurrency_key))
     AS frees_somebody
 FROM moved m
+
+-- name: withdraw
+-- Published and unclaimed while its queue or its tenant is held: back into line, so that nothing of it
+-- starts any more. Its message will find nothing; whoever is claiming it just now goes on.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE state = 'queued' AND id = ANY(ARRAY(
+        SELECT e.id FROM queue q CROSS JOIN LATERAL (
+            SELECT id FROM execution WHERE queue_id = q.name AND state = 'queued' LIMIT %(limit)s) e
+        WHERE q.paused_at IS NOT NULL
+        UNION ALL
+        SELECT e.id FROM tenant t CROSS JOIN LATERAL (
+            SELECT id FROM execution WHERE tenant_id = t.id AND state = 'queued' LIMIT %(limit)s) e
+        WHERE t.state <> 'active'
+    )) FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE execution e SET state = %(target)s, queued_at = NULL, publish_again_at = NULL
+FROM held WHERE e.id = held.id AND e.state = ANY(%(sources)s)
+RETURNING e.id
 
 -- name: end_waiting
 -- An execution no worker holds ends: cancelled, skipped or rejected.
@@ -221,8 +242,11 @@ SELECT count(*) AS moved FROM moved
 -- name: admit
 -- The next executions of one queue, weighted fair among tenants and by priority within each.
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
--- window, not what is stored. A tenant at its cap is passed over whole; a row whose job is full or
--- disabled is parked out of the ready index under the name of what it waits for.
+-- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
+-- job or concurrency key is full, or whose job is disabled or out of tokens, is parked out of the ready
+-- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
+-- Under a key the smallest limit counts, of the jobs in flight there and of those further up the line, so
+-- that a strict job neither has company nor waits for ever behind lax ones.
 -- A plan made for all values takes the room for a tenth of what waits, and would read whole tables to
 -- find so many. LIMIT 1 and ANY(ARRAY(…)) say that each row costs one look by its key.
 WITH RECURSIVE walk AS (
@@ -233,35 +257,68 @@ WITH RECURSIVE walk AS (
             AND e.tenant_id > walk.tenant_id ORDER BY e.tenant_id LIMIT 1)
     FROM walk WHERE walk.tenant_id IS NOT NULL
 ), ready AS MATERIALIZED (
-    SELECT t.id, t.weight, t.max_running,
-        (SELECT count(*) FROM execution e WHERE e.tenant_id = t.id AND e.state IN ('queued', 'running')) AS in_flight
-    FROM walk JOIN tenant t ON t.id = walk.tenant_id WHERE t.state = 'active'
+    SELECT t.id, t.weight, t.rate_limit, t.rate_burst, f.in_flight, r.tokens,
+        least(%(room)s, carillon_cap(t.max_running, t.throttle_max_running, t.throttled_until) - f.in_flight, floor(r.tokens))
+            AS room  -- least() passes over what is NULL
+    FROM walk JOIN tenant t ON t.id = walk.tenant_id AND t.state = 'active'
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS in_flight FROM execution e WHERE e.tenant_id = t.id AND e.state IN ('queued', 'running')
+    ) f
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN t.rate_limit <> '' THEN
+            carillon_tokens('tenant:' || t.id, t.rate_limit, t.rate_burst, statement_timestamp()) END AS tokens
+    ) r
 ), candidate AS MATERIALIZED (
     SELECT c.*, r.weight, r.in_flight
     FROM ready r CROSS JOIN LATERAL (
-        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before FROM execution e
+        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key FROM execution e
         WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = ''
         ORDER BY e.priority DESC, e.not_before, e.id
-        LIMIT least(%(room)s, greatest(coalesce(r.max_running - r.in_flight, %(room)s), 0))
+        LIMIT greatest(r.room, 0)
     ) c
 ), busy AS MATERIALIZED (
-    SELECT j.id, j.state, j.max_running, j.overlap, f.total, f.slots
+    SELECT j.id, j.state, c.max_running, j.max_running_per_key, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
+        f.total, f.slots
     FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = d.job_id LIMIT 1) j
     CROSS JOIN LATERAL (
+        SELECT carillon_cap(j.max_running, j.throttle_max_running, j.throttled_until) AS max_running
+    ) c
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN j.rate_limit <> '' THEN
+            carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()) END AS tokens
+    ) r
+    CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
-        WHERE (j.max_running IS NOT NULL OR j.overlap <> 'allow')
+        WHERE (c.max_running IS NOT NULL OR j.overlap <> 'allow')
             AND e.tenant_id = d.tenant_id AND e.job_id = d.job_id AND e.state IN ('queued', 'running')
     ) f
+), metered AS MATERIALIZED (
+    SELECT id, rate_limit, rate_burst, tokens FROM busy WHERE rate_limit <> ''
+), line AS MATERIALIZED (
+    SELECT c.id, c.tenant_id, c.concurrency_key, row_number() OVER keys AS place, min(b.max_running_per_key) OVER keys AS most
+    FROM candidate c JOIN busy b ON b.id = c.job_id WHERE c.concurrency_key <> ''
+    WINDOW keys AS (PARTITION BY c.tenant_id, c.concurrency_key ORDER BY c.priority DESC, c.not_before, c.id)
+), crowded AS MATERIALIZED (
+    SELECT l.id FROM (SELECT DISTINCT tenant_id, concurrency_key FROM line) d
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS total, min(j.max_running_per_key) AS most
+        FROM execution e CROSS JOIN LATERAL (SELECT max_running_per_key FROM job WHERE job.id = e.job_id LIMIT 1) j
+        WHERE e.tenant_id = d.tenant_id AND e.concurrency_key = d.concurrency_key AND e.concurrency_key <> ''
+            AND e.state IN ('queued', 'running')
+    ) f
+    JOIN line l USING (tenant_id, concurrency_key) WHERE f.total + l.place > least(f.most, l.most)
 ), judged AS (
-    SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.priority, c.not_before,
+    SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.job_id, c.priority, c.not_before,
         CASE
             WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
+            WHEN k.id IS NOT NULL THEN 'key:' || c.tenant_id || ':' || c.concurrency_key
             WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
+            WHEN row_number() OVER runs > b.tokens THEN 'rate:' || c.job_id
             ELSE ''
         END AS waits_on
-    FROM candidate c LEFT JOIN busy b ON b.id = c.job_id
+    FROM candidate c LEFT JOIN busy b ON b.id = c.job_id LEFT JOIN crowded k ON k.id = c.id
     WINDOW runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
            slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.priority DESC, c.not_before, c.id)
 ), ranked AS (
@@ -276,6 +333,24 @@ WITH RECURSIVE walk AS (
         publish_again_at = clock_timestamp() + interval '5 seconds'
     FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
     RETURNING c.place, c.share, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch
+), drawn AS (
+    SELECT 'job:' || b.id AS key, b.rate_limit, b.rate_burst, b.tokens - count(*) AS left_over
+    FROM admitted a JOIN metered b ON b.id = a.job_id GROUP BY b.id, b.rate_limit, b.rate_burst, b.tokens
+    UNION ALL
+    SELECT 'tenant:' || r.id, r.rate_limit, r.rate_burst, r.tokens - count(*)
+    FROM admitted a JOIN ready r ON r.id = a.tenant_id AND r.rate_limit <> '' GROUP BY r.id, r.rate_limit, r.rate_burst, r.tokens
+    UNION ALL
+    SELECT 'queue:' || q.name, q.rate_limit, q.rate_burst,
+        carillon_tokens('queue:' || q.name, q.rate_limit, q.rate_burst, statement_timestamp()) - count(*)
+    FROM admitted a JOIN queue q ON q.name = %(queue)s AND q.rate_limit <> '' GROUP BY q.name
+), charged AS (
+    INSERT INTO rate_bucket AS b (key, tokens, updated_at, refill_at, full_at)
+    SELECT key, left_over, statement_timestamp(),
+        statement_timestamp() + greatest(1 - left_over, 0) / carillon_rate(rate_limit) * interval '1 second',
+        statement_timestamp() + (carillon_burst(rate_limit, rate_burst) - left_over) / carillon_rate(rate_limit) * interval '1 second'
+    FROM drawn
+    ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at,
+        refill_at = excluded.refill_at, full_at = excluded.full_at
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on
     FROM judged j

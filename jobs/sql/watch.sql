@@ -49,6 +49,10 @@ SELECT carillon_drop_partitions(%(parent)s, clock_timestamp() - %(age)s) AS drop
 -- Rows in a DEFAULT partition mean that a week was missing: an alarm, healed by making the week.
 SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_default) AS stray
 
+-- name: prune_buckets
+-- A bucket that is full again says nothing that its absence does not.
+DELETE FROM rate_bucket WHERE full_at < clock_timestamp()
+
 -- name: expire_reservations
 DELETE FROM reservation WHERE id = ANY(ARRAY(
     SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s))

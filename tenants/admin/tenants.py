@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -15,14 +16,14 @@ from unfold.enums import ActionVariant
 
 from tenants import marks
 from tenants.admin import forms as console_forms
-from tenants.admin import pages
+from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import Tenant, TenantState
 from tenants.services import tenant_limits
 from tenants.services import tenants as service
 
 
-class Limits(Dialog):
+class Limits(Dialog, throttling.Rate):
     """What a tenant gets."""
 
     name = forms.CharField(max_length=200, widget=widgets.UnfoldAdminTextInputWidget)
@@ -45,6 +46,8 @@ class Limits(Dialog):
         help_text="Private hosts its jobs may call, one a line: host, host:port or network.",
     )
 
+    field_order: tuple[str, ...] = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts")
+
     def __init__(self, row: Tenant | None, data: Any = None) -> None:
         super().__init__(row, data)
         if row is not None:
@@ -59,11 +62,11 @@ class NewTenant(Limits):
         widget=widgets.UnfoldAdminTextInputWidget,
         help_text="Its short name, for ever: small letters, digits and hyphens.",
     )
-    field_order = ("slug",)
+    field_order = ("slug", *Limits.field_order)
 
 
 @admin.register(Tenant)
-class TenantAdmin(pages.ConsoleAdmin):
+class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     """Every tenant of the installation."""
 
     title = "Tenants"
@@ -73,7 +76,7 @@ class TenantAdmin(pages.ConsoleAdmin):
     search_fields = ("slug", "name")
     ordering = ("slug",)
     search_help_text = "Slug or name"
-    actions_detail = ("limits", "suspend", "activate")
+    actions_detail = ("limits", "throttle", "unthrottle", "suspend", "activate")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return pages.platform(request)
@@ -84,7 +87,7 @@ class TenantAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="Most in flight")
     def cap(self, tenant: Tenant) -> str:
-        return str(tenant.max_running or marks.NOTHING)
+        return throttling.cap(tenant)
 
     @admin.display(description="Created")
     def created(self, tenant: Tenant) -> str:
@@ -100,6 +103,8 @@ class TenantAdmin(pages.ConsoleAdmin):
             ("Id", marks.code(row.pk)),
             ("Weight", row.weight),
             ("Most in flight", row.max_running or "no cap"),
+            *throttling.facts(row),
+            ("Rate", throttling.rate(row)),
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Created", marks.instant(row.created_at)),
             ("Its", _ways_on(row)),
@@ -107,7 +112,14 @@ class TenantAdmin(pages.ConsoleAdmin):
         return {"facts": facts}
 
     def offered(self, row: Tenant) -> Collection[str]:
-        return {"limits", "suspend" if row.state == TenantState.ACTIVE else "activate"}
+        lifting = {"unthrottle"} if throttling.is_throttled(row) else set()
+        return {"limits", "throttle", "suspend" if row.state == TenantState.ACTIVE else "activate"} | lifting
+
+    def set_throttle(self, row: Tenant, *, max_running: int, until: datetime) -> None:
+        tenant_limits.throttle(tenant=row, max_running=max_running, until=until)
+
+    def lift_throttle(self, row: Tenant) -> None:
+        tenant_limits.unthrottle(tenant=row)
 
     def add_page(self, request: HttpRequest) -> HttpResponse:
         form = NewTenant(None, request.POST or None)
@@ -133,7 +145,7 @@ class TenantAdmin(pages.ConsoleAdmin):
     @dialog(
         "Suspend",
         title="Suspend this tenant?",
-        description="Its schedules are held and its API keys refused. What runs goes on to its end.",
+        description="Nothing of it starts any more: its schedules are held, its API keys refused. What runs goes on to its end.",
         icon="pause_circle",
         variant=ActionVariant.DANGER,
     )

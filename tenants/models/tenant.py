@@ -6,6 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 
 from tenants.fields import new_id
+from tenants.models import limited
 
 
 class TenantState(models.TextChoices):
@@ -15,7 +16,7 @@ class TenantState(models.TextChoices):
     SUSPENDED = "suspended"
 
 
-class Tenant(models.Model):
+class Tenant(limited.Limited):
     """One customer. Its weight is its share when tenants compete; its cap bounds what is in flight."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -38,8 +39,12 @@ class Tenant(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=TenantState.values), name="tenant_state_known"),
             models.CheckConstraint(condition=models.Q(weight__gte=1), name="tenant_weight_positive"),
+            limited.rate_is_known("tenant"),
         ]
-        indexes = [models.Index(fields=["id"], condition=~models.Q(state="active"), name="tenant_held")]
+        indexes = [
+            models.Index(fields=["id"], condition=~models.Q(state="active"), name="tenant_held"),
+            limited.throttle_end("tenant"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -1,29 +1,40 @@
-"""What a tenant gets: its share, its cap, the private hosts its jobs may call. For the platform's operators."""
+"""What a tenant gets: its share, cap and rate, the private hosts its jobs may call. For the platform's operators."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from tenants import errors
 from tenants.models import Tenant
-from tenants.services import audit
+from tenants.services import audit, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_FIELDS = ("name", "weight", "max_running", "allowed_hosts")
+_FIELDS = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts")
 
 
-def change(*, tenant: Tenant, name: str, weight: int, max_running: int | None, allowed_hosts: Sequence[str]) -> Tenant:
+def change(
+    *,
+    tenant: Tenant,
+    name: str,
+    weight: int,
+    max_running: int | None,
+    rate_limit: str,
+    rate_burst: int | None,
+    allowed_hosts: Sequence[str],
+) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
     _check_hosts(allowed_hosts)
     with transaction.atomic():
-        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        tenant = _lock(tenant)
         before = _told(tenant)
         tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
+        tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
         tenant.allowed_hosts = list(allowed_hosts)
         try:
             tenant.clean_fields()
@@ -36,6 +47,26 @@ def change(*, tenant: Tenant, name: str, weight: int, max_running: int | None, a
                 action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes
             )
     return tenant
+
+
+def throttle(*, tenant: Tenant, max_running: int, until: datetime) -> Tenant:
+    """Let at most ``max_running`` of its executions be in flight until then."""
+    with transaction.atomic():
+        tenant = _lock(tenant)
+        throttles.throttle(tenant, tenant=tenant, max_running=max_running, until=until)
+    return tenant
+
+
+def unthrottle(*, tenant: Tenant) -> Tenant:
+    """End its throttle before its time; does nothing without one."""
+    with transaction.atomic():
+        tenant = _lock(tenant)
+        throttles.lift(tenant, tenant=tenant)
+    return tenant
+
+
+def _lock(tenant: Tenant) -> Tenant:
+    return Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
 
 
 def _told(tenant: Tenant) -> dict[str, object]:

@@ -20,10 +20,20 @@ def create(
     name: str,
     weight: int = 1,
     max_running: int | None = None,
+    rate_limit: str = "",
+    rate_burst: int | None = None,
     allowed_hosts: Sequence[str] = (),
 ) -> Tenant:
     """A new tenant, active."""
-    tenant = Tenant(slug=slug, name=name, weight=weight, max_running=max_running, allowed_hosts=list(allowed_hosts))
+    tenant = Tenant(
+        slug=slug,
+        name=name,
+        weight=weight,
+        max_running=max_running,
+        rate_limit=rate_limit,
+        rate_burst=rate_burst,
+        allowed_hosts=list(allowed_hosts),
+    )
     try:
         tenant.clean_fields()
         with transaction.atomic(), context.within(_PLATFORM):
@@ -39,7 +49,7 @@ def create(
 
 
 def suspend(*, tenant: Tenant) -> None:
-    """Hold its schedules and refuse its keys; what runs goes on to its end."""
+    """Hold its schedules, refuse its keys, start nothing more of it; what runs goes on to its end."""
     _become(tenant, TenantState.SUSPENDED, "tenant.suspended")
 
 

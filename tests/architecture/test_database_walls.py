@@ -10,7 +10,7 @@ from tests.support import rows
 
 APP, ENGINE = "carillon_app", "carillon_engine"
 #: What belongs to the platform, and to no tenant.
-PLATFORM = {"queue", "worker", "pulse", "person", "person_groups", "person_user_permissions"}
+PLATFORM = {"queue", "worker", "pulse", "rate_bucket", "person", "person_groups", "person_user_permissions"}
 
 
 def owned() -> list[type[models.Model]]:

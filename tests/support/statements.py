@@ -71,6 +71,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "drop_partitions": {"parent": "event", "age": timedelta(days=90)},
     "default_rows": {},
     "expire_reservations": {"limit": 100},
+    "prune_buckets": {},
+    "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypedDict
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs import waits
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Attempt, AttemptState, DeadLetter, DeadLetterState, Execution, Job, TriggerKind
 from jobs.rules import codes, states
+from jobs.rules.waiting import Waiting
 from jobs.services import dead_letters
 from tenants.api.fields import Instant, StrictSerializer
+
+STATES = [state.value for state in states.State]
 
 
 class TriggerInput(StrictSerializer):
@@ -85,7 +90,7 @@ class ExecutionShape(serializers.Serializer[Execution]):
     schedule = serializers.UUIDField(source="schedule_id", allow_null=True)
     trigger = serializers.ChoiceField(TriggerKind.choices)
     triggered_by = serializers.CharField()
-    state = serializers.ChoiceField([state.value for state in states.State])
+    state = serializers.ChoiceField(STATES)
     reason = serializers.CharField(help_text="Why it was skipped.")
     scheduled_for = Instant(allow_null=True)
     folded_until = Instant(allow_null=True, help_text="Last slot of a row that stands for many.")
@@ -107,8 +112,9 @@ class ExecutionShape(serializers.Serializer[Execution]):
     replay_of = serializers.UUIDField(allow_null=True)
     revision = serializers.IntegerField()
     crashes = serializers.IntegerField()
+    concurrency_key = Guarded()
     waiting_on = serializers.SerializerMethodField(
-        help_text="What a parked one waits for: JOB_CAP, OVERLAP or JOB_DISABLED."
+        help_text="What a parked one waits for: JOB_CAP, KEY_CAP, RATE_LIMIT, OVERLAP or JOB_DISABLED."
     )
     cancel_requested_at = Instant(allow_null=True)
     idempotency_key = serializers.CharField(source="id", help_text="The same for every attempt.")
@@ -133,6 +139,27 @@ class ExecutionShape(serializers.Serializer[Execution]):
 
     def get_allowed_actions(self, execution: Execution) -> list[str]:
         return list(states.allowed_actions(states.State(execution.state)))
+
+
+class WaitingShape(serializers.Serializer[Waiting]):
+    """Why an execution has not started yet."""
+
+    code = serializers.ChoiceField([code.value for code in codes.Wait])
+    until = Instant(allow_null=True, help_text="When the clock alone ends that.")
+    ahead = serializers.IntegerField(
+        allow_null=True, help_text=f"How many of the tenant's go before it; counted up to {waits.MOST_AHEAD}."
+    )
+
+
+class OneExecutionShape(ExecutionShape):
+    """One run, with what it waits for."""
+
+    waiting_for = serializers.SerializerMethodField(help_text="Null once it has started.")
+
+    @extend_schema_field(WaitingShape(allow_null=True))
+    def get_waiting_for(self, execution: Execution) -> Any:
+        found = waits.waiting_for(execution)
+        return None if found is None else WaitingShape(found).data
 
 
 class AttemptShape(serializers.Serializer[Attempt]):

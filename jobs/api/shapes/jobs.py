@@ -9,10 +9,12 @@ from rest_framework import serializers
 
 from jobs.api.shapes.payloads import Guarded
 from jobs.api.shapes.schedules import ScheduleInput, ScheduleShape
+from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
 from tenants.api.fields import Instant, Number, StrictSerializer
+from tenants.rules import rates
 
 
 class JobChanges(StrictSerializer):
@@ -28,6 +30,23 @@ class JobChanges(StrictSerializer):
     priority = serializers.IntegerField(min_value=0, max_value=9, required=False, help_text="9 goes first.")
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False)
     max_running = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
+    concurrency_key = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="Executions of the tenant with the same key share max_running_per_key; {field} stands for the payload's.",
+    )
+    max_running_per_key = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    rate_limit = serializers.CharField(
+        max_length=16, required=False, allow_blank=True, help_text="Most starts per s, m, h or d, such as 100/m."
+    )
+    rate_burst = serializers.IntegerField(
+        min_value=1,
+        max_value=rates.MOST,
+        required=False,
+        allow_null=True,
+        help_text="Most starts at once after a rest; the rate's number if null.",
+    )
     overlap = serializers.ChoiceField(Overlap.choices, required=False)
     retry = serializers.DictField(required=False)
     owner = serializers.CharField(max_length=254, required=False, allow_blank=True)
@@ -55,6 +74,11 @@ class JobShape(serializers.Serializer[Job]):
     priority = serializers.IntegerField()
     timeout_seconds = serializers.FloatField()
     max_running = serializers.IntegerField(allow_null=True)
+    concurrency_key = serializers.CharField()
+    max_running_per_key = serializers.IntegerField()
+    rate_limit = serializers.CharField()
+    rate_burst = serializers.IntegerField(allow_null=True)
+    throttle = serializers.SerializerMethodField(help_text="A lower cap for a while; null if none is in force.")
     overlap = serializers.ChoiceField(Overlap.choices)
     retry = serializers.SerializerMethodField()
     owner = serializers.CharField()
@@ -65,6 +89,9 @@ class JobShape(serializers.Serializer[Job]):
 
     def get_tags(self, job: Job) -> list[str]:
         return [row.tag for row in job.tag_rows.all()]
+
+    def get_throttle(self, job: Job) -> ThrottleShape | None:
+        return throttle_shape(job)
 
     def get_retry(self, job: Job) -> dict[str, Any]:
         return retry_shape(job.retry)

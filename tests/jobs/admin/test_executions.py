@@ -10,7 +10,7 @@ import pytest
 
 from jobs.admin import execution_page, wording
 from jobs.rules import identity
-from jobs.rules.codes import Absence
+from jobs.rules.codes import Absence, Wait
 from tests.support import console as support
 from tests.support import rows
 from tests.support.actors import platform
@@ -158,3 +158,22 @@ def test_replay_with_a_payload_the_type_refuses_says_which_field(console: Consol
 
 def test_every_absence_is_explained() -> None:
     assert set(wording.ABSENCES) == set(Absence)
+
+
+def test_every_wait_has_words() -> None:
+    assert set(wording.WAITS) == set(Wait)
+
+
+def test_a_page_says_what_an_execution_waits_for(console: Console) -> None:
+    job = rows.job(rows.tenant(state="suspended"))
+    page = console.page("jobs_execution_change", rows.execution(job, "pending"))
+    assert "TENANT_SUSPENDED" in page
+    assert "Activate the tenant" in page
+
+
+def test_a_parked_ones_key_is_on_its_page_and_its_cap_in_the_list(console: Console) -> None:
+    job = rows.job()
+    parked = {"concurrency_key": "customer:17", "waiting_on": f"key:{job[1]}:customer:17"}
+    execution = rows.execution(job, "pending", **parked)
+    assert "customer:17" in console.page("jobs_execution_change", execution)
+    assert "KEY_CAP" in console.page("jobs_execution_changelist", tenant__id__exact=str(job[1]))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from jobs.admin import queues
-from jobs.models import Queue
+from jobs import selectors
 from tests.support import console as support
 from tests.support import rows
 from tests.support.actors import platform
@@ -22,7 +21,7 @@ def test_a_queue_is_paused_and_resumed(console: Console) -> None:
     name = _queue()
     console.pressed("jobs_queue_pause", name)
     assert rows.fetch("SELECT paused_at IS NOT NULL FROM queue WHERE name = %s", name) == [(True,)]
-    assert "paused" in support.text_of(console.page("jobs_queue_change", name))
+    assert "drained" in support.text_of(console.page("jobs_queue_change", name))
     console.pressed("jobs_queue_resume", name)
     assert rows.fetch("SELECT paused_at FROM queue WHERE name = %s", name) == [(None,)]
 
@@ -36,5 +35,5 @@ def test_load_counts_what_is_in_flight_and_the_slots_of_live_workers() -> None:
     rows.worker(queues=(name,), concurrency=8, lease=-1)
     rows.worker(queues=(name,), concurrency=16, draining=True)
     with platform():
-        queue = queues.with_load(Queue.objects.filter(pk=name)).get()
+        queue = selectors.queues().get(pk=name)
         assert (queue.flying, queue.seats) == (2, 7)  # type: ignore[attr-defined]

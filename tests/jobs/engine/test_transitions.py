@@ -27,10 +27,19 @@ def _ripen(_: UUID) -> object:
     return transitions.ripen(now=sql.run("clock")[0].now, limit=10)
 
 
+def _withdraw(_: UUID) -> object:
+    rows.change("UPDATE queue SET paused_at = now()")
+    try:
+        return transitions.withdraw(limit=10)
+    finally:
+        rows.change("UPDATE queue SET paused_at = NULL")
+
+
 ACTIONS: dict[Event, Callable[[UUID], object]] = {
     Event.UNBLOCK: transitions.unblock,
     Event.RIPEN: _ripen,
     Event.ADMIT: lambda _: transitions.admit(queue="default", room=10)[0],
+    Event.WITHDRAW: _withdraw,
     Event.CLAIM: lambda id_: transitions.claim(id_, attempt=1, worker_id=uuid4(), worker="w", pid=1),
     Event.SUCCEED: lambda id_: transitions.succeed(_fence(id_)),
     Event.RETRY: lambda id_: transitions.retry(_fence(id_), PROBLEM, delay=timedelta(seconds=1)),

@@ -11,12 +11,13 @@ from tests.support import logins, rows, statements
 
 #: What the statement must be found by, wherever rows are many.
 EXPECTED = {
-    "wake_parked": {"execution_parked", "execution_in_flight", "event_order"},
+    "wake_parked": {"execution_parked", "execution_in_flight", "execution_keyed", "event_order"},
     "capacity": {"execution_published"},
     "paces": {"execution_by_state", "execution_by_job"},
-    "next_instants": {"execution_ripening", "execution_ready", "schedule_due"},
+    "next_instants": {"execution_ripening", "execution_ready", "schedule_due", "job_throttle_end"},
     "ripen": {"execution_ripening", "execution_overlapping"},
-    "admit": {"execution_ready", "execution_in_flight"},
+    "admit": {"execution_ready", "execution_in_flight", "execution_keyed"},
+    "withdraw": {"execution_published", "execution_in_flight"},
     "claim": {"execution_pkey"},
     "attend": {"execution_pkey"},
     "append_log": {"execution_pkey"},

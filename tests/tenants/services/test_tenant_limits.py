@@ -23,7 +23,14 @@ def tenant() -> Iterator[Tenant]:
 
 
 def _change(tenant: Tenant, **fields: Any) -> Tenant:
-    defaults: dict[str, Any] = {"name": "T", "weight": 1, "max_running": None, "allowed_hosts": []}
+    defaults: dict[str, Any] = {
+        "name": "T",
+        "weight": 1,
+        "max_running": None,
+        "rate_limit": "",
+        "rate_burst": None,
+        "allowed_hosts": [],
+    }
     return tenant_limits.change(tenant=tenant, **(defaults | fields))
 
 

@@ -1,0 +1,96 @@
+"""Shares over a while, with executions that end: weights, floods, priorities, and no admission without a worker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID, uuid4
+
+from jobs.engine import admission, transitions
+from jobs.engine.admission import ClaimRates
+from jobs.engine.transitions import Fence
+from jobs.rules.states import State
+from tests.support import many, rows
+from tests.support.broker import BrokerQueue
+
+FLOOD = 50_000
+
+
+class Pool:
+    """Workers that take what is published, oldest first, and end the oldest of what they run."""
+
+    def __init__(self, queue: BrokerQueue, slots: int) -> None:
+        self.queue, self.slots, self.rates = queue, slots, ClaimRates()
+        self.running: list[Fence] = []
+        self.started: list[UUID] = []
+        rows.worker(queues=(queue.name,), concurrency=slots)
+
+    def admit(self) -> int:
+        return admission.admit_all(self.rates).admitted
+
+    def step(self) -> int:
+        """Half of what runs ends, free slots are taken, admission looks. Returns how many it admitted."""
+        for _ in range(len(self.running) // 2):
+            assert transitions.succeed(self.running.pop(0))
+        for execution in self.queue.take(self.slots - len(self.running)):
+            claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+            assert claim is not None
+            self.running.append(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
+            self.started.append(execution)
+        return self.admit()
+
+
+def tenants_of(started: list[UUID]) -> Counter[Any]:
+    owners = dict(rows.fetch("SELECT id, tenant_id FROM execution WHERE started_at IS NOT NULL"))
+    return Counter(owners[execution] for execution in started)
+
+
+def test_weights_are_shares_of_what_starts_while_all_have_a_backlog(queue):
+    light, heavy = rows.tenant(weight=1), rows.tenant(weight=3)
+    for tenant in (light, heavy):
+        many.executions(rows.job(tenant), 400, State.PENDING, queue_id=queue.name)
+    pool = Pool(queue, slots=4)
+    pool.admit()
+    while len(pool.started) < 240:
+        pool.step()
+    shares = tenants_of(pool.started)
+    assert 3 * 0.9 <= shares[heavy] / shares[light] <= 3 * 1.1
+
+
+def test_whoever_floods_lets_the_next_to_be_admitted_always_be_of_the_other_tenant(queue):
+    many.executions(rows.job(), FLOOD, State.PENDING, queue_id=queue.name)
+    modest = rows.job()
+    pool = Pool(queue, slots=4)
+    pool.admit()
+    for _ in range(10):
+        mine = rows.execution(modest, queue_id=queue.name)
+        # The window may have shrunk meanwhile: then nobody is admitted until it has room.
+        while not pool.step():
+            pass
+        assert rows.state_of(mine) == State.QUEUED
+        while mine not in pool.started:
+            pool.step()
+    assert tenants_of(pool.started)[modest[1]] == 10
+
+
+def test_priorities_order_a_tenants_own_line_and_nobody_elses(queue):
+    urgent, patient = rows.job(), rows.job()
+    for priority in range(10):
+        many.executions(rows.job(urgent[1]), 20, State.PENDING, queue_id=queue.name, priority=priority)
+    many.executions(patient, 200, State.PENDING, queue_id=queue.name, priority=0)
+    pool = Pool(queue, slots=4)
+    pool.admit()
+    while len(pool.started) < 240:
+        pool.step()
+    known = {row[0]: row[1:] for row in rows.fetch("SELECT id, tenant_id, priority FROM execution")}
+    mine = [known[execution][1] for execution in pool.started if known[execution][0] == urgent[1]]
+    assert mine == sorted(mine, reverse=True)
+    assert 0.9 <= len(mine) / (len(pool.started) - len(mine)) <= 1.1
+
+
+def test_nothing_is_admitted_while_no_worker_lives_and_all_of_it_once_one_does(queue):
+    many.executions(rows.job(), 5, State.PENDING, queue_id=queue.name)
+    gone = rows.worker(queues=(queue.name,), lease=-1)
+    assert admission.admit_all(ClaimRates()).admitted == 0
+    rows.change("UPDATE worker SET lease_expires_at = now() + interval '1 minute', concurrency = 8 WHERE id = %s", gone)
+    assert admission.admit_all(ClaimRates()).admitted == 5

@@ -1,0 +1,59 @@
+"""What keeps an execution from starting: the first thing an operator would have to lift."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.rules.codes import Wait
+from jobs.rules.states import TERMINAL, State
+from jobs.rules.waiting import Facts, Limit, Waiting, waiting_for
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+FULL, EASING, DRY = Limit(is_full=True), Limit(is_full=True, eases_at=LATER), Limit(token_at=LATER)
+
+
+def pending(**facts: Any) -> Waiting | None:
+    return waiting_for(Facts(state=State.PENDING, not_before=NOW, **facts))
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({}, Waiting(Wait.FREE_WORKER)),
+        ({"ahead": 7}, Waiting(Wait.BEHIND_OTHERS, ahead=7)),
+        ({"queue": FULL, "ahead": 7}, Waiting(Wait.QUEUE_CAP)),
+        ({"queue": DRY, "ahead": 7}, Waiting(Wait.RATE_LIMIT, until=LATER)),
+        ({"tenant": FULL, "queue": FULL}, Waiting(Wait.TENANT_CAP)),
+        ({"tenant": EASING}, Waiting(Wait.TENANT_CAP, until=LATER)),
+        ({"tenant": DRY, "queue": FULL}, Waiting(Wait.RATE_LIMIT, until=LATER)),
+        ({"waiting_on": "job:x", "tenant": FULL}, Waiting(Wait.JOB_CAP)),
+        ({"waiting_on": "job:x", "job": Limit(eases_at=LATER)}, Waiting(Wait.JOB_CAP, until=LATER)),
+        ({"waiting_on": "key:x:a:b"}, Waiting(Wait.KEY_CAP)),
+        ({"waiting_on": "rate:x", "job": DRY}, Waiting(Wait.RATE_LIMIT, until=LATER)),
+        ({"waiting_on": "slot:x"}, Waiting(Wait.OVERLAP)),
+        ({"waiting_on": "held:x"}, Waiting(Wait.JOB_DISABLED)),
+        ({"has_worker": False, "waiting_on": "job:x", "ahead": 3}, Waiting(Wait.NO_WORKER)),
+        ({"queue_paused": True, "has_worker": False}, Waiting(Wait.QUEUE_PAUSED)),
+        ({"tenant_suspended": True, "queue_paused": True}, Waiting(Wait.TENANT_SUSPENDED)),
+    ],
+)
+def test_a_pending_one_waits_for_what_must_be_lifted_first(facts, expected):
+    assert pending(**facts) == expected
+
+
+def test_a_scheduled_one_waits_for_its_instant_and_a_tried_one_for_its_back_off():
+    assert waiting_for(Facts(state="scheduled", not_before=LATER)) == Waiting(Wait.NOT_DUE, until=LATER)
+    assert waiting_for(Facts(state="scheduled", not_before=LATER, tries=1)) == Waiting(Wait.BACK_OFF, until=LATER)
+
+
+def test_a_published_one_waits_for_a_free_worker():
+    assert waiting_for(Facts(state="queued", not_before=NOW)) == Waiting(Wait.FREE_WORKER)
+
+
+@pytest.mark.parametrize("state", [*sorted(TERMINAL), State.RUNNING, State.BLOCKED])
+def test_nothing_is_said_of_one_that_has_started_or_ended(state):
+    assert waiting_for(Facts(state=state, not_before=NOW)) is None
