@@ -147,6 +147,8 @@ DATABASES = {"default": _database(_env.database_url.get_secret_value())}
 
 REDIS_URL = _env.redis_url.get_secret_value()
 JOB_HANDLER_PACKAGES = ["tasks.handlers"]
+CALLABLE_MODULES = _env.callables
+MAX_THREADS = _env.max_threads
 
 
 def _endpoint(url: str, default_port: int) -> tuple[str, int]:
