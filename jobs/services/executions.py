@@ -65,7 +65,7 @@ def _create(
     replay_of: UUID | None = None,
 ) -> Execution:
     _refuse_held(job)
-    definitions.check_payload(job.type, {**job.payload, **(overrides or {})})
+    definitions.check_payload(job, {**job.payload, **(overrides or {})})
     now = timezone.now()
     row = NewExecution(
         id=identity.request_id(now),

@@ -44,6 +44,11 @@ class Limits(Dialog):
         required=False,
         help_text="Private hosts its jobs may call, one a line: host, host:port or network.",
     )
+    allowed_callables = console_forms.LinesField(
+        required=False,
+        label="Python callables its jobs may call",
+        help_text="Names, one a line, such as shop.jobs:settle or shop.jobs:*. Empty for none.",
+    )
 
     def __init__(self, row: Tenant | None, data: Any = None) -> None:
         super().__init__(row, data)
@@ -101,6 +106,7 @@ class TenantAdmin(pages.ConsoleAdmin):
             ("Weight", row.weight),
             ("Most in flight", row.max_running or "no cap"),
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
+            ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
             ("Created", marks.instant(row.created_at)),
             ("Its", _ways_on(row)),
         ]

@@ -31,6 +31,9 @@ class Tenant(models.Model):
         blank=True,
         help_text="Hosts, host:port pairs or networks its jobs may call although they are not public.",
     )
+    allowed_callables = models.JSONField(
+        default=list, blank=True, help_text="Names of Python callables its jobs may call; * stands for anything."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -21,9 +21,17 @@ def create(
     weight: int = 1,
     max_running: int | None = None,
     allowed_hosts: Sequence[str] = (),
+    allowed_callables: Sequence[str] = (),
 ) -> Tenant:
     """A new tenant, active."""
-    tenant = Tenant(slug=slug, name=name, weight=weight, max_running=max_running, allowed_hosts=list(allowed_hosts))
+    tenant = Tenant(
+        slug=slug,
+        name=name,
+        weight=weight,
+        max_running=max_running,
+        allowed_hosts=list(allowed_hosts),
+        allowed_callables=list(allowed_callables),
+    )
     try:
         tenant.clean_fields()
         with transaction.atomic(), context.within(_PLATFORM):
