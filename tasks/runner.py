@@ -9,7 +9,6 @@ execution's row. A database that goes away meanwhile delays the settling, up to 
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable
 from functools import partial
 from uuid import UUID
@@ -22,7 +21,7 @@ from jobs.engine import transitions, watchdog
 from jobs.engine.leases import boot_time
 from jobs.engine.transitions import Claim, Fence
 from jobs.handlers import HandlerError, Interrupted
-from tasks import attendant, payloads, worker_process
+from tasks import attendant, payloads, tracebacks, worker_process
 from tasks.attendant import Attended
 from tasks.capture import captured
 from tasks.context import RunningContext
@@ -77,22 +76,17 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
     """Run the handler and return what settles the attempt."""
     try:
         handler, params = payloads.resolve(claim)
-        with captured(attended.journal), attendant.start().attend(attended):
+        with captured(context), attendant.start().attend(attended):
             result = handler.run(params, context)
         return partial(settling.succeeded, payloads.checked_result(result))
     except Interrupted as interruption:
-        return partial(settling.interrupted, interruption)
+        # What a handler raises by itself says that it saw it must stop; why, the attendant knows.
+        return partial(settling.interrupted, attended.interruption or interruption)
     except handlers.Defer as answer:
         return partial(settling.deferred, answer.delay)
     except HandlerError as error:
         attended.journal.write(str(error), level="error", stream="carillon")
         return partial(settling.failed, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
-        attended.journal.write(_trimmed(error), level="error", stream="carillon")
+        attended.journal.write(tracebacks.trimmed(error), level="error", stream="carillon")
         return partial(settling.failed, HandlerError(f"{type(error).__name__}: {error}"))
-
-
-def _trimmed(error: Exception) -> str:
-    """The traceback without our own frames above the handler, and without local values."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return "".join([*traceback.format_list(frames[1:]), *traceback.format_exception_only(error)]).rstrip()
