@@ -28,8 +28,7 @@ def change(
     allowed_callables: Sequence[str],
 ) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
-    _check_hosts(allowed_hosts)
-    _check_callables(allowed_callables)
+    check(allowed_hosts, allowed_callables)
     with transaction.atomic():
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
         before = _told(tenant)
@@ -46,6 +45,12 @@ def change(
                 action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes
             )
     return tenant
+
+
+def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> None:
+    """Refuse entries that mean nothing, by the list they stand in."""
+    _check_hosts(allowed_hosts)
+    _check_callables(allowed_callables)
 
 
 def _told(tenant: Tenant) -> dict[str, object]:

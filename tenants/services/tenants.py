@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from tenants import context, errors
 from tenants.models import Tenant, TenantState
-from tenants.services import audit
+from tenants.services import audit, tenant_limits
 
 _PLATFORM = context.Scope(platform=True)
 
@@ -24,6 +24,7 @@ def create(
     allowed_callables: Sequence[str] = (),
 ) -> Tenant:
     """A new tenant, active."""
+    tenant_limits.check(allowed_hosts, allowed_callables)
     tenant = Tenant(
         slug=slug,
         name=name,
