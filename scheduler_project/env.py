@@ -93,6 +93,11 @@ class Env(BaseSettings):
         validation_alias="CARILLON_CALLABLES",
         description="Modules whose functions `python` jobs may call, a JSON list; for web and workers alike.",
     )
+    app_settings: str = Field(
+        "",
+        validation_alias="CARILLON_APP_SETTINGS",
+        description="Module of Django settings that your callables need: apps, databases, routers, your own names.",
+    )
     max_threads: int = Field(
         16,
         ge=1,

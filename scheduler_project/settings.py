@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from scheduler_project import console
+from scheduler_project import app_settings, console
 from scheduler_project.env import ROOT, env
 
 _env = env()
@@ -213,3 +213,6 @@ UNFOLD = console.UNFOLD
 
 LOGGING_CONFIG = "monitoring.log_format.configure"
 LOGGING = {"level": _env.log_level, "format": _env.log_format}
+
+if _env.app_settings:
+    globals().update(app_settings.additions(_env.app_settings, globals()))

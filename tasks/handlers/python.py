@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
 from pydantic import Field
 
 from jobs.callables import registry
@@ -60,7 +61,12 @@ class Python(Handler[PythonParams]):
         return {}
 
     def run(self, params: PythonParams, context: Context) -> Json:
-        entry = registry.get(params.callable)
+        try:
+            return self._run(registry.get(params.callable), params, context)
+        finally:
+            _close_databases()
+
+    def _run(self, entry: Registered, params: PythonParams, context: Context) -> Json:
         calls = _calls(entry, params)
         if params.items is None:
             return calling.call(entry.function, calls[0], context)
@@ -75,6 +81,13 @@ class Python(Handler[PythonParams]):
         if failed := [outcome for outcome in outcomes if outcome.error is not None]:
             raise _failure(failed, len(calls), result)
         return result
+
+
+def _close_databases() -> None:
+    """Whatever a callable opened beside our own, so that none grows stale or is left broken in a long-lived process."""
+    for connection in connections.all(initialized_only=True):
+        if connection.alias != DEFAULT_DB_ALIAS:
+            connection.close()
 
 
 def _calls(entry: Registered, params: PythonParams) -> list[Call]:

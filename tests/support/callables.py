@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import date
 from typing import Any
@@ -52,3 +53,9 @@ def echo(item: Any = None) -> Any:
     """Returns what it is given."""
     current.log(f"given {item}")
     return item
+
+
+@job_handler(name="tests.vanish")
+def vanish() -> None:
+    """Takes its process with it."""
+    os._exit(7)
