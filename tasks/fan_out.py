@@ -20,7 +20,7 @@ from django.db import connections
 
 from jobs.callables import current
 from jobs.handlers import Context, HandlerError, Interrupted, Json
-from tasks import tracebacks
+from tasks import failures
 
 
 class ItemContext:
@@ -68,7 +68,7 @@ class Outcome:
 
     index: int
     result: Json = None
-    error: Exception | Interrupted | None = None
+    error: HandlerError | Interrupted | None = None
 
 
 class FanOut:
@@ -154,6 +154,6 @@ class FanOut:
             return Outcome(index, error=interruption)
         except Exception as error:  # noqa: BLE001 - whatever an item raises is its failure
             self._stopping = self._stopping or self._stop_on_error
-            text = str(error) if isinstance(error, HandlerError) else tracebacks.trimmed(error)
+            text = str(error) if isinstance(error, HandlerError) else failures.trimmed(error)
             context.log(text, level="error", stream="carillon")
-            return Outcome(index, error=error)
+            return Outcome(index, error=failures.of(error))

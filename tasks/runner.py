@@ -21,7 +21,7 @@ from jobs.engine import transitions, watchdog
 from jobs.engine.leases import boot_time
 from jobs.engine.transitions import Claim, Fence
 from jobs.handlers import HandlerError, Interrupted
-from tasks import attendant, payloads, tracebacks, worker_process
+from tasks import attendant, failures, payloads, worker_process
 from tasks.attendant import Attended
 from tasks.capture import captured
 from tasks.context import RunningContext
@@ -88,5 +88,5 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
         attended.journal.write(str(error), level="error", stream="carillon")
         return partial(settling.failed, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
-        attended.journal.write(tracebacks.trimmed(error), level="error", stream="carillon")
-        return partial(settling.failed, HandlerError(f"{type(error).__name__}: {error}"))
+        attended.journal.write(failures.trimmed(error), level="error", stream="carillon")
+        return partial(settling.failed, failures.of(error))

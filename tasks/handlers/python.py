@@ -78,8 +78,8 @@ class Python(Handler[PythonParams]):
             attempt=context,
         ).run()
         result = _summary(outcomes, len(calls))
-        if failed := [outcome for outcome in outcomes if outcome.error is not None]:
-            raise _failure(failed, len(calls), result)
+        if failure := _failure(outcomes, len(calls), result):
+            raise failure
         return result
 
 
@@ -143,23 +143,23 @@ def _told(outcome: Outcome) -> dict[str, Json]:
 
 
 def _words(error: BaseException) -> str:
-    text = str(error) if isinstance(error, HandlerError) else f"{type(error).__name__}: {error}"
-    return foreign.storable(text[:MOST_ERROR_CHARS])
+    return foreign.storable(str(error)[:MOST_ERROR_CHARS])
 
 
-def _failure(failed: Sequence[Outcome], count: int, result: Json) -> HandlerError:
-    named = ", ".join(
-        f"items[{outcome.index}] ({_words(outcome.error)})" for outcome in failed[:MOST_NAMED] if outcome.error
-    )
+def _failure(outcomes: Sequence[Outcome], count: int, result: Json) -> HandlerError | None:
+    """What the failed items make of the attempt."""
+    failed = {outcome.index: outcome.error for outcome in outcomes if isinstance(outcome.error, HandlerError)}
+    if not failed:
+        return None
+    named = ", ".join(f"items[{index}] ({_words(error)})" for index, error in [*failed.items()][:MOST_NAMED])
     more = f" and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
     message = f"{len(failed)} of {count} items failed: {named}{more}"
-    errors = [outcome.error for outcome in failed]
-    known = [error for error in errors if isinstance(error, HandlerError)]
-    tags = {tag for error in known for tag in error.tags}
-    codes = {error.code if isinstance(error, HandlerError) else str(Failure.EXECUTION_FAILED) for error in errors}
+    errors = list(failed.values())
+    tags = {tag for error in errors for tag in error.tags}
+    codes = {error.code for error in errors}
     code = codes.pop() if len(codes) == 1 else Failure.EXECUTION_FAILED
     if all(isinstance(error, PermanentFailure) for error in errors):
         return PermanentFailure(message, code=code, tags=tags, result=result)
-    if delays := [error.delay for error in known if isinstance(error, RetryLater)]:
+    if delays := [error.delay for error in errors if isinstance(error, RetryLater)]:
         return RetryLater(message, delay=max(delays), code=code, tags=tags, result=result)
     return HandlerError(message, code=code, tags=tags, result=result)

@@ -101,7 +101,7 @@ def test_failures_are_outcomes_and_their_own_frames_are_logged():
         return index
 
     outcomes = fan_out(call, 5, attempt=attempt)
-    assert [str(outcome.error) for outcome in outcomes if outcome.error] == ["odd 1", "odd 3"]
+    assert [str(outcome.error) for outcome in outcomes if outcome.error] == ["ValueError: odd 1", "ValueError: odd 3"]
     assert [outcome.result for outcome in outcomes if not outcome.error] == [0, 2, 4]
     first, second = sorted(attempt.messages("carillon"))
     assert first.startswith("items[1]: ")

@@ -228,6 +228,14 @@ def test_first_failure_leaves_the_rest_unstarted_if_so_asked(run):
     assert outcome.state == State.FAILED, "all that failed did so for good"
 
 
+def test_policy_knows_the_items_exceptions(run):
+    def fail(item: str) -> None:
+        raise KeyError(item)
+
+    policy = {"max_attempts": 3, "no_retry_on": ["exception:LookupError"]}
+    assert run(fail, items=["a"], columns={"retry": policy}).state == State.FAILED
+
+
 def test_items_that_ask_for_a_later_retry_get_the_longest(run):
     def busy(item: int) -> None:
         raise RetryLater("busy", delay=timedelta(seconds=item))
