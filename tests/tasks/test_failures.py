@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from jobs.callables.arguments import Arguments
 from jobs.handlers import PermanentFailure
 from tasks import calling, failures
@@ -44,8 +46,8 @@ def test_traceback_begins_with_the_first_frame_of_theirs():
 
 
 def test_an_exception_without_a_frame_of_theirs_keeps_its_last():
-    try:
-        calling._json(object())
-    except PermanentFailure as error:
-        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
-        assert "in _json" in failures.trimmed(error)
+    with pytest.raises(PermanentFailure) as caught:
+        calling.call(object, Arguments(lambda: None).check([], {}), RecordingContext())
+    error = caught.value
+    error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+    assert "in _json" in failures.trimmed(error)
