@@ -5,11 +5,14 @@ from django.conf import settings
 
 
 class JobsConfig(AppConfig):
-    """Registers the job types at start, so a duplicate or broken one stops the process."""
+    """Registers job types and callables at start, so a duplicate or broken one stops the process."""
 
     name = "jobs"
 
     def ready(self) -> None:
-        from jobs import handlers  # noqa: PLC0415 - handlers may import models
+        # Both may import models.
+        from jobs import handlers  # noqa: PLC0415
+        from jobs.callables import registry  # noqa: PLC0415
 
         handlers.load(settings.JOB_HANDLER_PACKAGES)
+        registry.load(settings.CALLABLE_MODULES)

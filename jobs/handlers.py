@@ -76,6 +76,16 @@ class Context(Protocol):
         """A private temporary folder, removed when the attempt ends."""
 
 
+class Allowance(Protocol):
+    """What a tenant's jobs may do beyond what all may."""
+
+    @property
+    def allowed_hosts(self) -> Sequence[str]: ...
+
+    @property
+    def allowed_callables(self) -> Sequence[str]: ...
+
+
 class Handler(ABC, Generic[P]):
     """Runs one job type. Instances are shared: keep no state on self."""
 
@@ -88,6 +98,13 @@ class Handler(ABC, Generic[P]):
     #: Whether it may also run in a thread beside others, on a queue whose pool is threads: it polls
     #: ``context.cancelled`` at least once a second, blocks nowhere longer, and cannot take its process down.
     threaded: ClassVar[bool] = False
+
+    def refusals(self, params: P, tenant: Allowance) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - for subclasses
+        """What a tenant may not do, or this installation cannot: messages by the payload's field, empty for nothing.
+
+        Asked whenever such a payload is stored, and again when it is to run.
+        """
+        return {}
 
     @abstractmethod
     def run(self, params: P, context: Context) -> Json:

@@ -88,6 +88,22 @@ class Env(BaseSettings):
         validation_alias="CARILLON_JOBS_USER",
         description="As root, the system user that the commands of script jobs run as; empty is carillon-jobs, else nobody.",
     )
+    callables: list[str] = Field(
+        [],
+        validation_alias="CARILLON_CALLABLES",
+        description="Modules whose functions `python` jobs may call, a JSON list; for web and workers alike.",
+    )
+    app_settings: str = Field(
+        "",
+        validation_alias="CARILLON_APP_SETTINGS",
+        description="Module of Django settings that your callables need: apps, databases, routers, your own names.",
+    )
+    max_threads: int = Field(
+        16,
+        ge=1,
+        validation_alias="CARILLON_MAX_THREADS",
+        description="Most threads of one `python` execution that calls a function once for each of its items.",
+    )
     metrics_token: SecretStr = Field(
         SecretStr(""),
         validation_alias="CARILLON_METRICS_TOKEN",

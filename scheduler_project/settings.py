@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from scheduler_project import console
+from scheduler_project import app_settings, console
 from scheduler_project.env import ROOT, env
 
 _env = env()
@@ -147,6 +147,8 @@ DATABASES = {"default": _database(_env.database_url.get_secret_value())}
 
 REDIS_URL = _env.redis_url.get_secret_value()
 JOB_HANDLER_PACKAGES = ["tasks.handlers"]
+CALLABLE_MODULES = _env.callables
+MAX_THREADS = _env.max_threads
 
 
 def _endpoint(url: str, default_port: int) -> tuple[str, int]:
@@ -212,3 +214,6 @@ UNFOLD = console.UNFOLD
 
 LOGGING_CONFIG = "monitoring.log_format.configure"
 LOGGING = {"level": _env.log_level, "format": _env.log_format}
+
+if _env.app_settings:
+    globals().update(app_settings.additions(_env.app_settings, globals()))

@@ -11,7 +11,7 @@ from rest_framework.routers import SimpleRouter
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.executions import ExecutionViewSet
 from jobs.api.jobs import JobViewSet
-from jobs.api.platform import JobTypeViewSet, QueueViewSet, WorkerViewSet
+from jobs.api.platform import CallableViewSet, JobTypeViewSet, QueueViewSet, WorkerViewSet
 from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
 from tenants.api.api_keys import ApiKeyViewSet
@@ -19,6 +19,7 @@ from tenants.api.api_keys import ApiKeyViewSet
 api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
 api.register("job-types", JobTypeViewSet, basename="job-type")
+api.register("callables", CallableViewSet, basename="callable")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("executions", ExecutionViewSet, basename="execution")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")

@@ -1,4 +1,9 @@
-"""What a handler prints or logs goes into its execution's log, in order."""
+"""What a handler prints or logs goes into its execution's log, in order.
+
+Which log that is says :mod:`jobs.callables.current`, thread by thread: a fan-out's threads have items' contexts
+there, the process's own threads none. What a thread prints that has none belongs to the attempt all the
+same, for standard output is the process's; what such a thread logs may be ours and is left out.
+"""
 
 from __future__ import annotations
 
@@ -8,58 +13,62 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from tasks.journal import Journal
+from jobs.callables import current
+from jobs.handlers import Context
 
 
 class _Lines(io.TextIOBase):
-    """A text stream that writes whole lines to a journal."""
+    """A text stream that writes whole lines, each thread's own."""
 
-    def __init__(self, journal: Journal, stream: str) -> None:
-        self._journal = journal
+    def __init__(self, attempt: Context, stream: str) -> None:
+        self._attempt = attempt
         self._stream = stream
-        self._rest = ""
+        self._rests: dict[tuple[int, int], tuple[Context, str]] = {}
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
+        context = current.context() or self._attempt
+        place = (id(context), threading.get_ident())
+        _, before = self._rests.pop(place, (context, ""))
+        *lines, rest = (before + text).split("\n")
+        if rest:
+            self._rests[place] = (context, rest)
         for line in lines:
-            self._journal.write(line, level="info", stream=self._stream)
+            context.log(line, stream=self._stream)
         return len(text)
 
     def finish(self) -> None:
-        if self._rest:
-            self._journal.write(self._rest, level="info", stream=self._stream)
-            self._rest = ""
+        for context, rest in self._rests.values():
+            context.log(rest, stream=self._stream)
+        self._rests.clear()
 
 
 class _Records(logging.Handler):
-    """Standard logging, written to a journal."""
+    """Standard logging of threads that belong to an attempt."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self._journal = journal
-        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        # The process's own threads log too, and not for the tenant.
-        if record.thread != self._thread:
+        context = current.context()
+        if context is None:
             return
         try:
-            self._journal.write(self.format(record), level=record.levelname.lower(), stream="log")
+            context.log(self.format(record), level=record.levelname.lower(), stream="log")
         except Exception:  # noqa: BLE001 - as every handler of standard logging: a bad format string ends nothing
             self.handleError(record)
 
 
 @contextlib.contextmanager
-def captured(journal: Journal) -> Iterator[None]:
-    """Prints and log records of this process go to ``journal`` too."""
-    out, err, records = _Lines(journal, "stdout"), _Lines(journal, "stderr"), _Records(journal)
+def captured(context: Context) -> Iterator[None]:
+    """Prints and log records of this process go to the attempt's log too, which is the current one here."""
+    out, err, records = _Lines(context, "stdout"), _Lines(context, "stderr"), _Records()
     root = logging.getLogger()
     root.addHandler(records)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with current.entered(context), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             yield
     finally:
         root.removeHandler(records)

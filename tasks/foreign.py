@@ -32,15 +32,23 @@ def value(data: bytes) -> Json:
     """The bytes as JSON; ValueError says why they are none that can be stored."""
     try:
         parsed = json.loads(data, parse_constant=_refuse)
-        encoded = json.dumps(parsed, allow_nan=False)
-        json.dumps(parsed, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if "\\u0000" in encoded:
-        raise ValueError("holds a NUL character")
-    if len(encoded) > ENCODED_CHARS:
+    if len(encoded(parsed)) > ENCODED_CHARS:
         raise ValueError(f"longer than {ENCODED_CHARS // 1024} KiB")
     return parsed
+
+
+def encoded(value: Json) -> str:
+    """The value as JSON that can be stored; TypeError and ValueError say why it cannot."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if "\\u0000" in text:
+        raise ValueError("holds a NUL character, which cannot be stored: leave it out")
+    return text
 
 
 def _refuse(name: str) -> NoReturn:

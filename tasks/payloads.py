@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +11,13 @@ from jobs import handlers
 from jobs.engine.records import Claim
 from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
 from jobs.rules.codes import Failure
+from tasks import foreign
 
 MAX_RESULT_BYTES = 64 * 1024
 
 
 def resolve(claim: Claim) -> tuple[Handler[Any], Params]:
-    """The revision's payload with the execution's overrides on top, checked by its job type."""
+    """The revision's payload with the execution's overrides on top, checked by its job type and against its tenant."""
     if claim.spec is None:
         raise PermanentFailure("the job's revision is gone: trigger the job again", code=Failure.CONFIG_INVALID)
     try:
@@ -25,9 +25,12 @@ def resolve(claim: Claim) -> tuple[Handler[Any], Params]:
     except handlers.UnknownJobTypeError as error:
         raise PermanentFailure(f"{error}: this worker does not have it", code=Failure.CONFIG_INVALID) from None
     try:
-        return handler, handler.params.model_validate(merged(claim.spec["payload"], claim.payload))
+        params = handler.params.model_validate(merged(claim.spec["payload"], claim.payload))
     except pydantic.ValidationError as error:
         raise PermanentFailure(_first(error), code=Failure.PAYLOAD_INVALID) from None
+    for field, messages in handler.refusals(params, claim).items():
+        raise PermanentFailure(f"payload.{field}: {messages[0]}", code=Failure.CONFIG_INVALID)
+    return handler, params
 
 
 def merged(payload: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -38,12 +41,9 @@ def merged(payload: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> d
 def checked_result(result: Any) -> Any:
     """The result if it is JSON of a bearable size."""
     try:
-        encoded = json.dumps(result, allow_nan=False)
-        json.dumps(result, ensure_ascii=False).encode()
+        encoded = foreign.encoded(result)
     except (TypeError, ValueError) as error:
         raise PermanentFailure(f"the handler's result is not JSON: {error}") from None
-    if "\\u0000" in encoded:
-        raise PermanentFailure("the handler's result holds a NUL character, which cannot be stored: leave it out")
     if len(encoded) > MAX_RESULT_BYTES:
         raise HandlerError(
             f"the result has {len(encoded)} bytes and {MAX_RESULT_BYTES} are kept: return less, or store it elsewhere",

@@ -9,7 +9,6 @@ execution's row. A database that goes away meanwhile delays the settling, up to 
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -25,7 +24,7 @@ from jobs.engine.records import Claim, Fence
 from jobs.handlers import Handler, HandlerError, Interrupted, PermanentFailure
 from jobs.models.queue import Pool
 from jobs.rules.codes import Failure
-from tasks import attendant, payloads, worker_process
+from tasks import attendant, failures, payloads, worker_process
 from tasks.attendant import Attended
 from tasks.batch import Batch
 from tasks.capture import captured
@@ -86,7 +85,7 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
     try:
         handler, params = payloads.resolve(claim)
         _check_pool(handler)
-        with captured(attended.journal), attendant.current().attend(attended):
+        with captured(context), attendant.current().attend(attended):
             result = handler.run(params, context)
         return partial(settling.succeeded, payloads.checked_result(result))
     except Interrupted as interruption:
@@ -98,8 +97,8 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
         attended.journal.write(str(error), level="error", stream="carillon")
         return partial(settling.failed, error)
     except Exception as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
-        attended.journal.write(_trimmed(error), level="error", stream="carillon")
-        return partial(settling.failed, HandlerError(f"{type(error).__name__}: {error}"))
+        attended.journal.write(failures.trimmed(error), level="error", stream="carillon")
+        return partial(settling.failed, failures.of(error))
 
 
 def _check_pool(handler: Handler[Any]) -> None:
@@ -108,9 +107,3 @@ def _check_pool(handler: Handler[Any]) -> None:
             f"{handler.job_type} needs a process of its own and this queue runs jobs in threads: move the job",
             code=Failure.CONFIG_INVALID,
         )
-
-
-def _trimmed(error: Exception) -> str:
-    """The traceback without our own frames above the handler, and without local values."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return "".join([*traceback.format_list(frames[1:]), *traceback.format_exception_only(error)]).rstrip()

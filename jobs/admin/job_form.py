@@ -10,7 +10,7 @@ from unfold import widgets
 
 from jobs import handlers
 from jobs.models import Job, Overlap, Queue
-from jobs.services import jobs
+from jobs.services import changes, jobs
 from jobs.services.jobs import JobFields
 from jobs.services.schedules import ScheduleFields
 from tenants.admin import forms as console_forms
@@ -125,19 +125,8 @@ def create(given: dict[str, Any]) -> Job:
 def update(job: Job, given: dict[str, Any]) -> Job:
     """Store what was changed; what was taken out of an object is told as such."""
     fields = _fields(given)
-    objects = {name: patch_between(getattr(job, name), given[name]) for name in _MERGED}
+    objects = {name: changes.patch_between(getattr(job, name), given[name]) for name in _MERGED}
     return jobs.update(job=job, fields=cast(JobFields, {**fields, **objects}))
-
-
-def patch_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The merge patch (RFC 7396) that makes ``new`` of ``old``."""
-    patch: dict[str, Any] = {name: None for name in old if name not in new}
-    for name, value in new.items():
-        if name in old and old[name] == value:
-            continue
-        before = old.get(name)
-        patch[name] = patch_between(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
-    return patch
 
 
 def _fields(given: dict[str, Any]) -> JobFields:

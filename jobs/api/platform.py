@@ -1,4 +1,4 @@
-"""``/queues``, ``/workers`` and ``/job-types``: what the platform offers every tenant."""
+"""``/queues``, ``/workers``, ``/job-types`` and ``/callables``: what the platform offers a tenant."""
 
 # ruff: noqa: ARG002 - DRF hands request and path to every action
 
@@ -8,7 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import handlers, selectors
-from jobs.api.shapes.platform import JobTypeShape, QueueShape, WorkerShape
+from jobs.api.shapes.platform import CallableShape, JobTypeShape, QueueShape, WorkerShape
+from jobs.callables import registry
 from jobs.models import Worker
 from tenants import context
 from tenants.api.pagination import PAGED
@@ -81,3 +82,17 @@ class JobTypeViewSet(_Platform):
         if handler is None:
             raise self.missing()
         return self.shown(JobTypeShape, handler)
+
+
+class CallableViewSet(_Platform):
+    """What `python` jobs of this tenant may call."""
+
+    queryset = None
+    serializer_class = CallableShape
+    noun = "callable"
+
+    def list(self, request: Request) -> Response:
+        """Every callable this tenant may use, by name."""
+        allowed = self.tenant.allowed_callables
+        known = [entry for name, entry in sorted(registry.registered().items()) if registry.allows(allowed, name)]
+        return self.complete(CallableShape, known)

@@ -51,6 +51,7 @@ class Claim:
     tenant_id: UUID
     tenant: str
     allowed_hosts: Sequence[str]
+    allowed_callables: Sequence[str]
     job_id: UUID
     job: str
     spec: Mapping[str, Any] | None

@@ -1,4 +1,4 @@
-"""Merging a patch, and telling what it changed."""
+"""Merging a patch, making one, and telling what it changed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def merge_patch(target: Any, patch: Any) -> Any:
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
+
+
+def patch_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch (RFC 7396) that makes ``new`` of ``old``."""
+    patch: dict[str, Any] = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        if name in old and old[name] == value:
+            continue
+        before = old.get(name)
+        patch[name] = patch_between(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
+    return patch
 
 
 def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

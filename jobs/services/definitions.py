@@ -29,7 +29,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     _check_name(job.name)
     _check_tags(list(tags))
     check_retry(job.retry)
-    check_payload(job.type, job.payload)
+    check_payload(job, job.payload)
     _check_pool(job)
     check_concurrency_key(job.type, job.concurrency_key)
 
@@ -64,10 +64,10 @@ def check_concurrency_key(job_type: str, template: str) -> None:
         raise errors.invalid({"concurrency_key": [message]})
 
 
-def check_payload(job_type: str, payload: Mapping[str, Any], path: str = "payload") -> None:
-    """Refuse a payload its job type does not take. ``path`` is what the payload is called in messages."""
+def check_payload(job: Job, payload: Mapping[str, Any], path: str = "payload") -> None:
+    """Refuse a payload the job's type or tenant does not take. ``path`` is what the payload is called in messages."""
     try:
-        handler = handlers.get(job_type)
+        handler = handlers.get(job.type)
     except handlers.UnknownJobTypeError as error:
         raise errors.invalid({"type": [str(error)]}) from None
     if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
@@ -75,9 +75,11 @@ def check_payload(job_type: str, payload: Mapping[str, Any], path: str = "payloa
             {path: [f"is larger than {MAX_PAYLOAD_BYTES // 1024} KiB: keep bulk data elsewhere and name it"]}
         )
     try:
-        handler.params.model_validate(payload)
+        params = handler.params.model_validate(payload)
     except pydantic.ValidationError as error:
         raise errors.invalid(_details(error, payload, path)) from None
+    if refusals := handler.refusals(params, job.tenant):
+        raise errors.invalid({f"{path}.{field}": messages for field, messages in refusals.items()})
 
 
 def _details(error: pydantic.ValidationError, payload: Mapping[str, Any], path: str) -> dict[str, list[str]]:

@@ -66,7 +66,7 @@ def _create(
 ) -> Execution:
     _refuse_held(job)
     payload = {**job.payload, **(overrides or {})}
-    definitions.check_payload(job.type, payload)
+    definitions.check_payload(job, payload)
     now = timezone.now()
     row = NewExecution(
         id=identity.request_id(now),

@@ -41,7 +41,7 @@ class JobFields(TypedDict, total=False):
 
 
 #: Fields that are objects: a change is merged into them.
-_MERGED = {"payload", "retry"}
+MERGED = {"payload", "retry"}
 
 
 def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFields] = ()) -> Job:
@@ -54,7 +54,7 @@ def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFie
         _store_tags(job, tags)
         _add_revision(job)
         _add_schedules(job, schedules)
-        _record("job.created", job, changes.between({}, _told(job, tags)))
+        _record("job.created", job, changes.between({}, told(job, tags)))
     return get(tenant=tenant, job=job)
 
 
@@ -63,10 +63,10 @@ def update(*, job: Job, fields: JobFields) -> Job:
     with transaction.atomic():
         job = lock(job)
         tags = [row.tag for row in job.tag_rows.all()]
-        before, spec = _told(job, tags), _spec(job)
+        before, spec = told(job, tags), _spec(job)
         tags = _assign(job, fields, tags)
         definitions.check_job(job, tags)
-        changed = changes.between(before, _told(job, tags))
+        changed = changes.between(before, told(job, tags))
         if not changed:
             return job
         if _spec(job) != spec:
@@ -95,6 +95,11 @@ def get(*, tenant: Tenant, job: Job) -> Job:
     return selectors.jobs().get(tenant=tenant, pk=job.pk)
 
 
+def named(*, tenant: Tenant, name: str) -> Job | None:
+    """The job of that name."""
+    return selectors.jobs().filter(tenant=tenant, name=name).first()
+
+
 def lock(job: Job) -> Job:
     """The job as it is stored now, and nobody else changes it before this transaction ends."""
     found = selectors.jobs().select_for_update(of=("self",), no_key=True).filter(pk=job.pk).first()
@@ -111,7 +116,7 @@ def _assign(job: Job, fields: JobFields, tags: list[str]) -> list[str]:
         elif name == "queue":
             job.queue_id = fields["queue"]
         else:
-            setattr(job, name, changes.merge_patch(getattr(job, name), value) if name in _MERGED else value)
+            setattr(job, name, changes.merge_patch(getattr(job, name), value) if name in MERGED else value)
     return tags
 
 
@@ -152,7 +157,8 @@ def _spec(job: Job) -> dict[str, Any]:
     return {"type": job.type, "payload": job.payload, "timeout_seconds": job.timeout_seconds, "retry": job.retry}
 
 
-def _told(job: Job, tags: list[str]) -> dict[str, Any]:
+def told(job: Job, tags: list[str]) -> dict[str, Any]:
+    """All that a client may say of a job, as it is now."""
     values: dict[str, Any] = {
         name: getattr(job, name) for name in JobFields.__annotations__ if name not in ("tags", "queue")
     }

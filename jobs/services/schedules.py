@@ -50,7 +50,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     schedule.next_run_at = _next_run(schedule, now, path)
     with transaction.atomic():
         schedule.save(force_insert=True)
-        _record("schedule.created", schedule, changes.between({}, _told(schedule)))
+        _record("schedule.created", schedule, changes.between({}, told(schedule)))
         dispatch.ring_after_commit()
     return schedule
 
@@ -59,11 +59,11 @@ def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
     """Merge changes. A changed rule fires strictly after now and never again for what it has fired for."""
     with transaction.atomic():
         schedule = _lock(schedule)
-        before, now = _told(schedule), timezone.now()
+        before, now = told(schedule), timezone.now()
         _assign(schedule, fields, now)
         _check(schedule, "")
         next_run = _next_run(schedule, now, "")
-        if changed := changes.between(before, _told(schedule)):
+        if changed := changes.between(before, told(schedule)):
             schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
             _record("schedule.updated", schedule, changed)
             dispatch.ring_after_commit()
@@ -132,10 +132,15 @@ def _lock(schedule: Schedule) -> Schedule:
     return found
 
 
-def _assign(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
+def assign(schedule: Schedule, fields: ScheduleFields) -> None:
+    """Put the fields into a schedule."""
     for name, value in fields.items():
         # No expression is an empty text in the database.
         setattr(schedule, name, value or "" if name == "expression" else value)
+
+
+def _assign(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
+    assign(schedule, fields)
     if schedule.kind == "interval" and schedule.start_at is None:
         schedule.start_at = now  # the anchor it is counted from
 
@@ -151,7 +156,7 @@ def _check(schedule: Schedule, path: str) -> None:
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
     if schedule.payload is not None:
         job = schedule.job
-        definitions.check_payload(job.type, {**job.payload, **schedule.payload}, f"{path}payload")
+        definitions.check_payload(job, {**job.payload, **schedule.payload}, f"{path}payload")
 
 
 def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
@@ -193,7 +198,8 @@ def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution
     ]
 
 
-def _told(schedule: Schedule) -> dict[str, Any]:
+def told(schedule: Schedule) -> dict[str, Any]:
+    """All that a client may say of a schedule, as it is now and as JSON."""
     encoder = DjangoJSONEncoder()
     values = {name: getattr(schedule, name) for name in ScheduleFields.__annotations__}
     return {name: encoder.default(value) if isinstance(value, datetime) else value for name, value in values.items()}

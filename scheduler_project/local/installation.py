@@ -94,6 +94,15 @@ class Installation:
         write_private(path, credentials)
         return credentials
 
+    def sync(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Jobs as the developer's code declares them. What is refused is told, and keeps nothing else from starting."""
+        try:
+            told = self._run(command, environment)
+        except LocalError as refusal:
+            told = str(refusal)
+        for line in told.splitlines():
+            self._output.line("sync", line)
+
     def _run(self, command: Sequence[str], environment: Mapping[str, str]) -> str:
         """The command's standard output. Raises LocalError with all it has said where it fails."""
         done = subprocess.run(command, env=dict(environment), cwd=ROOT, capture_output=True, text=True, check=False)

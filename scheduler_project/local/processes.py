@@ -6,6 +6,7 @@ arguments, which every user of the machine can read.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from scheduler_project.local.roles import Urls
 
 #: What only some of them are given, so that none of it is inherited from the shell.
 _HANDED_OUT = {"DATABASE_URL", "REDIS_URL", "CARILLON_DATABASE_ROLE", "CARILLON_SECRET_KEY", "CELERY_BROKER_URL"}
+#: What the demo's python job calls; an installation seeded with it goes on needing it.
+EXAMPLES = "scheduler_project.local.examples"
 Role = Literal["owner", "app", "engine"]
 
 
@@ -42,6 +45,7 @@ class Site:
             "CARILLON_URL": self.url,
             "CARILLON_FLOWER_URL": self.flower_url,
             "REDIS_URL": self.redis_url,
+            "CARILLON_CALLABLES": json.dumps([*self.env.callables, EXAMPLES]),
             "PYTHONUNBUFFERED": "1",
         }
         if os.geteuid() == 0:

@@ -51,6 +51,12 @@ DEMO: list[tuple[JobFields, ScheduleFields]] = [
          "payload": {"duration_seconds": 1, "fail_until_attempt": 2}, "retry": {"max_attempts": 3, "delay_seconds": 5, "jitter": False}},
         {"kind": "interval", "interval_seconds": 300},
     ),
+    (
+        {"name": "demo-python", "type": "python", "category": "demo", "tags": ["demo"],
+         "description": "Calls a Python function once for each of five items, in two threads.",
+         "payload": {"callable": "demo.count_lines", "items": ["tenants", "jobs", "monitoring", "tasks", "scheduler_project"], "max_threads": 2}},
+        {"kind": "cron", "expression": "*/15 * * * *"},
+    ),
 ]  # fmt: skip
 
 
@@ -60,7 +66,7 @@ def seed(*, demo: bool) -> dict[str, Any]:
     with context.within(context.Scope(platform=True)), transaction.atomic():
         tenant = Tenant.objects.filter(slug=SLUG).first()
         if tenant is None:
-            tenant = tenants.create(slug=SLUG, name="Local", allowed_hosts=LOOPBACK)
+            tenant = tenants.create(slug=SLUG, name="Local", allowed_hosts=LOOPBACK, allowed_callables=["*"])
             _make_jobs(tenant, DEMO if demo else [])
         _make_administrator(tenant, password)
         _, key = api_keys.create(tenant=tenant, name="make up", scopes=SCOPES)

@@ -29,6 +29,7 @@ class Steps:
 
     migrate: Sequence[str] = (sys.executable, "manage.py", "migrate", "--no-input")
     seed: Sequence[str] = (sys.executable, "-m", "scheduler_project.local.seed")
+    sync: Sequence[str] = (sys.executable, "manage.py", "sync_jobs")
     programs: Callable[..., list[Program]] = processes.programs
 
 
@@ -70,6 +71,8 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
     )
     installation.migrate(steps.migrate, site.environment("owner"))
     credentials = installation.credentials(steps.seed, site.environment("app"), **urls)
+    if env.callables:
+        installation.sync([*steps.sync, "--tenant", credentials["tenant"]], site.environment("app"))
     programs = steps.programs(
         site,
         listener=listener.fileno(),

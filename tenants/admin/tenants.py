@@ -45,6 +45,11 @@ class Limits(Dialog, throttling.Rate):
         required=False,
         help_text="Private hosts its jobs may call, one a line: host, host:port or network.",
     )
+    allowed_callables = console_forms.LinesField(
+        required=False,
+        label="Python callables its jobs may call",
+        help_text="Names, one a line, such as shop.jobs:settle or shop.jobs:*. Empty for none.",
+    )
 
     field_order: tuple[str, ...] = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts")
 
@@ -106,6 +111,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             *throttling.facts(row),
             ("Rate", throttling.rate(row)),
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
+            ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
             ("Created", marks.instant(row.created_at)),
             ("Its", _ways_on(row)),
         ]

@@ -32,6 +32,13 @@ class Tenant(limited.Limited):
         blank=True,
         help_text="Hosts, host:port pairs or networks its jobs may call although they are not public.",
     )
+    allowed_callables = models.JSONField(
+        default=list,
+        # A process of the version before knows nothing of it, and still makes tenants during a deploy.
+        db_default=models.Value([], output_field=models.JSONField()),
+        blank=True,
+        help_text="Names of Python callables its jobs may call; * stands for anything.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What a tenant gets: its share, cap and rate, the private hosts its jobs may call. For the platform's operators."""
+"""What a tenant gets: its share, caps and rate, the private hosts and callables its jobs may call. For operators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from tenants.models import Tenant
 from tenants.services import audit, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_FIELDS = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts")
+_CALLABLE = re.compile(r"[\w.:*-]{1,200}")
+_FIELDS = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts", "allowed_callables")
 
 
 def change(
@@ -27,15 +28,16 @@ def change(
     rate_limit: str,
     rate_burst: int | None,
     allowed_hosts: Sequence[str],
+    allowed_callables: Sequence[str],
 ) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
-    _check_hosts(allowed_hosts)
+    check(allowed_hosts, allowed_callables)
     with transaction.atomic():
         tenant = _lock(tenant)
         before = _told(tenant)
         tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
         tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
-        tenant.allowed_hosts = list(allowed_hosts)
+        tenant.allowed_hosts, tenant.allowed_callables = list(allowed_hosts), list(allowed_callables)
         try:
             tenant.clean_fields()
         except ValidationError as error:
@@ -69,6 +71,12 @@ def _lock(tenant: Tenant) -> Tenant:
     return Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
 
 
+def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> None:
+    """Refuse entries that mean nothing, by the list they stand in."""
+    _check_hosts(allowed_hosts)
+    _check_callables(allowed_callables)
+
+
 def _told(tenant: Tenant) -> dict[str, object]:
     return {field: getattr(tenant, field) for field in _FIELDS}
 
@@ -80,6 +88,13 @@ def _check_hosts(entries: Sequence[str]) -> None:
             f"{wrong[0]!r} is no host, host:port, address or network: write for example api.internal:8080 or 10.0.0.0/8"
         )
         raise errors.Invalid(f"allowed_hosts: {message}", details={"allowed_hosts": [message]})
+
+
+def _check_callables(patterns: Sequence[str]) -> None:
+    wrong = [pattern for pattern in patterns if not _CALLABLE.fullmatch(pattern)]
+    if wrong:
+        message = f"{wrong[0]!r} is no callable's name or pattern: write for example shop.jobs:settle or shop.jobs:*"
+        raise errors.Invalid(f"allowed_callables: {message}", details={"allowed_callables": [message]})
 
 
 def _is_network(entry: str) -> bool:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from tenants import context, errors
 from tenants.models import Tenant, TenantState
-from tenants.services import audit
+from tenants.services import audit, tenant_limits
 
 _PLATFORM = context.Scope(platform=True)
 
@@ -23,8 +23,10 @@ def create(
     rate_limit: str = "",
     rate_burst: int | None = None,
     allowed_hosts: Sequence[str] = (),
+    allowed_callables: Sequence[str] = (),
 ) -> Tenant:
     """A new tenant, active."""
+    tenant_limits.check(allowed_hosts, allowed_callables)
     tenant = Tenant(
         slug=slug,
         name=name,
@@ -33,6 +35,7 @@ def create(
         rate_limit=rate_limit,
         rate_burst=rate_burst,
         allowed_hosts=list(allowed_hosts),
+        allowed_callables=list(allowed_callables),
     )
     try:
         tenant.clean_fields()

@@ -11,6 +11,7 @@ import json
 import sys
 
 from jobs import handlers
+from jobs.callables import registry
 from tasks.sandbox import probe
 from tests.support.contexts import RecordingContext
 
@@ -28,6 +29,7 @@ def say(text: str) -> None:
 def main() -> None:
     order = json.loads(sys.argv[1])
     handlers.load(["tasks.handlers"])
+    registry.load(["tests.support.callables"])
     if order["level"] == "process group":
         probe.wrapper = lambda: None  # type: ignore[assignment]
     context = Loud(order["allowed_hosts"])

@@ -39,7 +39,7 @@ def tenant(**columns: Any) -> UUID:
     identifier = uuid4()
     defaults = {
         "id": identifier, "slug": f"t-{secrets.token_hex(6)}", "name": "T", "state": "active", "weight": 1, "max_running": None,
-        "allowed_hosts": "[]", "created_at": now(),
+        "allowed_hosts": "[]", "allowed_callables": "[]", "created_at": now(),
     }  # fmt: skip
     insert("tenant", **(defaults | columns))
     return identifier

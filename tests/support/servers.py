@@ -27,6 +27,9 @@ TEMPLATE = "carillon_template"
 #: Set to "off" for tests that need no servers.
 OFF = "off"
 
+#: In every process of a test, as a developer's own module would be.
+os.environ["CARILLON_CALLABLES"] = '["tests.support.callables"]'
+
 
 def _start() -> dict[str, str]:
     from scheduler_project.local import roles, throwaway

@@ -22,7 +22,7 @@ def journal() -> Journal:
 @pytest.fixture
 def running(journal: Journal) -> RunningContext:
     claim = Claim(
-        id=uuid4(), attempt_id=uuid4(), tenant_id=uuid4(), tenant="acme", allowed_hosts=["a", "b"], job_id=uuid4(), job="nightly",
+        id=uuid4(), attempt_id=uuid4(), tenant_id=uuid4(), tenant="acme", allowed_hosts=["a", "b"], allowed_callables=(), job_id=uuid4(), job="nightly",
         spec=None, payload=None, attempt=3, crashes=0, epoch=4, timeout_seconds=60.0, last_seq=0,
     )  # fmt: skip
     return RunningContext(claim, journal, leases.boot_time() + 60, lambda: False)

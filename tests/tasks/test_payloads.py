@@ -15,7 +15,7 @@ from tasks import payloads
 
 def claim(spec: Any, payload: Any = None) -> Claim:
     return Claim(
-        id=uuid4(), attempt_id=uuid4(), tenant_id=uuid4(), tenant="t", allowed_hosts=(), job_id=uuid4(), job="j", spec=spec,
+        id=uuid4(), attempt_id=uuid4(), tenant_id=uuid4(), tenant="t", allowed_hosts=(), allowed_callables=(), job_id=uuid4(), job="j", spec=spec,
         payload=payload, attempt=1, crashes=0, epoch=1, timeout_seconds=1.0, last_seq=0,
     )  # fmt: skip
 

@@ -128,6 +128,12 @@ def test_unforeseen_exception_leaves_the_handlers_own_traceback():
     assert "hunter2" not in text
 
 
+@pytest.mark.parametrize("mark", ["exception:ZeroDivisionError", "exception:ArithmeticError"])
+def test_exception_is_known_to_the_policy_by_its_class_and_their_bases(mark):
+    assert attempt(divide, retry=RETRY | {"no_retry_on": [mark]}).state == State.FAILED
+    assert attempt(divide, retry=RETRY | {"no_retry_on": ["exception:KeyError"]}).state == State.SCHEDULED
+
+
 class Strict(Params):
     url: str = Field(pattern="^https:")
 

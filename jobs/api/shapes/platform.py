@@ -1,4 +1,4 @@
-"""Queues, workers and job types as JSON."""
+"""Queues, workers, job types and callables as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from jobs import selectors
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
+from jobs.callables.registry import Registered
 from jobs.handlers import Handler
 from jobs.models import Queue, Worker
 from tenants.api.fields import Instant
@@ -74,3 +75,14 @@ class JobTypeShape(serializers.Serializer[Handler[Any]]):
         }
         defaults: dict[str, Any] = to_jsonable_python(values)
         return defaults
+
+
+class CallableShape(serializers.Serializer[Registered]):
+    """What a `python` job may name in its payload, and the arguments it takes."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    schema = serializers.SerializerMethodField(help_text="JSON Schema of the arguments by name.")
+
+    def get_schema(self, entry: Registered) -> dict[str, Any]:
+        return entry.arguments.schema

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from jobs.admin import job_form
 from tests.support import console as support
 from tests.support import rows
 from tests.support.console import Console
@@ -150,20 +149,14 @@ def test_a_changed_definition_is_a_new_revision(console: Console) -> None:
     assert rows.fetch("SELECT count(*) FROM job_revision WHERE job_id = %s", job) == [(2,)]
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ({}, {"a": 1}),
-        ({"a": 1}, {}),
-        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}),
-        ({"a": {"b": 1}}, {"a": 2}),
-        ({"a": 1}, {"a": {"b": {"c": 1}}}),
-        ({"a": [1, 2]}, {"a": [1]}),
-    ],
-)
-def test_a_patch_makes_the_new_object_of_the_old(old: dict[str, Any], new: dict[str, Any]) -> None:
-    from jobs.services import changes
-
-    patch = job_form.patch_between(old, new)
-    assert changes.merge_patch(old, patch) == new
-    assert json.dumps(patch) == "{}" or old != new
+def test_a_python_job_is_made_and_its_wrong_arguments_are_named_beside_the_payload(console: Console) -> None:
+    tenant = rows.tenant(allowed_callables='["tests.support.callables:orders"]')
+    payload: dict[str, Any] = {"callable": "tests.support.callables:orders", "kwargs": {"limit": "many"}}
+    form = {**_form(type="python"), "tenant": str(tenant), "expression": "", "timezone": "UTC"}
+    answer = console.client.post(support.url("jobs_job_add"), {**form, "payload": json.dumps(payload)})
+    problems = answer.context["form"].errors["payload"]
+    assert [text.partition(": ")[0] for text in problems] == ["payload.kwargs.region", "payload.kwargs.limit"]
+    payload["kwargs"] = {"region": "eu"}
+    answer = console.client.post(support.url("jobs_job_add"), {**form, "payload": json.dumps(payload)})
+    assert answer.status_code == 302, support.problems(answer)
+    assert rows.fetch("SELECT payload FROM job WHERE tenant_id = %s", tenant) == [(payload,)]

@@ -103,6 +103,19 @@ def test_another_tenants_rows_are_in_no_list_whatever_the_filter(owner, outsider
     assert len(outsider.api.get("/api/v1/api-keys").json()["data"]) == 1
 
 
+def test_another_tenants_callables_are_neither_listed_nor_called(owner, outsider):
+    rows.change("UPDATE tenant SET allowed_callables = %s WHERE id = %s", '["tests.echo"]', owner.tenant.id)
+    assert [row["name"] for row in owner.api.get("/api/v1/callables").json()["data"]] == ["tests.echo"]
+    assert outsider.api.get("/api/v1/callables").json()["data"] == []
+    errors = []
+    for name in ("tests.echo", "tests.gone"):
+        job = {"name": "mine", "type": "python", "payload": {"callable": name}}
+        answer = outsider.api.post("/api/v1/jobs", job)
+        assert answer.status_code == 422
+        errors.append(answer.json()["error"]["message"].replace(name, "…"))
+    assert errors[0] == errors[1], "what exists for others is told apart from what does not"
+
+
 def test_another_tenants_job_cannot_be_named_in_a_body(outsider, belongings, walls):
     for name in belongings["jobs"]:
         assert outsider.api.post("/api/v1/executions", {"job": name}).status_code == 404

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from jobs.services import changes
@@ -38,3 +40,20 @@ def test_change_names_old_and_new_and_of_a_payload_only_the_keys():
     before = {"name": "a", "priority": 5, "payload": {"url": "secret", "same": 1}}
     after = {"name": "b", "priority": 5, "payload": {"body": "secret", "same": 1}}
     assert changes.between(before, after) == {"name": ["a", "b"], "payload": ["body", "url"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({}, {"a": 1}),
+        ({"a": 1}, {}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}),
+        ({"a": {"b": 1}}, {"a": 2}),
+        ({"a": 1}, {"a": {"b": {"c": 1}}}),
+        ({"a": [1, 2]}, {"a": [1]}),
+    ],
+)
+def test_a_patch_makes_the_new_object_of_the_old(old, new):
+    patch = changes.patch_between(old, new)
+    assert changes.merge_patch(old, patch) == new
+    assert json.dumps(patch) == "{}" or old != new

@@ -35,6 +35,11 @@ assert os.environ["CARILLON_DATABASE_ROLE"] == "app", os.environ
 admin = {"email": "ada@example.org", "password": secrets.token_hex(8)}
 print(json.dumps({"tenant": "local", "api_key": "ck_" + secrets.token_hex(8), "admin": admin}))
 """
+SYNC = """
+import os, sys
+assert os.environ["CARILLON_DATABASE_ROLE"] == "app", os.environ
+sys.exit("refused for " + sys.argv[-1])
+"""
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -68,6 +73,7 @@ if __name__ == "__main__":
         web(int(sys.argv[2]))
     else:
         try:
-            up(Env(), Steps((sys.executable, "-c", MIGRATE), (sys.executable, "-c", SEED), programs))
+            commands = ((sys.executable, "-c", text) for text in (MIGRATE, SEED, SYNC))
+            up(Env(), Steps(*commands, programs))
         except LocalError as error:
             sys.exit(f"carillon: {error}")

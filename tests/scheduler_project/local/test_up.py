@@ -50,7 +50,8 @@ class Running:
 def running(tmp_path_factory: pytest.TempPathFactory, run_for_all: Run) -> Iterator[Running]:
     """An installation that several tests look at; each leaves it running."""
     home, port, flower_port = Home(tmp_path_factory.mktemp("up") / "home"), ports.free(), ports.free()
-    terminal = started(run_for_all, home, PORT=str(port), FLOWER_PORT=str(flower_port))
+    named = {"PORT": str(port), "FLOWER_PORT": str(flower_port), "CARILLON_CALLABLES": '["shop.jobs"]'}
+    terminal = started(run_for_all, home, **named)
     yield Running(home, terminal, port, flower_port)
     assert command(run_for_all, "reset", home).ends() == 0
     assert terminal.ends() == 0
@@ -89,6 +90,11 @@ def test_first_start_ends_in_a_greeting(running: Running) -> None:
     for shown in (known["api_key"], known["admin"]["email"], known["admin"]["password"], f"{known['url']}/admin/"):
         assert shown in running.terminal.text
     assert '"expression": "* * * * * *"' in running.terminal.text
+
+
+def test_jobs_that_code_declares_are_brought_up_to_date_and_a_refusal_stops_nothing_else(running: Running) -> None:
+    assert "refused for local" in running.terminal.text
+    assert running.answers()
 
 
 def test_secrets_are_in_private_files_alone(running: Running) -> None:

@@ -10,6 +10,7 @@ from tests.support import rows
 from tests.support.console import Console
 
 LIMITS = {"name": "Acme", "weight": 3, "max_running": 20, "allowed_hosts": "api.internal:8080\n10.0.0.0/8\n"}
+LIMITS["allowed_callables"] = "shop.jobs:*\nreports.daily\n"
 
 
 def _row(tenant: Any) -> Any:
@@ -38,12 +39,19 @@ def test_limits_are_shown_and_changed(console: Console) -> None:
     assert (form.initial["name"], form.initial["max_running"]) == ("Before", 5)
     console.pressed("tenants_tenant_limits", tenant, **LIMITS)
     assert _row(tenant)[:4] == ("Acme", 3, 20, ["api.internal:8080", "10.0.0.0/8"])
+    assert "shop.jobs:*, reports.daily" in console.page("tenants_tenant_change", tenant)
 
 
 def test_a_host_that_is_none_is_refused_beside_the_hosts(console: Console) -> None:
     tenant = rows.tenant()
     answer = console.press("tenants_tenant_limits", tenant, **{**LIMITS, "allowed_hosts": "http://x/"})
     assert "allowed_hosts" in answer.context["form"].errors
+
+
+def test_a_callable_that_is_none_is_refused_beside_the_callables(console: Console) -> None:
+    tenant = rows.tenant()
+    answer = console.press("tenants_tenant_limits", tenant, **{**LIMITS, "allowed_callables": "a b"})
+    assert "allowed_callables" in answer.context["form"].errors
 
 
 def test_a_tenant_is_suspended_and_activated(console: Console) -> None:

@@ -30,6 +30,7 @@ def _change(tenant: Tenant, **fields: Any) -> Tenant:
         "rate_limit": "",
         "rate_burst": None,
         "allowed_hosts": [],
+        "allowed_callables": [],
     }
     return tenant_limits.change(tenant=tenant, **(defaults | fields))
 
@@ -57,6 +58,18 @@ def test_what_names_no_host_is_refused(tenant: Tenant, host: str) -> None:
     with pytest.raises(errors.Invalid) as refused:
         _change(tenant, allowed_hosts=["good.internal", host])
     assert list(refused.value.details) == ["allowed_hosts"]
+
+
+@pytest.mark.parametrize("name", ["shop.jobs:settle", "shop.*", "*", "orders.import", "a-b:C"])
+def test_callables_and_patterns_are_taken(tenant: Tenant, name: str) -> None:
+    assert _change(tenant, allowed_callables=[name]).allowed_callables == [name]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "shop.[a-z]", "what?", "a,b", "shop/jobs"])
+def test_what_names_no_callable_is_refused(tenant: Tenant, name: str) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        _change(tenant, allowed_callables=["good.name", name])
+    assert list(refused.value.details) == ["allowed_callables"]
 
 
 @pytest.mark.parametrize(("field", "wrong"), [("weight", 0), ("weight", 101), ("max_running", 0), ("name", "")])

@@ -35,7 +35,16 @@ def test_slug_is_taken_once(slug):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"slug": "No Slug"}, {"slug": "-a"}, {"weight": 0}, {"max_running": 0}, {"name": ""}]
+    "fields",
+    [
+        {"slug": "No Slug"},
+        {"slug": "-a"},
+        {"weight": 0},
+        {"max_running": 0},
+        {"name": ""},
+        {"allowed_hosts": ["http://x"]},
+        {"allowed_callables": ["a b"]},
+    ],
 )
 def test_bad_tenant_is_refused_by_field(slug, fields):
     with pytest.raises(Invalid) as refused, transaction.atomic():

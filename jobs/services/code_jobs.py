@@ -1,0 +1,121 @@
+"""Brings a tenant's jobs to what code declares; see jobs.callables.declarations.
+
+Jobs that are code's carry a tag. All that defines them is code's, their schedules included; their states are
+the operators'. Everything goes through the services that people's requests go through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+
+from django.db import transaction
+from pydantic_core import to_jsonable_python
+
+from jobs import selectors
+from jobs.callables import registry
+from jobs.callables.registry import Registered
+from jobs.models import Job
+from jobs.services import changes, code_schedules, jobs
+from jobs.services.jobs import JobFields
+from tenants.errors import ServiceError
+from tenants.models import Tenant
+
+TAG = "from-code"
+
+
+class Outcome(StrEnum):
+    """What became of one job."""
+
+    CREATED = "create"
+    CHANGED = "change"
+    UNCHANGED = "unchanged"
+    UNDECLARED = "no longer declared"
+    DELETED = "delete"
+    NOT_ALLOWED = "not allowed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One job's outcome, with what changed or what is wrong."""
+
+    outcome: Outcome
+    name: str
+    details: list[str] = field(default_factory=list)
+
+
+def sync(*, tenant: Tenant, prune: bool = False) -> list[Step]:
+    """Create and change jobs, and with ``prune`` delete those that code no longer declares.
+
+    A job that is refused does not keep others from being stored: who wants all or nothing rolls back.
+    """
+    declared = {name: entry for name, entry in sorted(registry.registered().items()) if entry.job}
+    own = {job.name: job for job in selectors.jobs().filter(tenant=tenant, tag_rows__tag=TAG)}
+    return [*(_step(tenant, entry, own.get(name)) for name, entry in declared.items()), *_gone(own, declared, prune)]
+
+
+def _gone(own: Mapping[str, Job], declared: Mapping[str, Registered], prune: bool) -> Iterator[Step]:
+    for name, job in sorted(own.items()):
+        if name not in declared:
+            if prune:
+                jobs.delete(job=job)
+            yield Step(Outcome.DELETED if prune else Outcome.UNDECLARED, name)
+
+
+def _step(tenant: Tenant, entry: Registered, job: Job | None) -> Step:
+    if not registry.allows(tenant.allowed_callables, entry.name):
+        return Step(Outcome.NOT_ALLOWED, entry.name)
+    try:
+        with transaction.atomic():
+            return _create(tenant, entry) if job is None else _change(entry, job)
+    except ServiceError as error:
+        named = [f"{field}: {'; '.join(texts)}" for field, texts in error.details.items() if isinstance(texts, list)]
+        return Step(Outcome.REFUSED, entry.name, named or [str(error)])
+
+
+def _create(tenant: Tenant, entry: Registered) -> Step:
+    if jobs.named(tenant=tenant, name=entry.name):
+        message = f"a job of this name exists and is not code's: rename it, or give it the tag {TAG}"
+        return Step(Outcome.REFUSED, entry.name, [message])
+    wanted = code_schedules.wanted(entry)
+    jobs.create(tenant=tenant, fields=cast(JobFields, _wanted(entry)), schedules=[each.fields for each in wanted])
+    return Step(Outcome.CREATED, entry.name, [f"schedule {each}" for each in wanted])
+
+
+def _change(entry: Registered, job: Job) -> Step:
+    wanted = _wanted(entry)
+    stored = jobs.told(job, sorted(row.tag for row in job.tag_rows.all()))
+    differing = {name: value for name, value in wanted.items() if stored[name] != value}
+    if differing:
+        merged = {name: changes.patch_between(stored[name], differing[name]) for name in jobs.MERGED & set(differing)}
+        job = jobs.update(job=job, fields=cast(JobFields, {**differing, **merged}))
+    details = [_told(name, change) for name, change in changes.between(stored, {**stored, **differing}).items()]
+    details += code_schedules.bring(job, code_schedules.wanted(entry))
+    return Step(Outcome.CHANGED if details else Outcome.UNCHANGED, entry.name, details)
+
+
+def _wanted(entry: Registered) -> dict[str, Any]:
+    """The whole definition: what code does not mention has its default, so that taking a line out takes it back."""
+    assert entry.job is not None
+    given = to_jsonable_python(entry.job.fields)
+    fields = {
+        **jobs.told(Job(), []),
+        **given,
+        "name": entry.name,
+        "type": "python",
+        "description": entry.description,
+        "tags": sorted({*given.get("tags", ()), TAG}),
+        "payload": {**given.get("payload", {}), "callable": entry.name},
+    }
+    # As a merge stores them: without nulls.
+    return {name: changes.merge_patch({}, value) if name in jobs.MERGED else value for name, value in fields.items()}
+
+
+def _told(name: str, change: Any) -> str:
+    if name == "payload":
+        return f"payload: {', '.join(change)}"
+    before, after = change
+    return f"{name}: {before!r} -> {after!r}"
