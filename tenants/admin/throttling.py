@@ -9,7 +9,6 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold import widgets
-from unfold.enums import ActionVariant
 
 from tenants import marks
 from tenants.admin.dialogs import Dialog, dialog
@@ -84,7 +83,6 @@ class Throttling:
         title="End the throttle now?",
         description="Its own limits are in force again at once.",
         icon="play_circle",
-        variant=ActionVariant.PRIMARY,
     )
     def unthrottle(self: Any, request: HttpRequest, form: Dialog) -> HttpResponse:
         self.lift_throttle(form.row)
@@ -118,4 +116,5 @@ def facts(row: Limited) -> list[tuple[str, Any]]:
     most = row.throttle_at(timezone.now())
     if most is None:
         return []
-    return [("Throttled", marks.joined((f"at most {most} in flight, until", marks.instant(row.throttled_until)), " "))]
+    what = f"at most {most} in flight, until" if most else "nothing starts, until"
+    return [("Throttled", marks.joined((what, marks.instant(row.throttled_until)), " "))]
