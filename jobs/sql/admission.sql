@@ -15,7 +15,10 @@ SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 -- costs a round and breaks no cap; SKIP LOCKED, since admission and watchdog may meet.
 WITH RECURSIVE told AS MATERIALIZED (
     SELECT DISTINCT job_id FROM (
-        SELECT job_id FROM event WHERE xid >= %(horizon)s::xid8 ORDER BY xid DESC, id DESC LIMIT 1000
+        SELECT job_id FROM event
+        WHERE xid >= %(horizon)s::xid8
+            AND (SELECT true FROM execution WHERE state = 'pending' AND waiting_on <> '' ORDER BY waiting_on LIMIT 1)
+        ORDER BY xid DESC, id DESC LIMIT 1000
     ) newest WHERE job_id IS NOT NULL
 ), walk (waiting_on, place) AS (
     (SELECT waiting_on, 1 FROM execution
