@@ -2,8 +2,8 @@
 
 An execution is written five times in its first seconds and never again; each time its state changes, which is
 indexed, so no update is heap-only and a dead version stays behind in the table and in its indexes. Vacuum comes
-after a fiftieth of the rows instead of a fifth. An attempt is written twice, and what changes is not indexed: with
-room left on its page the second version stays there, and no index hears of it.
+after a fiftieth of a week's rows instead of a fifth. No room is left on pages for updates: of attempts, which are
+written twice and the second time in no indexed column, 94 of 100 updates are heap-only as it is.
 """
 
 from django.db import migrations
@@ -17,9 +17,6 @@ BEGIN
     IF child ^@ 'execution_p' OR child ^@ 'attempt_p' THEN
         EXECUTE format('ALTER TABLE %I SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,'
                        ' autovacuum_analyze_scale_factor = 0.05)', child);
-    END IF;
-    IF child ^@ 'attempt_p' THEN
-        EXECUTE format('ALTER TABLE %I SET (fillfactor = 85)', child);
     END IF;
 END $$
 """
@@ -39,9 +36,10 @@ BEGIN
     IF to_regclass(format('public.%I', child)) IS NOT NULL THEN
         RETURN NULL;
     END IF;
-    -- Two engines may want the same week at once; the second finds it made.
+    -- Two engines may want the same week at once; the second finds it made. By a query: to_regclass would answer
+    -- from what this session knew before it waited.
     PERFORM pg_advisory_xact_lock(hashtext('carillon partitions'));
-    IF to_regclass(format('public.%I', child)) IS NOT NULL THEN
+    IF EXISTS (SELECT 1 FROM pg_class WHERE relname = child AND relnamespace = 'public'::regnamespace) THEN
         RETURN NULL;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE)', child, parent);

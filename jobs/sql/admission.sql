@@ -15,7 +15,10 @@ SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 -- holds the horizon back, the older ones have been heard. Admission looks once more, so a wrong guess here costs a
 -- round and breaks no cap; SKIP LOCKED, since admission and watchdog may meet.
 WITH RECURSIVE ended AS MATERIALIZED (
-    SELECT job_id, execution_id FROM event WHERE xid >= %(horizon)s::xid8 ORDER BY xid DESC, id DESC LIMIT 1000
+    SELECT job_id, execution_id FROM event
+    WHERE xid >= %(horizon)s::xid8
+        AND (SELECT true FROM execution WHERE state = 'pending' AND waiting_on <> '' ORDER BY waiting_on LIMIT 1)
+    ORDER BY xid DESC, id DESC LIMIT 1000
 ), told AS MATERIALIZED (
     SELECT job_id FROM ended WHERE job_id IS NOT NULL
     UNION

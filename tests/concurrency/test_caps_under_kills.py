@@ -91,7 +91,7 @@ def taken(execution: UUID, attempt: int, worker: UUID, pid: int) -> Claim | None
         return transitions.claim(execution, attempt=attempt, worker_id=worker, worker="w", pid=pid)
     except Error:
         connection.close()
-        insisting(lambda: watchdog.disown(worker_id=worker, pid=pid))
+        insisting(lambda: watchdog.disown([execution], worker_id=worker, pid=pid))
         return None
 
 

@@ -27,10 +27,10 @@ STEPS: Mapping[str, Sizes] = {
     "1k schedules": Sizes(),
     "100k schedules": Sizes(schedules=100_000),
     "1M schedules": Sizes(schedules=1_000_000),
-    "+ 1M executions": Sizes(schedules=1_000_000, executions=1_000_000),
-    "+ 10M executions": Sizes(schedules=1_000_000, executions=10_000_000),
-    "+ 1M pending": Sizes(schedules=1_000_000, executions=10_000_000, pending=1_000_000),
-    "+ 5k full jobs": Sizes(schedules=1_000_000, executions=10_000_000, pending=1_000_000, full=5_000),
+    "+ 1M pending": Sizes(schedules=1_000_000, pending=1_000_000),
+    "+ 5k full jobs": Sizes(schedules=1_000_000, pending=1_000_000, full=5_000),
+    "+ 1M executions": Sizes(schedules=1_000_000, pending=1_000_000, full=5_000, executions=1_000_000),
+    "+ 10M executions": Sizes(schedules=1_000_000, pending=1_000_000, full=5_000, executions=10_000_000),
 }
 
 

@@ -1,6 +1,6 @@
 """What is measured: every hot statement on rows that it finds, a whole planning pass and a whole admission round.
 
-What is due is the same at every size: 500 schedules, 200 executions to ripen, a window of 50 to admit.
+What is due is the same at every size: 500 schedules, 200 executions to ripen, a window of 50 to admit, 50 ends to hear of.
 """
 
 from __future__ import annotations
@@ -16,14 +16,20 @@ import psycopg
 from psycopg.rows import namedtuple_row
 
 from jobs import sql
-from jobs.engine import admission, dispatch, planner, transitions
+from jobs.engine import admission, dispatch, parking, planner, transitions
 from jobs.engine.transitions import Fence, NewExecution, Problem, Tail
 from jobs.rules import identity
 from tests.scale.fill import WORKER
 
-DUE, RIPE, QUEUED = 500, 200, 100
+DUE, RIPE, QUEUED, ENDED = 500, 200, 100, 50
 BROKEN = Problem(code="EXECUTION_FAILED", message="it broke")
 LINES = Tail(first_seq=1, lines=[["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]])
+#: Of full jobs, whose parked executions stay parked: what they told of has not freed anything.
+_ENDS = """
+INSERT INTO event (id, tenant_id, kind, job_id, data, created_at)
+SELECT carillon_child_id(carillon_floor_id(now()), gen_random_uuid()::text), tenant_id, 'execution.succeeded', id, '{}', now()
+FROM job WHERE max_running = 1 LIMIT %s
+"""
 Action = Callable[[int], object]
 
 
@@ -58,6 +64,10 @@ class Rows:
                 state: cursor.execute("SELECT id, tenant_id, job_id FROM execution WHERE state = %s LIMIT 100", [state]).fetchall()
                 for state in ("scheduled", "pending", "queued", "running")
             }  # fmt: skip
+            self.horizon: str = (
+                cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid").fetchone().xid
+            )
+            cursor.execute(_ENDS, [ENDED])
             self.schedules = cursor.execute(
                 "SELECT id, planned_until, next_run_at, due_at FROM schedule WHERE due_at <= now()"
             ).fetchall()
@@ -74,7 +84,7 @@ class Rows:
 def cases(rows: Rows) -> Iterator[tuple[str, Action]]:
     """Every case by name."""
     yield from _planning(rows)
-    yield from _admission()
+    yield from _admission(rows)
     yield from _work(rows)
     yield from _watch()
 
@@ -106,13 +116,19 @@ def _new(like: Any) -> NewExecution:
     )  # fmt: skip
 
 
-def _admission() -> Iterator[tuple[str, Action]]:
+def _admission(rows: Rows) -> Iterator[tuple[str, Action]]:
     def admit_all(run: int) -> None:
+        rates = admission.ClaimRates()
+        rates.heard.keep(rows.horizon)
         with mock.patch.object(dispatch, "publish"):
-            done = admission.admit_all(admission.ClaimRates())
+            done = admission.admit_all(rates)
         assert done.admitted == 50, done
 
-    yield "wake_parked", lambda run: sql.run("wake_parked")
+    def wake(horizon: str | None, page: int) -> Action:
+        return lambda run: sql.run("wake_parked", horizon=horizon, after="", page=page)
+
+    yield "wake_parked, 50 ended", wake(rows.horizon, 0)
+    yield "wake_parked, a page of the sweep", wake(None, parking.PAGE)
     yield "ripen, 200", lambda run: transitions.ripen(now=_now(), limit=2000)
     yield "capacity", lambda run: sql.run("capacity")
     yield "admit, 50", lambda run: transitions.admit(queue="default", room=50)

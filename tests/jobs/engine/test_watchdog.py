@@ -170,7 +170,7 @@ def test_what_a_process_does_not_really_run_is_given_back_unpunished():
     worker = rows.worker(pids=(PID,))
     mine, wanted_gone, other = claimed(worker), claimed(worker), claimed(rows.worker(pids=(PID,)))
     transitions.cancel(wanted_gone.id)
-    watchdog.disown(worker_id=worker, pid=PID)
+    watchdog.disown([mine.id, wanted_gone.id, other.id], worker_id=worker, pid=PID)
     assert [rows.state_of(claim.id) for claim in (mine, wanted_gone, other)] == [
         State.PENDING, State.CANCELLED, State.RUNNING
     ]  # fmt: skip

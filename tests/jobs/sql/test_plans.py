@@ -27,7 +27,7 @@ EXPECTED = {
     "request_cancel": {"execution_pkey"},
     "unblock": {"execution_pkey"},
     "lost_owners": {"execution_owned"},
-    "claimed_by": {"execution_pkey"},
+    "claimed_by": {"execution_owned"},
     "queued_counts": {"execution_published"},
     "publish_again": {"execution_published"},
     "held_of_deleted": {"execution_parked", "job_pkey"},
@@ -49,6 +49,7 @@ NOTHING_TO_FIND = {
     "allow_minutes": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
+    "prune_buckets": "looks at the few buckets that are not full",
     "default_rows": "counts in partitions that are empty, or there is an alarm",
 }
 
