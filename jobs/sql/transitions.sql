@@ -269,6 +269,8 @@ WITH RECURSIVE walk AS (
             carillon_tokens('tenant:' || t.id, t.rate_limit, t.rate_burst, statement_timestamp()) END AS tokens
     ) r
 ), candidate AS MATERIALIZED (
+    -- Judging one costs counts of its job; so only twice as many are judged as there is room for. If more than half of
+    -- them are parked for it, the round that follows at once sees the next.
     SELECT c.*, r.weight, r.in_flight
     FROM ready r CROSS JOIN LATERAL (
         SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key FROM execution e
@@ -276,6 +278,9 @@ WITH RECURSIVE walk AS (
         ORDER BY e.priority DESC, e.not_before, e.id
         LIMIT greatest(r.room, 0)
     ) c
+    ORDER BY (r.in_flight + row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority DESC, c.not_before, c.id))::float8
+        / r.weight, c.priority DESC, c.not_before, c.id
+    LIMIT 2 * %(room)s
 ), busy AS MATERIALIZED (
     SELECT j.id, j.state, c.max_running, j.max_running_per_key, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
         f.total, f.slots

@@ -58,7 +58,6 @@ class Site:
 
 def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, flower_cookie: str) -> list[Program]:
     """The six programs in the order they start and, within a stage, stop."""
-    drain = site.env.drain_seconds + 10
     level = site.env.log_level
     processors = max(2, len(os.sched_getaffinity(0)))
     return [
@@ -76,31 +75,9 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
             env=site.environment(None),
             ready="LocalTime ->",
         ),
-        Program(
-            name="engine",
-            argv=_worker("engine", "--queues=engine", "--pool=threads", "--concurrency=4", f"--loglevel={level}"),
-            env=site.environment("engine"),
-            ready=" ready.",
-            grace=drain,
-            stage=1,
-        ),
-        Program(
-            name="worker",
-            argv=_worker("worker", "--queues=jobs.default", "--pool=prefork", f"--concurrency={processors}",
-                         f"--loglevel={level}"),
-            env=site.environment("engine"),
-            ready=" ready.",
-            grace=drain,
-            stage=1,
-        ),
-        Program(
-            name="io",
-            argv=_worker("io", "--queues=jobs.io", "--pool=threads", "--concurrency=16", f"--loglevel={level}"),
-            env=site.environment("engine"),
-            ready=" ready.",
-            grace=drain,
-            stage=1,
-        ),
+        _worker(site, "engine", "--queues=engine", "--pool=threads", "--concurrency=4"),
+        _worker(site, "worker", "--queues=jobs.default", "--pool=prefork", f"--concurrency={processors}"),
+        _worker(site, "io", "--queues=jobs.io", "--pool=threads", "--concurrency=16"),
         Program(
             name="flower",
             argv=_module("celery", "flower"),
@@ -138,7 +115,15 @@ def _celery(*arguments: str) -> list[str]:
     return _module("celery", "--app=scheduler_project", *arguments)
 
 
-def _worker(name: str, *arguments: str) -> list[str]:
+def _worker(site: Site, name: str, *arguments: str) -> Program:
     # Old and new are two nodes to Celery and Flower while a rolling restart has both.
     node = f"--hostname={name}-{{turn}}@%h"
-    return _celery("worker", node, "--without-gossip", "--without-mingle", *arguments)
+    level = f"--loglevel={site.env.log_level}"
+    return Program(
+        name=name,
+        argv=_celery("worker", node, "--without-gossip", "--without-mingle", *arguments, level),
+        env=site.environment("engine"),
+        ready=" ready.",
+        grace=site.env.drain_seconds + 10,
+        stage=1,
+    )
