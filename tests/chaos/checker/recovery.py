@@ -13,6 +13,8 @@ from tests.chaos.checker.slots import Judged, first_starts
 LATE = 2.0
 #: A fault is thought to be felt this long after its end.
 FELT = 20.0
+#: Faults that cost attempts their owner.
+LOSING = ("kill worker", "kill child", "stop worker", "power off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Effect:
 def effects(evidence: Evidence, schedules: Sequence[Judged]) -> Mapping[str, Effect]:
     """By kind of fault. Faults that overlap share the blame."""
     found = starts(evidence, schedules)
-    lost = [attempt.finished_at for attempt in evidence.attempts if attempt.state == "lost" and attempt.finished_at]
+    lost = [(one.started_at, one.finished_at) for one in evidence.attempts if one.state == "lost" and one.finished_at]
     effects = {}
     by_kind = defaultdict(list)
     for fault in evidence.faults:
@@ -84,7 +86,14 @@ def effects(evidence: Evidence, schedules: Sequence[Judged]) -> Mapping[str, Eff
         detected = [
             min(found_at)
             for fault in faults
-            if (found_at := [at - fault.began for at in lost if 0 <= at - fault.began <= evidence.limits.lease + FELT])
+            if kind.startswith(LOSING)
+            if (
+                found_at := [
+                    at - fault.began
+                    for began, at in lost
+                    if began <= fault.began <= at <= fault.began + evidence.limits.lease + FELT
+                ]
+            )
         ]
         latest = max((start.late for own in felt for start in own), default=0.0)
         effects[kind] = Effect(len(faults), sum(map(len, felt)), latest, recovered, detected)
