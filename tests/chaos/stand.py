@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import redis
 
 from scheduler_project.env import ROOT
 from scheduler_project.local import throwaway
@@ -62,7 +63,7 @@ class Stand:
 
 @dataclass(frozen=True)
 class Servers:
-    """With the product's database as a template, so that each stand starts with an empty one."""
+    """With the product's database, which each stand empties."""
 
     postgres: Postgres
     valkey: Valkey
@@ -97,6 +98,7 @@ def standing(
     """A stand with no process yet; ``environment`` is given to all of them."""
     told = {"CARILLON_LEASE_SECONDS": str(lease), "CARILLON_DRAIN_SECONDS": "3", **(environment or {})}
     with contextlib.ExitStack() as on_exit:
+        _empty(on)
         history = History(folder / "history.jsonl")
         on_exit.callback(history.close)
         witness = on_exit.enter_context(watching(folder / "witness.jsonl"))
@@ -112,6 +114,20 @@ def standing(
         keeper = Keeper(carillon, wanted, history)
         on_exit.callback(keeper.stop)
         yield Stand(carillon, witness, keeper, history, proxies, loop, faked, keys)
+
+
+def _empty(on: Servers) -> None:
+    """Nothing is left of a former stand."""
+    with psycopg.connect(on.postgres.url("carillon"), autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace IN ('public'::regnamespace, 'chaos'::regnamespace) AND NOT relname = ANY(%s)",
+            [["queue", "django_migrations", "django_content_type", "auth_permission"]],
+        ).fetchall()
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(";".join(f"DELETE FROM {table}" for (table,) in tables))
+    with redis.Redis.from_url(on.valkey.url()) as client:
+        client.flushall()
 
 
 def _proxies(carillon: stacks.Stack, loop: Loop) -> dict[str, Proxy]:

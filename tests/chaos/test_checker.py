@@ -107,6 +107,7 @@ BROKEN: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "a second row": ("I2", _extra_row),
     "a slot that is none": ("I3", lambda world: worlds.with_row(world, SLOT, slot=SLOT + 3.0)),
     "a slot planned in a pause": ("I3", _forbidden),
+    "a premature run": ("I3", lambda world: worlds.with_attempt(world, SLOT, started_at=SLOT - 0.5)),
     "a run of nothing on record": ("I3", lambda world: replace(world, runs=(*world.runs, replace(RUN, execution="unknown")))),
     "an attempt called lost while it lived": ("I4", _premature_loss),
     "two attempts alive": ("I4", _two_at_once),

@@ -12,6 +12,9 @@ from tests.chaos.checker.evidence import Attempt, Evidence, Execution, PlannedJo
 from tests.chaos.checker.targets import Targets, targets
 from tests.chaos.checker.timelines import SLACK, Timeline, timelines
 
+#: A start is no earlier than its slot, but for the reading of two clocks.
+EARLY = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -70,6 +73,7 @@ def violations(evidence: Evidence, schedules: Sequence[Judged]) -> Iterator[Viol
     }
     for schedule in schedules:
         yield from _accounts(schedule)
+        yield from _premature(schedule, first)
         yield from _phantoms(schedule)
         yield from _planned_while_held(schedule)
         if schedule.must_run:
@@ -82,6 +86,12 @@ def first_starts(attempts: Sequence[Attempt]) -> dict[str, float]:
     for attempt in attempts:
         first[attempt.execution] = min(attempt.started_at, first.get(attempt.execution, attempt.started_at))
     return first
+
+
+def _premature(schedule: Judged, first: Mapping[str, float]) -> Iterator[Violation]:
+    for row in schedule.rows:
+        if row.slot is not None and row.id in first and first[row.id] < row.slot - EARLY:
+            yield Violation("I3", f"slot {row.slot} started {row.slot - first[row.id]:.2f} s before it was due", row.id)
 
 
 def _accounts(schedule: Judged) -> Iterator[Violation]:
