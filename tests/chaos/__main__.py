@@ -1,6 +1,6 @@
 """Hunts Carillon: real processes, planned faults, a witness outside the database, a checker.
 
-    python -m tests.chaos [--seed N] [--long] [--minutes M] [--only FAULT ...] [--mutants [NAME ...]]
+    python -m tests.chaos [--seed N] [--long] [--minutes M] [--rate R] [--only FAULT ...] [--mutants [NAME ...]]
 
 One seed decides everything and is printed first. Exit code 1: an invariant is broken, or a mutant was
 not caught. Everything that was recorded and reported stays below chaos-results/.
@@ -47,7 +47,7 @@ def main() -> None:
 
         sys.exit(0 if hunt.hunt(RESULTS / "mutants", chosen.mutants) else 1)
     kinds = tuple(chosen.only or sorted(KINDS))
-    form = forms.long(chosen.minutes, kinds) if chosen.long else forms.short()
+    form = forms.long(chosen.minutes, chosen.rate, kinds) if chosen.long else forms.short()
     if chosen.only and not chosen.long:
         form = replace(form, faults=kinds)
     sys.exit(0 if _once(chosen.seed, form, kinds) else 1)

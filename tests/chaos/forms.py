@@ -45,12 +45,12 @@ def short() -> Form:
     return Form("short", 10, SHORT, 3.5, 0, 8, 15.0, 3.5, 2, 1.0, limits)
 
 
-def long(minutes: float, kinds: tuple[str, ...]) -> Form:
+def long(minutes: float, rate: float, kinds: tuple[str, ...]) -> Form:
     """Each fault alone, then a mix of them, as long as is left of ``minutes``."""
     apart, control, soak = 12.0, 30.0, 30.0
     alone = len(kinds) * apart
     mixed = max(60.0, minutes * 60 - control - soak - alone)
-    return Form("long", control, kinds, apart, mixed, soak, 30.0, 7.0, 6, 2.0, Limits(on_time=15.0), 180.0)
+    return Form("long", control, kinds, apart, mixed, soak, 30.0, rate, 6, 2.0, Limits(on_time=15.0), 180.0)
 
 
 def directed(seconds: float) -> Form:

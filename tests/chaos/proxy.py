@@ -60,6 +60,10 @@ class Proxy:
         for pair in tuple(self._open):
             _abort(*pair)
 
+    def close(self) -> None:
+        """Take nothing any more."""
+        self._listener.close()
+
     async def serve(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
@@ -135,11 +139,13 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._proxies: list[Proxy] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="proxies")
         self._thread.start()
 
     def add(self, proxy: Proxy) -> Proxy:
         """Serve it."""
+        self._proxies.append(proxy)
         asyncio.run_coroutine_threadsafe(proxy.serve(), self._loop)
         return proxy
 
@@ -157,11 +163,16 @@ class Loop:
         done.wait(5)
 
     def close(self) -> None:
-        def end() -> None:
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
-            self._loop.call_later(0.1, self._loop.stop)
-
-        self._loop.call_soon_threadsafe(end)
-        self._thread.join(5)
+        """End every connection and every listener."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
         self._loop.close()
+
+    async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for proxy in self._proxies:
+            proxy.close()

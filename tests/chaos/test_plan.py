@@ -7,7 +7,7 @@ import pytest
 from tests.chaos import forms, nemesis, plan
 from tests.chaos.faults.registry import KINDS
 
-FORMS = {"short": forms.short(), "long": forms.long(10, tuple(sorted(KINDS)))}
+FORMS = {"short": forms.short(), "long": forms.long(10, 7, tuple(sorted(KINDS)))}
 
 
 @pytest.mark.parametrize("form", FORMS)
