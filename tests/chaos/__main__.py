@@ -31,6 +31,7 @@ def main() -> None:
     )
     parser.add_argument("--long", action="store_true", help="every fault alone, then a mix")
     parser.add_argument("--minutes", type=float, default=20, help="how long the long form plays")
+    parser.add_argument("--rate", type=float, default=7, help="slots due in a second, about, in the long form")
     parser.add_argument(
         "--only",
         nargs="+",

@@ -140,7 +140,12 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "plan-without-guard": Mutant(
         "planners do not lock, and slots get random ids", "each-second", ("I2",),
-        (statement("lock_due_schedules", r"FOR NO KEY UPDATE SKIP LOCKED", ""), ("jobs.rules.identity", _random_ids)),
+        (
+            statement("lock_due_schedules", r"FOR NO KEY UPDATE SKIP LOCKED", ""),
+            # Long enough for both to read before either writes.
+            statement("lock_due_schedules", r"\nCROSS JOIN LATERAL \(SELECT \* FROM job", r"\nCROSS JOIN LATERAL (SELECT pg_sleep(0.05)) nap\g<0>"),
+            ("jobs.rules.identity", _random_ids),
+        ),
     ),
     "too-early": Mutant(
         "what is planned ahead runs at once", "each-second", ("I3",), (statement("ripen", r"AND not_before <= %\(now\)s", "AND %(now)s::timestamptz IS NOT NULL"),)
