@@ -10,15 +10,20 @@ from tests.chaos.checker.evidence import Evidence
 from tests.chaos.checker.recovery import percentile
 from tests.chaos.checker.verdict import INVARIANTS, Verdict
 
+#: In the message of an I1 that was not lost, only later than allowed.
+LATE = "s late"
+
 
 def figures(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
     """As they stand in report.json. Seconds are rounded to milliseconds."""
     starts = recovery.starts(evidence, verdict.schedules)
+    late = sum(LATE in violation.message for violation in verdict.of("I1"))
     duplicates = len(attempts.duplicate_starts(evidence))
     outcomes = Counter(operation.outcome for operation in evidence.operations)
     return {
         "slots judged": verdict.slots,
-        "slots lost": _count(verdict, "I1"),
+        "slots lost": _count(verdict, "I1") - late,
+        "slots late": late,
         "slots doubled": _count(verdict, "I2"),
         "stale writes": _count(verdict, "I5"),
         "cross-tenant": _count(verdict, "I12"),

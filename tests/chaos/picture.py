@@ -90,9 +90,13 @@ def _svg(evidence: Evidence, verdict: Verdict) -> Iterator[str]:
 
 
 def _bands(evidence: Evidence, scale: _Scale, rows: Sequence[int], height: float) -> Iterator[str]:
+    taken = 0.0
     for name, (began, _) in evidence.phases.items():
-        yield f'<line class="phase" x1="{scale.x(began)}" x2="{scale.x(began)}" y1="0" y2="{height}"/>'
-        yield f'<text x="{scale.x(began) + 3}" y="12" font-weight="600">{html.escape(name)}</text>'
+        x = scale.x(began)
+        yield f'<line class="phase" x1="{x}" x2="{x}" y1="0" y2="{height}"/>'
+        # Beside the former one's name, if that one was short.
+        yield f'<text x="{max(x + 3, taken)}" y="12" font-weight="600">{html.escape(name)}</text>'
+        taken = max(x + 3, taken) + 8.0 * len(name)
     for fault, row in zip(evidence.faults, rows, strict=True):
         x = scale.x(fault.began)
         yield (
