@@ -27,12 +27,12 @@ class Keeper:
         self._due: list[tuple[float, str]] = []
         self.restarts = 0
 
-    def start(self, seconds: float = 90.0) -> None:
+    def start(self, seconds: float = 240.0) -> None:
         """Returns when all are up."""
         self._thread.start()
         self.wait_complete(seconds)
 
-    def wait_complete(self, seconds: float = 90.0) -> None:
+    def wait_complete(self, seconds: float = 240.0) -> None:
         """Until every process there is meant to be has said that it is up."""
         wait_for(lambda: len(self.up()) == sum(self._wanted.values()), seconds, "every process is up")
 

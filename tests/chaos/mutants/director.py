@@ -63,7 +63,7 @@ class Director:
     def value(self, query: str) -> Any:
         return self.stand.carillon.value(query)
 
-    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], Any], what: str, seconds: float = 90.0) -> None:
         wait_for(condition, seconds, what)
 
     def wait_state(self, executions: Sequence[str], state: str, count: int) -> None:
