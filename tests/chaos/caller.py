@@ -25,6 +25,9 @@ AGAIN_SECONDS = 0.5
 class Caller:
     """Of one tenant. What concerns the tenant's own jobs happens in the order of the plan."""
 
+    #: Calls that leave nothing behind that a later one undoes.
+    PASSING = frozenset({"trigger", "cancel", "list", "trespass"})
+
     def __init__(
         self, tenant: str, api: Api, jobs: Mapping[str, PlannedJob], witness: Witness, history: History
     ) -> None:
@@ -40,7 +43,7 @@ class Caller:
     def carry_out(self, call: Call) -> None:
         """Do it, and insist where the outcome must be known."""
         action: Callable[[Call], Operation] = getattr(self, "_" + call.kind.partition("-")[0])
-        if call.kind in ("trigger", "cancel", "list", "trespass"):
+        if call.kind in self.PASSING:
             action(call)
             return
         until = time.monotonic() + INSIST_SECONDS

@@ -6,13 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tests.chaos.checker.claims import HELD_UP, TERMINAL
-from tests.chaos.checker.evidence import Evidence, Execution, Operation, Violation
+from tests.chaos.checker.evidence import INFINITY, Evidence, Execution, Operation, Violation
 from tests.chaos.checker.timelines import SLACK, steps
+
+NOT_FOUND = 404
 
 
 def kept(evidence: Evidence) -> Iterator[Violation]:
     """I7: what was answered with a 2xx is there, what was refused is not, what nobody knows is there once or never."""
     yield from _definitions(evidence)
+    yield from _hidden(evidence)
     rows = {row.id: row for row in evidence.executions}
     made = Counter(row.operation for row in evidence.executions if row.operation is not None)
     for operation in evidence.operations:
@@ -55,6 +58,18 @@ def _definitions(evidence: Evidence) -> Iterator[Violation]:
         for stored in evidence.stored_jobs:
             if stored.name == name and schedules[stored.id] != len(job.schedules):
                 yield Violation("I7", f"made with {len(job.schedules)} schedules, has {schedules[stored.id]}", name)
+
+
+def _hidden(evidence: Evidence) -> Iterator[Violation]:
+    """Its owner is not told that a job does not exist while it surely does."""
+    taken = steps(operation for operation in evidence.operations if operation.kind in ("create", "delete"))
+    made = {step.target: step.settled for step in taken if step.kind == "create" and step.number}
+    gone = {step.target: step.began for step in taken if step.kind == "delete"}
+    for operation in evidence.operations:
+        name = operation.target.partition("#")[0]
+        there = made.get(name, INFINITY) < operation.began and operation.ended < gone.get(name, INFINITY)
+        if operation.status == NOT_FOUND and there and operation.kind != "trespass":
+            yield Violation("I7", f"a {operation.kind} was answered 404 while the job was there", name)
 
 
 def _unresolved(evidence: Evidence, name: str) -> bool:
