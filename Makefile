@@ -5,7 +5,7 @@ INSTALLED := $(HERE).venv/installed
 INSTALLED_DEV := $(HERE).venv/installed-dev
 MANAGE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) manage.py
 .DEFAULT_GOAL := help
-.PHONY: help up down restart reset test check lint types lock system-packages bench scale docs clean
+.PHONY: help up down restart reset test check lint types lock system-packages bench scale chaos docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(HERE)Makefile
@@ -41,6 +41,10 @@ scale: $(INSTALLED_DEV) ## what it costs as a million schedules and ten million 
 
 bench: $(INSTALLED_DEV) ## what it can do, beside raw Celery
 	@cd $(HERE) && $(PYTHON) -m tests.benchmarks
+
+chaos: $(INSTALLED_DEV) ## hunt it: faults, a witness, a checker (SEED, LONG=1, MINUTES, RATE, MUTANTS=1)
+	@cd $(HERE) && $(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(MUTANTS),--mutants)
 
 docs: $(INSTALLED) ## write the generated parts of docs/
 	@cd $(HERE) && $(PYTHON) -m scheduler_project.reference

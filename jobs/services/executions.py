@@ -8,9 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
-from jobs import errors, selectors
+from jobs import errors, selectors, sql
 from jobs.engine import dispatch, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, JobState, TriggerKind
@@ -25,7 +24,7 @@ LONGEST_AHEAD = timedelta(days=90)
 
 def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
     """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
-    if run_at is not None and run_at > timezone.now() + LONGEST_AHEAD:
+    if run_at is not None and run_at > sql.run("clock")[0].now + LONGEST_AHEAD:
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
     return _create(job, TriggerKind.MANUAL, overrides=payload, run_at=run_at)
@@ -67,7 +66,7 @@ def _create(
     _refuse_held(job)
     payload = {**job.payload, **(overrides or {})}
     definitions.check_payload(job, payload)
-    now = timezone.now()
+    now = sql.run("clock")[0].now  # the engine's: on another, it would be due too early or too late
     row = NewExecution(
         id=identity.request_id(now),
         tenant_id=job.tenant_id,

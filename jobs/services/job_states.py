@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.utils import timezone
 
-from jobs import errors
+from jobs import errors, sql
 from jobs.engine import dispatch
 from jobs.models import Job, JobState
 from jobs.services import jobs, schedules
@@ -94,7 +93,7 @@ def _apply(action: str, job: Job) -> Job:
             message = f"{action} is not possible: this job is {before}"
             raise errors.InvalidState(message, state=before, allowed_actions=allowed_actions(before))
         if before == JobState.DISABLED:
-            schedules.begin_anew(job=job, now=timezone.now())
+            schedules.begin_anew(job=job, now=sql.run("clock")[0].now)
         job.state = change.target
         job.save(update_fields=["state", "updated_at"])
         changed = {"state": [before, job.state]}

@@ -1,7 +1,7 @@
 # Installs the missing ones of system-packages.txt, as root on Debian or Ubuntu; elsewhere names them.
 # Never fails: tests that need a program say so when they skip.
 set -u
-packages=$(cat deploy/system-packages.txt)
+packages=$(sed 's/#.*//' deploy/system-packages.txt)
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "Not Debian or Ubuntu: see to these packages by hand:" $packages
     exit 0

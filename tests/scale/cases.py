@@ -17,7 +17,7 @@ from psycopg.rows import namedtuple_row
 
 from jobs import sql
 from jobs.engine import admission, dispatch, parking, planner, transitions
-from jobs.engine.transitions import Fence, NewExecution, Problem, Tail
+from jobs.engine.records import Fence, NewExecution, Problem, Tail
 from jobs.rules import identity
 from tests.scale.fill import WORKER
 
@@ -141,7 +141,7 @@ def _work(rows: Rows) -> Iterator[tuple[str, Action]]:
         return UUID(str(rows("queued", run).id))
 
     yield "claim", lambda run: transitions.claim(queued(run), attempt=1, worker_id=WORKER, worker="w", pid=1)
-    yield "attend", lambda run: sql.run("attend", id=rows("running", run).id, epoch=1)
+    yield "attend", lambda run: sql.run("attend", ids=[rows("running", run).id], epochs=[1])
     yield "append_log", lambda run: sql.run("append_log", id=rows("running", run).id, epoch=1, lines=sql.json(LINES.lines), first_seq=1)  # fmt: skip
     yield "end_running, succeed", lambda run: transitions.succeed(rows.fence(run), tail=LINES)
     yield "end_running, exhaust", lambda run: transitions.exhaust(rows.fence(run), BROKEN)
@@ -152,7 +152,7 @@ def _work(rows: Rows) -> Iterator[tuple[str, Action]]:
 
 def _watch() -> Iterator[tuple[str, Action]]:
     yield "lost_owners", lambda run: sql.run("lost_owners", after=UUID(int=0), limit=500)
-    yield "claimed_by", lambda run: sql.run("claimed_by", worker_id=uuid4(), pid=1)
+    yield "claimed_by", lambda run: sql.run("claimed_by", ids=[uuid4()], worker_id=uuid4(), pid=1)
     yield "queued_counts", lambda run: sql.run("queued_counts")
     yield "publish_again", lambda run: sql.run("publish_again", queue="default", limit=50)
     yield "held_of_deleted", lambda run: sql.run("held_of_deleted")

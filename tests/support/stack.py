@@ -28,7 +28,6 @@ from psycopg.rows import namedtuple_row
 
 from scheduler_project.env import ROOT, Env
 from scheduler_project.local import ports, processes, service_user
-from scheduler_project.local.child import Program
 from scheduler_project.local.postgres import Postgres
 from scheduler_project.local.roles import Urls
 from scheduler_project.local.valkey import Valkey
@@ -64,14 +63,20 @@ class Stack:
         argv = [_replaced(argument, arguments) for argument in program.argv]
         self._programs[role] = dataclasses.replace(program, argv=argv, env={**program.env, **(environment or {})})
 
+    def environment(self, role: str) -> dict[str, str]:
+        """What the next process of a role is told."""
+        return dict(self._programs[role].env)
+
     def start(self, *roles: str) -> list[Member]:
         """Start one process of each role; returns when all say they are ready."""
-        started = [self._launch(self._programs[role]) for role in roles]
+        started = [self.launch(role) for role in roles]
         for member in started:
             member.wait_ready()
         return started
 
-    def _launch(self, program: Program) -> Member:
+    def launch(self, role: str) -> Member:
+        """Start a process without waiting for it."""
+        program = self._programs[role]
         self._turn += 1
         member = Member(program, self._turn, self.folder / f"{self._turn:02}-{program.name}.log")
         self._members.append(member)

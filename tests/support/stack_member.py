@@ -24,6 +24,7 @@ class Member:
         self.role = program.name
         self.log = log
         self._ready = program.ready
+        self._was_ready = False
         argv = [part.replace("{turn}", str(turn)) for part in program.argv]
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -45,7 +46,7 @@ class Member:
     def wait_ready(self) -> None:
         """Until it says that it is up."""
         until = time.monotonic() + READY_SECONDS
-        while self._ready not in self.log.read_text(errors="replace"):
+        while not self.ready:
             if not self.alive or time.monotonic() > until:
                 raise AssertionError(f"{self.role} does not start:\n{self.tail(40)}")
             time.sleep(0.05)
@@ -57,6 +58,24 @@ class Member:
             with contextlib.suppress(OSError):  # a thread that ended meanwhile
                 found += [int(pid) for pid in task.read_text().split()]
         return sorted(found)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has said that it is up."""
+        self._was_ready = self._was_ready or self._ready in self.log.read_text(errors="replace")
+        return self._was_ready
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal and go on."""
+        if self.alive:
+            self._process.send_signal(number)
+
+    def reap(self) -> int:
+        """How it ended, now that it has; whatever it left of its group goes too."""
+        status = self._process.wait(END_SECONDS)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return status
 
     def end(self, number: signal.Signals) -> int:
         """Send a signal and wait for the end; returns how it ended, as subprocess says it."""
