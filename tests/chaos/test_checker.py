@@ -116,6 +116,7 @@ BROKEN: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "a transition off the record": ("I6", lambda world: replace(world, changes=tuple(one for one in world.changes if one.before != "pending"))),
     "an answered trigger without execution": ("I7", lambda world: worlds.with_operation(world, 9, "b", "trigger", "b-job", ZERO + 9, execution="gone")),
     "a job hidden from its owner": ("I7", lambda world: replace(world, operations=(*world.operations, Operation(9, "b", "trigger", "b-job", ZERO + 9, ZERO + 9.1, "fail", 404)))),
+    "a 500 without a fault": ("I7", lambda world: replace(world, operations=(*world.operations, Operation(9, "b", "list", "b-job", ZERO + 9, ZERO + 9.1, "info", 500)))),
     "an answered job that is not there": ("I7", lambda world: replace(world, stored_jobs=world.stored_jobs[:1])),
     "a job without its schedule": ("I7", lambda world: replace(world, stored_schedules=())),
     "more failures than allowed": ("I8", lambda world: replace(world, attempts=(*world.attempts, *(Attempt(execution(SLOT), n, n, "failed", WORKER, 7, SLOT + 5.0 * n, SLOT + 5.0 * n) for n in range(2, 6))))),

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 
 from tests.chaos.checker.claims import HELD_UP, TERMINAL
 from tests.chaos.checker.evidence import INFINITY, Evidence, Execution, Operation, Violation
-from tests.chaos.checker.timelines import SLACK, steps
+from tests.chaos.checker.timelines import AFTERMATH, SLACK, steps
 
 NOT_FOUND = 404
+UNEXPECTED = 500
 
 
 def kept(evidence: Evidence) -> Iterator[Violation]:
     """I7: what was answered with a 2xx is there, what was refused is not, what nobody knows is there once or never."""
     yield from _definitions(evidence)
     yield from _hidden(evidence)
+    yield from _unexplained(evidence)
     rows = {row.id: row for row in evidence.executions}
     made = Counter(row.operation for row in evidence.executions if row.operation is not None)
     for operation in evidence.operations:
@@ -70,6 +72,16 @@ def _hidden(evidence: Evidence) -> Iterator[Violation]:
         there = made.get(name, INFINITY) < operation.began and operation.ended < gone.get(name, INFINITY)
         if operation.status == NOT_FOUND and there and operation.kind != "trespass":
             yield Violation("I7", f"a {operation.kind} was answered 404 while the job was there", name)
+
+
+def _unexplained(evidence: Evidence) -> Iterator[Violation]:
+    """A server that is away is a 503; a 500 with no fault about is an error nobody has thought of."""
+    for operation in evidence.operations:
+        near = any(
+            fault.began <= operation.ended and operation.began <= fault.ended + AFTERMATH for fault in evidence.faults
+        )
+        if operation.status == UNEXPECTED and not near:
+            yield Violation("I7", f"a {operation.kind} was answered 500 while nothing was wrong", operation.target)
 
 
 def _unresolved(evidence: Evidence, name: str) -> bool:
