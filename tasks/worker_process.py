@@ -27,6 +27,7 @@ from jobs.models.queue import Pool, Queue
 from tasks import attendant, context, egress
 from tasks.hearing import Hearing
 from tasks.heartbeat import Heartbeat
+from tasks.warden import Warden
 
 _PR_SET_PDEATHSIG = 1
 #: Seconds; an attempt lasts a day at most.
@@ -39,7 +40,7 @@ log = structlog.get_logger(__name__)
 lease = Lease()
 #: Boot-time instant from which attempts are given back; 0 while nothing drains. Shared with the children.
 _drain_at = multiprocessing.Value(ctypes.c_double, 0.0)
-_heartbeats: list[Heartbeat] = []
+_residents: list[Heartbeat | Warden] = []
 
 
 def drain_at() -> float | None:
@@ -87,16 +88,14 @@ def _start(sender: Any, **_: Any) -> None:
         return
     pool = sender.pool
     context.sweep_folders(older_than=ABANDONED)
-    deaf = _hearing().is_deaf
-    if lease.pool == Pool.THREADS:
+    in_threads = lease.pool == Pool.THREADS
+    if in_threads:
         attendant.start(replace=_replace_me)
-        heartbeat = Heartbeat(
-            lease, children=lambda: [os.getpid()], busy=_busy_threads, overdue=_overdue, deaf=deaf
-        )  # fmt: skip
-    else:
-        heartbeat = Heartbeat(lease, children=lambda: _children(pool), busy=_busy, overdue=_overdue, deaf=deaf)
-    _heartbeats.append(heartbeat)
-    heartbeat.start()
+    heartbeat = Heartbeat(lease, children=lambda: [os.getpid()] if in_threads else _children(pool))
+    busy = _busy_threads if in_threads else _busy
+    _residents.extend([heartbeat, Warden(lease, busy=busy, overdue=_overdue, deaf=_hearing().is_deaf)])
+    for thread in _residents:
+        thread.start()
 
 
 def _children(pool: Any) -> list[int]:
@@ -143,10 +142,10 @@ def _drain(**_: Any) -> None:
 
 @worker_shutdown.connect
 def _stop(**_: Any) -> None:
-    for heartbeat in _heartbeats:
-        heartbeat.stop()
-        heartbeat.join(timeout=10)
-    _heartbeats.clear()
+    for thread in _residents:
+        thread.stop()
+        thread.join(timeout=10)
+    _residents.clear()
 
 
 @worker_process_init.connect

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -68,17 +69,24 @@ def plan_due() -> int:
 def _plan_batch() -> tuple[int, bool]:
     with transaction.atomic():
         now = sql.run("clock")[0].now
-        schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, limit=BATCH)
+        schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, only=None, limit=BATCH)
         if not schedules:
             return 0, False
-        return _store([_plan(schedule, now) for schedule in schedules]), len(schedules) == BATCH
+        return _store([_plan(schedule, now, now + AHEAD) for schedule in schedules]), len(schedules) == BATCH
 
 
-def _plan(schedule: Any, now: datetime) -> _Planned:
+def plan_what_is_due_of(schedule_id: UUID) -> None:
+    """Account for what is due by a rule that is about to change, if no engine has come to it yet."""
+    while schedules := sql.run(
+        "lock_due_schedules", horizon=(now := sql.run("clock")[0].now), only=schedule_id, limit=1
+    ):
+        _store([_plan(schedules[0], now, now)])
+
+
+def _plan(schedule: Any, now: datetime, horizon: datetime) -> _Planned:
     if schedule.held:
         # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
         return _Planned(schedule, [], schedule.planned_until, None)
-    horizon = now + AHEAD
     try:
         plan = planning.plan(
             trigger_of(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule)

@@ -55,8 +55,9 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
 
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
-    """Merge changes. A changed rule fires strictly after now and never again for what it has fired for."""
+    """Merge changes. What was due by the old rule stays due; the new one fires strictly after now."""
     with transaction.atomic():
+        planner.plan_what_is_due_of(schedule.pk)
         schedule = _lock(schedule)
         before, now = told(schedule), sql.run("clock")[0].now
         _assign(schedule, fields, now)

@@ -8,7 +8,7 @@
 WITH due AS MATERIALIZED (
     SELECT id, tenant_id, job_id, kind, expression, interval_seconds, run_at, timezone, start_at, end_at, dst_gap, dst_fold,
         misfire, misfire_max, misfire_grace_seconds, catch_up_window_seconds, payload, planned_until
-    FROM schedule WHERE due_at <= %(horizon)s ORDER BY due_at LIMIT %(limit)s
+    FROM schedule WHERE due_at <= %(horizon)s AND (%(only)s::uuid IS NULL OR id = %(only)s) ORDER BY due_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.concurrency_key,

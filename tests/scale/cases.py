@@ -102,7 +102,7 @@ def _planning(rows: Rows) -> Iterator[tuple[str, Action]]:
 
     yield (
         "lock_due_schedules, 500",
-        lambda run: sql.run("lock_due_schedules", horizon=_now() + planner.AHEAD, limit=500),
+        lambda run: sql.run("lock_due_schedules", horizon=_now() + planner.AHEAD, only=None, limit=500),
     )
     yield "advance_schedules, 500", lambda run: sql.run("advance_schedules", rows=advanced)
     yield "create, 50", create

@@ -48,7 +48,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "pulse": {"name": "watch"},
     "attend": {"ids": [EXECUTION], "epochs": [1]},
     "append_log": {"id": EXECUTION, "epoch": 1, **LOG},
-    "lock_due_schedules": {"horizon": rows.now(), "limit": 500},
+    "lock_due_schedules": {"horizon": rows.now(), "only": None, "limit": 500},
     "advance_schedules": {"rows": Jsonb([])},
     "create": {"rows": Jsonb([])},
     "claim": {

@@ -47,3 +47,23 @@ def test_changes_are_audited_with_old_and_new(tenant):
         "schedule.created", "schedule.updated", "schedule.paused", "schedule.deleted",
     ]  # fmt: skip
     assert trail[1][1] == {"expression": ["* * * * * *", "0 0 * * *"], "payload": ["fail_rate"]}
+
+
+@pytest.mark.parametrize("misfire", ["all", "last"])
+def test_what_was_due_by_the_old_rule_is_accounted_for_when_nobody_has_planned_it_yet(owner, misfire):
+    rule = {"kind": "interval", "interval_seconds": 60, "misfire": misfire, "misfire_max": 100}
+    with context.within(context.Scope(tenant_id=owner.tenant.id)), transaction.atomic():
+        job = jobs.create(tenant=owner.tenant, fields={"name": "a", "type": "dummy"}, schedules=[rule])
+        schedule = Schedule.objects.get(job=job)
+    since = rows.now() - timedelta(minutes=10)
+    rows.change("UPDATE schedule SET start_at = %s WHERE id = %s", since, schedule.pk)
+    # In two steps: a changed rule is planned from now on.
+    rows.change("UPDATE schedule SET planned_until = %s, due_at = %s WHERE id = %s", since, since, schedule.pk)
+    with context.within(context.Scope(tenant_id=owner.tenant.id)), transaction.atomic():
+        schedules.update(schedule=schedule, fields={"interval_seconds": 3600})
+    made = rows.fetch("SELECT state, coalesce(folded_count, 1) FROM execution WHERE schedule_id = %s", schedule.pk)
+    assert sum(count for _, count in made) in (10, 11)
+    assert sum(state == "scheduled" for state, _ in made) == (len(made) if misfire == "all" else 1)
+    ((planned_until, due_at),) = rows.fetch("SELECT planned_until, due_at FROM schedule WHERE id = %s", schedule.pk)
+    assert planned_until <= rows.now() + timedelta(seconds=1)
+    assert due_at is not None
