@@ -28,6 +28,8 @@ WITHDRAW_BATCH = 2000
 #: Between two looks at a full window.
 SHORTEST_PAUSE = 0.005
 LONGEST_PAUSE = 0.5
+#: Enough from the shortest to the longest; nobody may claim for days.
+MOST_DOUBLINGS = 10
 
 
 @dataclass(slots=True)
@@ -60,7 +62,8 @@ class ClaimRates:
     def pause(self, queue: str, window: int, rate: int) -> float:
         """Seconds until a full window is half empty; longer and longer while nothing is claimed."""
         if self._quiet.get(queue, 0) > 1:
-            return min(SHORTEST_PAUSE * 2.0 ** self._quiet[queue], LONGEST_PAUSE)
+            doublings = min(self._quiet[queue], MOST_DOUBLINGS)
+            return min(SHORTEST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
         return min(max(window / 2 / rate if rate else 0.0, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
+from jobs.engine import dispatch
 from scheduler_project.local import leash
 from tests.acceptance import runs, slots
 from tests.support.stack import Stack, wait_for
@@ -24,7 +25,7 @@ def test_five_hundred_queued_ones_run_once_each_after_a_flush(carillon: Stack) -
     executions = _flushed(carillon)
     with redis.Redis.from_url(carillon.valkey.url()) as client:
         # More, if the watchdog found the publishing too slow and helped: what counts is that each runs once.
-        wait_for(lambda: client.llen("jobs.default") >= 500, 30, "500 messages lie in Redis")
+        wait_for(lambda: dispatch.queue_length(client, "default") >= 500, 30, "500 messages lie in Redis")
         client.flushall()
     carillon.query("DELETE FROM worker WHERE name = 'pretended'")
     carillon.complete()

@@ -13,10 +13,11 @@ import pytest
 
 from jobs import sql
 from jobs.engine import partitions, transitions
-from jobs.engine.transitions import Fence, NewExecution
+from jobs.engine.records import Fence, NewExecution
 from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import role_settings, rows
+from tests.support.processes import eventually
 from tests.support.threads import together
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -32,9 +33,8 @@ LIMIT_MS = 1500
 @pytest.fixture
 def limited(as_engine: None) -> Any:
     """Any wait for a lock beyond the limit is an error, for everybody."""
-    rows.change(f"ALTER ROLE carillon_engine SET lock_timeout = {LIMIT_MS}")
-    yield
-    rows.change("ALTER ROLE carillon_engine SET lock_timeout = '5s'")
+    with role_settings.of(["engine"], lock_timeout=LIMIT_MS):
+        yield
     rows.change("DELETE FROM execution")
     for parent in partitions.PARENTS:
         while rows.fetch("SELECT carillon_drop_partitions(%s, now() - interval '20 weeks')", parent):
@@ -76,10 +76,13 @@ def test_work_goes_on_while_weeks_are_made_and_dropped(limited):
     worked: list[UUID] = []
 
     def work() -> None:
-        while not done.is_set():
-            worked.append(through(job, rows.now()))
-            sql.run("next_instants")
-            sql.run("capacity")
+        try:
+            while not done.is_set():
+                worked.append(through(job, rows.now()))
+                sql.run("next_instants")
+                sql.run("capacity")
+        finally:
+            done.set()
 
     def turn_over() -> None:
         try:
@@ -111,17 +114,18 @@ def test_a_week_that_was_missing_is_healed_while_rows_fall_beside_it(limited):
     worked: list[UUID] = []
 
     def work() -> None:
-        while not done.is_set():
-            worked.append(through(job, AHEAD))
+        try:
+            while not done.is_set():
+                worked.append(through(job, AHEAD))
+        finally:
+            done.set()
 
     def heal() -> None:
         try:
-            while not worked:
-                done.wait(0.01)
+            assert eventually(lambda: worked or done.is_set(), 60)
             made("execution", AHEAD)
             healed = len(worked)
-            while len(worked) < healed + 3:
-                done.wait(0.01)
+            assert eventually(lambda: len(worked) >= healed + 3 or done.is_set(), 60)
         finally:
             done.set()
 

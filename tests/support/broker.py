@@ -59,7 +59,10 @@ def _read(text: bytes) -> Message:
 
 
 def queue(**columns: Any) -> BrokerQueue:
-    """A new queue. Nobody else's test publishes there."""
+    """A new queue, whose executions travel one by one unless it is told otherwise. Nobody else's test publishes there."""
     name = f"q-{secrets.token_hex(4)}"
-    rows.insert("queue", **({"name": name, "paused_at": None, "max_running": None, "created_at": rows.now()} | columns))
+    rows.insert(
+        "queue",
+        **({"name": name, "paused_at": None, "max_running": None, "batch_size": 1, "created_at": rows.now()} | columns),
+    )
     return BrokerQueue(name)

@@ -18,7 +18,7 @@ from jobs.engine.transitions import Fence
 from scheduler_project.local import roles
 from tasks.patience import patiently
 from tenants.middleware import TransactionMiddleware
-from tests.support import logins, rows, servers
+from tests.support import logins, role_settings, rows, servers
 from tests.support.processes import eventually
 
 ROLES = ("app", "engine")
@@ -33,18 +33,12 @@ def logged_in(request) -> Iterator[str]:
 @contextmanager
 def limit(**milliseconds: int) -> Iterator[None]:
     """Shorter limits for this process's next connections; that the real ones are in force is another test's."""
-    names = dict(milliseconds)
-    for role in ROLES:
-        for name, value in names.items():
-            rows.change(f"ALTER ROLE carillon_{role} SET {name} = {value}")
     connection.close()
-    try:
-        yield
-    finally:
-        connection.close()
-        for role in ROLES:
-            for name in names:
-                rows.change(f"ALTER ROLE carillon_{role} SET {name} = '{roles.SETTINGS[role][name]}'")
+    with role_settings.of(ROLES, **milliseconds):
+        try:
+            yield
+        finally:
+            connection.close()
 
 
 def sleep(seconds: float) -> None:

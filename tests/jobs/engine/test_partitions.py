@@ -16,8 +16,7 @@ from jobs.engine.partitions import PARENTS
 from jobs.engine.records import Fence, Tail
 from jobs.rules import identity
 from jobs.rules.states import State
-from scheduler_project.local import roles
-from tests.support import rows, servers
+from tests.support import role_settings, rows, servers
 from tests.support.threads import together
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -106,19 +105,14 @@ def test_two_engines_make_a_week_once():
 def test_making_a_week_may_take_longer_than_other_statements():
     execution = rows.now() + WEEK
     rows.change(f"DROP TABLE {name('event', execution)}")
-    rows.change("ALTER ROLE carillon_engine SET statement_timeout = '20ms'")
     connection.close()
-    try:
+    with role_settings.of(["engine"], statement_timeout=20):
         with psycopg.connect(servers.URLS["super"]) as other, capture_logs() as logs:
             other.execute("SELECT pg_advisory_xact_lock(hashtext('carillon partitions'))")
             assert partitions.make_ahead() == []
         assert {"lock timeout" in entry["problem"] for entry in logs} == {True}
         assert partitions.make_ahead() == [name("event", execution)]
-    finally:
-        rows.change(
-            f"ALTER ROLE carillon_engine SET statement_timeout = '{roles.SETTINGS['engine']['statement_timeout']}'"
-        )
-        connection.close()
+    connection.close()
 
 
 @pytest.mark.usefixtures("weeks")

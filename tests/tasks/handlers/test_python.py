@@ -47,7 +47,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
         registry._registry.pop(NAME, None)
         job_handler(name=NAME)(function)
         outcome = queued({"callable": NAME, **payload}, **(columns or {}))
-        runner.run(outcome.id, 1)
+        runner.run([(outcome.id, 1)])
         return outcome
 
     return attempt
@@ -277,7 +277,8 @@ def in_a_child(outcome: Outcome) -> int:
             # What was inherited belongs to the parent: neither used nor closed here.
             connections["default"] = connections.create_connection("default")
             attendant._attendants.clear()
-            runner.run(outcome.id, 1)
+            attendant.start()
+            runner.run([(outcome.id, 1)])
         finally:
             os._exit(3)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -319,7 +320,7 @@ def test_process_that_ends_under_a_callable_is_a_crash_and_not_a_failure(run):
 )
 def test_what_the_tenant_may_not_or_the_code_cannot_is_refused_at_run_for_good(allowed, payload, says):
     outcome = queued(payload, allowed=allowed, retry={"max_attempts": 3})
-    runner.run(outcome.id, 1)
+    runner.run([(outcome.id, 1)])
     assert (outcome.state, outcome.error_code) == (State.FAILED, Failure.CONFIG_INVALID)
     assert outcome.error_message.startswith(says)
 
