@@ -45,7 +45,7 @@ class BrokerQueue:
 
     def take(self, count: int | None = None) -> list[UUID]:
         """Take the next ``count`` messages, or all."""
-        left, taken = count or 1_000_000, []
+        left, taken = 1_000_000 if count is None else count, []
         for name in dispatch.broker_lists(self.name):
             taken += (client.rpop(name, left - len(taken)) or []) if left > len(taken) else []
         return [_read(text).members[0][0] for text in taken]

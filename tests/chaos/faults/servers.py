@@ -66,7 +66,7 @@ def duplicate(stand: Stand, chance: random.Random) -> Iterator[str]:
         rows = connection.execute(
             "SELECT id::text, attempt FROM execution WHERE state IN ('queued', 'running', 'succeeded', 'scheduled') ORDER BY id DESC LIMIT 40"
         ).fetchall()
-    with Celery(broker=stand.carillon.valkey.url()) as app:
+    with Celery(broker=stand.carillon.valkey.url(), set_as_current=False) as app:
         for execution, attempt in rows:
             for number in {attempt, max(attempt - 1, 1)}:
                 app.send_task(
