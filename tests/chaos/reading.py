@@ -25,10 +25,13 @@ _EXECUTIONS = """
 SELECT e.id::text, t.slug AS tenant, e.job_id::text AS job, e.schedule_id::text AS schedule, e.trigger, e.state, e.reason,
     extract(epoch FROM e.scheduled_for)::float8 AS slot, extract(epoch FROM e.folded_until)::float8 AS folded_until,
     e.folded_count, e.attempt, e.crashes, e.epoch, extract(epoch FROM e.created_at)::float8 AS created_at,
+    extract(epoch FROM coalesce(c.begun, e.created_at))::float8 AS begun_at,
     extract(epoch FROM e.not_before)::float8 AS not_before, extract(epoch FROM e.cancel_requested_at)::float8 AS cancel_requested_at,
     CASE WHEN e.trigger = 'manual' THEN coalesce(e.payload #>> '{headers,X-Operation}', e.payload ->> 'stdin', e.payload ->> 'result')::int END
         AS operation
-FROM execution e JOIN tenant t ON t.id = e.tenant_id WHERE t.slug = ANY(%s)
+FROM execution e JOIN tenant t ON t.id = e.tenant_id
+    LEFT JOIN chaos.change c ON c.execution = e.id AND c.kind = 'execution' AND c.before IS NULL
+WHERE t.slug = ANY(%s)
 """
 _ATTEMPTS = """
 SELECT a.execution_id::text AS execution, a.number, a.epoch, a.state, a.worker_id::text AS worker, a.worker_pid AS pid,

@@ -5,7 +5,8 @@ CREATE SCHEMA chaos;
 CREATE TABLE chaos.change (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, execution uuid NOT NULL, job uuid, trigger text,
     before text, after text NOT NULL, attempt int NOT NULL, epoch int NOT NULL,
-    xid xid8 NOT NULL DEFAULT pg_current_xact_id(), at timestamptz NOT NULL DEFAULT clock_timestamp());
+    xid xid8 NOT NULL DEFAULT pg_current_xact_id(), begun timestamptz NOT NULL DEFAULT now(),
+    at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE chaos.renewal (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, worker uuid NOT NULL, expires_at timestamptz NOT NULL, pids int[] NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp());

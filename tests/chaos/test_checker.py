@@ -163,6 +163,14 @@ def test_a_slot_missed_in_a_pause_is_expected_after_the_release():
     assert "I1" in _codes(worlds.without(world, SLOT))
 
 
+def test_whether_a_slot_was_missed_is_judged_by_what_a_slow_pass_can_have_read():
+    world = worlds.sound(schedules=(replace(worlds.PLANNED, misfire="skip", grace=5.0),))
+    slow = worlds.with_row(world, SLOT, begun_at=SLOT + 4.0, created_at=SLOT + 9.0)
+    assert "I17" not in _codes(slow)
+    assert "I17" not in _codes(worlds.with_row(slow, SLOT, state="skipped", reason="MISFIRE"))
+    assert "I17" in _codes(worlds.with_row(slow, SLOT, begun_at=SLOT + 8.0))
+
+
 def test_slots_around_an_operation_of_unknown_outcome_may_be_or_not_be():
     pause = worlds.with_operation(worlds.sound(), 8, "a", "delete", "a-job", SLOT - 5, "info")
     deleted = replace(pause, stored_jobs=(replace(pause.stored_jobs[0], state="deleted"), pause.stored_jobs[1]))

@@ -82,6 +82,7 @@ def _execution(slot: int) -> Execution:
         0,
         1,
         slot - 3.0,
+        slot - 3.0,
         float(slot),
         None,
     )

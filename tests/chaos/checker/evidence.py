@@ -119,6 +119,8 @@ class Execution:
     attempt: int
     crashes: int
     epoch: int
+    #: The row was decided on between these two: its transaction's beginning, and its insertion.
+    begun_at: float
     created_at: float
     not_before: float
     cancel_requested_at: float | None

@@ -101,16 +101,16 @@ def misfires(schedules: Sequence[Judged]) -> Iterator[Violation]:
         for row in schedule.rows:
             if row.slot is None or row.folded_until is not None:
                 continue
-            age = row.created_at - row.slot
-            if row.reason == "MISFIRE" and (age < planned.grace - SLACK or planned.misfire == "all"):
+            least, most = row.begun_at - row.slot, row.created_at - row.slot
+            if row.reason == "MISFIRE" and (most < planned.grace - SLACK or planned.misfire == "all"):
                 yield Violation(
                     "I17",
-                    f"left out as missed {age:.1f} s after its slot; its grace is {planned.grace:g} s, its policy {planned.misfire}",
+                    f"left out as missed {most:.1f} s after its slot; its grace is {planned.grace:g} s, its policy {planned.misfire}",
                     row.id,
                 )
-            if planned.misfire == "skip" and age > planned.grace + SLACK and row.state != "skipped":
+            if planned.misfire == "skip" and least > planned.grace + SLACK and row.state != "skipped":
                 yield Violation(
                     "I17",
-                    f"planned {age:.1f} s after its slot, beyond its grace of {planned.grace:g} s, and not left out",
+                    f"planned {least:.1f} s after its slot, beyond its grace of {planned.grace:g} s, and not left out",
                     row.id,
                 )
