@@ -71,7 +71,7 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
         ),
         Program(
             name="beat",
-            argv=_celery("beat", "--scheduler=redbeat.RedBeatScheduler", "--pidfile=", f"--loglevel={level}"),
+            argv=_module("celery", "--app=scheduler_project.ringing", "beat", "--pidfile=", f"--loglevel={level}"),
             env=site.environment(None),
             ready="LocalTime ->",
         ),

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from scheduler_project.local import leash, throwaway
-from tests.benchmarks import latency, lateness, report, rivals, throughput
+from tests.benchmarks import footprint, latency, lateness, neighbours, report, rival_beats, rivals, throughput
 from tests.benchmarks.figures import Figure, Machine, Sizes
 from tests.support import stack as stacks
 from tests.support.stack_databases import durable_server, migrated
 
-PARTS = ("throughput", "latency", "lateness")
+PARTS = ("throughput", "latency", "lateness", "neighbours", "footprint")
 
 
 def main() -> None:
@@ -34,23 +35,30 @@ def main() -> None:
     print(report.text(figures))
 
 
-def _measure(sizes: Sizes, parts: tuple[str, ...]) -> list[Figure]:
+def _measure(sizes: Sizes, parts: Sequence[str]) -> list[Figure]:
     with contextlib.ExitStack() as on_exit:
         postgres = on_exit.enter_context(durable_server())
         valkey = on_exit.enter_context(throwaway.valkey())
         folder = on_exit.enter_context(leash.temporary_folder("carillon-bench-"))
         carillon = on_exit.enter_context(stacks.running(migrated(postgres), postgres, valkey, folder))
         peers = rivals.prepare(postgres, valkey, folder)
-        on_exit.callback(rivals.close, peers)
+        beats = rival_beats.prepare(postgres, valkey, folder) if "lateness" in parts else []
+        for peer in (*peers, *beats):
+            on_exit.callback(peer.close)
         carillon.start("web", "beat", "engine")
+        measured = {
+            "throughput": lambda: throughput.measure(carillon, peers, sizes),
+            "latency": lambda: latency.measure(carillon, peers, sizes),
+            "lateness": lambda: lateness.measure(carillon, beats, sizes),
+            "neighbours": lambda: neighbours.measure(carillon, sizes),
+            "footprint": lambda: footprint.measure(carillon),
+        }
         figures: list[Figure] = []
-        if "throughput" in parts:
-            figures += throughput.measure(carillon, peers, sizes)
-        carillon.complete()
-        if "latency" in parts:
-            figures += latency.measure(carillon, peers, sizes)
-        if "lateness" in parts:
-            figures += lateness.measure(carillon, sizes)
+        for part in (name for name in measured if name in parts):
+            if part != "throughput":  # which starts its workers itself
+                carillon.complete()
+            print(f"{part} ...", flush=True)
+            figures += measured[part]()
         return figures
 
 

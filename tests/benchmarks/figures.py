@@ -30,10 +30,17 @@ class Sizes:
     raw: int = 6_000
     tuned: int = 2_000
     installed: int = 1_000
+    procrastinate: int = 3_000
+    pgqueuer: int = 30_000
+    oban: int = 15_000
     calls: int = 60
     slots: int = 15
     stored: int = 10_000
     at_once: tuple[int, ...] = (1_000,)
+    changes: int = 5
+    #: Runs asked for in each of the two halves, one a second; and what the other tenant floods.
+    modest: int = 20
+    flood: int = 50_000
 
     @classmethod
     def full(cls) -> Sizes:
@@ -44,10 +51,15 @@ class Sizes:
             raw=30_000,
             tuned=8_000,
             installed=4_000,
+            procrastinate=12_000,
+            pgqueuer=150_000,
+            oban=60_000,
             calls=200,
             slots=60,
             stored=100_000,
             at_once=(1_000, 10_000),
+            changes=15,
+            modest=30,
         )
 
 

@@ -13,17 +13,16 @@ import threading
 import time
 
 from tests.benchmarks.figures import CARILLON, Figure, Sizes
+from tests.benchmarks.measures import ANSWER, DELAY
 from tests.benchmarks.rivals import Rival
 from tests.benchmarks.sink import Sink, receiving
 from tests.support.stack import Stack, wait_for
-
-MEASURE = "request to start"
 
 
 def measure(carillon: Stack, peers: list[Rival], sizes: Sizes) -> list[Figure]:
     with receiving() as sink:
         figures = _ours(carillon, sink, sizes.calls)
-    return figures + [Figure(MEASURE, rival.name, "ms", rival.delays(sizes.calls, pause)) for rival in peers]
+    return figures + [Figure(DELAY, rival.name, "ms", rival.delays(sizes.calls, pause)) for rival in peers]
 
 
 def pause() -> None:
@@ -50,7 +49,7 @@ def _ours(carillon: Stack, sink: Sink, calls: int) -> list[Figure]:
     claims = [1000 * (row.at - counted[row.id]) for row in rows]
     calls_arrived = [1000 * (sink.arrived[execution] - at) for execution, at in counted.items()]
     return [
-        Figure(MEASURE, f"{CARILLON}: claimed", "ms", claims),
-        Figure(MEASURE, f"{CARILLON}: its HTTP call arrives", "ms", calls_arrived),
-        Figure("the API's answer to a request", CARILLON, "ms", [1000 * seconds for seconds in answered[5:]]),
+        Figure(DELAY, f"{CARILLON}: claimed", "ms", claims),
+        Figure(DELAY, f"{CARILLON}: its HTTP call arrives", "ms", calls_arrived),
+        Figure(ANSWER, CARILLON, "ms", [1000 * seconds for seconds in answered[5:]]),
     ]

@@ -6,25 +6,29 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from scheduler_project.env import ROOT
-from tests.benchmarks import throughput
+from tests.benchmarks import chart
 from tests.benchmarks.figures import CARILLON, Figure, Machine
+from tests.benchmarks.measures import COST, DELAY, MEMORY, NEIGHBOUR, RATE
 
 FOLDER = ROOT / "bench-results"
+COMMITTED = ROOT / "docs" / "benchmarks.csv"
 COLUMNS = ("measure", "subject", "unit", "count", "median", "low", "high", "p95", "p99")
+#: Runs of the same code on the same idle machine differ by about this much.
+NOISE = 0.1
 
 
 def text(figures: Sequence[Figure]) -> str:
-    """Ratios first, then every figure."""
-    lines = [*_ratios(figures), ""]
+    """Ratios first, then what changed since the committed run, then every figure."""
+    lines = [*_ratios(figures), "", *_changes(_rows(figures), _committed()), ""]
     for row in _rows(figures):
         spread = f"{row['low']:>10} … {row['high']:<10}"
         name = f"{row['measure']}: {row['subject']}"
-        lines.append(f"{name:<86} {row['median']:>10} {row['unit']:<4} {spread} p99 {row['p99']:<9} n={row['count']}")
+        lines.append(f"{name:<86} {row['median']:>10} {row['unit']:<4} {spread} p95 {row['p95']:<9} n={row['count']}")
     return "\n".join(lines)
 
 
@@ -38,28 +42,60 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def write(machine: Machine, figures: Sequence[Figure], commit: Path | None) -> None:
-    """Everything below bench-results/; the table also to ``commit``, with the machine in its first line."""
+    """Everything below bench-results/; table and chart also to ``commit``, with the machine in the table's first line."""
     FOLDER.mkdir(exist_ok=True)
     stem = FOLDER / machine.at.replace(":", "").partition("+")[0]
     everything = {"machine": asdict(machine), "load_after": os.getloadavg()[0], "figures": [asdict(f) for f in figures]}
     stem.with_suffix(".json").write_text(json.dumps(everything, indent=1))
     stem.with_suffix(".csv").write_text(table(figures))
+    stem.with_suffix(".svg").write_text(chart.picture(figures))
     if commit is not None:
         commit.write_text(f"# {machine}\n{table(figures)}")
+        commit.with_suffix(".svg").write_text(chart.picture(figures))
 
 
 def _ratios(figures: Sequence[Figure]) -> list[str]:
-    rates, costs = _medians(figures, throughput.RATE), _medians(figures, throughput.COST)
+    rates, costs = _medians(figures, RATE), _medians(figures, COST)
     lines = [
-        f"{CARILLON} does {rates[CARILLON] / rates[subject]:.2f} times as many executions a second, with"
-        f" {costs[CARILLON] / costs[subject]:.2f} times the processor time of each, as: {subject}"
-        for subject in rates
-        if subject != CARILLON
+        f"{ours} does {rates[ours] / rates[peer]:.2f} times as many executions a second, with"
+        f" {costs[ours] / costs[peer]:.2f} times the processor time of each, as: {peer}"
+        for ours in rates
+        if ours.startswith(CARILLON)
+        for peer in rates
+        if not peer.startswith(CARILLON)
     ]
-    memory = _medians(figures, throughput.MEMORY).values()
-    if memory:
-        lines.append(f"{CARILLON}'s processes take {sum(memory):.0f} MiB, without Flower and the servers")
+    delays = _medians(figures, DELAY)
+    lines += [
+        f"from request to start Carillon takes {delays[ours] / delays[peer]:.1f} times as long as: {peer}"
+        for ours in delays
+        if ours == f"{CARILLON}: claimed"
+        for peer in delays
+        if not peer.startswith(CARILLON)
+    ]
+    waits = {figure.subject: figure.percentile(0.95) for figure in figures if figure.measure == NEIGHBOUR}
+    if len(waits) == 2:
+        alone, beside = waits.values()
+        lines.append(f"a small tenant's p95 wait beside a flood is {beside / alone:.2f} times its wait alone")
+    if memory := _medians(figures, MEMORY).get(CARILLON):
+        lines.append(f"{CARILLON}'s processes take {memory:.0f} MiB, Flower included, the servers not")
     return lines
+
+
+def _changes(now: Sequence[Mapping[str, object]], before: Mapping[tuple[str, str], float]) -> Iterator[str]:
+    """What differs from the committed run by more than runs of the same code do. Another machine differs in all."""
+    yield f"Differences of more than {NOISE:.0%} from {COMMITTED.relative_to(ROOT)}:"
+    for row in now:
+        former = before.get((str(row["measure"]), str(row["subject"])))
+        median = float(str(row["median"]))
+        if former and abs(median / former - 1) > NOISE:
+            yield f"  {row['measure']}: {row['subject']}: {former:g} → {median:g} {row['unit']} ({median / former:.2f})"
+
+
+def _committed() -> dict[tuple[str, str], float]:
+    if not COMMITTED.exists():
+        return {}
+    lines = [line for line in COMMITTED.read_text().splitlines() if not line.startswith("#")]
+    return {(row["measure"], row["subject"]): float(row["median"]) for row in csv.DictReader(lines)}
 
 
 def _medians(figures: Sequence[Figure], measure: str) -> dict[str, float]:

@@ -1,21 +1,14 @@
-"""The peers: Celery prefork with two processes, without a record and with two ways to keep one."""
+"""What all peers have in common, and which of them run what they are given."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
-import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import psycopg
-import redis
-from celery import Celery
 
 from scheduler_project.env import ROOT
 from scheduler_project.local.child import Program
@@ -26,53 +19,16 @@ from tests.benchmarks.costs import Round
 from tests.support.stack import wait_for
 from tests.support.stack_member import Member
 
-RAW = "raw Celery, no record"
-TUNED = "Celery + django-celery-results, tuned"
-INSTALLED = "Celery + django-celery-results, as installed"
-_DATABASE = "peers"
-_RESULTS = "django_celery_results_taskresult"
 
+class Peer:
+    """What is measured beside Carillon, with a database and a queue of its own, both named by ``key``."""
 
-@dataclass
-class Rival:
-    """One peer. ``key`` names its size in Sizes."""
-
-    name: str
-    key: str
-    module: str
-    broker: str
-    database: str
-    folder: Path
-    _turn: int = field(default=0)
-
-    def __post_init__(self) -> None:
-        self._client = redis.Redis.from_url(self.broker, decode_responses=True)
-        self._app = Celery(self.key, broker=self.broker)
-
-    def round(self, count: int, servers: Callable[[], dict[str, float]]) -> Round:
-        """Run no-op tasks that all lie in the queue before the worker starts."""
-        self._forget()
-        for _ in range(count):
-            self._send("peers.noop")
-        worker = self._worker()
-        try:
-            before = self._spent(worker) | servers()
-            rate = self._rate_of_records(count) if self.module == "results" else self._rate_of_queue(count)
-            return Round.over(rate, before, self._spent(worker) | servers(), count)
-        finally:
-            worker.end(signal.SIGTERM)
-
-    def delays(self, count: int, pause: Callable[[], None]) -> list[float]:
-        """Milliseconds from before the call until the task's first line, one at a time."""
-        worker = self._worker()
-        try:
-            return [self._delay(pause) for _ in range(count + 5)][5:]
-        finally:
-            worker.end(signal.SIGTERM)
+    def __init__(self, key: str, folder: Path, *, broker: str = "", database: str = "") -> None:
+        self.key, self.folder, self.broker, self.database = key, folder, broker, database
+        self._turn = 0
 
     def close(self) -> None:
-        self._client.close()
-        self._app.close()
+        """Let go of connections."""
 
     def environment(self) -> dict[str, str]:
         return {
@@ -83,70 +39,65 @@ class Rival:
             "BENCHMARK_TUNED": "1" if self.key == "tuned" else "0",
         }
 
-    def _delay(self, pause: Callable[[], None]) -> float:
-        key = f"stamp:{uuid4()}"
-        called = time.time()
-        self._send("peers.stamp", key)
-        stamped = wait_for(lambda: str(self._client.get(key) or ""), 30, "the task has begun", every=0.005)
-        pause()
-        return 1000 * (float(stamped) - called)
+    def started(self, argv: list[str], ready: str) -> Member:
+        """A process that has said that it is up."""
+        self._turn += 1
+        program = Program(self.key, argv, self.environment(), ready=ready)
+        member = Member(program, self._turn, self.folder / f"{self.key}-{self._turn}.log")
+        member.wait_ready()
+        return member
 
-    def _send(self, task: str, *arguments: Any) -> None:
-        self._app.send_task(task, args=arguments, queue=self.key, ignore_result=self.module == "raw")
 
-    @staticmethod
-    def _spent(worker: Member) -> dict[str, float]:
+class Rival(Peer, ABC):
+    """A peer that runs what it is given. Its key names its size in Sizes."""
+
+    name: str
+
+    @abstractmethod
+    def round(self, count: int, servers: Callable[[], dict[str, float]]) -> Round:
+        """Run no-op tasks that all lie in the queue before the worker starts."""
+
+    @abstractmethod
+    def delays(self, count: int, pause: Callable[[], None]) -> list[float]:
+        """Milliseconds from before the call until the task's first line, one at a time."""
+
+    def spent(self, worker: Member) -> dict[str, float]:
+        """Processor time so far."""
         return {
             "worker, main process": costs.seconds([worker.pid]),
             "worker, children": costs.seconds(worker.children()),
         }
 
-    def _worker(self) -> Member:
-        self._turn += 1
-        argv = [sys.executable, "-m", "celery", f"--app=tests.benchmarks.peers.{self.module}", "worker",
-                "--pool=prefork", "--concurrency=2", f"--queues={self.key}", "--loglevel=INFO"]  # fmt: skip
-        program = Program(self.key, argv, self.environment(), ready=" ready.")
-        member = Member(program, self._turn, self.folder / f"{self.key}-{self._turn}.log")
-        member.wait_ready()
-        return member
-
-    def _rate_of_queue(self, count: int) -> float:
-        """Without a record only the queue can be watched; what lies prefetched cancels out between start and end."""
-        tenth = count - count // 10
-        wait_for(lambda: self._client.llen(self.key) <= tenth, 120, "a tenth was taken", every=0.005)
-        begun, left = time.time(), int(self._client.llen(self.key))
-        wait_for(lambda: self._client.llen(self.key) == 0, 600, "all were taken", every=0.005)
-        return left / (time.time() - begun)
-
-    def _rate_of_records(self, count: int) -> float:
-        query = f"SELECT extract(epoch FROM date_done)::float8 FROM {_RESULTS} WHERE status = 'SUCCESS' ORDER BY 1"
+    def rate_of_records(self, count: int, times: str, ended: str) -> float:
+        """From when a tenth had ended until all had; ``ended`` counts, ``times`` lists the stored instants in order."""
         with psycopg.connect(self.database, autocommit=True) as connection:
-            times = wait_for(
-                lambda: (rows := connection.execute(query).fetchall())[count - 1 :] and rows, 600, "all done", every=0.5
-            )
-        tenth = count // 10
-        done: float = (count - tenth) / (times[-1][0] - times[tenth - 1][0])
-        return done
 
-    def _forget(self) -> None:
-        self._client.delete(self.key)
-        if self.module == "results":
-            with psycopg.connect(self.database, autocommit=True) as connection:
-                connection.execute(f"TRUNCATE {_RESULTS}")
+            def all_ended() -> bool:
+                (number,) = connection.execute(ended).fetchone() or (0,)
+                return bool(number >= count)
+
+            wait_for(all_ended, 600, f"all of {self.name} have ended", every=0.2)
+            instants = [at for (at,) in connection.execute(times)]
+        tenth = count // 10
+        rate: float = (count - tenth) / (instants[-1] - instants[tenth - 1])
+        return rate
+
+
+def database(postgres: Postgres, name: str) -> str:
+    """A new one on the same server."""
+    with psycopg.connect(postgres.url(), autocommit=True) as superuser:
+        superuser.execute(f'CREATE DATABASE "{name}"')
+    return postgres.url(name)
 
 
 def prepare(postgres: Postgres, valkey: Valkey, folder: Path) -> list[Rival]:
-    """Their database on the same server, their queues in the same Valkey."""
-    with psycopg.connect(postgres.url(), autocommit=True) as superuser:
-        superuser.execute(f"CREATE DATABASE {_DATABASE}")
-    made = [(RAW, "raw", "raw"), (TUNED, "tuned", "results"), (INSTALLED, "installed", "results")]
-    rivals = [Rival(name, key, module, valkey.url(1), postgres.url(_DATABASE), folder) for name, key, module in made]
-    migrate = [sys.executable, "-m", "django", "migrate", "--verbosity=0"]
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.benchmarks.peers.results_settings"}
-    subprocess.run(migrate, env=rivals[-1].environment() | settings, cwd=ROOT, check=True)
-    return rivals
+    """All that can run here; their databases on the same server, their queues in the same Valkey."""
+    from tests.benchmarks import rival_celery, rival_queues
+
+    return [*rival_celery.prepare(postgres, valkey, folder), *rival_queues.prepare(postgres, folder)]
 
 
-def close(rivals: list[Rival]) -> None:
-    for rival in rivals:
-        rival.close()
+def run(argv: list[str], environment: dict[str, str], cwd: Path = ROOT) -> str:
+    """Run one of a peer's commands; returns what it printed."""
+    done = subprocess.run(argv, env=environment, cwd=cwd, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout

@@ -14,13 +14,11 @@ from datetime import UTC, datetime, timedelta
 from tests.benchmarks import costs
 from tests.benchmarks.costs import Round
 from tests.benchmarks.figures import CARILLON, Figure, Sizes
+from tests.benchmarks.measures import COST, RATE
 from tests.benchmarks.rivals import Rival
-from tests.support.stack import ROLES, Stack, wait_for
+from tests.support.stack import Stack, wait_for
 
-RATE = "no-op executions"
-COST = "processor time of one no-op execution"
 ONE_BY_ONE = f"{CARILLON}, one per message"
-MEMORY = "memory after the last round"
 
 #: Copies of one that the API made, so that nothing here knows what an execution consists of.
 _COPY = """
@@ -49,19 +47,23 @@ def measure(carillon: Stack, peers: list[Rival], sizes: Sizes) -> list[Figure]:
         for subject, of in rounds.items()
         for part in of[0].cost
     ]
-    return figures + [
-        Figure(MEMORY, f"{CARILLON}: {role}", "MiB", [costs.mebibytes(costs.tree(carillon.the(role)))])
-        for role in ROLES
-    ]
+    return figures
 
 
-def _round(carillon: Stack, executions: int, turn: str) -> Round:
-    job = carillon.api.post("jobs", {"name": f"no-op-{turn}", "type": "dummy"})["id"]
+def backlog(carillon: Stack, name: str, executions: int) -> str:
+    """A job of which that many are due; returns its id once they are."""
+    job: str = carillon.api.post("jobs", {"name": name, "type": "dummy"})["id"]
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     original = carillon.api.trigger(job, run_at=tomorrow)
     carillon.query(_COPY, executions, original)
+    ripe = "SELECT count(*) FROM execution WHERE job_id = %s AND state <> 'scheduled'"
+    wait_for(lambda: carillon.value(ripe, job) >= executions, 120, "all are due", every=0.2)
+    return job
+
+
+def _round(carillon: Stack, executions: int, turn: str) -> Round:
+    job = backlog(carillon, f"no-op-{turn}", executions)
     in_state = "SELECT count(*) FROM execution WHERE job_id = %s AND state = %s"
-    wait_for(lambda: carillon.value(in_state, job, "pending") == executions, 120, "all are due", every=0.2)
     carillon.start("worker")
     tenth = executions // 10
     wait_for(lambda: carillon.value(in_state, job, "succeeded") >= tenth, 120, "a tenth has run")

@@ -8,9 +8,6 @@ with stand.standing(folder, form, tenants) as site:
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +16,6 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import redis
 
-from scheduler_project.env import ROOT
 from scheduler_project.local import throwaway
 from scheduler_project.local.postgres import Postgres
 from scheduler_project.local.roles import Urls
@@ -31,6 +27,7 @@ from tests.chaos.plan import PlannedTenant
 from tests.chaos.proxy import Loop, Proxy
 from tests.chaos.witness import Witness, watching
 from tests.support import stack as stacks
+from tests.support import stack_tenants
 from tests.support.stack_databases import durable_server, migrated
 
 RECORDER = Path(__file__).with_name("recorder.sql")
@@ -110,7 +107,10 @@ def standing(
         faked = clocks.Clocks(folder, used=clocks_move)
         for role in WANTED:
             carillon.configure(role, environment=faked.environment(role))
-        keys = _tenants(carillon, tenants)
+        wanted_tenants = [
+            {"slug": tenant.slug, "weight": tenant.weight, "max_running": tenant.max_running} for tenant in tenants
+        ]
+        keys = stack_tenants.keys(carillon, wanted_tenants)
         keeper = Keeper(carillon, wanted, history)
         on_exit.callback(keeper.stop)
         yield Stand(carillon, witness, keeper, history, proxies, loop, faked, keys)
@@ -149,12 +149,3 @@ def _proxies(carillon: stacks.Stack, loop: Loop) -> dict[str, Proxy]:
             )
         carillon.configure(role, environment=changed)
     return made
-
-
-def _tenants(carillon: stacks.Stack, tenants: Sequence[PlannedTenant]) -> dict[str, str]:
-    wanted = [{"slug": tenant.slug, "weight": tenant.weight, "max_running": tenant.max_running} for tenant in tenants]
-    environment = carillon.environment("web") | {"DJANGO_SETTINGS_MODULE": "scheduler_project.settings"}
-    command = [sys.executable, "-m", "tests.chaos.tenants", json.dumps(wanted)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    keys: dict[str, str] = json.loads(done.stdout)
-    return keys

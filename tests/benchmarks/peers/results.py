@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 
@@ -17,6 +18,8 @@ app.conf.task_default_queue = os.environ["BENCHMARK_QUEUE"]
 if os.environ["BENCHMARK_TUNED"] == "1":
     # Keeps the database connection between tasks, and records the start too: what an execution's record has.
     app.conf.update(CELERY_DB_REUSE_MAX=1_000_000, task_track_started=True)
+    logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
+    logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
 
 
 @app.task(name="peers.noop")

@@ -1,0 +1,15 @@
+"""The names of what is measured, which tables, ratios and the comparison with former runs go by."""
+
+RATE = "no-op executions"
+COST = "processor time of one no-op execution"
+DELAY = "request to start"
+ANSWER = "the API's answer to a request"
+LATE = "slot to start"
+NEW_SCHEDULE = "a new schedule takes effect"
+NEIGHBOUR = "wait of a small tenant's run"
+MEMORY = "memory"
+
+
+def at_once(due: int, stored: int) -> str:
+    """Lateness of many slots at one instant."""
+    return f"{LATE}, {due:,} at once among {stored:,} stored"
