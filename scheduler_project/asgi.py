@@ -1,11 +1,33 @@
 """ASGI entry point: `uvicorn scheduler_project.asgi:application`."""
 
-import os
+from __future__ import annotations
 
-from django.core.asgi import get_asgi_application
+import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
+import django
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+
+django.setup(set_prefix=False)
+
 from scheduler_project import celery  # noqa: F401 - the app that rings and publishes
 
-application = get_asgi_application()
+
+class Handler(ASGIHandler):
+    """Runs middleware and view in one go, in the request's thread; only a streamed answer is the event loop's.
+
+    All our middleware is synchronous. Django's own handler changes between thread and loop around each part of
+    it, and that took half of the time of a request.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002 - Django's signature
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: Any) -> Any:
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+
+
+application = Handler()

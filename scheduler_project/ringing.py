@@ -1,6 +1,6 @@
 """The Celery app of the beat process.
 
-    celery --app=scheduler_project.ringing beat
+    python -m scheduler_project.process beat
 
 Beat sends the names of two tasks and nothing else, so it has neither Django nor the tasks: half the
 memory, and up in a third of the time. `celery --app=scheduler_project beat` rings the same.

@@ -53,8 +53,8 @@ class JobViewSet(TenantViewSet):
         "next": (COUNT,),
     }
 
-    def row(self) -> Job:
-        job = lookups.job(self.tenant, self.kwargs["id"])
+    def row(self, *, bare: bool = False) -> Job:
+        job = lookups.job(self.tenant, self.kwargs["id"], bare=bare)
         if job is None:
             raise self.missing()
         return job
@@ -90,7 +90,7 @@ class JobViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def trigger(self, request: Request, id: str) -> Response:
         """Run it now, or at `run_at`."""
-        job = self.row()
+        job = self.row(bare=True)
         return self.shown(ExecutionShape, executions.trigger(job=job, **self.body(TriggerInput)), status=202)
 
     @extend_schema(request=None)

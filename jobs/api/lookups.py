@@ -15,13 +15,17 @@ from tenants.models import Tenant
 JOB = Parameter("job", str, "Of the job with this id or name.")
 
 
-def job(tenant: Tenant, name_or_id: str) -> Job | None:
-    """A tenant's job."""
+def job(tenant: Tenant, name_or_id: str, *, bare: bool = False) -> Job | None:
+    """A tenant's job; ``bare``, without its tags and schedules."""
     if "\0" in name_or_id:
         return None
     identifier = fields.id_of(name_or_id)
     wanted = {"pk": identifier} if identifier else {"name": name_or_id}
-    return selectors.jobs().filter(tenant=tenant, **wanted).first()
+    jobs = selectors.jobs().prefetch_related(None) if bare else selectors.jobs()
+    found = jobs.filter(tenant=tenant, **wanted).first()
+    if found is not None:
+        found.tenant = tenant  # is at hand, and whoever tells the audit trail would read it again
+    return found
 
 
 def job_in_body(tenant: Tenant, name_or_id: str) -> Job:
@@ -37,5 +41,5 @@ def job_id(tenant: Tenant, name_or_id: str) -> UUID | None:
     identifier = fields.id_of(name_or_id)
     if identifier:
         return identifier
-    found = job(tenant, name_or_id)
+    found = job(tenant, name_or_id, bare=True)
     return found.pk if found else None

@@ -17,8 +17,9 @@ from jobs import sql
 from jobs.engine.dispatch import Message
 from jobs.rules import batches
 
-#: Seconds for which a job's pace is good, and for which it is not asked again whether there is one by now.
-KNOWN = 30.0
+#: Seconds for which a job's pace is good, and for which it is not asked again whether there is one by now. Not long:
+#: runs take several times as long alone as they do in a batch, and the first few, alone, are all there is to go by.
+KNOWN = 2.0
 UNKNOWN = 0.25
 #: Jobs kept in mind at most.
 MOST_JOBS = 100_000
@@ -28,7 +29,7 @@ MOST_JOBS = 100_000
 class Paces:
     """How long jobs' runs take, by what is stored of them. One for each engine."""
 
-    #: By job: what its runs take, None if that is not known, and when to ask again.
+    #: By job: what its runs usually take, None if that is not known or not always quick, and when to ask again.
     _known: dict[UUID, tuple[float | None, float]] = field(default_factory=dict)
 
     def messages(self, rows: Sequence[Any], *, slots: int, batch_size: int) -> Iterator[Message]:
@@ -55,4 +56,4 @@ class Paces:
             self._known = {job: known for job, known in self._known.items() if job in wanted}
         found = sql.run("paces", tenants=[*stale.values()], jobs=[*stale], least=batches.LEAST_SAMPLES)
         self._known |= dict.fromkeys(stale, (None, now + UNKNOWN))
-        self._known |= {row.job_id: (row.seconds, now + KNOWN) for row in found}
+        self._known |= {row.job_id: (batches.pace(longest=row.longest, usual=row.usual), now + KNOWN) for row in found}

@@ -19,7 +19,6 @@ from django.db import Error, connection
 
 from jobs import sql
 from jobs.engine import admission, planner
-from jobs.engine.batches import Paces
 
 COALESCE = 0.02
 #: Longest wait without looking; also how late at most a lost ring is made good.
@@ -39,8 +38,7 @@ class Timer(threading.Thread):
         super().__init__(name="carillon-timer", daemon=True)
         self._rung = threading.Event()
         self._stopping = False
-        self._rates = admission.ClaimRates()
-        self._paces = Paces()
+        self._seen = admission.Seen()
         self._withdrawn = 0.0
 
     def ring(self) -> None:
@@ -85,7 +83,7 @@ class Timer(threading.Thread):
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
             self._withdrawn = monotonic()
-        done = admission.admit_all(self._rates, self._paces)
+        done = admission.admit_all(self._seen)
         planner.plan_due()
         sql.run("pulse", name="dispatch")
         if not done.held:

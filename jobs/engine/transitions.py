@@ -37,9 +37,12 @@ def ripen(*, now: datetime, limit: int) -> int:
     return int(sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0].moved)
 
 
-def admit(*, queue: str, room: int) -> tuple[list[Any], int]:
-    """Queue the next ``room`` executions of a queue. Returns (rows with id, attempt, timeout_seconds; how many were parked)."""
-    rows = sql.run("admit", queue=queue, room=room, **_guard(Event.ADMIT))
+def admit(*, queue: str, room: int, most: int | None = None) -> tuple[list[Any], int]:
+    """Queue the next ``room`` executions of a queue, and beyond, up to ``most``, the first of tenants with none in flight.
+
+    Returns (rows with id, attempt, timeout_seconds; how many were parked).
+    """
+    rows = sql.run("admit", queue=queue, room=room, most=room if most is None else most, **_guard(Event.ADMIT))
     return [row for row in rows if row.id is not None], int(rows[0].parked)
 
 

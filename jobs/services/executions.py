@@ -87,6 +87,7 @@ def _create(
     with transaction.atomic():
         transitions.create([row])
         execution = _current(row.id)
+        execution.job = job
         _record("execution.triggered" if replay_of is None else "execution.replayed", execution)
         dispatch.ring_after_commit()
     return execution

@@ -245,6 +245,8 @@ SELECT count(*) AS moved FROM moved
 -- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
 -- job or concurrency key is full, or whose job is disabled or out of tokens, is parked out of the ready
 -- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
+-- `room` are admitted, and beyond it, up to `most`, the first of a tenant that has nothing in flight (as many as
+-- its weight): a window that somebody's backlog has filled is no reason to let it wait.
 -- Under a key the smallest limit counts, of the jobs in flight there and of those further up the line, so
 -- that a strict job neither has company nor waits for ever behind lax ones.
 -- A plan made for all values takes the room for a tenth of what waits, and would read whole tables to
@@ -258,7 +260,8 @@ WITH RECURSIVE walk AS (
     FROM walk WHERE walk.tenant_id IS NOT NULL
 ), ready AS MATERIALIZED (
     SELECT t.id, t.weight, t.rate_limit, t.rate_burst, f.in_flight, r.tokens,
-        least(%(room)s, carillon_cap(t.max_running, t.throttle_max_running, t.throttled_until) - f.in_flight, floor(r.tokens))
+        least(greatest(%(room)s, t.weight - f.in_flight),
+            carillon_cap(t.max_running, t.throttle_max_running, t.throttled_until) - f.in_flight, floor(r.tokens))
             AS room  -- least() passes over what is NULL
     FROM walk JOIN tenant t ON t.id = walk.tenant_id AND t.state = 'active'
     CROSS JOIN LATERAL (
@@ -280,7 +283,7 @@ WITH RECURSIVE walk AS (
     ) c
     ORDER BY (r.in_flight + row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority DESC, c.not_before, c.id))::float8
         / r.weight, c.priority DESC, c.not_before, c.id
-    LIMIT 2 * %(room)s
+    LIMIT 2 * %(most)s
 ), busy AS MATERIALIZED (
     SELECT j.id, j.state, c.max_running, j.max_running_per_key, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
         f.total, f.slots
@@ -331,8 +334,9 @@ WITH RECURSIVE walk AS (
         AS share, priority, not_before
     FROM judged WHERE waits_on = ''
 ), chosen AS (
-    SELECT id, share, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place FROM ranked
-    ORDER BY place LIMIT %(room)s
+    SELECT * FROM (
+        SELECT id, share, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place FROM ranked
+    ) placed WHERE place <= %(room)s OR share <= 1 ORDER BY place LIMIT %(most)s
 ), admitted AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'

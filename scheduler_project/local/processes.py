@@ -71,7 +71,7 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
         ),
         Program(
             name="beat",
-            argv=_module("celery", "--app=scheduler_project.ringing", "beat", "--pidfile=", f"--loglevel={level}"),
+            argv=_module("scheduler_project.process", "beat", f"--loglevel={level}"),
             env=site.environment(None),
             ready="LocalTime ->",
         ),
@@ -111,17 +111,13 @@ def _module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", name, *arguments]
 
 
-def _celery(*arguments: str) -> list[str]:
-    return _module("celery", "--app=scheduler_project", *arguments)
-
-
 def _worker(site: Site, name: str, *arguments: str) -> Program:
     # Old and new are two nodes to Celery and Flower while a rolling restart has both.
     node = f"--hostname={name}-{{turn}}@%h"
     level = f"--loglevel={site.env.log_level}"
     return Program(
         name=name,
-        argv=_celery("worker", node, "--without-gossip", "--without-mingle", *arguments, level),
+        argv=_module("scheduler_project.process", "worker", node, *arguments, level),
         env=site.environment("engine"),
         ready=" ready.",
         grace=site.env.drain_seconds + 10,

@@ -1,7 +1,8 @@
 """PostgreSQL, told at each BEGIN whose rows may be seen.
 
 Django sends nothing of its own at BEGIN; row-level security needs the tenant before the first
-statement. The engine's log-in sees every tenant by policy, so it is spared the round trip.
+statement. The engine's log-in sees every tenant by policy, so it is spared the round trip; so is a
+transaction for nobody, since what is told holds for one transaction and the next begins without.
 
 A transaction that PostgreSQL ended for lasting too long is told of as Django's OperationalError, as a
 statement or a wait for a lock that took too long is: the driver calls it an InternalError, which nobody
@@ -42,5 +43,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def set_autocommit(self, autocommit: bool, force_begin_transaction_with_broken_autocommit: bool = False) -> None:
         super().set_autocommit(autocommit, force_begin_transaction_with_broken_autocommit)
-        if not autocommit and settings.DATABASE_ROLE == "app":
+        if not autocommit and settings.DATABASE_ROLE == "app" and context.current() != context.NOBODY:
             context.apply()

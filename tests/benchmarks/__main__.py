@@ -1,6 +1,6 @@
 """Measures Carillon and, in the same run on the same servers, what people would take instead.
 
-    python -m tests.benchmarks [--full] [--only NAME ...] [--commit docs/benchmarks.csv]
+    python -m tests.benchmarks [--full] [--alone] [--only NAME ...] [--commit docs/benchmarks.csv]
 
 Prints ratios first, then every figure; writes all of it below bench-results/. Nothing here passes or
 fails: figures are compared with figures of the same run on the same machine, never with a limit.
@@ -27,22 +27,23 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="larger sizes and more rounds, about fifteen minutes")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
     parser.add_argument("--commit", type=Path, metavar="FILE", help="also write the small table of figures there")
+    parser.add_argument("--alone", action="store_true", help="without the peers")
     chosen = parser.parse_args()
     machine = Machine.now()
     print(f"{machine}\n")
-    figures = _measure(Sizes.full() if chosen.full else Sizes(), chosen.only)
+    figures = _measure(Sizes.full() if chosen.full else Sizes(), chosen.only, alone=chosen.alone)
     report.write(machine, figures, chosen.commit)
     print(report.text(figures))
 
 
-def _measure(sizes: Sizes, parts: Sequence[str]) -> list[Figure]:
+def _measure(sizes: Sizes, parts: Sequence[str], *, alone: bool) -> list[Figure]:
     with contextlib.ExitStack() as on_exit:
         postgres = on_exit.enter_context(durable_server())
         valkey = on_exit.enter_context(throwaway.valkey())
         folder = on_exit.enter_context(leash.temporary_folder("carillon-bench-"))
         carillon = on_exit.enter_context(stacks.running(migrated(postgres), postgres, valkey, folder))
-        peers = rivals.prepare(postgres, valkey, folder)
-        beats = rival_beats.prepare(postgres, valkey, folder) if "lateness" in parts else []
+        peers = [] if alone else rivals.prepare(postgres, valkey, folder)
+        beats = rival_beats.prepare(postgres, valkey, folder) if "lateness" in parts and not alone else []
         for peer in (*peers, *beats):
             on_exit.callback(peer.close)
         carillon.start("web", "beat", "engine")

@@ -39,7 +39,7 @@ class BeatRival(rivals.Peer):
         self.name, self._scheduler = _KINDS[key]
         super().__init__(key, folder, broker=broker, database=database)
         self._python = str(python)
-        self._client = redis.Redis.from_url(broker)
+        self._client = redis.Redis.from_url(broker, socket_timeout=None)
         self._run("install")
 
     def measure(self, sizes: Sizes) -> Iterator[Figure]:

@@ -69,7 +69,12 @@ def _once(seed: int, form: Form, kinds: tuple[str, ...]) -> bool:
 def hunted(servers: stand.Servers, planned: plan.Plan, folder: Path) -> tuple[str, bool]:
     """Play a plan and judge it: the report, and whether every invariant held."""
     with stand.standing(
-        servers, folder, planned.tenants, lease=planned.form.lease, clocks_move=_moved(planned)
+        servers,
+        folder,
+        planned.tenants,
+        lease=planned.form.lease,
+        children=planned.form.children,
+        clocks_move=_moved(planned),
     ) as site:
         site.keeper.start()
         found = play.run(site, plan.at_start(planned, time.time()))

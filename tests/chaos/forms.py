@@ -32,6 +32,8 @@ class Form:
     calls: float
     limits: Limits = field(default_factory=Limits)
     settle: float = 120.0
+    #: Processes of each of the two workers. What the plan keeps busy must fit into one worker: the other may be dead.
+    children: int = 3
 
     @property
     def busy(self) -> float:
@@ -53,7 +55,7 @@ def long(minutes: float, rate: float, kinds: tuple[str, ...]) -> Form:
     apart, control, soak = 12.0, 30.0, 30.0
     alone = len(kinds) * apart
     mixed = max(60.0, minutes * 60 - control - soak - alone)
-    return Form("long", control, kinds, apart, mixed, soak, 30.0, rate, 6, 2.0, Limits(on_time=15.0), 180.0)
+    return Form("long", control, kinds, apart, mixed, soak, 30.0, rate, 6, 2.0, Limits(on_time=15.0), 180.0, 12)
 
 
 def directed(seconds: float) -> Form:

@@ -31,7 +31,7 @@ from tests.support import stack_tenants
 from tests.support.stack_databases import durable_server, migrated
 
 RECORDER = Path(__file__).with_name("recorder.sql")
-#: How many processes of each role are kept.
+#: How many processes of each role are kept, and how many children a worker has unless it is told.
 WANTED = {"web": 1, "beat": 1, "engine": 2, "worker": 2}
 CHILDREN = 3
 
@@ -88,6 +88,7 @@ def standing(
     tenants: Sequence[PlannedTenant],
     *,
     lease: float,
+    children: int = CHILDREN,
     clocks_move: bool = False,
     environment: Mapping[str, str] | None = None,
     wanted: Mapping[str, int] = WANTED,
@@ -100,7 +101,7 @@ def standing(
         on_exit.callback(history.close)
         witness = on_exit.enter_context(watching(folder / "witness.jsonl"))
         carillon = on_exit.enter_context(stacks.running(on.urls, on.postgres, on.valkey, folder, **told))
-        carillon.configure("worker", concurrency=str(CHILDREN))
+        carillon.configure("worker", concurrency=str(children))
         loop = Loop()
         on_exit.callback(loop.close)
         proxies = _proxies(carillon, loop)

@@ -9,7 +9,7 @@ from functools import partial
 from uuid import uuid4
 
 from jobs.engine import admission, transitions
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.records import Fence, Problem
 from jobs.rules.states import State
 from tests.support import many, rows
@@ -49,7 +49,7 @@ def look(violations: list[object]) -> None:
 
 
 def admit(violations: list[object]) -> None:
-    rates, until = ClaimRates(), time.monotonic() + SECONDS
+    rates, until = Seen(), time.monotonic() + SECONDS
     while rows.fetch(LEFT) and time.monotonic() < until:
         admission.admit_all(rates)
         look(violations)

@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db import Error, connection
 
 from jobs.engine import admission, transitions, watchdog
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.transitions import Claim, Ended, Fence, Problem
 from jobs.rules.states import State
 from tests.support import many, rows
@@ -66,7 +66,7 @@ def insisting(action: Callable[[], T]) -> T:
 
 
 def admit(until: float) -> None:
-    rates = ClaimRates()
+    rates = Seen()
     while rows.fetch(LEFT) and time.monotonic() < until:
         try:
             admission.admit_all(rates)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from jobs.engine import admission, transitions
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
 from tests.support import many, rows
@@ -20,7 +20,7 @@ class Pool:
     """Workers that take what is published, oldest first, and end the oldest of what they run."""
 
     def __init__(self, queue: BrokerQueue, slots: int) -> None:
-        self.queue, self.slots, self.rates = queue, slots, ClaimRates()
+        self.queue, self.slots, self.rates = queue, slots, Seen()
         self.running: list[Fence] = []
         self.started: list[UUID] = []
         rows.worker(queues=(queue.name,), concurrency=slots)
@@ -91,6 +91,6 @@ def test_priorities_order_a_tenants_own_line_and_nobody_elses(queue):
 def test_nothing_is_admitted_while_no_worker_lives_and_all_of_it_once_one_does(queue):
     many.executions(rows.job(), 5, State.PENDING, queue_id=queue.name)
     gone = rows.worker(queues=(queue.name,), lease=-1)
-    assert admission.admit_all(ClaimRates()).admitted == 0
+    assert admission.admit_all(Seen()).admitted == 0
     rows.change("UPDATE worker SET lease_expires_at = now() + interval '1 minute', concurrency = 8 WHERE id = %s", gone)
-    assert admission.admit_all(ClaimRates()).admitted == 5
+    assert admission.admit_all(Seen()).admitted == 5

@@ -118,7 +118,7 @@ def _new(like: Any) -> NewExecution:
 
 def _admission(rows: Rows) -> Iterator[tuple[str, Action]]:
     def admit_all(run: int) -> None:
-        rates = admission.ClaimRates()
+        rates = admission.Seen()
         rates.heard.keep(rows.horizon)
         with mock.patch.object(dispatch, "publish"):
             done = admission.admit_all(rates)

@@ -61,7 +61,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "request_cancel": {"id": EXECUTION},
     "unblock": {"id": EXECUTION, "target": "scheduled", "sources": ["blocked"]},
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
-    "admit": {"queue": "default", "room": 50, "target": "queued", "sources": ["pending"]},
+    "admit": {"queue": "default", "room": 50, "most": 50, "target": "queued", "sources": ["pending"]},
     "lost_owners": {"after": UUID(int=0), "limit": 500},
     "claimed_by": {"ids": [EXECUTION], "worker_id": uuid4(), "pid": 1},
     "queued_counts": {},

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from jobs.engine import admission, transitions
-from jobs.engine.admission import ClaimRates, Round
+from jobs.engine.admission import Round, Seen
 from jobs.engine.records import Fence
 from jobs.rules.states import State
 from tests.support import broker, rows, servers
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
 
 def admit() -> Round:
-    return admission.admit_all(ClaimRates())
+    return admission.admit_all(Seen())
 
 
 def pending(queue: BrokerQueue, of: Any, count: int = 1, **columns: Any) -> list[UUID]:
@@ -193,39 +193,41 @@ def test_window_that_is_not_full_says_nothing_about_draining(queue):
     assert admit() == Round(held=True, admitted=1, moved=1, drains_in=None)
 
 
-def test_window_grows_to_what_is_claimed_in_a_second(queue):
+def claimed_just_now(seen: Seen, queue: str, count: int) -> None:
+    """As if so many had been published and claimed since the last round."""
+    seen.windows[queue].observe(0, slots=1, at=monotonic())
+    seen.windows[queue].leave(count)
+
+
+def test_window_grows_with_what_is_claimed(queue):
     rows.worker(queues=(queue.name,), concurrency=1)
     pending(queue, rows.job(), 60)
-    rates = ClaimRates()
-    rates.observe(queue.name, 0, monotonic())
-    rates.leave(queue.name, 50)
-    assert admission.admit_all(rates).admitted == 50
+    seen = Seen()
+    claimed_just_now(seen, queue.name, 50)
+    assert admission.admit_all(seen).admitted == 50
 
 
-def test_claim_rate_is_what_vanished_between_the_rounds_of_the_last_second():
-    rates = ClaimRates()
-    assert rates.observe("q", 0, 10.0) == 0
-    rates.leave("q", 40)
-    assert rates.observe("q", 20, 10.5) == 20
-    rates.leave("q", 60)
-    assert rates.observe("q", 30, 11.0) == 50
-    rates.leave("q", 30)
-    assert rates.observe("q", 30, 11.5) == 30
-    assert rates.observe("q", 30, 12.0) == 0
-    assert rates.observe("other", 5, 12.0) == 0
+def test_who_has_nothing_in_flight_does_not_wait_for_a_window_that_another_has_filled(queue):
+    rows.worker(queues=(queue.name,), concurrency=2)
+    pending(queue, rows.job(), 60)
+    assert admit().admitted == 4
+    small = rows.job()
+    mine = pending(queue, small, 5)
+    done = admit()
+    assert (done.admitted, done.drains_in is not None) == (1, True)
+    assert [rows.state_of(execution) for execution in mine] == [State.QUEUED] + [State.PENDING] * 4
+    assert admit().admitted == 0
 
 
-def test_full_window_is_looked_at_when_it_is_half_empty_and_ever_more_seldom_while_nothing_is_claimed():
-    rates = ClaimRates()
-    rates.observe("q", 10, 1.0)
-    assert rates.pause("q", 10, 50) == 0.1
-    pauses = []
-    for second in range(2, 2000):  # nobody claims for a long time
-        rates.leave("q", 10)
-        rates.observe("q", 10, second)
-        pauses.append(rates.pause("q", 10, 0))
-    assert pauses == sorted(pauses)
-    assert pauses[-1] == admission.LONGEST_PAUSE
+def test_nor_does_it_pass_a_cap_by_that(queue):
+    rows.worker(queues=(queue.name,), concurrency=2)
+    pending(queue, rows.job(), 60)
+    assert admit().admitted == 4
+    pending(queue, rows.job(max_running=0), 5)
+    assert admit().admitted == 0
+    rows.change("UPDATE queue SET max_running = 4 WHERE name = %s", queue.name)
+    pending(queue, rows.job(), 5)
+    assert admit().admitted == 0
 
 
 def test_round_gives_way_while_another_engine_admits(queue):

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from jobs.engine import admission, planner, transitions
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
 from tests.support import rows
@@ -23,7 +23,7 @@ def _worker(queue: BrokerQueue) -> None:
 
 
 def admit() -> int:
-    return admission.admit_all(ClaimRates()).admitted
+    return admission.admit_all(Seen()).admitted
 
 
 def pending(queue: BrokerQueue, of: Any, key: str, count: int = 1, **columns: Any) -> list[UUID]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from jobs.engine import admission, records, transitions
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.records import Fence
 from jobs.rules.states import State
 from tests.support import rows
@@ -27,7 +27,7 @@ def _worker(queue: BrokerQueue) -> None:
 
 
 def admit() -> None:
-    admission.admit_all(ClaimRates())
+    admission.admit_all(Seen())
 
 
 def slot(queue: BrokerQueue, of: Any, *, late: float = 1, state: str = State.SCHEDULED, **columns: Any) -> UUID:

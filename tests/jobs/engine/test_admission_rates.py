@@ -9,7 +9,7 @@ import pytest
 
 from jobs import sql
 from jobs.engine import admission, retention
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.timer import Timer
 from jobs.rules.states import State
 from tenants.rules import rates
@@ -26,7 +26,7 @@ def _worker(queue: BrokerQueue) -> None:
 
 
 def admit() -> int:
-    return admission.admit_all(ClaimRates()).admitted
+    return admission.admit_all(Seen()).admitted
 
 
 def pending(queue: BrokerQueue, of: Any, count: int) -> None:

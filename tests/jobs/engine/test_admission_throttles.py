@@ -9,7 +9,7 @@ import pytest
 
 from jobs import sql
 from jobs.engine import admission
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.rules.states import State
 from tests.support import broker, rows
 from tests.support.broker import BrokerQueue
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
 
 def admit() -> int:
-    return admission.admit_all(ClaimRates()).admitted
+    return admission.admit_all(Seen()).admitted
 
 
 def throttle(to: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from jobs.engine import admission, batches
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.batches import Paces
 from jobs.rules.batches import LEAST_SAMPLES
 from jobs.rules.states import State
@@ -39,7 +40,7 @@ def sizes(rows_: list[Any], *, slots: int = 1, batch_size: int = 50) -> list[int
 @pytest.fixture
 def quick() -> Any:
     job = rows.job()
-    history(job, 0.002)
+    history(job, 0.0001)
     return job
 
 
@@ -74,7 +75,7 @@ def test_shallow_queue_sends_each_alone(quick):
 
 
 def test_one_slow_run_in_a_hundred_does_not_make_a_job_slow(quick):
-    history(quick, 0.002, count=80)
+    history(quick, 0.0001, count=80)
     history(quick, 3, count=1)
     assert sizes(admitted(quick, 60)) == [30, 30]
 
@@ -83,9 +84,9 @@ def test_jobs_that_run_now_and_then_are_known_by_their_own_last_runs(quick):
     tenant = quick[1]
     rare = [rows.job(tenant) for _ in range(30)]
     for job in rare:
-        history(job, 0.002)
+        history(job, 0.0001)
     busy = rows.job(tenant)
-    history(busy, 0.002, count=1000)
+    history(busy, 0.0001, count=1000)
     assert sizes([row for job in rare for row in admitted(job, 1)]) == [15, 15]
 
 
@@ -105,7 +106,7 @@ def test_an_unknown_job_is_soon_asked_for_again(monkeypatch):
     job, clock, paces = rows.job(), [0.0], Paces()
     monkeypatch.setattr(batches, "monotonic", lambda: clock[0])
     assert len(list(paces.messages(admitted(job, 60), slots=1, batch_size=50))) == 60
-    history(job, 0.002)
+    history(job, 0.0001)
     clock[0] = batches.UNKNOWN
     assert len(list(paces.messages(admitted(job, 60), slots=1, batch_size=50))) == 2
 
@@ -113,10 +114,11 @@ def test_an_unknown_job_is_soon_asked_for_again(monkeypatch):
 def test_admission_publishes_a_quick_jobs_backlog_in_batches(quick):
     queue = broker.queue(batch_size=50)
     rows.worker(queues=(queue.name,), concurrency=2)
-    rates = ClaimRates()
-    rates.leave(queue.name, 100)  # a hundred were claimed within the last second: so wide is the window
+    seen = Seen()
+    seen.windows[queue.name].observe(0, slots=2, at=monotonic())
+    seen.windows[queue.name].leave(100)  # a hundred were claimed just now: so wide is the window
     waiting = {rows.execution(quick, State.PENDING, queue_id=queue.name) for _ in range(100)}
-    assert admission.admit_all(rates).admitted == 100
+    assert admission.admit_all(seen).admitted == 100
     members = [[id_ for id_, _ in message.members] for message in queue.messages()]
     assert [len(each) for each in members] == [1, 1, 25, 25, 25, 23]
     assert {id_ for each in members for id_ in each} == waiting

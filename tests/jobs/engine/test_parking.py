@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 
 from jobs.engine import admission, parking, transitions
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
 from tests.support import rows
@@ -36,10 +36,10 @@ def is_parked(execution: UUID) -> bool:
 
 
 @pytest.fixture
-def rates(queue: BrokerQueue) -> ClaimRates:
+def rates(queue: BrokerQueue) -> Seen:
     """Of an engine that has been admitting for a while."""
     rows.worker(queues=(queue.name,), concurrency=50)
-    rates = ClaimRates()
+    rates = Seen()
     admission.admit_all(rates)
     return rates
 

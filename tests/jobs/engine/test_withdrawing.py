@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs.engine import admission, transitions
-from jobs.engine.admission import ClaimRates
+from jobs.engine.admission import Seen
 from jobs.engine.timer import Timer
 from jobs.engine.transitions import Claim
 from jobs.rules.states import State
@@ -28,7 +28,7 @@ def _worker(queue: BrokerQueue) -> None:
 
 
 def admit() -> int:
-    return admission.admit_all(ClaimRates()).admitted
+    return admission.admit_all(Seen()).admitted
 
 
 def claim(execution: UUID) -> Claim | None:
