@@ -44,7 +44,7 @@ def admit(*, queue: str, room: int) -> tuple[list[Any], int]:
 
 
 def withdraw(*, limit: int) -> int:
-    """What is published while its queue or tenant is held is pending again. Returns how many, ``limit`` of each at most."""
+    """What is published while its queue, tenant or job is held is pending again. Returns how many, ``limit`` of each at most."""
     return len(sql.run("withdraw", limit=limit, **_guard(Event.WITHDRAW)))
 
 
