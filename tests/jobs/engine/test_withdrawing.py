@@ -12,7 +12,7 @@ from jobs.engine.admission import ClaimRates
 from jobs.engine.timer import Timer
 from jobs.engine.transitions import Claim
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import one, rows
 from tests.support.broker import BrokerQueue
 from tests.support.processes import eventually
 
@@ -36,7 +36,7 @@ def admit() -> int:
 
 
 def claim(execution: UUID) -> Claim | None:
-    return transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    return one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
 
 
 def published(queue: BrokerQueue, of: Any) -> UUID:
