@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -26,12 +26,16 @@ def fan_out(
     call: Callable[[int, Context], Any],
     count: int,
     *,
+    indexes: Sequence[int] | None = None,
     threads: int = 3,
     stop_on_error: bool = False,
     attempt: RecordingContext | None = None,
 ) -> list[Outcome]:
     context = attempt or RecordingContext()
-    return FanOut(call, count=count, threads=threads, stop_on_error=stop_on_error, attempt=context).run()
+    indexes = range(count) if indexes is None else indexes
+    return FanOut(
+        call, indexes=indexes, count=count, threads=threads, stop_on_error=stop_on_error, attempt=context
+    ).run()
 
 
 def ours() -> list[threading.Thread]:
@@ -70,6 +74,13 @@ def test_progress_moves_as_items_end_and_by_percents_at_most():
     assert fractions == sorted(fractions)
     assert len(fractions) == 100
     assert attempt.steps[-1] == (1.0, "400 of 400 items")
+
+
+def test_items_that_need_no_call_are_left_out_and_counted_as_done():
+    attempt, called = RecordingContext(), []
+    outcomes = fan_out(lambda index, context: called.append(index), 4, indexes=[1, 3], threads=1, attempt=attempt)
+    assert called == [outcome.index for outcome in outcomes] == [1, 3]
+    assert attempt.steps == [(0.75, "3 of 4 items"), (1.0, "4 of 4 items")]
 
 
 def test_every_line_of_an_item_begins_with_its_place_in_the_order_it_was_written():

@@ -11,7 +11,9 @@ import pytest
 from jobs.handlers import PermanentFailure, RetryLater
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
-from tests.support import rows
+from tasks import runner
+from tests.support import ids, rows
+from tests.support.attempts import Outcome
 from tests.tasks.handlers.python_runs import cancel, until_cancelled
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database", "quick")
@@ -118,3 +120,84 @@ def test_cancel_in_the_midst_hands_out_nothing_more_and_waits_for_what_is_under_
 def test_time_limit_stops_a_fan_out(run):
     outcome = run(lambda item: until_cancelled(), items=list(range(50)), columns={"timeout_seconds": 0.3})
     assert outcome.error_code == Failure.TIMEOUT
+
+
+def again(outcome: Outcome) -> None:
+    """Publish and run its next attempt."""
+    rows.change("UPDATE execution SET state = 'queued' WHERE id = %s", outcome.id)
+    runner.run([(outcome.id, outcome.attempt)])
+
+
+RETRIED = {"retry": {"max_attempts": 5}}
+
+
+def test_a_retry_calls_only_what_has_not_succeeded_and_ends_with_everybodys_results(run):
+    called = []
+
+    def odd_once(item: int) -> int:
+        called.append(item)
+        if item % 2 and called.count(item) == 1:
+            raise ValueError("not yet")
+        return item * 10
+
+    outcome = run(odd_once, items=[0, 1, 2, 3], columns=RETRIED)
+    assert outcome.state == State.SCHEDULED
+    again(outcome)
+    assert sorted(called) == [0, 1, 1, 2, 3, 3]
+    assert outcome.result == {
+        "items": 4, "succeeded": 4, "failed": 0, "not_started": 0, "omitted": 0,
+        "results": [{"item": item, "result": item * 10} for item in range(4)],
+    }  # fmt: skip
+    assert "2 of 4 items succeeded in an earlier attempt and are not called again" in outcome.messages
+
+
+def test_a_retry_goes_on_with_what_a_stop_left_unstarted(run):
+    called = []
+
+    def second_fails_once(item: int) -> None:
+        called.append(item)
+        if called == [0, 1]:
+            raise ValueError("broke")
+
+    outcome = run(second_fails_once, items=[0, 1, 2, 3], max_threads=1, on_error="stop", columns=RETRIED)
+    again(outcome)
+    assert called == [0, 1, 1, 2, 3]
+    assert outcome.state == State.SUCCEEDED
+
+
+def test_what_succeeded_is_known_over_several_attempts_also_behind_one_that_left_nothing(run):
+    called = []
+
+    def each_in_its_attempt(item: int) -> None:
+        called.append(item)
+        if called.count(item) <= item:
+            raise ValueError("not yet")
+
+    outcome = run(each_in_its_attempt, items=[0, 1, 2], max_threads=1, columns=RETRIED)
+    again(outcome)
+    rows.change("UPDATE execution SET state = 'queued', attempt = 4, epoch = 3 WHERE id = %s", outcome.id)
+    lost = {"number": 3, "epoch": 3, "state": "lost", "worker_id": outcome.id, "worker_pid": 1, "worker": "w"}
+    rows.insert(
+        "attempt", id=ids.child_of(outcome.id), tenant_id=outcome.tenant_id, execution_id=outcome.id,
+        started_at=rows.now(), error_code="WORKER_LOST", error_message="", **lost,
+    )  # fmt: skip
+    again(outcome)
+    assert called == [0, 1, 2, 1, 2, 2]
+    assert (outcome.state, outcome.result["succeeded"]) == (State.SUCCEEDED, 3)
+
+
+def test_what_is_kept_of_the_most_items_fits_however_scattered_they_are(run):
+    called = []
+
+    def odd_once(item: int) -> str:
+        called.append(item)
+        if item % 2 and len(called) <= 10_000:
+            raise ValueError("x" * 300)
+        return "y" * 100
+
+    outcome = run(odd_once, items=list(range(10_000)), columns=RETRIED)
+    ((kept,),) = rows.fetch("SELECT length(result::text) FROM attempt WHERE execution_id = %s", outcome.id)
+    assert kept < 64 * 1024
+    again(outcome)
+    assert len(called) == 15_000
+    assert (outcome.state, outcome.result["succeeded"]) == (State.SUCCEEDED, 10_000)
