@@ -3,7 +3,7 @@
     main thread ── starts n threads, collects outcomes, reports progress
     each thread ── takes the next item, calls, hands over the outcome, until there is none or it shall stop
 
-An interruption is raised in the main thread. From then on no item is handed out; those under way see
+An interruption is raised in the main thread. From when it is wanted no item is handed out; those under way see
 ``cancelled`` in their context and are waited for, up to the grace after which the process is killed.
 """
 
@@ -120,6 +120,8 @@ class FanOut:
         for outcome in outcomes:
             if isinstance(outcome.error, Interrupted):
                 raise outcome.error
+        if self._attempt.cancelled and len(outcomes) < len(self._indexes):
+            raise Interrupted
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
     def _collect(self) -> list[Outcome]:
@@ -148,7 +150,8 @@ class FanOut:
 
     def _take(self) -> int | None:
         with self._lock:
-            if self._stopping or self._next == len(self._indexes):
+            # Looked at here as well: quick items would all be called before the main thread is interrupted.
+            if self._stopping or self._attempt.cancelled or self._next == len(self._indexes):
                 return None
             self._next += 1
             return self._indexes[self._next - 1]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.callables import current
-from jobs.handlers import Cancelled, Context
+from jobs.handlers import Cancelled, Context, Interrupted
 from tasks.capture import captured
 from tasks.fan_out import FanOut, Outcome
 from tests.support import contexts
@@ -158,6 +158,23 @@ def test_item_that_sees_the_cancel_ends_the_whole():
         fan_out(call, 50, threads=2, attempt=attempt)
     assert len(called) <= 2
     assert ours() == []
+
+
+def test_nothing_is_handed_out_once_the_attempt_must_stop_although_nobody_has_been_interrupted_yet():
+    attempt, called = RecordingContext(), []
+
+    def call(index, context):
+        called.append(index)
+        attempt.stop.set()
+
+    with pytest.raises(Interrupted):
+        fan_out(call, 50, threads=1, attempt=attempt)
+    assert called == [0]
+
+
+def test_items_that_had_all_been_handed_out_count_although_the_attempt_must_stop():
+    attempt = RecordingContext()
+    assert len(fan_out(lambda index, context: attempt.stop.set(), 1, attempt=attempt)) == 1
 
 
 def test_items_have_keys_and_folders_of_their_own():
