@@ -39,7 +39,7 @@ def restart(home: Home) -> None:
         raise LocalError("Carillon is not running: start it with make up.")
     os.kill(holder["pid"], signal.SIGHUP)
     _wait_until(lambda: _running(home)["restarts"] != holder["restarts"], "The restart has not ended")
-    if problem := _running(home)["problem"]:
+    if problem := _running(home).get("problem"):
         raise LocalError(f"Nothing has been restarted, what ran goes on: {problem}")
     print("Each process has been restarted.")
 
