@@ -16,7 +16,7 @@ up: $(INSTALLED) ## start everything in the foreground (PORT, FLOWER_PORT, CARIL
 down: $(INSTALLED) ## stop it, from another terminal
 	@cd $(HERE) && $(PYTHON) -m scheduler_project.local down
 
-restart: $(INSTALLED) ## restart each process, one after the other, without a pause in service
+restart: $(INSTALLED) ## migrate, then replace each process, one after the other, without a pause in service
 	@cd $(HERE) && $(PYTHON) -m scheduler_project.local restart
 
 reset: $(INSTALLED) ## stop it and delete all its data (FORCE=1 does not ask)

@@ -72,6 +72,9 @@ class Context(Protocol):
     def progress(self, fraction: float, message: str = "") -> None:
         """Report how far the attempt is, 0 to 1."""
 
+    def earlier_result(self) -> Json:
+        """The result which the last attempt that stored one left as it failed; None at the first attempt."""
+
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""
 

@@ -91,6 +91,12 @@ def attempts(execution_id: UUID) -> QuerySet[Attempt]:
     return Attempt.objects.filter(execution_id=execution_id, **_same_partition(execution_id)).order_by("epoch")
 
 
+def earlier_result(execution_id: UUID) -> Any:
+    """The result of the newest of its attempts that stored one; None if none did."""
+    stored = attempts(execution_id).filter(result__isnull=False)
+    return stored.order_by("-epoch").values_list("result", flat=True).first()
+
+
 def log(
     execution_id: UUID, *, after: int, levels: frozenset[str], limit: int
 ) -> tuple[list[dict[str, Any]], int | None]:

@@ -9,9 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from django.conf import settings
+
+from jobs import selectors
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
+from jobs.handlers import Json
 from tasks.journal import Journal
+from tasks.patience import patiently
 
 #: Attempts last a day at most.
 FOLDER_PREFIX = "carillon-attempt-"
@@ -48,6 +53,13 @@ class RunningContext:
     def progress(self, fraction: float, message: str = "") -> None:
         """Report progress, as a line of the log."""
         self._journal.write(f"{min(max(fraction, 0), 1):.0%} {message}".rstrip(), level="info", stream="progress")
+
+    def earlier_result(self) -> Json:
+        """Of an attempt before this one, read when it is asked for."""
+        if self.attempt == 1:
+            return None
+        until = boot_time() + settings.LEASE.total_seconds()
+        return patiently(lambda: selectors.earlier_result(self.execution_id), until=until)
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

@@ -3,7 +3,7 @@
     main thread ── starts n threads, collects outcomes, reports progress
     each thread ── takes the next item, calls, hands over the outcome, until there is none or it shall stop
 
-An interruption is raised in the main thread. From then on no item is handed out; those under way see
+An interruption is raised in the main thread. From when it is wanted no item is handed out; those under way see
 ``cancelled`` in their context and are waited for, up to the grace after which the process is killed.
 """
 
@@ -54,6 +54,10 @@ class ItemContext:
         """The item's own progress, as a line; the attempt's is how many items have ended."""
         self.log(f"{min(max(fraction, 0), 1):.0%} {message}".rstrip())
 
+    def earlier_result(self) -> Json:
+        """Nothing: an item that is called has not succeeded before."""
+        return None
+
     def folder(self) -> Path:
         """A folder of the item's own."""
         with self._lock:
@@ -72,18 +76,23 @@ class Outcome:
 
 
 class FanOut:
-    """``call`` for each of ``count`` items, given its index and context; never more than ``threads`` at once."""
+    """``call`` for each of the items at ``indexes``, given its index and context; never more than ``threads`` at once.
+
+    ``count`` is how many items there are with those that need no call any more: progress is told of all.
+    """
 
     def __init__(
         self,
         call: Callable[[int, Context], Json],
         *,
+        indexes: Sequence[int],
         count: int,
         threads: int,
         stop_on_error: bool,
         attempt: Context,
     ) -> None:
         self._call = call
+        self._indexes = indexes
         self._count = count
         self._stop_on_error = stop_on_error
         self._attempt = attempt
@@ -93,7 +102,7 @@ class FanOut:
         self._ended: SimpleQueue[Outcome | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=contextvars.copy_context().run, args=(self._work,), daemon=True, name=f"item-{n}")
-            for n in range(min(threads, count))
+            for n in range(min(threads, len(indexes)))
         ]
 
     def run(self) -> list[Outcome]:
@@ -111,6 +120,8 @@ class FanOut:
         for outcome in outcomes:
             if isinstance(outcome.error, Interrupted):
                 raise outcome.error
+        if self._attempt.cancelled and len(outcomes) < len(self._indexes):
+            raise Interrupted
         return sorted(outcomes, key=lambda outcome: outcome.index)
 
     def _collect(self) -> list[Outcome]:
@@ -122,7 +133,7 @@ class FanOut:
                 working -= 1
                 continue
             outcomes.append(outcome)
-            done = len(outcomes)
+            done = self._count - len(self._indexes) + len(outcomes)
             if 100 * done // self._count > 100 * (done - 1) // self._count:
                 self._attempt.progress(done / self._count, f"{done} of {self._count} items")
         return outcomes
@@ -139,10 +150,11 @@ class FanOut:
 
     def _take(self) -> int | None:
         with self._lock:
-            if self._stopping or self._next == self._count:
+            # Looked at here as well: quick items would all be called before the main thread is interrupted.
+            if self._stopping or self._attempt.cancelled or self._next == len(self._indexes):
                 return None
             self._next += 1
-            return self._next - 1
+            return self._indexes[self._next - 1]
 
     def _one(self, index: int) -> Outcome:
         context = ItemContext(self._attempt, index, self._lock)

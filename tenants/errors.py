@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.http import HttpRequest, JsonResponse
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from tenants import requests
@@ -86,8 +87,21 @@ def answer(error: ServiceError) -> JsonResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001 - Django's handler404
-    """An unknown path, in the envelope."""
-    return answer(NotFound(f"there is nothing at {request.path}; the API starts at /api/v1"))
+    """An unknown path, in the envelope, with the one that is probably meant."""
+    meant = _with_or_without_slash(request.path)
+    hint = f"ask for {meant}" if meant else "see /api/v1/docs for the API, /admin/ for the console"
+    return answer(NotFound(f"there is nothing at {request.path}: {hint}"))
+
+
+def _with_or_without_slash(path: str) -> str | None:
+    """The same path with or without a slash at its end, if that is one of ours."""
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    try:
+        view = resolve(other).func
+    except Resolver404:
+        return None
+    # Whatever is below the console's address leads to its own "not found", which says so by this mark.
+    return other if getattr(view, "should_append_slash", True) else None
 
 
 def server_error(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - Django's handler500

@@ -2,7 +2,7 @@
 
     lock ─► wake freed ─► ripen due ─► per open queue: admit into its window ─► commit ─► publish
 
-    withdraw what was published before its queue or tenant was held
+    withdraw what was published before its queue, tenant or job was held
 
 An execution in flight (queued or running) is its own permit: caps are counts, nothing can leak. The
 window (jobs.rules.windows) is how many may lie published and unclaimed in a queue. So Redis stays small,
@@ -51,7 +51,7 @@ class Round:
 
 
 def withdraw_held() -> int:
-    """Take back what is published of held queues and tenants. Returns how many.
+    """Take back what is published of held queues, tenants and jobs. Returns how many.
 
     It needs no lock: whatever a round that began before the hold still publishes, the next look takes back.
     """

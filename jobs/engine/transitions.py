@@ -47,13 +47,8 @@ def admit(*, queue: str, room: int, most: int | None = None) -> tuple[list[Any],
 
 
 def withdraw(*, limit: int) -> int:
-    """What is published while its queue or tenant is held is pending again. Returns how many, ``limit`` of each at most."""
+    """What is published while its queue, tenant or job is held is pending again. Returns how many, ``limit`` of each at most."""
     return len(sql.run("withdraw", limit=limit, **_guard(Event.WITHDRAW)))
-
-
-def claim(execution_id: UUID, *, attempt: int, worker_id: UUID, worker: str, pid: int) -> Claim | None:
-    """Take a published execution; None if another worker did, or it is no longer published."""
-    return next(iter(claim_all([(execution_id, attempt)], worker_id=worker_id, worker=worker, pid=pid)), None)
 
 
 def claim_all(members: Sequence[tuple[UUID, int]], *, worker_id: UUID, worker: str, pid: int) -> list[Claim]:
@@ -62,11 +57,6 @@ def claim_all(members: Sequence[tuple[UUID, int]], *, worker_id: UUID, worker: s
     parameters = {"ids": ids, "attempts": attempts, "worker_id": worker_id, "worker": worker, "pid": pid}
     claims = {row.id: Claim(**row._asdict()) for row in sql.run("claim", **parameters, **_guard(Event.CLAIM))}
     return [claims[id_] for id_ in dict.fromkeys(ids) if id_ in claims]
-
-
-def succeed(fence: Fence, *, result: Any = None, tail: Tail = NO_TAIL) -> Ended | None:
-    """The attempt did its work."""
-    return succeed_all([Ending(fence=fence, result=result, tail=tail)]).get(fence.id)
 
 
 def succeed_all(endings: Sequence[Ending]) -> dict[UUID, Ended]:

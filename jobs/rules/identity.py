@@ -34,11 +34,6 @@ def request_id(now: datetime) -> UUID:
     return _version_7(_milliseconds_of(now), secrets.randbits(_BITS))
 
 
-def child_id(execution_id: UUID) -> UUID:
-    """A fresh id for a row that belongs to an execution, such as a piece of its log."""
-    return _version_7(milliseconds(execution_id), secrets.randbits(_BITS))
-
-
 def floor_id(instant: datetime) -> UUID:
     """The lowest id of an instant's millisecond: ids of [a, b) are those in [floor_id(a), floor_id(b))."""
     return _version_7(_milliseconds_of(instant), 0)

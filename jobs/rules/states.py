@@ -89,11 +89,6 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
 INITIAL = frozenset({S.SCHEDULED, S.BLOCKED, S.SKIPPED})
 
 
-def may(event: Event, state: State) -> bool:
-    """Whether ``event`` is legal in ``state``."""
-    return state in TRANSITIONS[event].sources
-
-
 def allowed_actions(state: State) -> tuple[str, ...]:
     """What a client may ask of an execution in ``state``."""
     if state in TERMINAL:

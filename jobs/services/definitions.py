@@ -39,7 +39,16 @@ def check_columns(row: Model, *, exclude: set[str], path: str = "") -> None:
     try:
         row.clean_fields(exclude=exclude)
     except ValidationError as error:
-        raise errors.invalid({path + field: messages for field, messages in error.message_dict.items()}) from None
+        raise errors.invalid(
+            {path + field: _named(row, field) or messages for field, messages in error.message_dict.items()}
+        ) from None
+
+
+def _named(row: Model, field: str) -> list[str] | None:
+    """For a queue that is not there; Django would speak of instances and choices."""
+    if field != "queue" or not (name := getattr(row, "queue_id", None)):
+        return None
+    return [f"there is no queue named {name!r}: see /queues"]
 
 
 def check_retry(values: Mapping[str, Any]) -> None:

@@ -32,12 +32,13 @@ SELECT id FROM made
 -- name: claim
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
 -- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
--- from a crash.
+-- from a crash. Of a job that was disabled or deleted meanwhile nothing starts: `withdraw` takes it back.
 WITH claimed AS (
     UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
         started_at = clock_timestamp(), publish_again_at = NULL, batch_size = cardinality(%(ids)s::uuid[])
     FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
+        AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state IN ('disabled', 'deleted'))
     RETURNING e.*
 ), opened AS (
     INSERT INTO attempt (id, tenant_id, execution_id, number, epoch, state, worker_id, worker_pid, worker, queued_at,
@@ -134,8 +135,10 @@ SELECT m.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.w
 FROM moved m
 
 -- name: withdraw
--- Published and unclaimed while its queue or its tenant is held: back into line, so that nothing of it
--- starts any more. Its message will find nothing; whoever is claiming it just now goes on.
+-- Published and unclaimed while its queue, its tenant or its job is held: back into line, so that nothing of
+-- it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
+-- tenants are few, so their rows are looked up; disabled and deleted jobs may be many, so what is published
+-- says which jobs to look at.
 WITH held AS MATERIALIZED (
     SELECT id FROM execution WHERE state = 'queued' AND id = ANY(ARRAY(
         SELECT e.id FROM queue q CROSS JOIN LATERAL (
@@ -145,6 +148,13 @@ WITH held AS MATERIALIZED (
         SELECT e.id FROM tenant t CROSS JOIN LATERAL (
             SELECT id FROM execution WHERE tenant_id = t.id AND state = 'queued' LIMIT %(limit)s) e
         WHERE t.state <> 'active'
+        UNION ALL
+        SELECT e.id FROM (SELECT DISTINCT tenant_id, job_id FROM execution WHERE state = 'queued') d
+        CROSS JOIN LATERAL (SELECT state FROM job WHERE job.id = d.job_id LIMIT 1) j
+        CROSS JOIN LATERAL (
+            SELECT id FROM execution WHERE tenant_id = d.tenant_id AND job_id = d.job_id AND state = 'queued'
+            LIMIT %(limit)s) e
+        WHERE j.state IN ('disabled', 'deleted')
     )) FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE execution e SET state = %(target)s, queued_at = NULL, publish_again_at = NULL

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -32,20 +33,22 @@ def down(home: Home) -> None:
 
 
 def restart(home: Home) -> None:
-    """Restarts one process after the other, without a pause in service; returns when that is done."""
+    """Migrates, then restarts one process after the other without a pause in service; returns when that is done."""
     holder = home.holder()
     if holder is None or "restarts" not in holder:
         raise LocalError("Carillon is not running: start it with make up.")
     os.kill(holder["pid"], signal.SIGHUP)
-    _wait_until(lambda: _restarts(home) != holder["restarts"], "The restart has not ended")
+    _wait_until(lambda: _running(home)["restarts"] != holder["restarts"], "The restart has not ended")
+    if problem := _running(home).get("problem"):
+        raise LocalError(f"Nothing has been restarted, what ran goes on: {problem}")
     print("Each process has been restarted.")
 
 
-def _restarts(home: Home) -> int:
+def _running(home: Home) -> dict[str, Any]:
     holder = home.holder()
     if holder is None:
         raise LocalError("Carillon has been stopped meanwhile.")
-    return int(holder["restarts"])
+    return holder
 
 
 def reset(home: Home, *, force: bool) -> None:

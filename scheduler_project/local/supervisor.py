@@ -3,7 +3,8 @@
 ::
 
     SIGINT, SIGTERM   stop the programs, stage by stage
-    SIGHUP            rolling restart: one program after the other, the new process up before the old one goes
+    SIGHUP            rolling restart: what must be done before it, then one program after the other, the new
+                      process up before the old one goes
     a crash           said, and started again after 0.5 s, 1 s, ... 30 s; from 0.5 s again after a minute's life
 
 Everything happens in the event loop of the main thread, where processes must be started to be
@@ -18,9 +19,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scheduler_project.local.child import Program
+from scheduler_project.local.errors import LocalError
 from scheduler_project.local.keeper import Keeper, Pause
 from scheduler_project.local.output import Output
 
@@ -37,6 +40,18 @@ class Server(Protocol):
     def launch(self) -> None: ...
 
 
+@dataclass(frozen=True)
+class Rolling:
+    """What goes with a rolling restart.
+
+    ``prepare`` is called in a thread before it and calls it off by a LocalError; ``done`` is called after it, with
+    what called it off or with nothing.
+    """
+
+    prepare: Callable[[], None]
+    done: Callable[[str], None]
+
+
 class Supervisor:
     """Call :meth:`run` in the main thread."""
 
@@ -48,13 +63,10 @@ class Supervisor:
         self._rolling = asyncio.Event()
         self._terminals = [fd for fd in TERMINAL_FDS if os.isatty(fd)]
 
-    async def run(self, beside: Callable[[], Coroutine[Any, Any, None]], rolled: Callable[[], None]) -> None:
-        """Returns when all programs have stopped. Once all are up, ``beside`` runs next to them.
-
-        ``rolled`` is called after each rolling restart.
-        """
+    async def run(self, beside: Callable[[], Coroutine[Any, Any, None]], rolling: Rolling) -> None:
+        """Returns when all programs have stopped. Once all are up, ``beside`` runs next to them."""
         loop = asyncio.get_running_loop()
-        work = asyncio.create_task(self._work(beside, rolled))
+        work = asyncio.create_task(self._work(beside, rolling))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, work.cancel)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up, work.cancel)
@@ -64,9 +76,9 @@ class Supervisor:
         finally:
             await self._stop()
 
-    async def _work(self, beside: Callable[[], Coroutine[Any, Any, None]], rolled: Callable[[], None]) -> None:
+    async def _work(self, beside: Callable[[], Coroutine[Any, Any, None]], rolling: Rolling) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._roll(rolled))
+            group.create_task(self._roll(rolling))
             for server in self._servers:
                 group.create_task(self._watch(server))
             for last in (False, True):
@@ -84,15 +96,21 @@ class Supervisor:
         else:
             stop()
 
-    async def _roll(self, rolled: Callable[[], None]) -> None:
+    async def _roll(self, rolling: Rolling) -> None:
         while True:
             await self._rolling.wait()
             self._rolling.clear()
+            try:
+                await asyncio.to_thread(rolling.prepare)
+            except LocalError as problem:
+                self._output.say(f"nothing is restarted: {problem}")
+                rolling.done(str(problem))
+                continue
             for keeper in tuple(self._keepers):
                 self._output.say(f"restarting {keeper.program.name}")
                 await keeper.replace()
             self._output.say("rolling restart done")
-            rolled()
+            rolling.done("")
 
     async def _watch(self, server: Server) -> None:
         pause = Pause()

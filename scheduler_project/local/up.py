@@ -18,7 +18,7 @@ from scheduler_project.local.child import Program
 from scheduler_project.local.home import Home
 from scheduler_project.local.installation import Installation
 from scheduler_project.local.output import Output
-from scheduler_project.local.supervisor import Supervisor
+from scheduler_project.local.supervisor import Rolling, Supervisor
 
 LATE_SECONDS = 60.0
 
@@ -69,7 +69,8 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
         flower_url=env.flower_url or urls["flower_url"],
         jobs_user=user.pw_name if user else "",
     )
-    installation.migrate(steps.migrate, site.environment("owner"))
+    migrate = functools.partial(installation.migrate, steps.migrate, site.environment("owner"))
+    migrate()
     credentials = installation.credentials(steps.seed, site.environment("app"), **urls)
     if env.callables:
         installation.sync([*steps.sync, "--tenant", credentials["tenant"]], site.environment("app"))
@@ -84,7 +85,9 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
     home.publish(restarts=0, **urls)
     supervisor = Supervisor(installation.servers, programs, output)
     greeting = functools.partial(_greet, output, urls["url"], welcome.text(credentials, str(home.credentials)))
-    asyncio.run(supervisor.run(greeting, lambda: home.publish(restarts=next(restarts), **urls)))
+    # The code may be another by now, and its processes must meet the tables they know.
+    rolling = Rolling(migrate, lambda problem: home.publish(restarts=next(restarts), problem=problem, **urls))
+    asyncio.run(supervisor.run(greeting, rolling))
 
 
 async def _greet(output: Output, url: str, text: str) -> None:

@@ -5,9 +5,8 @@ It needs a process of its own: it is interrupted in the main thread, and killed 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -16,14 +15,12 @@ from pydantic import Field
 from jobs.callables import registry
 from jobs.callables.arguments import Call, InvalidArgumentsError, Place
 from jobs.callables.registry import Registered, UnknownCallableError
-from jobs.handlers import Allowance, Context, Handler, HandlerError, Json, Params, PermanentFailure, RetryLater
-from jobs.rules.codes import Failure
-from tasks import calling, foreign
-from tasks.fan_out import FanOut, Outcome
+from jobs.handlers import Allowance, Context, Handler, Json, Params
+from tasks import calling, items
+from tasks.fan_out import FanOut
 
-#: Of a refusal or a failure; who wants all of them looks at the items themselves.
+#: Of a refusal; who wants all of them looks at the payload itself.
 MOST_NAMED = 5
-MOST_ERROR_CHARS = 300
 
 
 class PythonParams(Params):
@@ -70,15 +67,20 @@ class Python(Handler[PythonParams]):
         calls = _calls(entry, params)
         if params.items is None:
             return calling.call(entry.function, calls[0], context)
+        before = items.earlier(context.earlier_result())
+        if before.items:
+            done = f"{len(before.items)} of {len(calls)} items succeeded in an earlier attempt"
+            context.log(f"{done} and are not called again", stream="carillon")
         outcomes = FanOut(
             lambda index, item: calling.call(entry.function, calls[index], item),
+            indexes=[index for index in range(len(calls)) if index not in before.items],
             count=len(calls),
             threads=min(params.max_threads, settings.MAX_THREADS),
             stop_on_error=params.on_error == "stop",
             attempt=context,
         ).run()
-        result = _summary(outcomes, len(calls))
-        if failure := _failure(outcomes, len(calls), result):
+        result = items.summary(outcomes, len(calls), before)
+        if failure := items.failure(outcomes, len(calls), result):
             raise failure
         return result
 
@@ -116,50 +118,3 @@ def _beside(place: Place, index: int) -> Place:
 def _path(place: Place) -> str:
     first, *inside = place
     return str(first) + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in inside)
-
-
-def _summary(outcomes: Sequence[Outcome], count: int) -> dict[str, Any]:
-    """Counts, and each item's result or error as far as a result may be long: failures first."""
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    entries, left = [], foreign.ENCODED_CHARS
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.error is None):
-        entry = {"item": outcome.index, **_told(outcome)}
-        left -= len(json.dumps(entry)) + 2
-        if left < 0:
-            break
-        entries.append(entry)
-    return {
-        "items": count,
-        "succeeded": len(outcomes) - failed,
-        "failed": failed,
-        "not_started": count - len(outcomes),
-        "results": sorted(entries, key=lambda entry: entry["item"]),
-        "omitted": len(outcomes) - len(entries),
-    }
-
-
-def _told(outcome: Outcome) -> dict[str, Json]:
-    return {"result": outcome.result} if outcome.error is None else {"error": _words(outcome.error)}
-
-
-def _words(error: BaseException) -> str:
-    return foreign.storable(str(error)[:MOST_ERROR_CHARS])
-
-
-def _failure(outcomes: Sequence[Outcome], count: int, result: Json) -> HandlerError | None:
-    """What the failed items make of the attempt."""
-    failed = {outcome.index: outcome.error for outcome in outcomes if isinstance(outcome.error, HandlerError)}
-    if not failed:
-        return None
-    named = ", ".join(f"items[{index}] ({_words(error)})" for index, error in [*failed.items()][:MOST_NAMED])
-    more = f" and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
-    message = f"{len(failed)} of {count} items failed: {named}{more}"
-    errors = list(failed.values())
-    tags = {tag for error in errors for tag in error.tags}
-    codes = {error.code for error in errors}
-    code = codes.pop() if len(codes) == 1 else Failure.EXECUTION_FAILED
-    if all(isinstance(error, PermanentFailure) for error in errors):
-        return PermanentFailure(message, code=code, tags=tags, result=result)
-    if delays := [error.delay for error in errors if isinstance(error, RetryLater)]:
-        return RetryLater(message, delay=max(delays), code=code, tags=tags, result=result)
-    return HandlerError(message, code=code, tags=tags, result=result)

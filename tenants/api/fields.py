@@ -8,24 +8,55 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.settings import api_settings
 
 #: Beyond these neither ids nor zone rules hold.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
+#: What a client calls what JSON's values become here.
+_JSON_TYPES = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+}
+
+
+def _no_object(value: Any) -> str:
+    return f'must be a JSON object, {{"field": value, …}}, and is {_JSON_TYPES.get(type(value), "null")}'
+
+
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields it does not know, by name, at any depth."""
+    """Refuses what is no object, and fields it does not know by name, at any depth."""
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if data is None and not self.allow_null:
+            return False, None  # as any other value that is no object
+        return super().validate_empty_values(data)
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            known = {field.field_name for field in self._writable_fields}
-            if unknown := sorted(str(name) for name in data if name not in known):
-                raise serializers.ValidationError({name: ["unknown field"] for name in unknown})
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [_no_object(data)]})
+        known = {field.field_name for field in self._writable_fields}
+        if unknown := sorted(str(name) for name in data if name not in known):
+            raise serializers.ValidationError({name: ["unknown field"] for name in unknown})
         return super().to_internal_value(data)
 
 
 class NoFields(StrictSerializer):
     """The body of a request that takes none."""
+
+
+class Object(serializers.DictField):
+    """Any JSON object."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError(_no_object(data))
+        return super().to_internal_value(data)
 
 
 class Instant(serializers.DateTimeField):

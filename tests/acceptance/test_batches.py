@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import signal
 
-import pytest
-
 from tests.acceptance import runs
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_1")
 
 
 def test_poison_among_batch_mates_is_buried_after_three_crashes_and_charges_nobody_else(carillon: Stack) -> None:

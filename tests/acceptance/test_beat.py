@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.acceptance import slots
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_1")
 
 
 def test_slots_go_on_while_beat_is_dead_and_when_it_is_back(carillon: Stack) -> None:

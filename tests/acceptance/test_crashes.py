@@ -9,13 +9,9 @@ import os
 import signal
 import time
 
-import pytest
-
 from tests.acceptance import runs
 from tests.support.processes import marked
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_1")
 
 #: Twenty seconds the first time; with a child of its own, in the background, that nobody waits for.
 SCRIPT = """

@@ -5,12 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
-
 from tests.support.http_server import HttpServer
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_1")
 
 
 def test_a_cron_job_calls_its_server_every_second_and_each_call_is_an_execution_of_its_own(

@@ -6,11 +6,7 @@ from collections import defaultdict
 from datetime import timedelta
 from itertools import pairwise
 
-import pytest
-
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_1")
 
 JOBS, SCHEDULES_EACH, SLOTS_EACH = 20, 50, 3
 EVERY = timedelta(seconds=10)

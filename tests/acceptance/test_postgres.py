@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from tests.acceptance import runs, slots
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_2")
 
 
 def test_everything_goes_on_after_a_restart_of_postgresql(carillon: Stack) -> None:

@@ -5,12 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-import pytest
-
 from tests.acceptance import runs
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_1")
 
 _names = (f"python-{number}" for number in count())
 

@@ -6,15 +6,12 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 
-import pytest
 import redis
 
 from jobs.engine import dispatch
 from scheduler_project.local import leash
 from tests.acceptance import runs, slots
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("acceptance_2")
 
 
 def test_five_hundred_queued_ones_run_once_each_after_a_flush(carillon: Stack) -> None:

@@ -6,14 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
-
 from tests.acceptance import runs, slots
 from tests.support.http_server import HttpServer
 from tests.support.stack import ROLES, Stack, wait_for
 from tests.support.stack_api import Api
-
-pytestmark = pytest.mark.xdist_group("acceptance_2")
 
 
 def test_no_attempt_fails_while_each_process_is_replaced_and_restarted(carillon: Stack, web_site: HttpServer) -> None:

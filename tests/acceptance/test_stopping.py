@@ -10,8 +10,6 @@ from tests.acceptance import runs
 from tests.support.processes import marked
 from tests.support.stack import Stack, wait_for
 
-pytestmark = pytest.mark.xdist_group("acceptance_1")
-
 #: A cancel reaches a running handler within two seconds; then it has its grace of five.
 REACHED, GRACE = 2, 5
 ENDLESS: dict[str, dict[str, Any]] = {

@@ -10,8 +10,6 @@ import pytest
 from tests.acceptance import runs
 from tests.support.stack import Stack, wait_for
 
-pytestmark = pytest.mark.xdist_group("acceptance_1")
-
 
 @pytest.fixture
 def threads(carillon: Stack) -> Iterator[Stack]:

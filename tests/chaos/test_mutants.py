@@ -26,7 +26,6 @@ def test_what_a_mutant_breaks_is_there_to_be_broken(name, monkeypatch):
     assert MUTANTS[name].scenario in SCENARIOS
 
 
-@pytest.mark.xdist_group("chaos")
 @pytest.mark.parametrize("name", ["ended-is-cancelled", "claim-without-state"])
 def test_a_mutant_is_caught(servers, tmp_path, name):
     mutant = MUTANTS[name]

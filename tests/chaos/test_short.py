@@ -15,7 +15,6 @@ from tests.chaos import forms, plan
 SEEDS = (2,)
 
 
-@pytest.mark.xdist_group("chaos")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_invariant_is_broken_by_a_dozen_faults(servers, tmp_path, seed):
     text, sound = chaos.hunted(servers, plan.make(seed, forms.short()), tmp_path)

@@ -12,7 +12,7 @@ from jobs.engine import admission, transitions
 from jobs.engine.admission import Seen
 from jobs.engine.records import Fence, Problem
 from jobs.rules.states import State
-from tests.support import many, rows
+from tests.support import many, one, rows
 from tests.support.broker import BrokerQueue
 from tests.support.threads import together
 
@@ -61,7 +61,7 @@ def work(queue: BrokerQueue, violations: list[object], seed: int) -> None:
     while rows.fetch(LEFT) and time.monotonic() < until:
         for message in queue.take(chance.randint(1, 4)):
             attempt = rows.fetch("SELECT attempt FROM execution WHERE id = %s", message)[0][0]
-            claim = transitions.claim(message, attempt=attempt, worker_id=uuid4(), worker="w", pid=1)
+            claim = one.claim(message, attempt=attempt, worker_id=uuid4(), worker="w", pid=1)
             assert claim is not None, "published twice, or to somebody else too"
             look(violations)
             settle(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch), chance.random())
@@ -69,7 +69,7 @@ def work(queue: BrokerQueue, violations: list[object], seed: int) -> None:
 
 def settle(fence: Fence, draw: float) -> None:
     if draw < 0.7:
-        transitions.succeed(fence)
+        one.succeed(fence)
     elif draw < 0.85:
         transitions.release(fence)
     else:

@@ -22,7 +22,7 @@ from jobs.engine import admission, transitions, watchdog
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Claim, Ended, Fence, Problem
 from jobs.rules.states import State
-from tests.support import many, rows
+from tests.support import many, one, rows
 from tests.support.broker import BrokerQueue
 from tests.support.threads import together
 
@@ -88,7 +88,7 @@ def work(worker: UUID, seed: int, until: float) -> None:
 def taken(execution: UUID, attempt: int, worker: UUID, pid: int) -> Claim | None:
     """A claim; one whose answer was lost is given back, as the runner does."""
     try:
-        return transitions.claim(execution, attempt=attempt, worker_id=worker, worker="w", pid=pid)
+        return one.claim(execution, attempt=attempt, worker_id=worker, worker="w", pid=pid)
     except Error:
         connection.close()
         insisting(lambda: watchdog.disown([execution], worker_id=worker, pid=pid))
@@ -97,7 +97,7 @@ def taken(execution: UUID, attempt: int, worker: UUID, pid: int) -> Claim | None
 
 def settle(fence: Fence, draw: float) -> Ended | None:
     if draw < 0.7:
-        return transitions.succeed(fence)
+        return one.succeed(fence)
     if draw < 0.85:
         return transitions.release(fence)
     return transitions.retry(fence, Problem(code="EXECUTION_FAILED"), delay=timedelta())

@@ -14,14 +14,14 @@ import pytest
 from jobs.engine import records, transitions, watchdog
 from jobs.engine.records import Claim, Fence
 from jobs.rules.states import TERMINAL, State
-from tests.support import many, rows
+from tests.support import many, one, rows
 from tests.support.threads import together
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
 
 def claim(execution: UUID) -> Claim | None:
-    return transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    return one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
 
 
 def fence(of: Claim) -> Fence:
@@ -53,7 +53,7 @@ def test_finish_and_watchdog_race_and_one_of_them_decides():
         return [
             execution
             for execution in shuffled(executions, 1)
-            if transitions.succeed(Fence(id=execution, attempt_id=uuid4(), epoch=1), result=1)
+            if one.succeed(Fence(id=execution, attempt_id=uuid4(), epoch=1), result=1)
         ]
 
     finished, _ = together([finish, watchdog.recover_lost])
@@ -68,7 +68,7 @@ def test_cancel_claim_and_finish_race_to_exactly_one_end():
     def work(seed: int) -> Counter[str]:
         outcome: Counter[str] = Counter()
         for execution in shuffled(executions, seed):
-            if (mine := claim(execution)) and transitions.succeed(fence(mine)):
+            if (mine := claim(execution)) and one.succeed(fence(mine)):
                 outcome["succeeded"] += 1
         return outcome
 

@@ -6,11 +6,11 @@ from collections import Counter
 from typing import Any
 from uuid import UUID, uuid4
 
-from jobs.engine import admission, transitions
+from jobs.engine import admission
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
-from tests.support import many, rows
+from tests.support import many, one, rows
 from tests.support.broker import BrokerQueue
 
 FLOOD = 50_000
@@ -31,9 +31,9 @@ class Pool:
     def step(self) -> int:
         """Half of what runs ends, free slots are taken, admission looks. Returns how many it admitted."""
         for _ in range(len(self.running) // 2):
-            assert transitions.succeed(self.running.pop(0))
+            assert one.succeed(self.running.pop(0))
         for execution in self.queue.take(self.slots - len(self.running)):
-            claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+            claim = one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
             assert claim is not None
             self.running.append(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
             self.started.append(execution)

@@ -16,7 +16,7 @@ from jobs.engine import partitions, transitions
 from jobs.engine.records import Fence, NewExecution
 from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import role_settings, rows
+from tests.support import one, role_settings, rows
 from tests.support.processes import eventually
 from tests.support.threads import together
 
@@ -66,8 +66,8 @@ def through(of: Any, instant: datetime) -> UUID:
         assert time.monotonic() < until
         transitions.ripen(now=rows.now(), limit=50)
         transitions.admit(queue="default", room=50)
-        claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
-    assert transitions.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
+        claim = one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    assert one.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
     return execution
 
 

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from jobs import selectors
 from jobs.rules import identity
 from tenants import context
-from tests.support import rows
+from tests.support import ids, rows
 
 EVERY = frozenset({"info"})
 
@@ -21,7 +21,7 @@ def _log(of: Any, execution: Any, first: int, messages: list[str]) -> None:
     rows.change(
         "INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)"
         " VALUES (%s, %s, %s, 1, 1, %s, %s, %s::text::jsonb)",
-        identity.child_id(execution), of[1], execution, first, first + len(messages) - 1, lines,
+        ids.child_of(execution), of[1], execution, first, first + len(messages) - 1, lines,
     )  # fmt: skip
 
 

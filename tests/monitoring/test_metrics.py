@@ -13,7 +13,7 @@ from jobs.engine import transitions
 from jobs.engine.records import Fence, Problem
 from jobs.rules.states import State
 from monitoring import metrics
-from tests.support import logins, rows, servers
+from tests.support import logins, one, rows, servers
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def _end(execution, *, well):
     row = rows.fetch("SELECT epoch FROM execution WHERE id = %s", execution)[0]
     fence = Fence(id=execution, attempt_id=execution, epoch=row[0])
     with logins.engine():
-        assert transitions.succeed(fence) if well else transitions.exhaust(fence, Problem(code="TIMEOUT"))
+        assert one.succeed(fence) if well else transitions.exhaust(fence, Problem(code="TIMEOUT"))
 
 
 def test_counts_are_of_all_tenants(registry):

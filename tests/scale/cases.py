@@ -20,6 +20,7 @@ from jobs.engine import admission, dispatch, parking, planner, transitions
 from jobs.engine.records import Fence, NewExecution, Problem, Tail
 from jobs.rules import identity
 from tests.scale.fill import WORKER
+from tests.support import ids, one
 
 DUE, RIPE, QUEUED, ENDED = 500, 200, 100, 50
 BROKEN = Problem(code="EXECUTION_FAILED", message="it broke")
@@ -78,7 +79,7 @@ class Rows:
 
     def fence(self, run: int) -> Fence:
         running = self("running", run).id
-        return Fence(id=running, attempt_id=identity.child_id(running), epoch=1)
+        return Fence(id=running, attempt_id=ids.child_of(running), epoch=1)
 
 
 def cases(rows: Rows) -> Iterator[tuple[str, Action]]:
@@ -140,10 +141,10 @@ def _work(rows: Rows) -> Iterator[tuple[str, Action]]:
     def queued(run: int) -> UUID:
         return UUID(str(rows("queued", run).id))
 
-    yield "claim", lambda run: transitions.claim(queued(run), attempt=1, worker_id=WORKER, worker="w", pid=1)
+    yield "claim", lambda run: one.claim(queued(run), attempt=1, worker_id=WORKER, worker="w", pid=1)
     yield "attend", lambda run: sql.run("attend", ids=[rows("running", run).id], epochs=[1])
     yield "append_log", lambda run: sql.run("append_log", id=rows("running", run).id, epoch=1, lines=sql.json(LINES.lines), first_seq=1)  # fmt: skip
-    yield "end_running, succeed", lambda run: transitions.succeed(rows.fence(run), tail=LINES)
+    yield "end_running, succeed", lambda run: one.succeed(rows.fence(run), tail=LINES)
     yield "end_running, exhaust", lambda run: transitions.exhaust(rows.fence(run), BROKEN)
     yield "put_back, retry", lambda run: transitions.retry(rows.fence(run), BROKEN, delay=timedelta(seconds=1))
     yield "end_waiting, cancel", lambda run: transitions.cancel(rows("pending", run).id)

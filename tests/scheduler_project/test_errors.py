@@ -9,6 +9,7 @@ from django.test import Client
 from jobs.api.jobs import JobViewSet
 from scheduler_project import celery  # noqa: F401 - the API rings through it
 from scheduler_project.errors import flatten
+from tests.support import console
 from tests.support.actors import Api
 
 ENVELOPE = {"code", "message", "details", "timestamp", "request_id"}
@@ -28,6 +29,41 @@ def refused(answer, status, code):
 )
 def test_unknown_path(owner, path):
     refused(owner.api.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/api/v1/jobs/", "/api/v1/jobs"),
+        ("/api/v1/jobs/nightly/trigger/", "/api/v1/jobs/nightly/trigger"),
+        ("/health/", "/health"),
+        ("/api/v1/docs//", "/api/v1/docs"),
+    ],
+)
+def test_path_with_a_slash_too_many_says_which_is_meant(owner, path, meant):
+    for answer in (owner.api.get(path), owner.api.post(path, {}), Client().get(path)):
+        assert refused(answer, 404, "NOT_FOUND")["message"] == f"there is nothing at {path}: ask for {meant}"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/", "/api/v1", "/api/v1/", "/api/v1/job"])
+def test_path_of_nothing_says_where_to_look(owner, path):
+    message = refused(owner.api.get(path), 404, "NOT_FOUND")["message"]
+    assert message.endswith(": see /api/v1/docs for the API, /admin/ for the console")
+
+
+def test_console_without_its_slash_is_sent_there():
+    answer = Client().get("/admin")
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_page_of_the_console_without_its_slash_says_which_is_meant():
+    client = Client()
+    client.force_login(console.person())
+    answer = client.get("/admin/jobs/job")
+    message = refused(answer, 404, "NOT_FOUND")["message"]
+    assert message == "there is nothing at /admin/jobs/job: ask for /admin/jobs/job/"
+    for path in ("/admin/nowhere", "/admin/nowhere/"):
+        assert "see /api/v1/docs" in refused(client.get(path), 404, "NOT_FOUND")["message"]
 
 
 def test_malformed_json(owner):

@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import rows, servers
+from tests.support import ids, rows, servers
 
 #: Tables a page may touch without changing anything: who is logged in.
 SESSIONS = {"django_session"}
@@ -112,10 +112,10 @@ def failed_execution(job: Any) -> tuple[UUID, UUID]:
     error = {"error_code": "EXECUTION_FAILED", "error_message": "<b>the answer was 503</b>"}
     execution = rows.execution(job, "failed", started_at=started, error_fingerprint="f", **error)
     rows.insert(
-        "attempt", id=identity.child_id(execution), tenant_id=job[1], execution_id=execution, number=1, epoch=1, state="failed",
+        "attempt", id=ids.child_of(execution), tenant_id=job[1], execution_id=execution, number=1, epoch=1, state="failed",
         worker_id=uuid4(), worker_pid=1, worker="w@test", queued_at=started, started_at=started, finished_at=rows.now(), **error,
     )  # fmt: skip
-    letter = identity.child_id(execution)
+    letter = ids.child_of(execution)
     rows.insert(
         "dead_letter", id=letter, tenant_id=job[1], job_id=job[0], execution_id=execution, error_fingerprint="f", state="open",
         closed_by="", created_at=rows.now(), **error,
@@ -129,7 +129,7 @@ def log(execution: UUID, tenant: UUID, messages: list[str], *, first: int = 1, l
     rows.change(
         "INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)"
         " VALUES (%s, %s, %s, 1, 1, %s, %s, %s)",
-        identity.child_id(execution), tenant, execution, first, first + len(messages) - 1,
+        ids.child_of(execution), tenant, execution, first, first + len(messages) - 1,
         rows.json.dumps([[at, level, "stdout", message] for message in messages]),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 
@@ -29,6 +30,7 @@ class RecordingContext:
     tenant: str = "acme"
     job: str = "nightly"
     timeout: float = 30.0
+    earlier: Any = None
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -54,6 +56,9 @@ class RecordingContext:
 
     def progress(self, fraction: float, message: str = "") -> None:
         self.steps.append((fraction, message))
+
+    def earlier_result(self) -> Any:
+        return self.earlier
 
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""

@@ -19,14 +19,14 @@ from jobs import sql
 from jobs.engine.admission import LOCK_KEY
 from jobs.engine.records import Ending, Fence, Line, Tail
 from jobs.rules import identity
-from tests.support import rows, servers
+from tests.support import ids, rows, servers
 
 NOTHING = {"error_code": "", "error_message": "", "error_fingerprint": ""}
 LINES: list[Line] = [["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]
 LOG = {"lines": Jsonb(LINES), "first_seq": 1}
 #: Of this week, so that the plan is that of the week which is full.
 EXECUTION = identity.request_id(rows.now())
-FENCE = {"id": EXECUTION, "attempt_id": identity.child_id(EXECUTION), "epoch": 1}
+FENCE = {"id": EXECUTION, "attempt_id": ids.child_of(EXECUTION), "epoch": 1}
 ENDING = Ending(fence=Fence(**FENCE), tail=Tail(first_seq=1, lines=LINES))
 RUNNING = {"sources": ["running"], "rows": Jsonb([ENDING.row()]), **NOTHING, "crashes": 0}
 

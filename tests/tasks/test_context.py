@@ -47,6 +47,13 @@ def test_it_knows_when_it_must_stop(running):
     assert running.cancelled
 
 
+def test_no_attempt_before_the_first_is_asked_for(running, monkeypatch):
+    monkeypatch.setattr(context.selectors, "earlier_result", lambda execution: f"of {execution}")
+    assert running.earlier_result() == f"of {running.execution_id}"
+    running.attempt = 1
+    assert running.earlier_result() is None
+
+
 @pytest.mark.parametrize(
     ("fraction", "message", "line"), [(0.25, "rows", "25% rows"), (0, "", "0%"), (7, "", "100%"), (-1, "", "0%")]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.callables import current
-from jobs.handlers import Cancelled, Context
+from jobs.handlers import Cancelled, Context, Interrupted
 from tasks.capture import captured
 from tasks.fan_out import FanOut, Outcome
 from tests.support import contexts
@@ -26,12 +26,16 @@ def fan_out(
     call: Callable[[int, Context], Any],
     count: int,
     *,
+    indexes: Sequence[int] | None = None,
     threads: int = 3,
     stop_on_error: bool = False,
     attempt: RecordingContext | None = None,
 ) -> list[Outcome]:
     context = attempt or RecordingContext()
-    return FanOut(call, count=count, threads=threads, stop_on_error=stop_on_error, attempt=context).run()
+    indexes = range(count) if indexes is None else indexes
+    return FanOut(
+        call, indexes=indexes, count=count, threads=threads, stop_on_error=stop_on_error, attempt=context
+    ).run()
 
 
 def ours() -> list[threading.Thread]:
@@ -70,6 +74,13 @@ def test_progress_moves_as_items_end_and_by_percents_at_most():
     assert fractions == sorted(fractions)
     assert len(fractions) == 100
     assert attempt.steps[-1] == (1.0, "400 of 400 items")
+
+
+def test_items_that_need_no_call_are_left_out_and_counted_as_done():
+    attempt, called = RecordingContext(), []
+    outcomes = fan_out(lambda index, context: called.append(index), 4, indexes=[1, 3], threads=1, attempt=attempt)
+    assert called == [outcome.index for outcome in outcomes] == [1, 3]
+    assert attempt.steps == [(0.75, "3 of 4 items"), (1.0, "4 of 4 items")]
 
 
 def test_every_line_of_an_item_begins_with_its_place_in_the_order_it_was_written():
@@ -147,6 +158,23 @@ def test_item_that_sees_the_cancel_ends_the_whole():
         fan_out(call, 50, threads=2, attempt=attempt)
     assert len(called) <= 2
     assert ours() == []
+
+
+def test_nothing_is_handed_out_once_the_attempt_must_stop_although_nobody_has_been_interrupted_yet():
+    attempt, called = RecordingContext(), []
+
+    def call(index, context):
+        called.append(index)
+        attempt.stop.set()
+
+    with pytest.raises(Interrupted):
+        fan_out(call, 50, threads=1, attempt=attempt)
+    assert called == [0]
+
+
+def test_items_that_had_all_been_handed_out_count_although_the_attempt_must_stop():
+    attempt = RecordingContext()
+    assert len(fan_out(lambda index, context: attempt.stop.set(), 1, attempt=attempt)) == 1
 
 
 def test_items_have_keys_and_folders_of_their_own():

@@ -16,7 +16,7 @@ from jobs.rules.states import State
 from tasks import payloads, settling
 from tasks.journal import Journal
 from tasks.settling import Settling
-from tests.support import attempts, rows
+from tests.support import attempts, one, rows
 from tests.support.attempts import Outcome, attempt
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database", "quick")
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("as_engine", "empty_database", "quick")
 
 def claimed(**columns: Any) -> tuple[Settling, Outcome]:
     outcome = Outcome(rows.execution(rows.job(**columns), State.QUEUED))
-    claim = transitions.claim(outcome.id, attempt=1, worker_id=outcome.id, worker="w", pid=1)
+    claim = one.claim(outcome.id, attempt=1, worker_id=outcome.id, worker="w", pid=1)
     assert claim is not None
     fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
     return Settling(claim, fence, Journal(claim.last_seq)), outcome

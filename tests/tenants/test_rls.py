@@ -15,7 +15,7 @@ from jobs.engine import transitions
 from jobs.engine.records import Fence, Problem, Tail
 from jobs.rules.states import State
 from tenants import rls
-from tests.support import rows, servers
+from tests.support import one, rows, servers
 
 TENANT, OTHER = uuid4(), uuid4()
 SCRATCH = "scratch_wall"
@@ -117,7 +117,7 @@ def fill_every_table() -> UUID:
     tenant: UUID = job[1]
     rows.schedule(job)
     execution = rows.execution(job, State.QUEUED)
-    claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    claim = one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
     assert claim is not None
     fence = Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch)
     transitions.exhaust(fence, Problem(code="X"), tail=Tail(first_seq=1, lines=[["", "info", "stdout", "x"]]))

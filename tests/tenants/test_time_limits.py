@@ -11,14 +11,14 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from jobs.engine import transitions, watchdog
+from jobs.engine import watchdog
 from jobs.engine.leases import boot_time
 from jobs.engine.timer import IDLE, Timer
 from jobs.engine.transitions import Fence
 from scheduler_project.local import roles
 from tasks.patience import patiently
 from tenants.middleware import TransactionMiddleware
-from tests.support import logins, role_settings, rows, servers
+from tests.support import logins, one, role_settings, rows, servers
 from tests.support.processes import eventually
 
 ROLES = ("app", "engine")
@@ -150,7 +150,7 @@ def test_a_finish_that_waits_too_long_is_tried_again():
             tries.append(1)
             if len(tries) == 2:
                 holder.rollback()
-            return transitions.succeed(fence)
+            return one.succeed(fence)
 
         assert patiently(finish, until=boot_time() + 30)
     assert len(tries) == 2

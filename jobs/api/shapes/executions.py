@@ -13,7 +13,7 @@ from jobs.models import Attempt, AttemptState, DeadLetter, DeadLetterState, Exec
 from jobs.rules import codes, states
 from jobs.rules.waiting import Waiting
 from jobs.services import dead_letters
-from tenants.api.fields import Instant, StrictSerializer
+from tenants.api.fields import Instant, Object, StrictSerializer
 
 STATES = [state.value for state in states.State]
 
@@ -21,7 +21,7 @@ STATES = [state.value for state in states.State]
 class TriggerInput(StrictSerializer):
     """A wish to run a job."""
 
-    payload = serializers.DictField(required=False, allow_null=True, help_text="Overrides the job's, key by key.")
+    payload = Object(required=False, allow_null=True, help_text="Overrides the job's, key by key.")
     run_at = Instant(required=False, allow_null=True, help_text="Now if left out; at most 90 days ahead.")
 
 
@@ -34,7 +34,7 @@ class NewExecutionInput(TriggerInput):
 class ReplayInput(StrictSerializer):
     """What to change for the next run."""
 
-    payload = serializers.DictField(required=False, allow_null=True, help_text="Goes over the former overrides.")
+    payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides.")
 
 
 class JobReference(serializers.Serializer[Job]):

@@ -13,7 +13,7 @@ from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
-from tenants.api.fields import Instant, Number, StrictSerializer
+from tenants.api.fields import Instant, Number, Object, StrictSerializer
 from tenants.rules import rates
 
 
@@ -25,7 +25,7 @@ class JobChanges(StrictSerializer):
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     category = serializers.CharField(max_length=64, required=False, allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField(max_length=64), max_length=20, required=False)
-    payload = serializers.DictField(required=False, help_text="As the job type's schema says.")
+    payload = Object(required=False, help_text="As the job type's schema says.")
     queue = serializers.CharField(max_length=63, required=False)
     priority = serializers.IntegerField(min_value=0, max_value=9, required=False, help_text="9 goes first.")
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False)
@@ -48,7 +48,7 @@ class JobChanges(StrictSerializer):
         help_text="Most starts at once after a rest; the rate's number if null.",
     )
     overlap = serializers.ChoiceField(Overlap.choices, required=False)
-    retry = serializers.DictField(required=False)
+    retry = Object(required=False)
     owner = serializers.CharField(max_length=254, required=False, allow_blank=True)
 
 

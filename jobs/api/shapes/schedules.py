@@ -12,7 +12,7 @@ from rest_framework import serializers
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
-from tenants.api.fields import Instant, Number, StrictSerializer
+from tenants.api.fields import Instant, Number, Object, StrictSerializer
 
 
 class RuleInput(StrictSerializer):
@@ -43,7 +43,7 @@ class ScheduleChanges(RuleInput):
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     misfire_grace_seconds = Number(min_value=0, max_value=86_400, required=False)
     catch_up_window_seconds = Number(min_value=0, required=False)
-    payload = serializers.DictField(required=False, allow_null=True, help_text="Overrides of the job's payload.")
+    payload = Object(required=False, allow_null=True, help_text="Overrides of the job's payload.")
 
 
 class ScheduleInput(ScheduleChanges):

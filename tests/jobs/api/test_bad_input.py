@@ -36,7 +36,7 @@ REFUSED = {
     "time beyond all zones": ({"schedules": [{"kind": "once", "run_at": "9999-12-31T23:59:59-12:00"}]}, 422, "schedules[0].run_at"),
     "catch-up beyond retention": ({"schedules": [{**CRON, "catch_up_window_seconds": 1e9}]}, 422, "schedules[0].catch_up_window_seconds"),
     "schedule payload the type refuses": ({"schedules": [{**CRON, "payload": {"url": 7}}]}, 422, "schedules[0].payload.url"),
-    "schedule that is no object": ({"schedules": ["0 0 * * *"]}, 422, "schedules[0].non_field_errors"),
+    "schedule that is no object": ({"schedules": ["0 0 * * *"]}, 422, "schedules[0]"),
     "NUL in a text": ({"description": "a\0b"}, 422, "description"),
     "NUL deep in the payload": ({"payload": {"url": "https://example.com", "body": [{"a": "\0"}]}}, 422, "payload.body[0].a"),
     "payload too large": ({"payload": {"url": "https://example.com", "body": "x" * 140_000}}, 422, "payload"),
@@ -59,10 +59,40 @@ def test_schedule_that_cannot_fire_has_a_code_of_its_own(owner, field):
     assert answer.json()["error"]["code"] == "INVALID_SCHEDULE"
 
 
-@pytest.mark.parametrize("body", ["[]", '"text"', "7", "null"])
-def test_body_that_is_no_object_is_refused(owner, body):
-    answer = owner.api._client.post("/api/v1/jobs", body, content_type="application/json")
-    assert answer.status_code == 422
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("[]", "a list"),
+        ('[{"name": "a"}]', "a list"),
+        ('"text"', "text"),
+        ("7", "a number"),
+        ("true", "true or false"),
+        ("null", "null"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/api/v1/jobs/{job}/trigger", "/api/v1/jobs/{job}/pause"])
+def test_body_that_is_no_object_is_refused_and_told_what_it_is(owner, path, body, kind):
+    job = rows.job(owner.tenant.id)[0]
+    answer = owner.api._client.post(path.format(job=job), body, content_type="application/json")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], list(error["details"])) == (422, "VALIDATION_FAILED", ["body"])
+    assert error["message"] == f'body: must be a JSON object, {{"field": value, …}}, and is {kind}'
+
+
+@pytest.mark.parametrize("field", ["payload", "retry"])
+def test_field_that_is_no_object_is_refused_and_told_what_it_is(owner, field):
+    error = owner.api.post("/api/v1/jobs", {**GOOD, field: [1]}).json()["error"]
+    assert error["message"] == f'{field}: must be a JSON object, {{"field": value, …}}, and is a list'
+
+
+def test_unknown_queue_is_named_and_told_where_the_others_are(owner):
+    stored = owner.api.post("/api/v1/jobs", GOOD).json()["id"]
+    for answer in (
+        owner.api.post("/api/v1/jobs", {**GOOD, "name": "b", "queue": "nowhere"}),
+        owner.api.patch(f"/api/v1/jobs/{stored}", {"queue": "nowhere"}),
+    ):
+        assert answer.status_code == 422
+        assert answer.json()["error"]["details"] == {"queue": ["there is no queue named 'nowhere': see /queues"]}
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.rules import identity
 from jobs.rules.states import TERMINAL, State
-from tests.support import rows
+from tests.support import ids, rows
 
 WAITING = ["scheduled", "blocked", "pending", "queued"]
 
@@ -120,7 +119,7 @@ def test_attempts_are_listed_first_to_last_with_their_worker_and_error(owner, jo
     execution = rows.execution(job, "succeeded")
     for number, state, code in ((1, "lost", "WORKER_LOST"), (2, "succeeded", "")):
         rows.insert(
-            "attempt", id=identity.child_id(execution), tenant_id=job[1], execution_id=execution, number=number,
+            "attempt", id=ids.child_of(execution), tenant_id=job[1], execution_id=execution, number=number,
             epoch=number, state=state, worker_id=uuid4(), worker_pid=1, worker="w@host", started_at=rows.now(),
             error_code=code, error_message="gone" if code else "",
         )  # fmt: skip
@@ -148,7 +147,7 @@ def logged(job):
         rows.change(
             "INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s::text::jsonb)",
-            identity.child_id(execution), job[1], execution, attempt, attempt, first, first + 2, json.dumps(lines),
+            ids.child_of(execution), job[1], execution, attempt, attempt, first, first + 2, json.dumps(lines),
         )  # fmt: skip
     return f"/api/v1/executions/{execution}/logs"
 

@@ -15,7 +15,7 @@ from jobs.engine import admission, transitions
 from jobs.engine.admission import Round, Seen
 from jobs.engine.records import Fence
 from jobs.rules.states import State
-from tests.support import broker, rows, servers
+from tests.support import broker, one, rows, servers
 from tests.support.broker import BrokerQueue
 from tests.support.processes import eventually
 
@@ -33,9 +33,9 @@ def pending(queue: BrokerQueue, of: Any, count: int = 1, **columns: Any) -> list
 def ended(queue: BrokerQueue) -> transitions.Ended | None:
     """Claim the oldest message and succeed."""
     (execution,) = queue.take(1)
-    claim = transitions.claim(execution, attempt=1, worker_id=rows.worker(queues=()), worker="w", pid=1)
+    claim = one.claim(execution, attempt=1, worker_id=rows.worker(queues=()), worker="w", pid=1)
     assert claim is not None
-    return transitions.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
+    return one.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
 
 
 def test_higher_priority_goes_first_within_a_tenant(queue):

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from jobs.engine import admission, planner, transitions
+from jobs.engine import admission, planner
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import one, rows
 from tests.support.broker import BrokerQueue
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -35,9 +35,9 @@ def pending(queue: BrokerQueue, of: Any, key: str, count: int = 1, **columns: An
 def finish(queue: BrokerQueue) -> bool:
     """Claim the oldest message and succeed; whether somebody waits for the room."""
     (taken,) = queue.take(1)
-    claim = transitions.claim(taken, attempt=1, worker_id=rows.worker(queues=()), worker="w", pid=1)
+    claim = one.claim(taken, attempt=1, worker_id=rows.worker(queues=()), worker="w", pid=1)
     assert claim is not None
-    ended = transitions.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
+    ended = one.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
     assert ended is not None
     return ended.frees_somebody
 

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from jobs.engine import admission, records, transitions
+from jobs.engine import admission, records
 from jobs.engine.admission import Seen
 from jobs.engine.records import Fence
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import one, rows
 from tests.support.broker import BrokerQueue
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -108,9 +108,9 @@ def test_queue_all_lets_all_wait_and_runs_them_one_by_one_in_order(queue):
         assert Counter(states(slots))[State.QUEUED] == 1
         (taken,) = queue.take()
         ran.append(taken)
-        claim = transitions.claim(taken, attempt=1, worker_id=rows.worker(queues=()), worker="w", pid=1)
+        claim = one.claim(taken, attempt=1, worker_id=rows.worker(queues=()), worker="w", pid=1)
         assert claim is not None
-        done = transitions.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
+        done = one.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch))
         assert done is not None
         assert done.frees_somebody == (len(ran) < len(slots))
     assert ran == slots
@@ -156,6 +156,6 @@ def test_slot_behind_a_full_job_waits_for_the_job_and_then_runs(queue):
     slots = [slot(queue, job, late=late) for late in (2, 1)]
     admit()
     assert states(slots) == [State.PENDING, State.PENDING]
-    assert transitions.succeed(Fence(id=manual, attempt_id=manual, epoch=1)) == records.Ended(frees_somebody=True)
+    assert one.succeed(Fence(id=manual, attempt_id=manual, epoch=1)) == records.Ended(frees_somebody=True)
     admit()
     assert states(slots) == [State.QUEUED, State.PENDING]

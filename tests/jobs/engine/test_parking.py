@@ -13,7 +13,7 @@ from jobs.engine import admission, parking, transitions
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import one, rows
 from tests.support.broker import BrokerQueue
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -28,7 +28,7 @@ def full_job(queue: BrokerQueue) -> tuple[Any, UUID, UUID]:
 
 
 def succeed(execution: UUID) -> None:
-    assert transitions.succeed(Fence(id=execution, attempt_id=execution, epoch=1))
+    assert one.succeed(Fence(id=execution, attempt_id=execution, epoch=1))
 
 
 def is_parked(execution: UUID) -> bool:

@@ -11,12 +11,12 @@ import pytest
 from django.db import connection
 from structlog.testing import capture_logs
 
-from jobs.engine import partitions, transitions
+from jobs.engine import partitions
 from jobs.engine.partitions import PARENTS
 from jobs.engine.records import Fence, Tail
 from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import role_settings, rows, servers
+from tests.support import one, role_settings, rows, servers
 from tests.support.threads import together
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -60,10 +60,10 @@ def homes(table: str) -> set[str]:
 def test_execution_lies_in_its_week_and_takes_attempt_log_and_event_along(ahead):
     instant = rows.now() + ahead
     execution = rows.execution(rows.job(), State.QUEUED, id=identity.request_id(instant))
-    claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    claim = one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
     assert claim is not None
     tail = Tail(first_seq=1, lines=[["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]])
-    transitions.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch), tail=tail)
+    one.succeed(Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch), tail=tail)
     assert {parent: homes(parent) for parent in PARENTS} == {parent: {name(parent, instant)} for parent in PARENTS}
 
 

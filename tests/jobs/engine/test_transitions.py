@@ -12,7 +12,7 @@ from jobs import sql
 from jobs.engine import records, transitions
 from jobs.engine.records import Fence, Problem, Tail
 from jobs.rules.states import TERMINAL, TRANSITIONS, Event, State
-from tests.support import rows
+from tests.support import one, rows
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
@@ -40,8 +40,8 @@ ACTIONS: dict[Event, Callable[[UUID], object]] = {
     Event.RIPEN: _ripen,
     Event.ADMIT: lambda _: transitions.admit(queue="default", room=10)[0],
     Event.WITHDRAW: _withdraw,
-    Event.CLAIM: lambda id_: transitions.claim(id_, attempt=1, worker_id=uuid4(), worker="w", pid=1),
-    Event.SUCCEED: lambda id_: transitions.succeed(_fence(id_)),
+    Event.CLAIM: lambda id_: one.claim(id_, attempt=1, worker_id=uuid4(), worker="w", pid=1),
+    Event.SUCCEED: lambda id_: one.succeed(_fence(id_)),
     Event.RETRY: lambda id_: transitions.retry(_fence(id_), PROBLEM, delay=timedelta(seconds=1)),
     Event.RELEASE: lambda id_: transitions.release(_fence(id_)),
     Event.DEFER: lambda id_: transitions.defer(_fence(id_), delay=timedelta(seconds=1)),
@@ -80,7 +80,7 @@ def test_a_stale_epoch_changes_nothing(event):
 def test_claim_opens_an_attempt_and_raises_the_epoch():
     execution = rows.execution(rows.job(), State.QUEUED)
     worker = uuid4()
-    claim = transitions.claim(execution, attempt=1, worker_id=worker, worker="w@host", pid=77)
+    claim = one.claim(execution, attempt=1, worker_id=worker, worker="w@host", pid=77)
     assert claim is not None
     assert (claim.epoch, claim.attempt, claim.last_seq) == (1, 1, 0)
     assert claim.spec is not None
@@ -91,12 +91,12 @@ def test_claim_opens_an_attempt_and_raises_the_epoch():
 
 def test_claim_of_another_attempt_than_published_finds_nothing():
     execution = rows.execution(rows.job(), State.QUEUED, attempt=2)
-    assert transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1) is None
+    assert one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1) is None
 
 
 def _claimed() -> transitions.Claim:
     execution = rows.execution(rows.job(), State.QUEUED)
-    claim = transitions.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    claim = one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
     assert claim is not None
     return claim
 
@@ -108,7 +108,7 @@ def _fence_of(claim: transitions.Claim) -> Fence:
 def test_success_stores_result_attempt_log_and_event_together():
     claim = _claimed()
     tail = Tail(first_seq=1, lines=[["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]])
-    assert transitions.succeed(_fence_of(claim), result={"n": 1}, tail=tail)
+    assert one.succeed(_fence_of(claim), result={"n": 1}, tail=tail)
     assert rows.fetch("SELECT result, finished_at IS NOT NULL FROM execution") == [({"n": 1}, True)]
     assert rows.fetch("SELECT state, result FROM attempt") == [("succeeded", {"n": 1})]
     assert rows.fetch("SELECT first_seq, last_seq, lines->0->>3 FROM execution_log") == [(1, 1, "hello")]
@@ -148,7 +148,7 @@ def test_log_numbers_go_on_over_attempts():
     lines = [["2026-01-01T00:00:00+00:00", "info", "stdout", str(n)] for n in range(3)]
     transitions.release(_fence_of(claim), tail=Tail(first_seq=1, lines=lines))
     transitions.admit(queue="default", room=10)
-    again = transitions.claim(claim.id, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    again = one.claim(claim.id, attempt=1, worker_id=uuid4(), worker="w", pid=1)
     assert again is not None
     assert (again.epoch, again.last_seq) == (2, 3)
 

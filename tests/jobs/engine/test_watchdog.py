@@ -14,7 +14,7 @@ from jobs.engine import transitions, watchdog
 from jobs.engine.records import Claim
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
-from tests.support import broker, rows
+from tests.support import broker, one, rows
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
@@ -25,7 +25,7 @@ EARLIER = timedelta(minutes=1)
 def claimed(worker: UUID, of: Any = None, **columns: Any) -> Claim:
     """An execution that the worker's process claimed a minute ago."""
     execution = rows.execution(of or rows.job(), State.QUEUED, **columns)
-    claim = transitions.claim(execution, attempt=columns.get("attempt", 1), worker_id=worker, worker="w@host", pid=PID)
+    claim = one.claim(execution, attempt=columns.get("attempt", 1), worker_id=worker, worker="w@host", pid=PID)
     assert claim is not None
     rows.change("UPDATE execution SET started_at = started_at - %s WHERE id = %s", EARLIER, execution)
     return claim
@@ -76,7 +76,7 @@ def test_third_crash_buries_the_execution():
     for attempt in (2, 3):
         watchdog.recover_lost()
         rows.change("UPDATE execution SET state = 'queued'")
-        assert transitions.claim(execution, attempt=attempt, worker_id=uuid4(), worker="w@host", pid=PID)
+        assert one.claim(execution, attempt=attempt, worker_id=uuid4(), worker="w@host", pid=PID)
     assert watchdog.recover_lost() == 1
     assert rows.fetch("SELECT state, attempt, crashes, error_code FROM execution") == [
         (State.FAILED, 3, 3, Failure.WORKER_LOST)
@@ -110,7 +110,7 @@ def test_members_of_a_lost_batch_come_again_alone_and_none_is_charged_with_it():
     assert rows.fetch("SELECT DISTINCT number, state FROM attempt") == [(1, "lost")]
 
     rows.change("UPDATE execution SET state = 'queued'")
-    assert transitions.claim(members[0], attempt=1, worker_id=uuid4(), worker="w@host", pid=PID)
+    assert one.claim(members[0], attempt=1, worker_id=uuid4(), worker="w@host", pid=PID)
     watchdog.recover_lost()
     assert rows.fetch("SELECT state, crashes FROM execution WHERE id = %s", members[0]) == [(State.SCHEDULED, 1)]
 

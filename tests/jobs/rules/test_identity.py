@@ -44,7 +44,6 @@ def test_whatever_differs_gives_another_id(other: UUID) -> None:
     [
         SLOT_ID,
         identity.request_id(AT),
-        identity.child_id(SLOT_ID),
         identity.floor_id(AT),
     ],
 )
@@ -55,7 +54,6 @@ def test_every_id_is_a_version_7_uuid_with_the_instant_in_front(value: UUID) -> 
 
 def test_drawn_ids_differ() -> None:
     assert identity.request_id(AT) != identity.request_id(AT)
-    assert identity.child_id(SLOT_ID) != identity.child_id(SLOT_ID)
 
 
 INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1)).map(lambda value: value.replace(tzinfo=UTC))  # noqa: DTZ001
@@ -69,7 +67,6 @@ def test_ids_sort_by_their_instant_and_floors_part_them(
     later = earlier + gap
     first, second = (identity.slot_id(schedule, "run", nominal, at) for at in (earlier, later))
     assert identity.floor_id(earlier) <= first < identity.floor_id(later) <= second
-    assert identity.floor_id(earlier) <= identity.child_id(first) < identity.floor_id(later)
 
 
 @pytest.mark.parametrize("instant", [datetime(1969, 12, 31, tzinfo=UTC)])

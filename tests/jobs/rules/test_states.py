@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.rules.states import INITIAL, TERMINAL, TRANSITIONS, Event, State, allowed_actions, may
+from jobs.rules.states import INITIAL, TERMINAL, TRANSITIONS, Event, State, allowed_actions
 
 
 def test_no_event_leaves_a_terminal_state():
@@ -22,11 +22,6 @@ def test_every_state_is_reached_from_an_initial_one():
 
 def test_whatever_leaves_running_is_fenced():
     assert all(transition.fenced == (State.RUNNING in transition.sources) for transition in TRANSITIONS.values())
-
-
-def test_may_answers_from_the_table():
-    assert may(Event.CLAIM, State.QUEUED)
-    assert not may(Event.CLAIM, State.RUNNING)
 
 
 def test_ended_executions_can_be_replayed_and_others_cancelled():

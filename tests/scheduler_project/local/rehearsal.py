@@ -23,7 +23,9 @@ from scheduler_project.local.errors import LocalError
 from scheduler_project.local.up import Steps, up
 
 MIGRATE = """
-import os, psycopg
+import os, psycopg, sys
+if os.path.exists(os.environ["CARILLON_HOME"] + "/logs/obstacle"):
+    sys.exit("there is an obstacle")
 with psycopg.connect(os.environ["DATABASE_URL"]) as owner:
     owner.execute("CREATE TABLE IF NOT EXISTS migration (at timestamptz DEFAULT now())")
     owner.execute("INSERT INTO migration DEFAULT VALUES")

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from scheduler_project.local.child import Program
+from scheduler_project.local.errors import LocalError
 from scheduler_project.local.output import Output
-from scheduler_project.local.supervisor import Supervisor
+from scheduler_project.local.supervisor import Rolling, Supervisor
 
 
 async def idle() -> None:
@@ -23,7 +24,14 @@ def main(logs: str, programs: str) -> None:
         Program(argv=[sys.executable, "-u", "-c", program.pop("code"), "{turn}"], env=dict(os.environ), **program)
         for program in json.loads(programs)
     ]
-    asyncio.run(Supervisor([], described, output).run(idle, lambda: output.say("rolled")))
+
+    def prepare() -> None:
+        output.say("prepared")
+        if (Path(logs) / "refuse").exists():
+            raise LocalError("it is refused")
+
+    rolling = Rolling(prepare, lambda problem: output.say(f"called off: {problem}" if problem else "rolled"))
+    asyncio.run(Supervisor([], described, output).run(idle, rolling))
 
 
 if __name__ == "__main__":

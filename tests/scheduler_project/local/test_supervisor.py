@@ -123,6 +123,27 @@ def test_rolling_restart_has_the_new_process_up_before_the_old_one_goes(start: S
     assert words.index(("engine", "bye", "1")) < words.index(("worker", "ready", "2"))
 
 
+def test_what_must_precede_a_rolling_restart_is_done_first_and_may_call_it_off(start: Start, tmp_path: Path) -> None:
+    terminal = start(program("web"))
+    terminal.shows("ready 1")
+    (tmp_path / "refuse").touch()
+    terminal.send(signal.SIGHUP)
+    terminal.shows("called off: it is refused")
+    assert "nothing is restarted: it is refused" in terminal.text
+    assert "restarting" not in terminal.text
+    assert is_running(pids(terminal)[0])
+    (tmp_path / "refuse").unlink()
+    terminal.send(signal.SIGHUP)
+    terminal.shows("rolled")
+    assert re.findall(r"prepared|ready \d|bye \d", terminal.text) == [
+        "ready 1",
+        "prepared",
+        "prepared",
+        "ready 2",
+        "bye 1",
+    ]
+
+
 def test_program_that_cannot_run_twice_is_stopped_first(start: Start) -> None:
     terminal = start(program("flower", overlaps=False))
     terminal.shows("ready")

@@ -112,14 +112,34 @@ def test_start_beside_a_running_one_says_where_it_is(run: Run, running: Running)
     assert running.answers()
 
 
-def test_restart_command_returns_when_each_process_is_another(run: Run, running: Running) -> None:
-    old = re.findall(r"ready (\d+)", running.terminal.text)[-1]
+def migrations(running: Running) -> int:
+    return max(map(int, re.findall(r"migrated (\d+) times as carillon_owner", running.terminal.text)))
+
+
+def test_restart_command_migrates_and_returns_when_each_process_is_another(run: Run, running: Running) -> None:
+    old, migrated = re.findall(r"ready (\d+)", running.terminal.text)[-1], migrations(running)
     done = command(run, "restart", running.home)
     assert done.ends() == 0, done.text
     new = re.findall(r"ready (\d+)", running.terminal.text)[-1]
     assert new != old
     assert not is_running(int(old))
     assert is_running(int(new))
+    assert migrations(running) == migrated + 1
+    text = running.terminal.text
+    assert text.index(f"migrated {migrated + 1} times") < text.index(f"ready {new}")
+
+
+def test_restart_that_cannot_migrate_says_so_and_leaves_what_runs(run: Run, running: Running) -> None:
+    web = re.findall(r"ready (\d+)", running.terminal.text)[-1]
+    obstacle = running.home.logs / "obstacle"
+    obstacle.touch()
+    done = command(run, "restart", running.home)
+    assert done.ends() == 1
+    obstacle.unlink()
+    assert "Nothing has been restarted" in done.text
+    assert "there is an obstacle" in done.text
+    assert is_running(int(web))
+    assert command(run, "restart", running.home).ends() == 0
 
 
 @pytest.mark.parametrize("server", ["postgres", "valkey"])

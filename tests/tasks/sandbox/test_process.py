@@ -1,73 +1,18 @@
+"""What a command is given, and what is heard of it."""
+
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tasks.sandbox import accounts, probe, process
+from tasks.sandbox import process
 from tasks.sandbox.process import Command, Ending
-from tests.support.processes import eventually, listed, marked
-
-#: A process that has lost its parent, its session and its output: ``$MARK`` in its environment finds it.
-#: Returns when it is up.
-DAEMON = """
-setsid sh -c 'sh -c "exec >/dev/null 2>&1; touch up; exec sleep 120" &' &
-while [ ! -e up ]; do sleep 0.01; done
-"""
-
-
-@pytest.fixture(params=["own level", "process group"])
-def wrapper(request: pytest.FixtureRequest) -> process.Wrapper | None:
-    return probe.wrapper() if request.param == "own level" else None
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="carillon-test-")).resolve()
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def command(folder: Path, wrapper: process.Wrapper | None) -> Command:
-    """A command to fill in: run by sh, findable by its mark."""
-    account = accounts.service_account()
-    accounts.hand_over(folder, account)
-    return Command(["/bin/sh", "-c", "true"], folder, {"MARK": uuid.uuid4().hex}, account=account, wrapper=wrapper)
-
-
-def sh(command: Command, script: str, **changes: Any) -> Command:
-    return replace(command, argv=["/bin/sh", "-c", script], **changes)
-
-
-def mark(command: Command) -> str:
-    return f"MARK={command.env['MARK']}"
-
-
-class Heard(list[tuple[str, bytes]]):
-    """Collects what is delivered."""
-
-    def __call__(self, stream: str, data: bytes) -> None:
-        self.append((stream, data))
-
-    def of(self, stream: str) -> bytes:
-        return b"".join(data for name, data in self if name == stream)
-
-
-def printed(command: Command) -> str:
-    heard = Heard()
-    assert process.run(command, heard) == Ending(code=0)
-    return heard.of("stdout").decode()
+from tests.support.processes import listed
+from tests.tasks.sandbox.commands import Heard, printed, sh
 
 
 def test_streams_are_told_apart(command: Command) -> None:
@@ -150,152 +95,6 @@ def test_command_is_never_root_and_cannot_become_it(command: Command) -> None:
 
 def test_limits_are_in_force(command: Command) -> None:
     assert printed(sh(command, "ulimit -c; ulimit -n; ulimit -f")).split() == ["0", "1024", str(1024**3 // 512)]
-
-
-def test_daemon_ends_with_the_command_that_left_it(command: Command) -> None:
-    assert process.run(sh(command, DAEMON + "exit 5"), Heard()) == Ending(code=5)
-    assert marked(mark(command)) == []
-
-
-def test_many_daemons_forking_on_end_with_the_command(command: Command) -> None:
-    breeding = "sh -c 'i=0; while [ $i -lt 40 ]; do (sleep 120 &) ; i=$((i+1)); sleep 0.01; done' &\n"
-    assert process.run(sh(command, breeding * 5 + "sleep 0.1"), Heard()) == Ending(code=0)
-    assert marked(mark(command)) == []
-
-
-class Stop(BaseException):
-    """Stands for whatever is raised into the running handler."""
-
-
-def stopping(word: bytes, heard: Heard) -> process.Deliver:
-    """Raises Stop as soon as the word is heard."""
-    told = []
-
-    def deliver(stream: str, data: bytes) -> None:
-        heard(stream, data)
-        if word in heard.of("stdout") and not told:
-            told.append(word)
-            raise Stop
-
-    return deliver
-
-
-def test_interrupted_command_is_asked_to_end_first(command: Command) -> None:
-    heard = Heard()
-    script = DAEMON + "trap 'echo bye; exit' TERM; echo ready; while :; do sleep 0.02; done"
-    with pytest.raises(Stop):
-        process.run(sh(command, script), stopping(b"ready", heard))
-    assert heard.of("stdout") == b"ready\nbye\n"
-    assert marked(mark(command)) == []
-
-
-def test_command_that_ignores_the_request_is_killed(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
-    script = "trap '' TERM\n" + DAEMON + "echo ready; while :; do sleep 1; done"
-    with pytest.raises(Stop):
-        process.run(sh(command, script), stopping(b"ready", Heard()))
-    assert marked(mark(command)) == []
-
-
-def test_exception_of_the_check_ends_the_command(command: Command) -> None:
-    heard = Heard()
-
-    def check() -> None:
-        if heard:
-            raise Stop
-
-    with pytest.raises(Stop):
-        process.run(sh(command, DAEMON + "echo ready; sleep 120"), heard, check)
-    assert marked(mark(command)) == []
-
-
-def test_output_that_cannot_be_delivered_any_more_does_not_keep_the_command(command: Command) -> None:
-    def deliver(stream: str, data: bytes) -> None:
-        raise Stop
-
-    with pytest.raises(Stop):
-        process.run(sh(command, "trap 'echo bye; exit' TERM; echo ready; while :; do sleep 0.02; done"), deliver)
-    assert eventually(lambda: marked(mark(command)) == [])
-
-
-def test_exception_in_the_middle_of_starting_leaves_nothing(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    started = []
-
-    class Interrupted(subprocess.Popen[bytes]):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            started.append(self)
-            assert eventually((command.folder / "ready").exists)
-            raise Stop
-
-    monkeypatch.setattr(subprocess, "Popen", Interrupted)
-    with pytest.raises(Stop):
-        process.run(sh(command, DAEMON + "touch ready; sleep 120"), Heard())
-    assert eventually(lambda: marked(mark(command)) == [])
-    assert started[0].wait(15) == 0
-
-
-def leash_of(label: str) -> int:
-    (pid,) = [pid for pid, shown in listed().items() if b"leash.py\0" + label.encode() in shown]
-    return pid
-
-
-def test_leash_that_hangs_is_killed_and_the_command_with_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE_SECONDS", 0.1)
-    monkeypatch.setattr(process, "PATIENCE_SECONDS", 0.1)
-    label = uuid.uuid4().hex
-
-    def hang(stream: str, data: bytes) -> None:
-        os.kill(leash_of(label), signal.SIGSTOP)
-        raise Stop
-
-    with pytest.raises(Stop):
-        process.run(sh(command, "echo ready; exec sleep 120", label=label), hang)
-    assert eventually(lambda: marked(mark(command)) == [])
-
-
-#: Starts a daemon on the leash, lets a copy of itself hold every pipe open, and dies.
-DIES_WITH_A_TWIN = """
-import os, signal, sys, time
-from pathlib import Path
-from tasks.sandbox import accounts, process
-
-def deliver(stream, data):
-    if os.fork() == 0:
-        os.closerange(0, 3)
-        time.sleep(120)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-folder, mark, script = sys.argv[1:4]
-account = accounts.service_account()
-process.run(process.Command(["/bin/sh", "-c", script], Path(folder), {"MARK": mark}, account=account), deliver)
-"""
-
-
-def test_parents_death_is_noticed_although_a_copy_of_it_holds_the_lifeline(command: Command) -> None:
-    twin = f"twin-{uuid.uuid4().hex}"
-    script = DAEMON + "echo ready; sleep 120"
-    arguments = [sys.executable, "-c", DIES_WITH_A_TWIN, str(command.folder), command.env["MARK"], script, twin]
-    died = subprocess.run(arguments, check=False)
-    assert died.returncode == -signal.SIGKILL
-    try:
-        assert any(twin.encode() in shown for shown in listed().values())
-        assert eventually(lambda: marked(mark(command)) == [])
-    finally:
-        for pid, shown in listed().items():
-            if twin.encode() in shown:
-                os.kill(pid, signal.SIGKILL)
-
-
-def test_killing_the_leash_kills_the_command(command: Command) -> None:
-    label = uuid.uuid4().hex
-
-    def kill(stream: str, data: bytes) -> None:
-        os.kill(leash_of(label), signal.SIGKILL)
-
-    ending = process.run(sh(command, "echo ready; exec sleep 120", label=label), kill)
-    assert ending == Ending(error="the process that held the command was killed")
-    assert eventually(lambda: marked(mark(command)) == [])
 
 
 def test_no_descriptor_stays_open(command: Command) -> None:
