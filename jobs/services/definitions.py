@@ -11,7 +11,7 @@ import pydantic
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
-from jobs import errors, handlers
+from jobs import errors, handlers, sql
 from jobs.models import Job
 from jobs.models.queue import Pool
 from jobs.rules import concurrency_keys, retry_fields
@@ -106,7 +106,10 @@ def _field(location: Iterable[int | str], value: Any, path: str, *, missing: boo
 
 
 def _check_pool(job: Job) -> None:
-    if job.queue.pool == Pool.THREADS and not handlers.get(job.type).threaded:
+    held = sql.run("hold_queue", queue=job.queue_id)
+    if not held:
+        raise errors.invalid({"queue": [f"{job.queue_id} was deleted just now: choose another queue"]})
+    if held[0].pool == Pool.THREADS and not handlers.get(job.type).threaded:
         fit = [name for name, handler in sorted(handlers.registered().items()) if handler.threaded]
         message = f"{job.queue_id} runs jobs in threads, and {job.type} needs a process of its own: choose another"
         raise errors.invalid({"queue": [f"{message} queue. In threads run: {', '.join(fit)}"]})
