@@ -22,8 +22,7 @@ from tenants.api.pagination import PAGED
 from tenants.api.views import ApiViewSet
 from tenants.rules.api_keys import PLATFORM_SCOPE
 
-#: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody. What operators change is
-#: audited as the platform's, and whether any tenant uses a queue is asked of all of them.
+#: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody.
 _PLATFORM = context.Scope(platform=True)
 
 
@@ -55,9 +54,7 @@ class QueueViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """A new queue. Nothing runs there before a worker of its pool consumes `jobs.{name}`."""
         fields: Any = self.body(QueueInput)
-        with context.within(_PLATFORM):
-            queue = queues.create(name=fields.pop("name"), fields=fields)
-        return self._stored(queue, status=201)
+        return self._stored(queues.create(name=fields.pop("name"), fields=fields), status=201)
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One queue."""
@@ -68,14 +65,11 @@ class QueueViewSet(ApiViewSet):
         """Change some of it, from the next admission on. Its pool is fixed while jobs or executions use it."""
         queue = self.row()
         fields: Any = self.body(QueueChanges, partial=True)
-        with context.within(_PLATFORM):
-            return self._stored(queues.update(queue=queue, fields=fields))
+        return self._stored(queues.update(queue=queue, fields=fields))
 
     def destroy(self, request: Request, id: str) -> Response:
         """Delete a queue that no job uses and where nothing waits or runs; never `default`."""
-        queue = self.row()
-        with context.within(_PLATFORM):
-            queues.delete(queue=queue)
+        queues.delete(queue=self.row())
         return Response(status=204)
 
     @extend_schema(request=None)
@@ -96,8 +90,7 @@ class QueueViewSet(ApiViewSet):
         """Let at most `max_running` of it be in flight until an instant; it ends by itself."""
         queue = self.row()
         wish: Any = self.body(ThrottleInput)
-        with context.within(_PLATFORM):
-            return self._stored(queue_states.throttle(queue=queue, **wish))
+        return self._stored(queue_states.throttle(queue=queue, **wish))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -108,8 +101,7 @@ class QueueViewSet(ApiViewSet):
     def _become(self, service: Any) -> Response:
         queue = self.row()
         self.body(NoFields)
-        with context.within(_PLATFORM):
-            return self._stored(service(queue=queue))
+        return self._stored(service(queue=queue))
 
     def _stored(self, queue: Queue, *, status: int = 200) -> Response:
         """The queue as it is stored now, with its load."""

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from jobs import errors
 from jobs.engine import dispatch
 from jobs.models import Queue
+from tenants import context
 from tenants.errors import NotFound
 from tenants.services import audit, throttles
+
+#: A queue is no tenant's, nor is the trail of its changes.
+_PLATFORM = context.Scope(platform=True)
 
 
 def allowed_actions(queue: Queue) -> list[str]:
@@ -34,7 +38,7 @@ def resume(*, queue: Queue) -> Queue:
 
 def throttle(*, queue: Queue, max_running: int, until: datetime) -> Queue:
     """Let at most ``max_running`` of it be in flight until then."""
-    with transaction.atomic():
+    with context.within(_PLATFORM), transaction.atomic():
         queue = lock(queue)
         throttles.throttle(queue, tenant=None, max_running=max_running, until=until)
         dispatch.ring_after_commit()
@@ -43,7 +47,7 @@ def throttle(*, queue: Queue, max_running: int, until: datetime) -> Queue:
 
 def unthrottle(*, queue: Queue) -> Queue:
     """End its throttle before its time; does nothing without one."""
-    with transaction.atomic():
+    with context.within(_PLATFORM), transaction.atomic():
         queue = lock(queue)
         throttles.lift(queue, tenant=None)
         dispatch.ring_after_commit()
@@ -61,8 +65,19 @@ def lock(queue: Queue, *, wholly: bool = False) -> Queue:
     return found
 
 
+def hold(name: str) -> str | None:
+    """For whoever is about to refer to a queue: its pool, and neither that nor the queue goes before the transaction ends.
+
+    None if there is no such queue. This is what the foreign key takes at the end, taken before the pool is judged.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pool FROM queue WHERE name = %s FOR KEY SHARE", [name])
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
 def _become(queue: Queue, *, paused_at: datetime | None, action: str) -> Queue:
-    with transaction.atomic():
+    with context.within(_PLATFORM), transaction.atomic():
         queue = lock(queue)
         if bool(queue.paused_at) == bool(paused_at):
             state = "paused" if paused_at else "active"

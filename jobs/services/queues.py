@@ -15,8 +15,11 @@ from jobs.engine import bystanders, dispatch
 from jobs.models import Job, JobState, Queue, Worker
 from jobs.rules.states import TERMINAL, State
 from jobs.services import changes, definitions, queue_states
+from tenants import context
 from tenants.services import audit
 
+#: Who uses a queue is asked of every tenant, and the trail of its changes is the platform's.
+_PLATFORM = context.Scope(platform=True)
 #: Where jobs go that name no queue.
 DEFAULT = "default"
 _UNFINISHED = sorted(set(State) - TERMINAL)
@@ -36,9 +39,9 @@ def create(*, name: str, fields: QueueFields) -> Queue:
     """A new queue, active. Nothing runs there before a worker of its pool consumes ``jobs.<name>``."""
     queue = Queue(name=name, **fields)
     definitions.check_columns(queue, exclude=set())
-    with transaction.atomic():
-        _refuse_other_pools(queue)
+    with context.within(_PLATFORM), transaction.atomic():
         _insert(queue)
+        _refuse_other_pools(queue)
         _record("queue.created", queue, changes.between({}, {"name": name, **told(queue)}))
         dispatch.ring_after_commit()
     return queue
@@ -46,7 +49,7 @@ def create(*, name: str, fields: QueueFields) -> Queue:
 
 def update(*, queue: Queue, fields: QueueFields) -> Queue:
     """Store what is changed, for the next admission on. Nothing in flight is stopped by a lowered limit."""
-    with transaction.atomic():
+    with context.within(_PLATFORM), transaction.atomic():
         queue = queue_states.lock(queue, wholly="pool" in fields)
         before = told(queue)
         for name, value in fields.items():
@@ -64,10 +67,10 @@ def update(*, queue: Queue, fields: QueueFields) -> Queue:
 
 
 def delete(*, queue: Queue) -> None:
-    """Delete what nobody uses. What ended there still tells its name; so no more do jobs that were deleted."""
+    """Delete what nobody uses. What ended there still tells its name; deleted jobs, kept for ever, refer to default."""
     if queue.pk == DEFAULT:
         raise _refused(queue, "default is where jobs go that name no queue, so it stays: pause it instead")
-    with transaction.atomic():
+    with context.within(_PLATFORM), transaction.atomic():
         queue = queue_states.lock(queue, wholly=True)
         _refuse_used(queue, "it cannot be deleted")
         Job.objects.filter(queue=queue, state=JobState.DELETED).update(queue=DEFAULT)
@@ -109,11 +112,12 @@ def _refuse_used(queue: Queue, so: str) -> None:
 
 
 def _refuse_users(queue: Queue, so: str) -> None:
-    found = sql.run("queue_users", queue=queue.pk, states=_UNFINISHED)[0]
-    if found.jobs:
-        jobs = "a job uses" if found.jobs == 1 else f"{found.jobs} jobs use"
-        raise _refused(queue, f"{jobs} this queue, so {so}: give them another queue first")
-    if found.busy:
+    if count := Job.objects.filter(queue=queue).exclude(state=JobState.DELETED).count():
+        jobs = "a job uses" if count == 1 else f"{count} jobs use"
+        raise _refused(
+            queue, f"{jobs} this queue, so {so}: move {'it' if count == 1 else 'them'} to another queue first"
+        )
+    if sql.run("queue_is_busy", queue=queue.pk, states=_UNFINISHED)[0].busy:
         raise _refused(queue, f"executions in this queue have not ended, so {so}: wait for them or cancel them")
 
 

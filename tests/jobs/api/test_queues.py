@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support import actors, rows
+from tests.support.console import Console
 from tests.support.threads import together
 
 QUEUES = "/api/v1/queues"
@@ -194,3 +195,13 @@ def test_a_job_made_while_its_queue_is_deleted_is_refused_or_keeps_it(operator, 
         ])  # fmt: skip
         assert (made.status_code, deleted.status_code) in {(201, 409), (422, 204)}, (made.content, deleted.content)
         assert made.status_code == 201 or list(made.json()["error"]["details"]) == ["queue"]
+
+
+def test_what_ended_in_a_queue_is_shown_and_run_again_elsewhere_when_the_queue_is_gone(operator, owner, queue):
+    job = rows.job(owner.tenant.id)
+    execution = rows.execution(job, "succeeded", queue_id=queue)
+    assert operator.api.delete(f"{QUEUES}/{queue}").status_code == 204
+    shown = owner.api.get(f"/api/v1/executions/{execution}").json()
+    assert (shown["queue"], shown["state"]) == (queue, "succeeded")
+    assert Console().get("jobs_execution_change", execution).status_code == 200
+    assert owner.api.post(f"/api/v1/executions/{execution}/replay").json()["queue"] == "default"

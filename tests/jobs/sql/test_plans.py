@@ -35,7 +35,7 @@ EXPECTED = {
     "lock_due_schedules": {"schedule_due", "job_pkey"},
     "advance_schedules": {"schedule_pkey"},
     "forget_workers": {"execution_owned"},
-    "queue_users": {"job_queue_id_5913a13d", "execution_by_state"},
+    "queue_is_busy": {"execution_by_state"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 
@@ -50,7 +50,6 @@ NOTHING_TO_FIND = {
     "allow_minutes": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
-    "hold_queue": "locks one of a few queues",
     "readers_of_jobs": "looks at the locks that are held",
     "prune_buckets": "looks at the few buckets that are not full",
     "default_rows": "counts in partitions that are empty, or there is an alarm",
