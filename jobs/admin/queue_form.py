@@ -14,8 +14,8 @@ from tenants.admin import throttling
 from tenants.admin.dialogs import Dialog
 
 _POOLS = [
-    (Pool.PREFORK.value, "prefork: a process each, for every job type"),
-    (Pool.THREADS.value, "threads: many that wait at once, for job types that allow it"),
+    (Pool.PREFORK.value, "prefork: a process each"),
+    (Pool.THREADS.value, "threads: many that wait at once"),
 ]
 
 
@@ -26,7 +26,8 @@ class Fields(Dialog, throttling.Rate):
         choices=_POOLS,
         initial=Pool.PREFORK,
         widget=widgets.UnfoldAdminSelectWidget,
-        help_text="What its workers run jobs in. It can change only while no job uses the queue.",
+        help_text="What its workers run jobs in: processes every job type, threads those that allow it. "
+        "It can change only while no job uses the queue.",
     )
     batch_size = forms.IntegerField(
         min_value=1,

@@ -16,6 +16,7 @@ from jobs import selectors
 from jobs.admin import queue_form
 from jobs.engine import dispatch
 from jobs.models import Queue
+from jobs.models.queue import Pool
 from jobs.services import queue_states
 from jobs.services import queues as service
 from tenants import marks
@@ -32,7 +33,7 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
     change_form_template = "console/queue.html"
     empty_hint = "Jobs run on queues; the first is named default."
     add_label = "New queue"
-    list_display = ("name", "standing", "pool", "in_flight", "slots", "cap", "batch_size")
+    list_display = ("called", "standing", "runs_in", "in_flight", "slots", "cap")
     search_fields = ("name",)
     search_help_text = "Name"
     changelist_class = ChangeList  # few rows, and not in the order of their keys
@@ -44,6 +45,14 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
 
     def for_list(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
         return selectors.with_load(queryset)
+
+    @admin.display(description="Name")
+    def called(self, queue: Queue) -> Any:
+        return marks.shortened(queue.name, 40)
+
+    @admin.display(description="Pool")
+    def runs_in(self, queue: Queue) -> str:
+        return queue.pool
 
     @admin.display(description="State")
     def standing(self, queue: Queue) -> Any:
@@ -117,7 +126,6 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
         title="Pause this queue?",
         description="Nothing more of it starts, of any tenant: what is published is taken back. What runs goes on, so it drains.",
         icon="pause",
-        variant=ActionVariant.DANGER,
     )
     def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         queue = queue_states.pause(queue=form.row)
@@ -149,6 +157,12 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
 
 
 def worker_command(queue: Queue) -> str:
-    """What starts a worker of a queue, in the environment that docs/operations.md says."""
-    served = f"--queues={dispatch.celery_queue(queue.pk)} --pool={queue.pool}"
-    return f"celery --app=scheduler_project worker {served} --concurrency=8 --hostname={queue.pk}@%h"
+    """What starts a worker of a queue, in the environment that docs/operations.md says; an option a line."""
+    options = {
+        "queues": dispatch.celery_queue(queue.pk),
+        "pool": queue.pool,
+        "concurrency": 8 if queue.pool == Pool.PREFORK else 16,
+        "hostname": f"{queue.pk}@%h",
+    }
+    lines = [f"    --{name}={value}" for name, value in options.items()]
+    return " \\\n".join(["celery --app=scheduler_project", "    worker", *lines])

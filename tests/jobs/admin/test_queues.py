@@ -46,7 +46,7 @@ def test_a_queue_is_made_in_every_field(console: Console) -> None:
     assert answer["Location"] == support.url("jobs_queue_change", name)
     assert _fields(name) == ("threads", 1, 7, "100/m", 5)
     page = support.text_of(console.page("jobs_queue_change", name))
-    assert f"--queues=jobs.{name} --pool=threads" in page
+    assert f"--queues=jobs.{name} \\ --pool=threads" in page
     assert "No live worker serves this queue" in page
 
 

@@ -197,6 +197,20 @@ def test_a_job_made_while_its_queue_is_deleted_is_refused_or_keeps_it(operator, 
         assert made.status_code == 201 or list(made.json()["error"]["details"]) == ["queue"]
 
 
+def test_a_job_made_while_its_queue_gets_another_pool_is_refused_or_keeps_the_pool(operator, owner):
+    script = owner.api.get("/api/v1/job-types/script").json()
+    assert script["threaded"] is False
+    for _ in range(5):
+        name = f"q-{secrets.token_hex(4)}"
+        rows.insert("queue", name=name, created_at=rows.now())
+        job = {"name": name, "type": "script", "payload": script["example"], "queue": name}
+        made, changed = together([
+            lambda job=job: owner.api.post("/api/v1/jobs", job),
+            lambda name=name: operator.api.patch(f"{QUEUES}/{name}", {"pool": "threads"}),
+        ])  # fmt: skip
+        assert (made.status_code, changed.status_code) in {(201, 409), (422, 200)}, (made.content, changed.content)
+
+
 def test_what_ended_in_a_queue_is_shown_and_run_again_elsewhere_when_the_queue_is_gone(operator, owner, queue):
     job = rows.job(owner.tenant.id)
     execution = rows.execution(job, "succeeded", queue_id=queue)
