@@ -11,7 +11,8 @@ from rest_framework.routers import SimpleRouter
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.executions import ExecutionViewSet
 from jobs.api.jobs import JobViewSet
-from jobs.api.platform import CallableViewSet, JobTypeViewSet, QueueViewSet, WorkerViewSet
+from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
+from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
 from tenants.api.api_keys import ApiKeyViewSet

@@ -1,4 +1,4 @@
-"""Queues of the platform: what is in flight there, who serves them, and holding them."""
+"""Queues of the platform: what is in flight there, who serves them, making, changing and holding them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,23 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
-from unfold import widgets
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
 from jobs import selectors
+from jobs.admin import queue_form
+from jobs.engine import dispatch
 from jobs.models import Queue
+from jobs.models.queue import Pool
+from jobs.services import queue_states
 from jobs.services import queues as service
 from tenants import marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, dialog
-
-
-class Limits(Dialog, throttling.Rate):
-    """How much may be in flight, and start, in a queue."""
-
-    max_running = forms.IntegerField(
-        min_value=1,
-        required=False,
-        label="Most in flight",
-        widget=widgets.UnfoldAdminIntegerFieldWidget,
-        help_text="Executions of all tenants queued or running at once. Empty for no cap.",
-    )
-    field_order = ("max_running", "rate_limit", "rate_burst")
-
-    def __init__(self, row: Queue, data: Any = None) -> None:
-        super().__init__(row, data)
-        self.initial = model_to_dict(row, list(self.fields))
 
 
 @admin.register(Queue)
@@ -45,15 +30,29 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
     """Every queue."""
 
     title = "Queues"
+    change_form_template = "console/queue.html"
     empty_hint = "Jobs run on queues; the first is named default."
-    list_display = ("name", "standing", "in_flight", "slots", "cap")
+    add_label = "New queue"
+    list_display = ("called", "standing", "runs_in", "in_flight", "slots", "cap")
     search_fields = ("name",)
+    search_help_text = "Name"
     changelist_class = ChangeList  # few rows, and not in the order of their keys
     ordering = ("name",)
-    actions_detail = ("limits", "throttle", "unthrottle", "pause", "resume")
+    actions_detail = ("edit", "throttle", "unthrottle", "pause", "resume", "delete")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return pages.platform(request)
 
     def for_list(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
         return selectors.with_load(queryset)
+
+    @admin.display(description="Name")
+    def called(self, queue: Queue) -> Any:
+        return marks.shortened(queue.name, 40)
+
+    @admin.display(description="Pool")
+    def runs_in(self, queue: Queue) -> str:
+        return queue.pool
 
     @admin.display(description="State")
     def standing(self, queue: Queue) -> Any:
@@ -79,45 +78,57 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("In flight", load.flying or 0),
             ("Slots of live workers", load.seats or 0),
             ("Most in flight", row.max_running or "no cap"),
-            ("Pool", row.get_pool_display()),
-            ("Most in one message", row.batch_size),
+            ("Pool", row.pool),
+            ("Most in one message", row.batch_size if row.batch_size > 1 else "1, each travels alone"),
             *throttling.facts(row),
             ("Rate", throttling.rate(row)),
             ("Created", marks.instant(row.created_at)),
         ]
-        return {"facts": facts}
+        return {"facts": facts, "command": worker_command(row), "unserved": not load.seats}
 
     def offered(self, row: Queue) -> Collection[str]:
         lifting = {"unthrottle"} if throttling.is_throttled(row) else set()
-        return {"limits", "throttle", *service.allowed_actions(row)} | lifting
+        deleting = {"delete"} if row.pk != service.DEFAULT else set()
+        return {"edit", "throttle", *queue_states.allowed_actions(row)} | lifting | deleting
 
     def set_throttle(self, row: Queue, *, max_running: int, until: datetime) -> None:
-        service.throttle(queue=row, max_running=max_running, until=until)
+        queue_states.throttle(queue=row, max_running=max_running, until=until)
 
     def lift_throttle(self, row: Queue) -> None:
-        service.unthrottle(queue=row)
+        queue_states.unthrottle(queue=row)
+
+    def add_page(self, request: HttpRequest) -> HttpResponse:
+        form = queue_form.NewQueue(None, request.POST or None)
+        crumbs = [(self.title, self.list_url()), ("New queue", "")]
+        context = {"title": "New queue", "crumbs": crumbs, "back": self.list_url(), "submit": "Create"}
+        context["intro"] = "Nothing runs there before a worker serves it; its page will say how one is started."
+        return console_forms.page(request, form, carry_out=self._create, context=context)
+
+    def _create(self, given: dict[str, Any]) -> str:
+        fields: Any = {name: value for name, value in given.items() if name != "name"}
+        return self.row_url(service.create(name=given["name"], fields=fields).pk)
 
     @dialog(
-        "Limits",
-        title="What this queue may carry",
-        description="In force from the next admission on.",
-        icon="tune",
-        form=Limits,
+        "Edit",
+        title="What this queue is and may carry",
+        description="In force from the next admission on. Nothing in flight is stopped.",
+        icon="edit",
+        form=queue_form.Fields,
         submit="Save",
     )
-    def limits(self, request: HttpRequest, form: Limits) -> HttpResponse:
-        queue = service.change(queue=form.row, **form.cleaned_data)
-        return self.done(request, f"The queue {queue.name} has new limits.", self.row_url(queue.pk))
+    def edit(self, request: HttpRequest, form: queue_form.Fields) -> HttpResponse:
+        fields: Any = form.cleaned_data
+        queue = service.update(queue=form.row, fields=fields)
+        return self.done(request, f"The queue {queue.name} is changed.", self.row_url(queue.pk))
 
     @dialog(
         "Pause",
         title="Pause this queue?",
         description="Nothing more of it starts, of any tenant: what is published is taken back. What runs goes on, so it drains.",
         icon="pause",
-        variant=ActionVariant.DANGER,
     )
     def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
-        queue = service.pause(queue=form.row)
+        queue = queue_states.pause(queue=form.row)
         return self.done(
             request, f"The queue {queue.name} drains; when nothing runs it is drained.", self.row_url(queue.pk)
         )
@@ -130,5 +141,28 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
         variant=ActionVariant.PRIMARY,
     )
     def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
-        queue = service.resume(queue=form.row)
+        queue = queue_states.resume(queue=form.row)
         return self.done(request, f"The queue {queue.name} is active again.", self.row_url(queue.pk))
+
+    @dialog(
+        "Delete",
+        title="Delete this queue?",
+        description="Only a queue that no job uses, and where nothing waits or runs. Stop its workers afterwards.",
+        icon="delete",
+        variant=ActionVariant.DANGER,
+    )
+    def delete(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        service.delete(queue=form.row)
+        return self.done(request, f"The queue {form.row.name} is deleted.", self.list_url())
+
+
+def worker_command(queue: Queue) -> str:
+    """What starts a worker of a queue, in the environment that docs/operations.md says; an option a line."""
+    options = {
+        "queues": dispatch.celery_queue(queue.pk),
+        "pool": queue.pool,
+        "concurrency": 8 if queue.pool == Pool.PREFORK else 16,
+        "hostname": f"{queue.pk}@%h",
+    }
+    lines = [f"    --{name}={value}" for name, value in options.items()]
+    return " \\\n".join(["celery --app=scheduler_project", "    worker", *lines])

@@ -1,4 +1,4 @@
-"""``/queues``, ``/workers``, ``/job-types`` and ``/callables``: what the platform offers a tenant."""
+"""``/workers``, ``/job-types`` and ``/callables``: what the platform offers a tenant."""
 
 # ruff: noqa: ARG002 - DRF hands request and path to every action
 
@@ -7,44 +7,17 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import handlers, selectors
-from jobs.api.shapes.platform import CallableShape, JobTypeShape, QueueShape, WorkerShape
+from jobs import handlers
+from jobs.api.shapes.platform import CallableShape, JobTypeShape, WorkerShape
 from jobs.callables import registry
 from jobs.models import Worker
-from tenants import context
 from tenants.api.pagination import PAGED
 from tenants.api.views import ApiViewSet
-
-#: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody else.
-_PLATFORM = context.Scope(platform=True)
 
 
 class _Platform(ApiViewSet):
     read_scope = "jobs:read"
     write_scope = "admin"
-
-
-class QueueViewSet(_Platform):
-    """Queues. In paths `{id}` is the name."""
-
-    queryset = selectors.queues()
-    serializer_class = QueueShape
-    keyset = "name"
-    noun = "queue"
-    query_parameters = {"list": PAGED}
-
-    def list(self, request: Request) -> Response:
-        """Queues by name."""
-        with context.within(_PLATFORM):
-            return self.listed(QueueShape, self.get_queryset())
-
-    def retrieve(self, request: Request, id: str) -> Response:
-        """One queue."""
-        with context.within(_PLATFORM):
-            queue = self.get_queryset().filter(name=id).first() if "\0" not in id else None
-        if queue is None:
-            raise self.missing()
-        return self.shown(QueueShape, queue)
 
 
 class WorkerViewSet(_Platform):

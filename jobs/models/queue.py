@@ -7,6 +7,10 @@ from django.db import models
 
 from tenants.models import limited
 
+#: Executions, at most.
+MOST_IN_A_MESSAGE = 500
+NAME_MESSAGE = "must be small letters and digits, with single hyphens between them, such as nightly-reports"
+
 
 class Pool(models.TextChoices):
     """What runs a queue's executions in a worker; Celery's names."""
@@ -18,7 +22,9 @@ class Pool(models.TextChoices):
 class Queue(limited.Limited):
     """Known by its name. Its Celery queue is :attr:`celery_name`, so no tenant's name can meet one of our own."""
 
-    name = models.CharField(primary_key=True, max_length=63, validators=[RegexValidator(r"^[a-z0-9](-?[a-z0-9])*$")])
+    name = models.CharField(
+        primary_key=True, max_length=63, validators=[RegexValidator(r"\A[a-z0-9](-?[a-z0-9])*\Z", NAME_MESSAGE)]
+    )
     pool = models.CharField(max_length=16, choices=Pool, default=Pool.PREFORK, db_default=Pool.PREFORK)
     paused_at = models.DateTimeField(null=True, blank=True)
     max_running = models.PositiveIntegerField(
@@ -27,7 +33,7 @@ class Queue(limited.Limited):
     batch_size = models.PositiveSmallIntegerField(
         default=50,
         db_default=50,
-        validators=[MinValueValidator(1), MaxValueValidator(500)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_IN_A_MESSAGE)],
         help_text="Most executions of short jobs in one message when the queue is deep; 1 sends each alone.",
     )
     created_at = models.DateTimeField(auto_now_add=True)

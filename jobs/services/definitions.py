@@ -15,6 +15,7 @@ from jobs import errors, handlers
 from jobs.models import Job
 from jobs.models.queue import Pool
 from jobs.rules import concurrency_keys, retry_fields
+from jobs.services import queue_states
 
 #: Lists show payloads in full, so a page of them must fit into an answer.
 MAX_PAYLOAD_BYTES = 128 * 1024
@@ -115,7 +116,10 @@ def _field(location: Iterable[int | str], value: Any, path: str, *, missing: boo
 
 
 def _check_pool(job: Job) -> None:
-    if job.queue.pool == Pool.THREADS and not handlers.get(job.type).threaded:
+    pool = queue_states.hold(str(job.queue_id))
+    if pool is None:
+        raise errors.invalid({"queue": [f"{job.queue_id} was deleted just now: choose another queue"]})
+    if pool == Pool.THREADS and not handlers.get(job.type).threaded:
         fit = [name for name, handler in sorted(handlers.registered().items()) if handler.threaded]
         message = f"{job.queue_id} runs jobs in threads, and {job.type} needs a process of its own: choose another"
         raise errors.invalid({"queue": [f"{message} queue. In threads run: {', '.join(fit)}"]})

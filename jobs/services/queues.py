@@ -1,96 +1,139 @@
-"""Holding a queue of the platform, limiting it and letting it go. For operators: the callers' right is checked at the edge."""
+"""The platform's queues: making, changing and deleting them. For operators: the callers' right is checked at the edge.
+
+Holding one and slowing it down is in :mod:`jobs.services.queue_states`.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TypedDict
 
-from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.utils import timezone
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
 
-from jobs import errors
-from jobs.engine import dispatch
-from jobs.models import Queue
-from tenants.errors import Invalid
-from tenants.services import audit, throttles
+from jobs import errors, sql
+from jobs.engine import bystanders, dispatch
+from jobs.models import Job, JobState, Queue, Worker
+from jobs.rules.states import TERMINAL, State
+from jobs.services import changes, definitions, queue_states
+from tenants import context
+from tenants.services import audit
 
-_LIMITS = ("max_running", "rate_limit", "rate_burst")
-
-
-def pause(*, queue: Queue) -> Queue:
-    """Nothing more of it starts: the engine takes back what is published. What runs goes on, so the queue drains."""
-    return _become(queue, paused_at=timezone.now(), action="queue.paused")
-
-
-def resume(*, queue: Queue) -> Queue:
-    """Go on."""
-    return _become(queue, paused_at=None, action="queue.resumed")
+#: Who uses a queue is asked of every tenant, and the trail of its changes is the platform's.
+_PLATFORM = context.Scope(platform=True)
+#: Where jobs go that name no queue.
+DEFAULT = "default"
+_UNFINISHED = sorted(set(State) - TERMINAL)
 
 
-def change(*, queue: Queue, max_running: int | None, rate_limit: str, rate_burst: int | None) -> Queue:
-    """Store new limits. Nothing in flight is stopped by a lowered one."""
-    with transaction.atomic():
-        queue = _lock(queue)
-        before = _limits(queue)
-        queue.max_running, queue.rate_limit, queue.rate_burst = max_running, rate_limit, rate_burst
-        try:
-            queue.clean_fields()
-        except ValidationError as error:
-            raise Invalid(details=error.message_dict) from None
-        changes = {name: [before[name], value] for name, value in _limits(queue).items() if before[name] != value}
-        if changes:
-            queue.save(update_fields=list(changes))
-            audit.record(action="queue.updated", object_type="queue", object_id=queue.pk, tenant=None, changes=changes)
+class QueueFields(TypedDict, total=False):
+    """What an operator may say of a queue; what is left out has the model's default, or stays. Its name is for ever."""
+
+    pool: str
+    batch_size: int
+    max_running: int | None
+    rate_limit: str
+    rate_burst: int | None
+
+
+def create(*, name: str, fields: QueueFields) -> Queue:
+    """A new queue, active. Nothing runs there before a worker of its pool consumes ``jobs.<name>``."""
+    queue = Queue(name=name, **fields)
+    definitions.check_columns(queue, exclude=set())
+    with context.within(_PLATFORM), transaction.atomic():
+        _insert(queue)
+        _refuse_other_pools(queue)
+        _record("queue.created", queue, changes.between({}, {"name": name, **told(queue)}))
+        dispatch.ring_after_commit()
+    return queue
+
+
+def update(*, queue: Queue, fields: QueueFields) -> Queue:
+    """Store what is changed, for the next admission on. Nothing in flight is stopped by a lowered limit."""
+    with context.within(_PLATFORM), transaction.atomic():
+        queue = queue_states.lock(queue, wholly="pool" in fields)
+        before = told(queue)
+        for name, value in fields.items():
+            setattr(queue, name, value)
+        definitions.check_columns(queue, exclude=set())
+        changed = changes.between(before, told(queue))
+        if "pool" in changed:
+            _refuse_used(queue, "its pool cannot change")
+            _refuse_other_pools(queue)
+        if changed:
+            queue.save(update_fields=list(changed))
+            _record("queue.updated", queue, changed)
             dispatch.ring_after_commit()
     return queue
 
 
-def throttle(*, queue: Queue, max_running: int, until: datetime) -> Queue:
-    """Let at most ``max_running`` of it be in flight until then."""
-    with transaction.atomic():
-        queue = _lock(queue)
-        throttles.throttle(queue, tenant=None, max_running=max_running, until=until)
-        dispatch.ring_after_commit()
-    return queue
+def delete(*, queue: Queue) -> None:
+    """Delete what nobody uses. What ended there still tells its name; deleted jobs, kept for ever, refer to default."""
+    if queue.pk == DEFAULT:
+        raise _refused(queue, "default is where jobs go that name no queue, so it stays: pause it instead")
+    with context.within(_PLATFORM), transaction.atomic():
+        queue = queue_states.lock(queue, wholly=True)
+        _refuse_used(queue, "it cannot be deleted")
+        Job.objects.filter(queue=queue, state=JobState.DELETED).update(queue=DEFAULT)
+        # The model's delete() would look for executions, and those that ended may well refer to it.
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM queue WHERE name = %s", [queue.pk])
+        _record(
+            "queue.deleted", queue, {name: [value, None] for name, value in {"name": queue.pk, **told(queue)}.items()}
+        )
 
 
-def unthrottle(*, queue: Queue) -> Queue:
-    """End its throttle before its time; does nothing without one."""
-    with transaction.atomic():
-        queue = _lock(queue)
-        throttles.lift(queue, tenant=None)
-        dispatch.ring_after_commit()
-    return queue
+def told(queue: Queue) -> QueueFields:
+    """All that an operator may say of a queue, as it is now."""
+    return QueueFields(
+        pool=queue.pool,
+        batch_size=queue.batch_size,
+        max_running=queue.max_running,
+        rate_limit=queue.rate_limit,
+        rate_burst=queue.rate_burst,
+    )
 
 
-def allowed_actions(queue: Queue) -> list[str]:
-    """What an operator may ask of it, beside limiting it."""
-    return ["resume"] if queue.paused_at else ["pause"]
+def _insert(queue: Queue) -> None:
+    try:
+        with transaction.atomic():
+            queue.save(force_insert=True)
+    except IntegrityError as error:
+        if "queue_pkey" not in str(error):
+            raise
+        message = f"a queue named {queue.pk!r} exists already: choose another name or change that queue"
+        raise errors.Conflict(f"name: {message}", details={"name": [message]}) from None
 
 
-def _become(queue: Queue, *, paused_at: datetime | None, action: str) -> Queue:
-    with transaction.atomic():
-        queue = _lock(queue)
-        if bool(queue.paused_at) == bool(paused_at):
-            state = "paused" if paused_at else "active"
-            raise errors.InvalidState(
-                f"this queue is {state} already", state=state, allowed_actions=allowed_actions(queue)
-            )
-        changes = {"paused_at": [_text(queue.paused_at), _text(paused_at)]}
-        queue.paused_at = paused_at
-        queue.save(update_fields=["paused_at"])
-        audit.record(action=action, object_type="queue", object_id=queue.pk, tenant=None, changes=changes)
-        dispatch.ring_after_commit()
-    return queue
+def _refuse_used(queue: Queue, so: str) -> None:
+    _refuse_users(queue, so)
+    if not bystanders.are_gone():
+        raise _refused(queue, f"what began earlier may still start something here, so {so}: try again in a moment")
+    _refuse_users(queue, so)  # what they have made
 
 
-def _lock(queue: Queue) -> Queue:
-    return Queue.objects.select_for_update(no_key=True).get(pk=queue.pk)
+def _refuse_users(queue: Queue, so: str) -> None:
+    if count := Job.objects.filter(queue=queue).exclude(state=JobState.DELETED).count():
+        jobs = "a job uses" if count == 1 else f"{count} jobs use"
+        raise _refused(
+            queue, f"{jobs} this queue, so {so}: move {'it' if count == 1 else 'them'} to another queue first"
+        )
+    if sql.run("queue_is_busy", queue=queue.pk, states=_UNFINISHED)[0].busy:
+        raise _refused(queue, f"executions in this queue have not ended, so {so}: wait for them or cancel them")
 
 
-def _limits(queue: Queue) -> dict[str, object]:
-    return {name: getattr(queue, name) for name in _LIMITS}
+def _refuse_other_pools(queue: Queue) -> None:
+    """A worker of another pool would take messages it must refuse."""
+    live = Worker.objects.filter(queues__contains=[queue.pk], lease_expires_at__gt=Now())
+    serving = live.exclude(pool=queue.pool)
+    if names := sorted(serving.values_list("name", flat=True)[:3]):
+        message = f"{', '.join(names)} serves this queue with another pool: stop it first, or choose its pool"
+        raise errors.invalid({"pool": [message]})
 
 
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
+def _refused(queue: Queue, message: str) -> errors.InvalidState:
+    state = "paused" if queue.paused_at else "active"
+    return errors.InvalidState(message, state=state, allowed_actions=queue_states.allowed_actions(queue))
+
+
+def _record(action: str, queue: Queue, changed: dict[str, object]) -> None:
+    audit.record(action=action, object_type="queue", object_id=queue.pk, tenant=None, changes=changed)

@@ -31,7 +31,7 @@ class Throttle(Dialog):
         initial=60,
         label="For how many minutes",
         widget=_WHOLE,
-        help_text=f"It ends by itself then. At most {_LONGEST}.",
+        help_text=f"It ends by itself then. At most {_LONGEST}, {throttles.LONGEST.days} days.",
     )
 
 

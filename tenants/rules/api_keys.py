@@ -14,6 +14,7 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 
 ALPHABET = string.digits + string.ascii_letters
@@ -27,6 +28,14 @@ SCOPES = (
     "payloads:read",
     "admin",
 )
+#: For what belongs to the installation and to no tenant. No other scope includes it, and only the platform's
+#: administrators give it, at the console.
+PLATFORM_SCOPE = "platform"
+
+
+def allows(granted: Collection[str], needed: str) -> bool:
+    """Whether a key with these scopes may do what asks for ``needed``: ``admin`` is all of a tenant's."""
+    return needed in granted or ("admin" in granted and needed != PLATFORM_SCOPE)
 
 
 @dataclass(frozen=True, slots=True)

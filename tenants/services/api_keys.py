@@ -9,10 +9,12 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import errors, requests
+from tenants import context, errors, requests
 from tenants.models import ApiKey, Tenant
 from tenants.rules import api_keys
 from tenants.services import audit
+
+_KNOWN = (*api_keys.SCOPES, api_keys.PLATFORM_SCOPE)
 
 
 def create(
@@ -27,7 +29,7 @@ def create(
             name=name,
             key_id=key.key_id,
             digest=key.digest(settings.SECRET_KEY),
-            scopes=[scope for scope in api_keys.SCOPES if scope in scopes],
+            scopes=[scope for scope in _KNOWN if scope in scopes],
             expires_at=expires_at,
             created_by=requests.current().actor,
         )
@@ -46,8 +48,11 @@ def revoke(*, key: ApiKey) -> None:
 def _check(scopes: Collection[str], expires_at: datetime | None) -> None:
     if not scopes:
         raise errors.Invalid("scopes: name at least one", details={"scopes": ["name at least one"]})
-    if unknown := sorted(set(scopes) - set(api_keys.SCOPES)):
-        message = f"unknown: {', '.join(unknown)}; known are {', '.join(api_keys.SCOPES)}"
+    if unknown := sorted(set(scopes) - set(_KNOWN)):
+        message = f"unknown: {', '.join(unknown)}; known are {', '.join(_KNOWN)}"
+        raise errors.Invalid(f"scopes: {message}", details={"scopes": [message]})
+    if api_keys.PLATFORM_SCOPE in scopes and not context.current().platform:
+        message = f"{api_keys.PLATFORM_SCOPE} is given by the platform's administrators alone, at the console"
         raise errors.Invalid(f"scopes: {message}", details={"scopes": [message]})
     if expires_at is not None and expires_at <= timezone.now():
         message = "must lie in the future"

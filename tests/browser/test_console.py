@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ LISTS = (
     "tenants/apikey", "tenants/auditevent", "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
-FORMS = ("jobs/job", "tenants/tenant", "tenants/user", "tenants/apikey")
+FORMS = ("jobs/job", "jobs/queue", "tenants/tenant", "tenants/user", "tenants/apikey")
 
 
 def _pages(site: Any) -> list[str]:
@@ -23,7 +24,12 @@ def _pages(site: Any) -> list[str]:
     lists = [f"/admin/{name}/" for name in LISTS]
     forms = [f"/admin/{name}/add/" for name in FORMS]
     job = site.furniture["jobs.job"]
-    return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", f"/admin/jobs/job/{job}/run_now/"]
+    dialogs = [
+        f"/admin/jobs/job/{job}/run_now/",
+        "/admin/jobs/queue/default/edit/",
+        "/admin/jobs/queue/default/delete/",
+    ]
+    return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", *dialogs]
 
 
 def _sideways(page: Any) -> int:
@@ -76,6 +82,24 @@ def test_a_dialog_is_left_by_escape_and_the_focus_returns(site: Any, browser: An
     page.keyboard.press("Escape")
     page.wait_for_selector("#dialog", state="hidden")
     page.wait_for_function("() => document.activeElement.textContent.includes('Pause')")
+
+
+def test_a_queue_is_made_throttled_let_go_and_deleted(site: Any, browser: Any) -> None:
+    page, name = browser.page, f"q-{secrets.token_hex(4)}"
+    browser.open("/admin/jobs/queue/add/")
+    page.fill("input[name=name]", name)
+    page.click("form.panel button[type=submit]")
+    page.wait_for_url(f"**/admin/jobs/queue/{name}/change/")
+    assert f"--queues=jobs.{name}" in page.locator("pre").inner_text()
+    for button, then in (("Throttle", "at most 1 in flight"), ("End throttle", "is no longer throttled")):
+        page.click(f"#header-inner a:has-text('{button}')")
+        page.click("#dialog button[type=submit]")
+        page.wait_for_selector(f"text={then}")
+    assert page.locator("#header-inner a:has-text('End throttle')").count() == 0
+    page.click("#header-inner a:has-text('Delete')")
+    page.click("#dialog button[type=submit]")
+    page.wait_for_url("**/admin/jobs/queue/")
+    assert page.locator(f"text=The queue {name} is deleted.").is_visible()
 
 
 @ONE_THEME

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,11 @@ def owner() -> Actor:
 def teammate(of: Actor) -> Actor:
     """Sees the same tenant, may change nothing."""
     return _actor(of.tenant, VIEWER)
+
+
+def operator(scopes: Sequence[str] = (*VIEWER, api_keys.PLATFORM_SCOPE)) -> Actor:
+    """Changes what is the platform's; its key is, as every key, some tenant's."""
+    return _actor(owner().tenant, list(scopes))
 
 
 def _actor(tenant: Tenant, scopes: list[str]) -> Actor:

@@ -72,6 +72,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "default_rows": {},
     "expire_reservations": {"limit": 100},
     "prune_buckets": {},
+    "queue_is_busy": {"queue": "default", "states": ["pending", "running"]},
+    "readers_of_jobs": {},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 

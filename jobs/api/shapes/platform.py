@@ -1,4 +1,4 @@
-"""Queues, workers, job types and callables as JSON."""
+"""Workers, job types and callables as JSON."""
 
 from __future__ import annotations
 
@@ -8,33 +8,10 @@ from django.utils import timezone
 from pydantic_core import to_jsonable_python
 from rest_framework import serializers
 
-from jobs import selectors
-from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.callables.registry import Registered
 from jobs.handlers import Handler
-from jobs.models import Queue, Worker
+from jobs.models import Worker
 from tenants.api.fields import Instant
-
-
-class QueueShape(serializers.Serializer[Queue]):
-    """A queue of the platform."""
-
-    name = serializers.CharField()
-    state = serializers.SerializerMethodField(help_text="active; paused: draining while something runs, then drained.")
-    paused_at = Instant(allow_null=True)
-    max_running = serializers.IntegerField(allow_null=True)
-    pool = serializers.CharField(help_text="prefork: processes, for every job type; threads: for those that allow it.")
-    batch_size = serializers.IntegerField(help_text="Most executions of short jobs that share a message.")
-    rate_limit = serializers.CharField(help_text="Most starts per s, m, h or d; empty for no limit.")
-    rate_burst = serializers.IntegerField(allow_null=True)
-    throttle = serializers.SerializerMethodField(help_text="A lower cap for a while; null if none is in force.")
-    created_at = Instant()
-
-    def get_state(self, queue: Any) -> str:
-        return selectors.queue_state(queue)
-
-    def get_throttle(self, queue: Queue) -> ThrottleShape | None:
-        return throttle_shape(queue)
 
 
 class WorkerShape(serializers.Serializer[Worker]):

@@ -1,4 +1,4 @@
-"""/job-types, /queues and /workers: what every tenant may see of the platform."""
+"""/job-types and /workers: what every tenant may see of the platform."""
 
 from __future__ import annotations
 
@@ -21,22 +21,6 @@ def test_type_comes_with_schema_example_and_defaults_that_fit(owner, job_type):
     assert answer.status_code == 201
 
 
-def test_queues_are_paged_by_name(owner, three_queues):
-    first = owner.api.get("/api/v1/queues", limit=2).json()
-    assert [queue["name"] for queue in first["data"]] == ["alpha", "beta"]
-    rest = owner.api.get("/api/v1/queues", limit=200, cursor=first["next_cursor"]).json()
-    assert (rest["data"][0]["name"], rest["next_cursor"]) == ("default", None)
-    assert owner.api.get("/api/v1/queues/beta").json()["max_running"] == 3
-
-
-@pytest.fixture
-def three_queues():
-    rows.insert("queue", name="alpha", created_at=rows.now())
-    rows.insert("queue", name="beta", max_running=3, created_at=rows.now())
-    yield
-    rows.change("DELETE FROM queue WHERE name IN ('alpha', 'beta')")
-
-
 def test_workers_say_whether_their_lease_holds(owner):
     live, gone = rows.worker(), rows.worker(lease=-1)
     shown = {row["id"]: row["live"] for row in owner.api.get("/api/v1/workers").json()["data"]}
@@ -44,7 +28,7 @@ def test_workers_say_whether_their_lease_holds(owner):
     assert owner.api.get(f"/api/v1/workers/{live}").json()["queues"] == ["default"]
 
 
-@pytest.mark.parametrize("path", ["queues/default", "job-types/dummy", "queues", "workers", "job-types"])
+@pytest.mark.parametrize("path", ["job-types/dummy", "workers", "job-types"])
 def test_platform_rows_are_read_only(owner, path):
     for method in ("POST", "PATCH", "DELETE"):
         assert owner.api.send(method, f"/api/v1/{path}").status_code == 405

@@ -35,6 +35,7 @@ EXPECTED = {
     "lock_due_schedules": {"schedule_due", "job_pkey"},
     "advance_schedules": {"schedule_pkey"},
     "forget_workers": {"execution_owned"},
+    "queue_is_busy": {"execution_by_state"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 
@@ -49,6 +50,7 @@ NOTHING_TO_FIND = {
     "allow_minutes": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
+    "readers_of_jobs": "looks at the locks that are held",
     "prune_buckets": "looks at the few buckets that are not full",
     "default_rows": "counts in partitions that are empty, or there is an alarm",
 }

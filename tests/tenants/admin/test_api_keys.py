@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 
 from tenants.rules import api_keys
@@ -22,6 +23,14 @@ def test_a_new_key_is_shown_once_and_works(console: Console) -> None:
     ((key, expires_at),) = rows.fetch("SELECT id, expires_at FROM api_key WHERE tenant_id = %s", tenant)
     assert timedelta(days=29) < expires_at - rows.now() <= timedelta(days=30)
     assert text not in console.page("tenants_apikey_change", key)
+
+
+def test_the_platforms_scope_is_given_here(console: Console) -> None:
+    form = {"tenant": str(rows.tenant()), "name": "operators", "scopes": ["jobs:read", "platform"], "days": ""}
+    key = Api(console.client.post(support.url("tenants_apikey_add"), form).context["text"])
+    name = f"q-{secrets.token_hex(4)}"
+    assert key.post("/api/v1/queues", {"name": name}).status_code == 201
+    assert key.delete(f"/api/v1/queues/{name}").status_code == 204
 
 
 def test_a_key_without_scopes_is_refused(console: Console) -> None:

@@ -58,22 +58,12 @@ def test_a_throttle_that_is_over_is_shown_no_more(console: Console) -> None:
     assert support.url("jobs_job_unthrottle", job[0]) not in page
 
 
-def test_a_queues_limits_are_shown_and_changed(console: Console) -> None:
-    name = _queue()
-    console.pressed("jobs_queue_limits", name, max_running=7, rate_limit="100/m", rate_burst=5)
-    assert rows.fetch("SELECT max_running, rate_limit, rate_burst FROM queue WHERE name = %s", name) == [
-        (7, "100/m", 5)
-    ]
-    assert console.get("jobs_queue_limits", name).context["form"].initial["max_running"] == 7
-    assert "100/m, at most 5 at once" in console.page("jobs_queue_change", name)
-
-
 def test_a_rate_that_is_none_is_refused_beside_the_rate(console: Console) -> None:
-    for page, pk, fields in (
-        ("jobs_queue", _queue(), {}),
-        ("tenants_tenant", rows.tenant(), {"name": "T", "weight": 1}),
+    for button, pk, fields in (
+        ("jobs_queue_edit", _queue(), {"pool": "prefork", "batch_size": 1}),
+        ("tenants_tenant_limits", rows.tenant(), {"name": "T", "weight": 1}),
     ):
-        answer = console.press(f"{page}_limits", pk, rate_limit="often", **fields)
+        answer = console.press(button, pk, rate_limit="often", **fields)
         assert "rate_limit" in answer.context["form"].errors
 
 

@@ -1,0 +1,64 @@
+"""What an operator may say of a queue, as a form. The service checks it and refuses by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.forms.models import model_to_dict
+from unfold import widgets
+
+from jobs.models import Queue
+from jobs.models.queue import MOST_IN_A_MESSAGE, Pool
+from tenants.admin import throttling
+from tenants.admin.dialogs import Dialog
+
+_POOLS = [
+    (Pool.PREFORK.value, "prefork: a process each"),
+    (Pool.THREADS.value, "threads: many that wait at once"),
+]
+
+
+class Fields(Dialog, throttling.Rate):
+    """All but the name."""
+
+    pool = forms.ChoiceField(
+        choices=_POOLS,
+        initial=Pool.PREFORK,
+        widget=widgets.UnfoldAdminSelectWidget,
+        help_text="What its workers run jobs in: processes every job type, threads those that allow it. "
+        "It can change only while no job uses the queue.",
+    )
+    batch_size = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_IN_A_MESSAGE,
+        initial=Queue._meta.get_field("batch_size").default,
+        label="Most in one message",
+        widget=widgets.UnfoldAdminIntegerFieldWidget,
+        help_text=f"How many executions of short jobs may travel together when the queue is deep, up to {MOST_IN_A_MESSAGE}. "
+        "1 switches it off: choose that where few jobs may run twice after a crash.",
+    )
+    max_running = forms.IntegerField(
+        min_value=1,
+        required=False,
+        label="Most in flight",
+        widget=widgets.UnfoldAdminIntegerFieldWidget,
+        help_text="Executions of all tenants queued or running at once. Empty for no cap.",
+    )
+    field_order: tuple[str, ...] = ("pool", "batch_size", "max_running", "rate_limit", "rate_burst")
+
+    def __init__(self, row: Queue | None, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row is not None:
+            self.initial = model_to_dict(row, list(self.fields))
+
+
+class NewQueue(Fields):
+    """A queue to be."""
+
+    name = forms.CharField(
+        max_length=63,
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="For ever: small letters, digits and single hyphens, such as nightly-reports.",
+    )
+    field_order = ("name", *Fields.field_order)

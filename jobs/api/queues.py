@@ -1,0 +1,109 @@
+"""``/queues``: every tenant sees them, the platform's operators change them."""
+
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import selectors
+from jobs.api.shapes.queues import QueueChanges, QueueInput, QueueShape
+from jobs.api.shapes.throttles import ThrottleInput
+from jobs.models import Queue
+from jobs.services import queue_states, queues
+from tenants import context
+from tenants.api.fields import NoFields
+from tenants.api.pagination import PAGED
+from tenants.api.views import ApiViewSet
+from tenants.rules.api_keys import PLATFORM_SCOPE
+
+#: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody.
+_PLATFORM = context.Scope(platform=True)
+
+
+class QueueViewSet(ApiViewSet):
+    """Queues of the platform. In paths `{id}` is the name. Changing them takes a key with the scope `platform`."""
+
+    queryset = selectors.queues()
+    serializer_class = QueueShape
+    keyset = "name"
+    noun = "queue"
+    read_scope = "jobs:read"
+    write_scope = PLATFORM_SCOPE
+    query_parameters = {"list": PAGED}
+
+    def row(self) -> Queue:
+        name = self.kwargs["id"]
+        with context.within(_PLATFORM):
+            queue = self.get_queryset().filter(name=name).first() if "\0" not in name else None
+        if queue is None:
+            raise self.missing()
+        return queue  # type: ignore[no-any-return]
+
+    def list(self, request: Request) -> Response:
+        """Queues by name."""
+        with context.within(_PLATFORM):
+            return self.listed(QueueShape, self.get_queryset())
+
+    @extend_schema(request=QueueInput, responses={201: QueueShape})
+    def create(self, request: Request) -> Response:
+        """A new queue. Nothing runs there before a worker of its pool consumes `jobs.{name}`."""
+        fields: Any = self.body(QueueInput)
+        return self._stored(queues.create(name=fields.pop("name"), fields=fields), status=201)
+
+    def retrieve(self, request: Request, id: str) -> Response:
+        """One queue."""
+        return self.shown(QueueShape, self.row())
+
+    @extend_schema(request=QueueChanges)
+    def partial_update(self, request: Request, id: str) -> Response:
+        """Change some of it, from the next admission on. Its pool is fixed while jobs or executions use it."""
+        queue = self.row()
+        fields: Any = self.body(QueueChanges, partial=True)
+        return self._stored(queues.update(queue=queue, fields=fields))
+
+    def destroy(self, request: Request, id: str) -> Response:
+        """Delete a queue that no job uses and where nothing waits or runs; never `default`."""
+        queues.delete(queue=self.row())
+        return Response(status=204)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, id: str) -> Response:
+        """Start nothing more of it, of any tenant; what runs goes on, so it drains."""
+        return self._become(queue_states.pause)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, id: str) -> Response:
+        """Go on, by priority and fairly among tenants."""
+        return self._become(queue_states.resume)
+
+    @extend_schema(request=ThrottleInput)
+    @action(detail=True, methods=["post"])
+    def throttle(self, request: Request, id: str) -> Response:
+        """Let at most `max_running` of it be in flight until an instant; it ends by itself."""
+        queue = self.row()
+        wish: Any = self.body(ThrottleInput)
+        return self._stored(queue_states.throttle(queue=queue, **wish))
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def unthrottle(self, request: Request, id: str) -> Response:
+        """End its throttle before its time."""
+        return self._become(queue_states.unthrottle)
+
+    def _become(self, service: Any) -> Response:
+        queue = self.row()
+        self.body(NoFields)
+        return self._stored(service(queue=queue))
+
+    def _stored(self, queue: Queue, *, status: int = 200) -> Response:
+        """The queue as it is stored now, with its load."""
+        with context.within(_PLATFORM):
+            return self.shown(QueueShape, self.get_queryset().get(pk=queue.pk), status=status)

@@ -1,0 +1,81 @@
+"""Queues as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from jobs import selectors
+from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
+from jobs.models import Queue
+from jobs.models.queue import MOST_IN_A_MESSAGE, Pool
+from jobs.services import queue_states
+from tenants.api.fields import Instant, StrictSerializer
+from tenants.rules import rates
+
+
+class QueueChanges(StrictSerializer):
+    """All that may be said of a queue but its name, here to change some of it."""
+
+    pool = serializers.ChoiceField(
+        Pool.choices,
+        required=False,
+        help_text="prefork: processes, for every job type; threads: for those that allow it. Fixed while anything uses it.",
+    )
+    batch_size = serializers.IntegerField(
+        min_value=1,
+        max_value=MOST_IN_A_MESSAGE,
+        required=False,
+        help_text="Most executions of short jobs that share a message; 1 sends each alone.",
+    )
+    max_running = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        allow_null=True,
+        help_text="Most executions of all tenants queued or running at once; null for no cap.",
+    )
+    rate_limit = serializers.CharField(
+        max_length=16, required=False, allow_blank=True, help_text="Most starts per s, m, h or d, such as 100/m."
+    )
+    rate_burst = serializers.IntegerField(
+        min_value=1,
+        max_value=rates.MOST,
+        required=False,
+        allow_null=True,
+        help_text="Most starts at once after a rest; the rate's number if null.",
+    )
+
+
+class QueueInput(QueueChanges):
+    """A queue to be."""
+
+    name = serializers.CharField(max_length=63, help_text="For ever: small letters, digits and single hyphens.")
+
+
+class QueueShape(serializers.Serializer[Queue]):
+    """A queue of the platform."""
+
+    name = serializers.CharField()
+    state = serializers.SerializerMethodField(help_text="active; paused: draining while something runs, then drained.")
+    paused_at = Instant(allow_null=True)
+    max_running = serializers.IntegerField(allow_null=True)
+    pool = serializers.CharField(help_text="prefork: processes, for every job type; threads: for those that allow it.")
+    batch_size = serializers.IntegerField(help_text="Most executions of short jobs that share a message.")
+    rate_limit = serializers.CharField(help_text="Most starts per s, m, h or d; empty for no limit.")
+    rate_burst = serializers.IntegerField(allow_null=True)
+    throttle = serializers.SerializerMethodField(help_text="A lower cap for a while; null if none is in force.")
+    allowed_actions = serializers.SerializerMethodField(
+        help_text="Of operators, beside throttling, changing and deleting."
+    )
+    created_at = Instant()
+
+    def get_state(self, queue: Any) -> str:
+        return selectors.queue_state(queue)
+
+    def get_throttle(self, queue: Queue) -> ThrottleShape | None:
+        return throttle_shape(queue)
+
+    def get_allowed_actions(self, queue: Queue) -> list[str]:
+        return queue_states.allowed_actions(queue)
