@@ -11,9 +11,9 @@ import django
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 
-django.setup(set_prefix=False)
-
 from scheduler_project import celery  # noqa: F401 - the app that rings and publishes
+
+django.setup(set_prefix=False)
 
 
 class Handler(ASGIHandler):
