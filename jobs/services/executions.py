@@ -50,7 +50,7 @@ def cancel(*, execution: Execution) -> Execution:
             state = states.State(_current(execution.pk).state)
             message = f"this execution has ended already: it is {state}"
             raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
-        _record("execution.cancel_requested", execution)
+        _record("execution.cancel_requested", execution, execution.job)
         dispatch.ring_after_commit()  # the room it leaves may be waited for
     return _current(execution.pk)
 
@@ -87,8 +87,7 @@ def _create(
     with transaction.atomic():
         transitions.create([row])
         execution = _current(row.id)
-        execution.job = job
-        _record("execution.triggered" if replay_of is None else "execution.replayed", execution)
+        _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job)
         dispatch.ring_after_commit()
     return execution
 
@@ -104,5 +103,5 @@ def _current(execution_id: UUID) -> Execution:
     return selectors.executions().get(pk=execution_id)
 
 
-def _record(action: str, execution: Execution) -> None:
-    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=execution.job.tenant)
+def _record(action: str, execution: Execution, job: Job) -> None:
+    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=job.tenant)
