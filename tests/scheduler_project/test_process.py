@@ -1,0 +1,55 @@
+"""The processes' own command: what it refuses, and that both kinds become what Celery's command makes."""
+
+from __future__ import annotations
+
+import sys
+from unittest import mock
+
+import pytest
+from celery.concurrency.prefork import TaskPool
+
+from scheduler_project import celery, process, ringing
+
+
+def started(*arguments: str) -> int:
+    with mock.patch.object(sys, "argv", ["process", *arguments]):
+        return process.main()
+
+
+@pytest.mark.parametrize("missing", ["--hostname", "--queues", "--pool", "--concurrency"])
+def test_a_worker_must_be_told_everything(missing, capsys):
+    given = ("--hostname=w@%h", "--queues=jobs.default", "--pool=prefork", "--concurrency=2")
+    with pytest.raises(SystemExit) as ended:
+        started("worker", *(each for each in given if not each.startswith(missing)))
+    assert ended.value.code == 2
+    assert missing in capsys.readouterr().err
+
+
+def test_pools_nobody_has_tested_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        started("worker", "--hostname=w@%h", "--queues=q", "--pool=gevent", "--concurrency=2")
+    assert "invalid choice: 'gevent'" in capsys.readouterr().err
+
+
+def test_a_worker_is_what_it_was_asked_to_be():
+    with mock.patch.object(celery.app, "Worker") as worker:
+        worker.return_value.exitcode = 7
+        asked = (
+            "--hostname=w@there",
+            "--queues=jobs.a,jobs.b",
+            "--pool=prefork",
+            "--concurrency=3",
+            "--loglevel=error",
+        )
+        assert started("worker", *asked) == 7
+    told = worker.call_args.kwargs
+    assert (told["hostname"], told["queues"], told["concurrency"]) == ("w@there", "jobs.a,jobs.b", 3)
+    assert (told["pool"], told["loglevel"]) == (TaskPool, "ERROR")
+    assert told["without_gossip"] is told["without_mingle"] is True
+
+
+def test_beat_rings_from_the_slim_app():
+    with mock.patch.object(ringing.app, "Beat") as beat:
+        assert started("beat") == 0
+    beat.assert_called_once_with(loglevel="INFO")
+    beat.return_value.run.assert_called_once_with()
