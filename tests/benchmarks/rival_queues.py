@@ -64,12 +64,12 @@ _KINDS = (
 
 
 class QueueRival(Rival):
-    """Its program is peers/queues/<key>_peer.py."""
+    """What it runs is in peers/queues/<key>_peer.py."""
 
     def __init__(self, kind: _Kind, python: Path, database: str, folder: Path) -> None:
         super().__init__(kind.key, folder, database=database)
         self.name, self._kind = kind.name, kind
-        self._program = [str(python), str(_FOLDER / f"{kind.key}_peer.py")]
+        self._program = [str(python), str(_FOLDER / "command.py"), kind.key]
         self._run("install")
 
     def round(self, count: int, servers: Callable[[], dict[str, float]]) -> Round:

@@ -1,9 +1,9 @@
 """What the program of every queue that lives in PostgreSQL is called with, in an environment of its own.
 
-    python <peer>.py install            its tables, in the database of $BENCHMARK_DATABASE
-    python <peer>.py fill 10000         that many no-op jobs, waiting
-    python <peer>.py work               a worker, until it is killed
-    python <peer>.py delays 60 file     milliseconds from before each enqueueing until the job's first line, as JSON
+    python command.py <peer> install           its tables, in the database of $BENCHMARK_DATABASE
+    python command.py <peer> fill 10000        that many no-op jobs, waiting
+    python command.py <peer> work              a worker, until it is killed
+    python command.py <peer> delays 60 folder  milliseconds from before each enqueueing until the job's first line, as JSON
 
 Nothing of Carillon can be imported there.
 """
@@ -11,6 +11,7 @@ Nothing of Carillon can be imported there.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import random
@@ -39,8 +40,9 @@ class Peer:
     run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
 
 
-def main(peer: Peer) -> None:
-    command, *arguments = sys.argv[1:]
+def main() -> None:
+    name, command, *arguments = sys.argv[1:]
+    peer: Peer = importlib.import_module(f"{name}_peer").PEER
     if command == "delays":
         print(json.dumps(peer.run(_delays(peer, int(arguments[0]), Path(arguments[1])))))
     elif command == "fill":
@@ -73,3 +75,7 @@ async def _delay(send: Send, path: Path) -> float:
         await asyncio.sleep(0.005)
     await asyncio.sleep(random.uniform(0.02, 0.1))
     return 1000 * (float(path.read_text()) - called)
+
+
+if __name__ == "__main__":
+    main()

@@ -63,5 +63,4 @@ async def sender() -> AsyncIterator[command.Send]:
         yield send
 
 
-if __name__ == "__main__":
-    command.main(command.Peer(install, fill, work, sender, uvloop.run))
+PEER = command.Peer(install, fill, work, sender, uvloop.run)

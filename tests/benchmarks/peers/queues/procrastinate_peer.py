@@ -48,5 +48,4 @@ async def sender() -> AsyncIterator[command.Send]:
         yield send
 
 
-if __name__ == "__main__":
-    command.main(command.Peer(install, fill, work, sender))
+PEER = command.Peer(install, fill, work, sender)
