@@ -20,7 +20,7 @@ from jobs.rules import batches
 #: Seconds for which a job's pace is good, and for which it is not asked again whether there is one by now. Not long:
 #: runs take several times as long alone as they do in a batch, and the first few, alone, are all there is to go by.
 KNOWN = 2.0
-UNKNOWN = 0.25
+UNKNOWN = 0.1
 #: Jobs kept in mind at most.
 MOST_JOBS = 100_000
 

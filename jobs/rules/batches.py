@@ -15,7 +15,7 @@ from typing import TypeVar
 #: A job is quick if 95 of 100 of its runs took less, in seconds.
 QUICK = 0.05
 #: What one message may hold, in seconds by its jobs' history.
-LONGEST = 0.03
+LONGEST = 0.02
 #: Without so many runs to judge by, a job is not known to be quick.
 LEAST_SAMPLES = 3
 #: What any run costs besides its handler, in seconds.

@@ -2,8 +2,8 @@
 
 Enough that no worker waits for the next round, and no more: what is published heeds priority and
 fairness no longer. Without claims that is two for each process that can run one. With claims it is what
-was claimed in the last quarter of a second. That alone would grow slowly from little, so a window that
-was nearly empty again before the quarter was over is doubled.
+was claimed just before. That alone would grow slowly from little, so a window that was nearly empty
+again sooner than that is doubled.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-#: Seconds of claims that are published ahead.
-AHEAD = 0.25
+#: Seconds of claims that are published ahead: what a round and its publishing take on a busy machine.
+AHEAD = 0.15
 #: A window that is emptied down to this share of itself so soon was too small.
 EMPTIED = 0.25
 #: Seconds between two looks at a full window.
@@ -52,6 +52,8 @@ class Window:
 
     def leave(self, queued: int) -> None:
         """Note how many are unclaimed after a round."""
+        if queued > self._left:
+            self._quiet = 0  # there is something new to be claimed, however long nothing was
         self._left = queued
 
     def pause(self) -> float:

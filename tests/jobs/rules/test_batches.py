@@ -47,7 +47,9 @@ def test_each_slot_gets_two_messages_before_any_holds_more():
 
 
 def test_a_deep_queue_of_the_quickest_travels_in_full_messages():
-    assert {len(message) for message in packed(of(*[0.00005] * 1000), slots=2)} == {50}
+    full = int(batches.LONGEST / (0.0001 + batches.OVERHEAD))
+    assert {len(message) for message in packed(of(*[0.0001] * full * 20), slots=2, most=100)} == {full}
+    assert {len(message) for message in packed(of(*[0.0001] * 1000), slots=2, most=10)} == {10}
 
 
 def test_a_slow_one_travels_alone_and_its_neighbours_together():
