@@ -16,6 +16,8 @@ SETTLED = 10.0
 
 def measure(carillon: Stack) -> list[Figure]:
     """Each with its children; pages that processes share are counted once over all of them."""
+    for role in ROLES:  # what was measured before has left its traces in them
+        carillon.kill(role)
     carillon.complete()
     carillon.start("io", "flower")
     time.sleep(SETTLED)
