@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 from celery.concurrency.prefork import TaskPool
 
-from scheduler_project import celery, process, ringing
+from scheduler_project import celery, process
 
 
 def started(*arguments: str) -> int:
@@ -49,7 +49,9 @@ def test_a_worker_is_what_it_was_asked_to_be():
 
 
 def test_beat_rings_from_the_slim_app():
-    with mock.patch.object(ringing.app, "Beat") as beat:
+    # Not imported here: it takes Django's settings out of its process's environment.
+    slim = mock.Mock()
+    with mock.patch.dict(sys.modules, {"scheduler_project.ringing": slim}):
         assert started("beat") == 0
-    beat.assert_called_once_with(loglevel="INFO")
-    beat.return_value.run.assert_called_once_with()
+    slim.app.Beat.assert_called_once_with(loglevel="INFO")
+    slim.app.Beat.return_value.run.assert_called_once_with()

@@ -63,7 +63,7 @@ def walls(request, monkeypatch):
     if request.param == "second wall alone":
         monkeypatch.setattr(TenantViewSet, "get_queryset", ApiViewSet.get_queryset)
 
-        def anybodys(tenant, text):
+        def anybodys(tenant, text, *, bare=False):
             wanted = {"pk": fields.id_of(text)} if fields.id_of(text) else {"name": text}
             return selectors.jobs().filter(**wanted).first()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from jobs import errors, sql
 from jobs.engine import admission, bystanders
-from jobs.engine.admission import ClaimRates
-from jobs.engine.batches import Paces
+from jobs.engine.admission import Seen
 from jobs.models import Queue
 from jobs.rules.batches import LEAST_SAMPLES
 from jobs.rules.states import TERMINAL, State
@@ -172,15 +172,18 @@ def test_a_running_engine_packs_by_the_batch_size_of_the_row_each_round(empty_da
     job, queue = rows.job(), broker.queue(batch_size=50)
     rows.worker(queues=(queue.name,), concurrency=2)
     for _ in range(LEAST_SAMPLES):
-        rows.execution(job, State.SUCCEEDED, started_at=rows.now() - timedelta(milliseconds=2), finished_at=rows.now())
-    rates, paces = ClaimRates(), Paces()
-    rates.leave(queue.name, 100)  # so many were claimed within the last second: so wide is the window
+        rows.execution(
+            job, State.SUCCEEDED, started_at=rows.now() - timedelta(microseconds=100), finished_at=rows.now()
+        )
+    seen = Seen()
 
     def largest_message() -> tuple[int, int]:
         many.executions(job, 100, State.PENDING, queue_id=queue.name)
+        seen.windows[queue.name].observe(0, slots=2, at=monotonic())
+        seen.windows[queue.name].leave(100)  # so many were claimed just now: so wide is the window
         with logins.engine():
             ((told, admitted),) = [
-                (row.batch_size, admission.admit_all(rates, paces)) for row in sql.run("capacity") if row.slots
+                (row.batch_size, admission.admit_all(seen)) for row in sql.run("capacity") if row.slots
             ]
         assert admitted.admitted == 100
         sizes = [len(message.members) for message in queue.messages()]
