@@ -80,11 +80,11 @@ class Timer(threading.Thread):
         What is due goes first: planning looks seconds ahead, and what it finds overdue is admitted by
         the round that follows at once.
         """
+        done = admission.admit_all(self._seen)
+        planner.plan_due()
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
             self._withdrawn = monotonic()
-        done = admission.admit_all(self._seen)
-        planner.plan_due()
         sql.run("pulse", name="dispatch")
         if not done.held:
             return BUSY
