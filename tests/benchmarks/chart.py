@@ -53,7 +53,7 @@ def _group(measure: str, group: Sequence[Figure], top: int) -> Iterator[str]:
         return LEFT + (WIDTH - LEFT - RIGHT) * max(0.0, math.log10(max(value, begin) / begin)) / span
 
     better = "more is better" if measure == RATE else "less is better"
-    yield f'<text class="head" x="8" y="{top + 22}">{escape(measure)}, {group[0].unit} ({better})</text>'
+    yield f'<text class="head" x="8" y="{top + 22}">{escape(measure)}, {group[0].unit} ({better}; logarithmic)</text>'
     bottom = top + HEAD + len(group) * (BAR + GAP) - GAP
     for decade in range(int(span) + 1):
         at = x(begin * 10**decade)
@@ -69,4 +69,8 @@ def _bar(figure: Figure, y: float, x: Callable[[float], float]) -> Iterator[str]
     yield f'<rect class="{side}" x="{LEFT}" y="{y}" width="{max(1.0, end - LEFT):.1f}" height="{BAR}"/>'
     low, high = x(min(figure.values)), x(max(figure.values))
     yield f'<line class="spread" x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}"/>'
-    yield f'<text x="{max(end, high) + 6:.1f}" y="{y + 12}">{figure.median:,.4g}</text>'
+    yield f'<text x="{max(end, high) + 6:.1f}" y="{y + 12}">{_shown(figure.median)}</text>'
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

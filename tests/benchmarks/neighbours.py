@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from tests.benchmarks.figures import Figure, Sizes
+from tests.benchmarks.figures import CARILLON, Figure, Sizes
 from tests.benchmarks.measures import NEIGHBOUR
 from tests.benchmarks.throughput import backlog
 from tests.support import stack_tenants
@@ -39,8 +39,8 @@ def measure(carillon: Stack, sizes: Sizes) -> list[Figure]:
     finally:
         small.close()
     return [
-        Figure(NEIGHBOUR, "alone", "ms", alone),
-        Figure(NEIGHBOUR, f"while another tenant has {sizes.flood:,} waiting", "ms", beside),
+        Figure(NEIGHBOUR, f"{CARILLON}: alone", "ms", alone),
+        Figure(NEIGHBOUR, f"{CARILLON}: while another tenant has {sizes.flood:,} waiting", "ms", beside),
         Figure(f"{NEIGHBOUR}: what the other tenant still had waiting at the end", "the flood", "", [float(left)]),
     ]
 

@@ -51,7 +51,7 @@ class BeatRival(rivals.Peer):
         try:
             late = self._late()
             yield Figure(at_once(DUE, sizes.stored), f"{self.name}, until sent", "ms", late)
-            yield Figure(MEMORY, self.name, "MiB", [costs.mebibytes([member.pid])])
+            yield Figure(f"{MEMORY} of beat", self.name, "MiB", [costs.mebibytes([member.pid])])
             yield Figure(NEW_SCHEDULE, f"{self.name}: first run", "ms", [self._first_of_new()])
         finally:
             member.end(signal.SIGKILL)
