@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 def recover_lost() -> int:
     """Retry, cancel or bury every execution whose owner is gone. Returns how many."""
     recovered, after = 0, UUID(int=0)
-    while rows := sql.run("lost_owners", after=after, limit=PAGE):
+    while rows := sql.run("lost_owners", after=after, lease=settings.LEASE, limit=PAGE):
         recovered += sum(_recover_safely(row) for row in rows)
         after = rows[-1].id
     return recovered

@@ -3,14 +3,15 @@
 -- name: lost_owners
 -- Running, and its owner is gone: no lease, or the process that claimed it is no longer among the
 -- owner's. Two seconds of slack: a process forked and claiming while the list was being read is in
--- the next one. A row without owner is a parent ended by its children, not a lost one.
+-- the next one. A worker may take its first message before its own row is stored: one that is not there
+-- is given a lease's time. A row without owner is a parent ended by its children, not a lost one.
 SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.epoch, e.attempt, e.crashes, e.worker_pid, e.batch_size,
     e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, '') AS worker
 FROM execution e
 LEFT JOIN worker w ON w.id = e.worker_id
 LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
 WHERE e.state = 'running' AND e.worker_id IS NOT NULL AND e.id > %(after)s
-    AND (w.id IS NULL OR w.lease_expires_at < clock_timestamp()
+    AND (w.id IS NULL AND e.started_at < clock_timestamp() - %(lease)s OR w.lease_expires_at < clock_timestamp()
          OR (NOT e.worker_pid = ANY(w.pids) AND e.started_at < w.renewed_at - interval '2 seconds'))
 ORDER BY e.id LIMIT %(limit)s
 

@@ -47,7 +47,7 @@ def test_fifty_threads_claim_a_thousand_executions_each_once():
 
 
 def test_finish_and_watchdog_race_and_one_of_them_decides():
-    executions = many.executions(rows.job(), 200, State.RUNNING, worker_id=uuid4())
+    executions = many.executions(rows.job(), 200, State.RUNNING, worker_id=rows.dead_worker())
 
     def finish() -> list[UUID]:
         return [

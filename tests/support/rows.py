@@ -124,3 +124,8 @@ def worker(
     }  # fmt: skip
     insert("worker", **(defaults | columns))
     return identifier
+
+
+def dead_worker() -> UUID:
+    """A worker whose lease is over: what it runs is lost."""
+    return worker(lease=-1)

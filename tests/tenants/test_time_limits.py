@@ -158,7 +158,7 @@ def test_a_finish_that_waits_too_long_is_tried_again():
 
 @pytest.mark.usefixtures("as_engine", "empty_database")
 def test_the_watchdog_buries_nobody_for_its_own_transactions_end(monkeypatch):
-    rows.execution(rows.job(), "running")
+    rows.execution(rows.job(), "running", worker_id=rows.dead_worker())
     monkeypatch.setattr(watchdog, "_recover", lambda row: stay_idle())
     with limit(idle_in_transaction_session_timeout=50), pytest.raises(OperationalError):
         watchdog.recover_lost()

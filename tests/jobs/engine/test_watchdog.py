@@ -34,7 +34,7 @@ def claimed(worker: UUID, of: Any = None, **columns: Any) -> Claim:
 LOST: dict[str, Callable[[], UUID]] = {
     "its lease has expired": lambda: rows.worker(pids=(PID,), lease=-1),
     "its process is gone": lambda: rows.worker(pids=(PID + 1,)),
-    "its worker is unknown": uuid4,
+    "its worker has been unknown for longer than a lease": uuid4,
 }
 
 
@@ -55,6 +55,8 @@ def test_execution_runs_again_a_second_after_its_owner_is_found_lost(owner):
 
 def test_executions_of_live_processes_are_left_alone():
     claimed(rows.worker(pids=(PID,)))
+    of_a_worker_that_has_just_started = rows.execution(rows.job(), State.QUEUED)
+    assert one.claim(of_a_worker_that_has_just_started, attempt=1, worker_id=uuid4(), worker="w@host", pid=PID)
     forked_while_the_list_was_read = claimed(rows.worker(pids=(1,)))
     rows.change("UPDATE execution SET started_at = now() WHERE id = %s", forked_while_the_list_was_read.id)
     rows.execution(rows.job(), State.RUNNING, worker_id=None)  # ended by its children
@@ -76,7 +78,7 @@ def test_third_crash_buries_the_execution():
     for attempt in (2, 3):
         watchdog.recover_lost()
         rows.change("UPDATE execution SET state = 'queued'")
-        assert one.claim(execution, attempt=attempt, worker_id=uuid4(), worker="w@host", pid=PID)
+        assert one.claim(execution, attempt=attempt, worker_id=rows.dead_worker(), worker="w@host", pid=PID)
     assert watchdog.recover_lost() == 1
     assert rows.fetch("SELECT state, attempt, crashes, error_code FROM execution") == [
         (State.FAILED, 3, 3, Failure.WORKER_LOST)
@@ -103,14 +105,16 @@ def test_crash_uses_up_no_attempt():
 def test_members_of_a_lost_batch_come_again_alone_and_none_is_charged_with_it():
     job = rows.job()
     members = [rows.execution(job, State.QUEUED) for _ in range(3)]
-    claims = transitions.claim_all([(member, 1) for member in members], worker_id=uuid4(), worker="w@host", pid=PID)
+    claims = transitions.claim_all(
+        [(member, 1) for member in members], worker_id=rows.dead_worker(), worker="w@host", pid=PID
+    )
     assert [claim.id for claim in claims] == members
     assert watchdog.recover_lost() == 3
     assert rows.fetch("SELECT DISTINCT state, attempt, crashes FROM execution") == [(State.PENDING, 1, 0)]
     assert rows.fetch("SELECT DISTINCT number, state FROM attempt") == [(1, "lost")]
 
     rows.change("UPDATE execution SET state = 'queued'")
-    assert one.claim(members[0], attempt=1, worker_id=uuid4(), worker="w@host", pid=PID)
+    assert one.claim(members[0], attempt=1, worker_id=rows.dead_worker(), worker="w@host", pid=PID)
     watchdog.recover_lost()
     assert rows.fetch("SELECT state, crashes FROM execution WHERE id = %s", members[0]) == [(State.SCHEDULED, 1)]
 

@@ -21,6 +21,7 @@ from jobs.rules.codes import Failure
 from jobs.rules.states import State
 from tasks import attendant, runner
 from tasks.handlers.python import Python, PythonParams
+from tests.support import rows
 from tests.support.attempts import Outcome
 from tests.support.processes import eventually
 from tests.tasks.handlers.python_runs import NAME, cancel, queued
@@ -165,6 +166,7 @@ def test_process_that_ends_under_a_callable_is_a_crash_and_not_a_failure(run):
     outcome = queued({"callable": NAME})
     assert in_a_child(outcome) == 7
     assert outcome.state == State.RUNNING
+    rows.change("UPDATE execution SET worker_id = %s", rows.dead_worker())
     watchdog.recover_lost()
     assert (outcome.state, outcome.crashes, outcome.attempt) == (State.SCHEDULED, 1, 2)
     assert outcome.attempts == [(1, "lost", Failure.WORKER_LOST)]
