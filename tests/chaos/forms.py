@@ -55,7 +55,7 @@ def long(minutes: float, rate: float, kinds: tuple[str, ...]) -> Form:
     apart, control, soak = 12.0, 30.0, 30.0
     alone = len(kinds) * apart
     mixed = max(60.0, minutes * 60 - control - soak - alone)
-    return Form("long", control, kinds, apart, mixed, soak, 30.0, rate, 6, 2.0, Limits(on_time=15.0), 180.0, 12)
+    return Form("long", control, kinds, apart, mixed, soak, 30.0, rate, 6, 2.0, Limits(on_time=15.0), 420.0, 12)
 
 
 def directed(seconds: float) -> Form:
