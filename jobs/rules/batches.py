@@ -32,10 +32,12 @@ def pace(*, longest: float, usual: float) -> float | None:
 def grouped(rows: Sequence[R], *, expected: Callable[[R], float | None], slots: int, most: int) -> list[list[R]]:
     """``rows`` as messages, in the order of each one's first member.
 
+    Two may share one however long they take: alone a run takes several times as long as in company, so
+    whoever was measured alone on a busy machine would never be seen to be quick.
     ``expected`` says how long a row will run, None if that is not known or it must travel alone;
     ``slots``: how many processes wait for messages, each gets two at least before any gets more in one.
     """
-    lengths = {at: length for at, row in enumerate(rows) if (length := expected(row)) is not None}
+    lengths = {at: length for at, row in enumerate(rows) if (length := expected(row)) is not None and length < QUICK}
     size = min(most, math.ceil(len(lengths) / (2 * slots))) if slots else 1
     messages: list[list[R]] = []
     open_message: list[R] | None = None
@@ -45,7 +47,8 @@ def grouped(rows: Sequence[R], *, expected: Callable[[R], float | None], slots: 
             messages.append([row])
             continue
         cost = lengths[at] + OVERHEAD
-        if open_message is None or len(open_message) >= size or seconds + cost > LONGEST:
+        full = open_message is not None and len(open_message) >= 2 and seconds + cost > LONGEST
+        if open_message is None or len(open_message) >= size or full:
             open_message, seconds = [], 0.0
             messages.append(open_message)
         open_message.append(row)

@@ -13,6 +13,8 @@ def test_poison_among_batch_mates_is_buried_after_three_crashes_and_charges_nobo
     identifier = carillon.api.post("jobs", job)["id"]
     known = [carillon.api.trigger(identifier) for _ in range(5)]
     wait_for(lambda: runs.states(carillon, known)["succeeded"] == 5, 60, "it is known to be quick")
+    # However busy this machine is.
+    carillon.query("UPDATE execution SET started_at = finished_at - interval '1 ms' WHERE id = ANY(%s::uuid[])", known)
     carillon.the("worker").end(signal.SIGTERM)
     mates = [carillon.api.trigger(identifier) for _ in range(60)]
     poison = carillon.api.trigger(identifier, payload={"callable": "tests.vanish"})
