@@ -12,6 +12,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -84,13 +85,35 @@ def run(command: Command, deliver: Deliver, check: Callable[[], None] = lambda: 
 
 @contextmanager
 def _signals_waiting() -> Iterator[None]:
-    """Let signals to this thread wait until the block is left, so that none raises between two steps of it."""
+    """Let signals wait until the block is left, so that no handler raises between two steps of it.
+
+    They are blocked, for the leash as well, which is started with them waiting until it can answer. That is not
+    enough here: another thread takes a signal sent to the process, and Python runs its handler in the main
+    thread all the same. So there handlers only note, and the signals are sent once more at the end.
+    """
+    noted: list[int] = []
+    kept: dict[int, Any] = {}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
     try:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        if threading.current_thread() is threading.main_thread():
+            kept = {number: own for number in signal.valid_signals() if callable(own := signal.getsignal(number))}
+            for number in kept:
+                signal.signal(number, lambda arrived, _: noted.append(arrived))
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            _handle(kept)
+            for number in noted:
+                signal.raise_signal(number)  # waits, being blocked, like those that have come meanwhile
+        finally:
+            _handle(kept)  # the first of them may have raised already
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _handle(handlers: Mapping[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 class _Held:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from typing import Any
 
@@ -161,3 +162,25 @@ def test_killing_the_leash_kills_the_command(command: Command) -> None:
     ending = process.run(sh(command, "echo ready; exec sleep 120", label=label), kill)
     assert ending == Ending(error="the process that held the command was killed")
     assert eventually(lambda: marked(mark(command)) == [])
+
+
+def test_a_signal_that_another_thread_takes_waits_as_well():
+    arrived: list[str] = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: arrived.append("handled"))
+    begun = threading.Event()
+
+    def send() -> None:
+        begun.wait(10)
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    other = threading.Thread(target=send)
+    other.start()  # outside the block, or it would not take signals either
+    try:
+        with process._signals_waiting():
+            begun.set()
+            other.join()
+            arrived.append("left")
+        assert arrived == ["left", "handled"]
+        assert signal.getsignal(signal.SIGUSR1) is not before
+    finally:
+        signal.signal(signal.SIGUSR1, before)
