@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
-from django.forms.models import model_to_dict
 from unfold import widgets
 
 from jobs.models import Queue
 from jobs.models.queue import MOST_IN_A_MESSAGE, Pool
 from tenants.admin import throttling
-from tenants.admin.dialogs import Dialog
+from tenants.admin.dialogs import Editing
 
 _POOLS = [
     (Pool.PREFORK.value, "prefork: a process each"),
@@ -19,7 +16,7 @@ _POOLS = [
 ]
 
 
-class Fields(Dialog, throttling.Rate):
+class Fields(Editing, throttling.Rate):
     """All but the name."""
 
     pool = forms.ChoiceField(
@@ -46,11 +43,6 @@ class Fields(Dialog, throttling.Rate):
         help_text="Executions of all tenants queued or running at once. Empty for no cap.",
     )
     field_order: tuple[str, ...] = ("pool", "batch_size", "max_running", "rate_limit", "rate_burst")
-
-    def __init__(self, row: Queue | None, data: Any = None) -> None:
-        super().__init__(row, data)
-        if row is not None:
-            self.initial = model_to_dict(row, list(self.fields))
 
 
 class NewQueue(Fields):

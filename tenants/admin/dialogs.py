@@ -15,6 +15,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
 from unfold.enums import ActionVariant
@@ -29,6 +31,15 @@ class Dialog(forms.Form):
     def __init__(self, row: Any, data: Any = None) -> None:
         super().__init__(data)
         self.row = row
+
+
+class Editing(Dialog):
+    """A dialog of a row's own fields: it begins with what the row has, or with defaults where there is none yet."""
+
+    def __init__(self, row: Model | None, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row is not None:
+            self.initial = model_to_dict(row, list(self.fields))
 
 
 #: ``answer(admin, request, form)`` calls the service for ``form.row`` and says where to go.

@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold import widgets
@@ -17,13 +16,13 @@ from unfold.enums import ActionVariant
 from tenants import marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
-from tenants.admin.dialogs import Dialog, dialog
+from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.models import Tenant, TenantState
 from tenants.services import tenant_limits
 from tenants.services import tenants as service
 
 
-class Limits(Dialog, throttling.Rate):
+class Limits(Editing, throttling.Rate):
     """What a tenant gets."""
 
     name = forms.CharField(max_length=200, widget=widgets.UnfoldAdminTextInputWidget)
@@ -52,11 +51,6 @@ class Limits(Dialog, throttling.Rate):
     )
 
     field_order: tuple[str, ...] = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts")
-
-    def __init__(self, row: Tenant | None, data: Any = None) -> None:
-        super().__init__(row, data)
-        if row is not None:
-            self.initial = model_to_dict(row, list(self.fields))
 
 
 class NewTenant(Limits):

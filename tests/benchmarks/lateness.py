@@ -22,6 +22,7 @@ FROM execution e JOIN attempt a ON a.execution_id = e.id
 WHERE e.job_id = %s AND e.scheduled_for = coalesce(%s, e.scheduled_for) ORDER BY e.scheduled_for
 """
 _PLANNED = "SELECT extract(epoch FROM min(created_at))::float8 FROM execution WHERE job_id = %s AND created_at > to_timestamp(%s)"
+_AHEAD = "SELECT count(*) FROM execution WHERE job_id = %s AND state IN ('scheduled', 'pending', 'queued', 'running')"
 _FIRST_START = "SELECT extract(epoch FROM min(started_at))::float8 FROM execution WHERE job_id = %s"
 
 
@@ -69,7 +70,7 @@ def _new(carillon: Stack, changes: int) -> list[Figure]:
         wait_for(lambda: carillon.query(_STARTS, job["id"], None), 30, "it has run")  # noqa: B023 - used at once
         first.append(1000 * (carillon.value(_FIRST_START, job["id"]) - at))
         carillon.api.send("PATCH", f"schedules/{job['schedules'][0]['id']}", {"expression": "0 0 3 1 1 *"})
-        time.sleep(4)
+        wait_for(lambda: carillon.value(_AHEAD, job["id"]) == 0, 30, "what the old rule planned is over")  # noqa: B023
         at = time.time()
         carillon.api.send("PATCH", f"schedules/{job['schedules'][0]['id']}", {"expression": "* * * * * *"})
         edited.append(1000 * (_planned_at(carillon, job["id"], at) - at))

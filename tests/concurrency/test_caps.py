@@ -49,9 +49,9 @@ def look(violations: list[object]) -> None:
 
 
 def admit(violations: list[object]) -> None:
-    rates, until = Seen(), time.monotonic() + SECONDS
+    seen, until = Seen(), time.monotonic() + SECONDS
     while rows.fetch(LEFT) and time.monotonic() < until:
-        admission.admit_all(rates)
+        admission.admit_all(seen)
         look(violations)
 
 

@@ -66,10 +66,10 @@ def insisting(action: Callable[[], T]) -> T:
 
 
 def admit(until: float) -> None:
-    rates = Seen()
+    seen = Seen()
     while rows.fetch(LEFT) and time.monotonic() < until:
         try:
-            admission.admit_all(rates)
+            admission.admit_all(seen)
         except Error:
             connection.close()
 

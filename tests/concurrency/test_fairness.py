@@ -20,13 +20,13 @@ class Pool:
     """Workers that take what is published, oldest first, and end the oldest of what they run."""
 
     def __init__(self, queue: BrokerQueue, slots: int) -> None:
-        self.queue, self.slots, self.rates = queue, slots, Seen()
+        self.queue, self.slots, self.seen = queue, slots, Seen()
         self.running: list[Fence] = []
         self.started: list[UUID] = []
         rows.worker(queues=(queue.name,), concurrency=slots)
 
     def admit(self) -> int:
-        return admission.admit_all(self.rates).admitted
+        return admission.admit_all(self.seen).admitted
 
     def step(self) -> int:
         """Half of what runs ends, free slots are taken, admission looks. Returns how many it admitted."""

@@ -119,10 +119,10 @@ def _new(like: Any) -> NewExecution:
 
 def _admission(rows: Rows) -> Iterator[tuple[str, Action]]:
     def admit_all(run: int) -> None:
-        rates = admission.Seen()
-        rates.heard.keep(rows.horizon)
+        seen = admission.Seen()
+        seen.heard.keep(rows.horizon)
         with mock.patch.object(dispatch, "publish"):
-            done = admission.admit_all(rates)
+            done = admission.admit_all(seen)
         assert done.admitted == 50, done
 
     def wake(horizon: str | None, page: int) -> Action:

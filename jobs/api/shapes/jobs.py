@@ -8,16 +8,16 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.api.shapes.payloads import Guarded
+from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.schedules import ScheduleInput, ScheduleShape
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
-from tenants.api.fields import Instant, Number, Object, StrictSerializer
-from tenants.rules import rates
+from tenants.api.fields import Instant, Number, Object
 
 
-class JobChanges(StrictSerializer):
+class JobChanges(RateInput):
     """All that may be said of a job, here to change some of it. Objects are merged: null removes a key."""
 
     name = serializers.CharField(max_length=200)
@@ -37,16 +37,6 @@ class JobChanges(StrictSerializer):
         help_text="Executions of the tenant with the same key share max_running_per_key; {field} stands for the payload's.",
     )
     max_running_per_key = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
-    rate_limit = serializers.CharField(
-        max_length=16, required=False, allow_blank=True, help_text="Most starts per s, m, h or d, such as 100/m."
-    )
-    rate_burst = serializers.IntegerField(
-        min_value=1,
-        max_value=rates.MOST,
-        required=False,
-        allow_null=True,
-        help_text="Most starts at once after a rest; the rate's number if null.",
-    )
     overlap = serializers.ChoiceField(Overlap.choices, required=False)
     retry = Object(required=False)
     owner = serializers.CharField(max_length=254, required=False, allow_blank=True)

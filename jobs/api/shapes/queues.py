@@ -7,15 +7,15 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs import selectors
+from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Queue
 from jobs.models.queue import MOST_IN_A_MESSAGE, Pool
 from jobs.services import queue_states
-from tenants.api.fields import Instant, StrictSerializer
-from tenants.rules import rates
+from tenants.api.fields import Instant
 
 
-class QueueChanges(StrictSerializer):
+class QueueChanges(RateInput):
     """All that may be said of a queue but its name, here to change some of it."""
 
     pool = serializers.ChoiceField(
@@ -35,16 +35,6 @@ class QueueChanges(StrictSerializer):
         required=False,
         allow_null=True,
         help_text="Most executions of all tenants queued or running at once; null for no cap.",
-    )
-    rate_limit = serializers.CharField(
-        max_length=16, required=False, allow_blank=True, help_text="Most starts per s, m, h or d, such as 100/m."
-    )
-    rate_burst = serializers.IntegerField(
-        min_value=1,
-        max_value=rates.MOST,
-        required=False,
-        allow_null=True,
-        help_text="Most starts at once after a rest; the rate's number if null.",
     )
 
 

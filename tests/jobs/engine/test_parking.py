@@ -36,25 +36,25 @@ def is_parked(execution: UUID) -> bool:
 
 
 @pytest.fixture
-def rates(queue: BrokerQueue) -> Seen:
+def seen(queue: BrokerQueue) -> Seen:
     """Of an engine that has been admitting for a while."""
     rows.worker(queues=(queue.name,), concurrency=50)
-    rates = Seen()
-    admission.admit_all(rates)
-    return rates
+    seen = Seen()
+    admission.admit_all(seen)
+    return seen
 
 
-def test_an_end_wakes_who_waits_for_its_cap_and_nobody_else(queue, rates):
+def test_an_end_wakes_who_waits_for_its_cap_and_nobody_else(queue, seen):
     (_, running, parked), (_, _, other) = full_job(queue), full_job(queue)
-    admission.admit_all(rates)
+    admission.admit_all(seen)
     assert is_parked(parked)
     succeed(running)
-    assert admission.admit_all(rates).admitted == 1
+    assert admission.admit_all(seen).admitted == 1
     assert queue.ids() == [parked]
     assert is_parked(other)
 
 
-def test_an_end_that_commits_after_the_round_looked_is_heard_by_the_next(queue, rates, in_thread):
+def test_an_end_that_commits_after_the_round_looked_is_heard_by_the_next(queue, seen, in_thread):
     job, running, _ = full_job(queue)
     fresh = rows.execution(job, State.PENDING, queue_id=queue.name)
     with transaction.atomic():
@@ -62,12 +62,12 @@ def test_an_end_that_commits_after_the_round_looked_is_heard_by_the_next(queue, 
         # Other transactions begin and end meanwhile: a later horizon would pass over the open one.
         rows.execution(rows.job(), State.SUCCEEDED)
         for _ in range(2):
-            assert in_thread(lambda: admission.admit_all(rates)).result().admitted == 0
+            assert in_thread(lambda: admission.admit_all(seen)).result().admitted == 0
         assert is_parked(fresh)
-    assert admission.admit_all(rates).admitted == 1
+    assert admission.admit_all(seen).admitted == 1
 
 
-def test_a_round_that_is_rolled_back_has_heard_nothing(queue, rates, monkeypatch):
+def test_a_round_that_is_rolled_back_has_heard_nothing(queue, seen, monkeypatch):
     _, running, parked = full_job(queue)
     succeed(running)
 
@@ -77,18 +77,18 @@ def test_a_round_that_is_rolled_back_has_heard_nothing(queue, rates, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(transitions, "ripen", fail)
         with pytest.raises(RuntimeError):
-            admission.admit_all(rates)
+            admission.admit_all(seen)
     assert is_parked(parked)
-    assert admission.admit_all(rates).admitted == 1
+    assert admission.admit_all(seen).admitted == 1
 
 
-def test_an_engine_that_has_not_admitted_for_long_looks_at_a_page_of_all(queue, rates, monkeypatch):
+def test_an_engine_that_has_not_admitted_for_long_looks_at_a_page_of_all(queue, seen, monkeypatch):
     _, running, parked = full_job(queue)
     rows.change("UPDATE execution SET state = 'succeeded', finished_at = now() WHERE id = %s", running)
-    admission.admit_all(rates)
+    admission.admit_all(seen)
     assert is_parked(parked)  # nothing told of it
     monkeypatch.setattr(parking, "STALE_AFTER", 0.0)
-    assert admission.admit_all(rates).admitted == 1
+    assert admission.admit_all(seen).admitted == 1
 
 
 @pytest.mark.parametrize("page", [1, 2, 500])
@@ -115,15 +115,15 @@ def test_a_sweep_takes_no_more_than_there_is_room_for(queue):
     ("change", "before"),
     [("max_running = NULL", {}), ("max_running = 2", {}), ("state = 'active'", {"state": "disabled"})],
 )
-def test_a_job_whose_caps_change_is_heard_of_whoever_changes_it(queue, rates, change, before):
+def test_a_job_whose_caps_change_is_heard_of_whoever_changes_it(queue, seen, change, before):
     job, _, parked = full_job(queue)
     if before:
         rows.change("UPDATE job SET max_running = 2, state = 'disabled' WHERE id = %s", job[0])
         rows.change("UPDATE execution SET waiting_on = %s WHERE id = %s", f"held:{job[0]}", parked)
-    admission.admit_all(rates)
+    admission.admit_all(seen)
     assert is_parked(parked)
     rows.change(f"UPDATE job SET {change} WHERE id = %s", job[0])
-    assert admission.admit_all(rates).admitted == 1
+    assert admission.admit_all(seen).admitted == 1
 
 
 def test_a_job_whose_other_fields_change_tells_nothing():
