@@ -133,6 +133,7 @@ def fill_every_table() -> UUID:
             "at": now, "actor": "", "action": "", "object_type": "", "object_id": "", "changes": {}, "reason": "", "request_id": "",
         },
         "job_tag": {"job_id": job[0], "tag": "x"},
+        "job_secret": {"job_id": job[0], "name": "x"},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
         "data_key": {"key_id": "", "wrapped": b"", "created_at": now},
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
