@@ -29,8 +29,6 @@ from tenants.api.views import ApiViewSet, TenantViewSet
 from tenants.models import Secret
 from tenants.services import secrets
 
-SCOPE = "secrets:write"
-
 
 class SecretViewSet(TenantViewSet):
     """Secrets of this tenant. In paths `{id}` is the id or the name. No answer holds a value."""
@@ -38,7 +36,7 @@ class SecretViewSet(TenantViewSet):
     queryset = Secret.objects.select_related("tenant")
     serializer_class = SecretShape
     noun = "secret"
-    read_scope = write_scope = SCOPE
+    read_scope = write_scope = secrets.PERMISSION
     query_parameters = {
         "list": (
             *PAGED,
@@ -125,7 +123,7 @@ class ConnectionTypeViewSet(ApiViewSet):
     queryset = None
     serializer_class = ConnectionTypeShape
     noun = "connection type"
-    read_scope = write_scope = SCOPE
+    read_scope = write_scope = secrets.PERMISSION
 
     def list(self, request: Request) -> Response:
         """Every connection type by name."""

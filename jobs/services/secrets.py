@@ -10,6 +10,7 @@ from django.db import transaction
 from jobs import connections, errors
 from jobs.models import Execution, Job
 from jobs.services import definitions, executions, jobs, secret_uses
+from tenants import actors
 from tenants.models import Secret, Tenant
 from tenants.services import secrets
 from tenants.services.secrets import TEXT, Value
@@ -40,6 +41,7 @@ def change(*, secret: Secret, description: str | None = None, value: Value | Non
 
 def delete(*, secret: Secret, force: bool = False) -> None:
     """Destroy it. Refused while jobs name it, unless forced: what they start from then on fails, and says so."""
+    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = secrets.lock(secret)
         names = list(secret_uses.users_of(secret).order_by("name").values_list("name", flat=True)[: MOST_TOLD + 1])
@@ -54,7 +56,9 @@ def test_connection(*, secret: Secret) -> Execution:
     """Try a connection out on a worker. The execution's result says how far it got."""
     if secret.kind == TEXT:
         raise errors.invalid({"kind": ["text leads nowhere: only a connection can be tested"]})
-    with transaction.atomic():
+    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
+    # Who may change a connection may try it out, without the right to make jobs of their own choice.
+    with transaction.atomic(), actors.entitled("jobs:write", "executions:run"):
         return executions.trigger(job=_job_of_tests(secret.tenant), payload={"connection": secret.name})
 
 

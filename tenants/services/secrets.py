@@ -27,11 +27,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import errors, requests
+from tenants import actors, errors
 from tenants.models import Secret, SecretVersion, Tenant
 from tenants.rules import sealing
 from tenants.services import audit, data_keys
 
+#: Who may see that there is a secret may also change it; nobody sees its value.
+PERMISSION = "secrets:write"
 TEXT = "text"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 #: A shorter one could not be told from other text when logs are masked.
@@ -57,10 +59,11 @@ class UnknownSecrets(errors.NotFound):
 
 def create(*, tenant: Tenant, name: str, value: Value, kind: str = TEXT, description: str = "") -> Secret:
     """A new secret, version 1. Its name and kind stay."""
+    actors.require(PERMISSION, tenant=tenant)
     if not NAME.fullmatch(name):
         raise _invalid("name", "must be a letter, then at most 63 letters, digits or underscores, such as stripe_key")
     plain = _encoded(kind, value)
-    by = requests.current().actor
+    by = actors.current().name
     with transaction.atomic():
         _check_room(tenant)
         secret = Secret(tenant=tenant, name=name, kind=kind, description=description, created_by=by)
@@ -72,6 +75,7 @@ def create(*, tenant: Tenant, name: str, value: Value, kind: str = TEXT, descrip
 
 def change(*, secret: Secret, description: str | None = None, value: Value | None = None) -> Secret:
     """Describe it anew; a value becomes its newest version and is in force at once."""
+    actors.require(PERMISSION, tenant=secret.tenant_id)
     plain = None if value is None else _encoded(secret.kind, value)
     with transaction.atomic():
         secret = lock(secret)
@@ -92,6 +96,7 @@ def change(*, secret: Secret, description: str | None = None, value: Value | Non
 
 def rollback(*, secret: Secret, version: int) -> Secret:
     """Put another of its versions in force."""
+    actors.require(PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = lock(secret)
         _version(secret, version)
@@ -105,6 +110,7 @@ def rollback(*, secret: Secret, version: int) -> Secret:
 
 def discard(*, secret: Secret, version: int) -> None:
     """Destroy the value of a version that is not in force."""
+    actors.require(PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = lock(secret)
         row = _version(secret, version)
@@ -116,6 +122,7 @@ def discard(*, secret: Secret, version: int) -> None:
 
 def delete(*, secret: Secret) -> None:
     """Destroy it with all its versions; its name is free again."""
+    actors.require(PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = lock(secret)
         pk = secret.pk
@@ -177,7 +184,7 @@ def _bound(secret: Secret, number: int) -> tuple[str, ...]:
 def _seal(secret: Secret, plain: bytes) -> None:
     """Store what is in force from now on."""
     sealed = sealing.seal(data_keys.for_writing(secret.tenant_id), plain, _bound(secret, secret.version))
-    by = requests.current().actor
+    by = actors.current().name
     SecretVersion.objects.create(
         tenant_id=secret.tenant_id, secret=secret, number=secret.version, sealed=sealed, created_by=by
     )
