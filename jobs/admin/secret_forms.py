@@ -24,7 +24,7 @@ _LONG = {"private_key", "ca"}
 class Hidden(widgets.UnfoldAdminTextareaWidget):  # type: ignore[misc]
     """A text area that never shows what was sent, and shows dots for what is typed."""
 
-    def format_value(self, value: Any) -> str:  # noqa: ARG002
+    def format_value(self, value: Any) -> str:
         return ""
 
 
@@ -69,12 +69,14 @@ def _field(name: str, field: FieldInfo) -> forms.Field:
         return forms.BooleanField(widget=widgets.UnfoldBooleanWidget, **{**options, "required": False})
     if core is int:
         return forms.IntegerField(widget=widgets.UnfoldAdminIntegerFieldWidget, **options)
-    if name in _LONG:
-        return _long(**options)
-    if core is SecretStr:
-        widget = widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
-        return forms.CharField(strip=False, widget=widget, **options)
-    return forms.CharField(widget=widgets.UnfoldAdminTextInputWidget(attrs=_OFF), **options)
+    return _long(**options) if name in _LONG else _short(secret=core is SecretStr, **options)
+
+
+def _short(*, secret: bool, **options: Any) -> forms.CharField:
+    if not secret:
+        return forms.CharField(widget=widgets.UnfoldAdminTextInputWidget(attrs=_OFF), **options)
+    widget = widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    return forms.CharField(strip=False, widget=widget, **options)
 
 
 def _core(annotation: Any) -> Any:

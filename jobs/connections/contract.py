@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
 
 #: Of a secret text: one that is shorter could not be told from other text when logs are masked.
 SHORTEST, LONGEST = 8, 8192
@@ -81,7 +82,7 @@ class Named:
 
 def named(*kinds: str) -> Any:
     """The type of a payload's field that names a connection of one of these kinds; of any, without."""
-    told = {"secret": list(kinds)} if kinds else {"secret": True}
+    told: JsonDict = {"secret": list(kinds)}
     what = " or ".join(kinds) or "connection"
     field = Field(
         pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$",
