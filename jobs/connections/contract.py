@@ -66,10 +66,13 @@ class Secured(Connection):
     host: Host
     tls: Tls = Field(
         default="verify",
+        title="TLS",
         description="verify: the certificate must be the host's; insecure: any certificate; off: everything in clear.",
     )
     ca: Certificate | None = Field(
-        default=None, description="PEM of the authority to verify with, if it is no public one."
+        default=None,
+        title="Certificate authority",
+        description="PEM of the authority to verify with, if it is no public one.",
     )
 
 
