@@ -29,6 +29,7 @@ def _change(tenant: Tenant, **fields: Any) -> Tenant:
         "max_running": None,
         "rate_limit": "",
         "rate_burst": None,
+        "api_rate_limit": "",
         "allowed_hosts": [],
         "allowed_callables": [],
     }
