@@ -24,7 +24,7 @@ from django.conf import settings
 from tenants import buckets, errors, requests
 from tenants.buckets import Level
 from tenants.memory import Memory
-from tenants.models import Tenant
+from tenants.requests import Actor
 from tenants.rules import addresses, rates
 
 #: What is said of each limit; its name is the policy's in the headers, and the metrics' label.
@@ -118,10 +118,12 @@ def counts() -> dict[str, dict[str, int]]:
         return {what: dict(counter) for what, counter in _counts.items()}
 
 
-def take_request(author: str, tenant: Tenant | None, *, must: bool = False) -> None:
+def take_request(actor: Actor, *, must: bool = False) -> None:
     """One request of a key or person. With ``must`` it is refused when it cannot be counted."""
+    # What the platform's people look at is not the tenant's doing.
+    tenant = None if actor.of_platform else actor.tenant
     shared = [Limit("tenant", tenant.api_rate_limit or _rate("tenant"), str(tenant.pk))] if tenant else []
-    _take([Limit("key", _rate("key"), author), *shared, _of_address("address")], must=must)
+    _take([Limit("key", _rate("key"), actor.name), *shared, _of_address("address")], must=must)
 
 
 def take_anonymous(*, must: bool = False) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from tenants import errors, limits, requests
+from tenants import errors, limits
 
 if TYPE_CHECKING:  # DRF's views load this class while they are being loaded themselves
     from rest_framework.views import APIView
@@ -30,7 +30,7 @@ class Counted(BaseThrottle):
         if request.auth is None:
             limits.take_anonymous(must=must)
         else:
-            limits.take_request(requests.current().actor, request.auth.tenant, must=must)
+            limits.take_request(request.auth, must=must)
         return True
 
 

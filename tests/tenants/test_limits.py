@@ -6,22 +6,23 @@ import pytest
 from django.test import RequestFactory
 
 from tenants import buckets, limits, requests
+from tenants.requests import Actor
 from tests.support.rates import address, installed, only
 from tests.support.redis_faults import own_redis
 from tests.support.threads import together
 
 
 def call_from(where):
-    requests.begin(RequestFactory().get("/", REMOTE_ADDR=where))
+    return requests.serving(RequestFactory().get("/", REMOTE_ADDR=where))
 
 
 def logs_in(account, where):
-    call_from(where)
-    try:
-        limits.take_login(account)
-    except limits.RateLimited as error:
-        return error.details["limit"]
-    return None
+    with call_from(where):
+        try:
+            limits.take_login(account)
+        except limits.RateLimited as error:
+            return error.details["limit"]
+        return None
 
 
 def test_an_account_is_tried_so_often_from_wherever():
@@ -59,17 +60,16 @@ def test_uncounted_tries_to_log_in_are_refused(monkeypatch):
         raise buckets.Away
 
     monkeypatch.setattr(buckets, "draw", away)
-    call_from(address())
-    with only(account="1000/s"), pytest.raises(limits.Uncounted) as refused:
+    with call_from(address()), only(account="1000/s"), pytest.raises(limits.Uncounted) as refused:
         limits.take_login("ada@example.com")
     assert (refused.value.status, refused.value.retry_after) == (503, 2)
 
 
 def test_redis_learns_no_account_no_address_and_no_key(settings):
-    with only(account="9/d", login="9/d", key="9/d", tenant="9/d", address="9/d"), own_redis() as server:
-        call_from("203.0.113.7")
+    rates = {"account": "9/d", "login": "9/d", "key": "9/d", "address": "9/d"}
+    with only(**rates), own_redis() as server, call_from("203.0.113.7"):
         limits.take_login("ada@example.com")
-        limits.take_request("key:abcdef", None)
+        limits.take_request(Actor("key:abcdef", frozenset()))
         keys = server.keys()
         settings.SECRET_KEY = "another installation's"
         limits.take_login("ada@example.com")
@@ -82,8 +82,7 @@ def test_redis_learns_no_account_no_address_and_no_key(settings):
 
 
 def test_a_limit_is_off_when_it_is_empty():
-    with only():
-        call_from(address())
+    with only(), call_from(address()):
         for _ in range(5):
             limits.take_login("ada@example.com")
             limits.take_failure()
