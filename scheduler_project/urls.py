@@ -16,6 +16,7 @@ from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
 from tenants.api.api_keys import ApiKeyViewSet
+from tenants.api.audit_events import AuditEventViewSet
 
 api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
@@ -27,6 +28,7 @@ api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
+api.register("audit-events", AuditEventViewSet, basename="audit-event")
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
