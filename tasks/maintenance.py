@@ -18,5 +18,6 @@ def maintain() -> dict[str, Any]:
     """Make partitions ahead, drop expired ones, prune, log where the audit trail stands. Returns what was made and dropped."""
     report = {"made": partitions.make_ahead(), "dropped": partitions.drop_expired()}
     retention.prune()
-    log.info("audit.anchored", anchor=str(audit_sealing.head() or ""))
+    if head := audit_sealing.head():
+        log.info("audit.anchored", anchor=str(head))
     return report

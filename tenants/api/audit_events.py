@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -15,7 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants.api.fields import Instant
+from tenants.api.fields import EARLIEST, Instant
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import Parameter, instant, text
 from tenants.api.streaming import Download
@@ -23,9 +23,6 @@ from tenants.api.views import TenantViewSet
 from tenants.models import AuditEvent, AuditSeal
 from tenants.rules import ids
 from tenants.services import audit_export, audit_sealing
-
-#: A row's id and its instant are taken one after the other: so far apart at most.
-_APART = timedelta(seconds=1)
 
 
 def _same(value: datetime) -> datetime:
@@ -52,13 +49,13 @@ FILTERS = (
 )
 
 
-def with_id_range(conditions: dict[str, Any]) -> dict[str, Any]:
+def _with_id_range(conditions: dict[str, Any]) -> dict[str, Any]:
     """The same with bounds of ids, which begin with their instant: lists are ordered by them."""
     bounds = {}
     if (since := conditions.get("at__gte")) is not None:
-        bounds["id__gte"] = ids.floor_id(max(since - _APART, datetime.fromtimestamp(0, since.tzinfo)))
+        bounds["id__gte"] = ids.floor_id(max(since - audit_export.APART, EARLIEST))
     if (until := conditions.get("at__lte")) is not None:
-        bounds["id__lte"] = ids.floor_id(until + _APART)
+        bounds["id__lte"] = ids.floor_id(until + audit_export.APART)
     return {**conditions, **bounds}
 
 
@@ -136,11 +133,13 @@ class AuditEventViewSet(TenantViewSet):
         """All changes that match, with their seals, as a file. Without filters: all that are sealed, in the chain's order."""
         form = self.query.get("as", "ndjson")
         filters = {name: value for name, value in request.query_params.items() if name != "as"}
-        parts = audit_export.export(tenant=self.tenant, form=form, filters=filters, conditions=self.conditions())
+        conditions = self.conditions()
+        chosen = self.get_queryset().filter(**conditions) if conditions else None
+        parts = audit_export.export(tenant=self.tenant, form=form, filters=filters, chosen=chosen)
         return Download(parts, name=f"audit-{self.tenant.slug}.{form}", content_type=audit_export.FORMS[form])
 
     def conditions(self) -> dict[str, Any]:
-        return with_id_range(super().conditions())
+        return _with_id_range(super().conditions())
 
     def _shown(self, events: Iterable[AuditEvent]) -> Any:
         events = [*events]

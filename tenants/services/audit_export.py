@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from tenants import context
@@ -22,15 +24,17 @@ from tenants.rules import audit_chain, audit_file
 from tenants.services import audit, audit_sealing
 
 PAGE = 500
+#: A row's id and its instant are taken one after the other: so far apart at most.
+APART = timedelta(seconds=1)
 FORMS = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 
 Pair = tuple[AuditEvent | UUID, AuditSeal | None]
 
 
 def export(
-    *, tenant: Tenant | None, form: str, filters: Mapping[str, str], conditions: Mapping[str, Any]
+    *, tenant: Tenant | None, form: str, filters: Mapping[str, str], chosen: QuerySet[AuditEvent] | None
 ) -> Iterator[bytes]:
-    """The file's parts: one tenant's rows, or everybody's. ``conditions`` are for ``filter()``, ``filters`` as they were sent.
+    """The file's parts: one tenant's rows, or everybody's; all of them, or those ``chosen`` by ``filters``, which the file tells.
 
     Whoever exports is in the trail: the row is written at once, the reading happens while the parts are taken.
     """
@@ -41,7 +45,7 @@ def export(
         tenant=tenant,
         changes={"format": form, "filters": dict(filters)},
     )
-    pairs = _chosen(tenant, conditions) if conditions else _whole(tenant)
+    pairs = _whole(tenant) if chosen is None else _chosen(tenant, chosen)
     return _ndjson(tenant, filters, pairs) if form == "ndjson" else _csv(pairs)
 
 
@@ -114,10 +118,9 @@ def _whole(tenant: Tenant | None) -> Iterator[list[Pair]]:
         after = getattr(seals[-1], order)
 
 
-def _chosen(tenant: Tenant | None, conditions: Mapping[str, Any]) -> Iterator[list[Pair]]:
+def _chosen(tenant: Tenant | None, rows: QuerySet[AuditEvent]) -> Iterator[list[Pair]]:
     # Up to now: the trail grows while it is read.
-    rows = AuditEvent.objects.filter(**conditions).filter(pk__lte=new_id()).order_by("pk")
-    rows = rows.filter(tenant=tenant) if tenant else rows
+    rows = rows.filter(pk__lte=new_id()).order_by("pk")
     after = UUID(int=0)
     while True:
         with _reading(tenant):

@@ -43,14 +43,17 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         anchors = [_anchor(text) for text in options["head"]]
         if options["file"]:
-            return self._verify_file(options["file"], anchors, options)
-        tenant = _tenant(options["tenant"])
-        if options["show_key"]:
-            return self._show_key(tenant)
-        walk = Walk(tenant=tenant, since=_instant(options["since"]), anchors=anchors)
-        wrong = self._tell(walk.findings(), options["json"])
+            self._verify_file(options["file"], anchors, options)
+        elif options["show_key"]:
+            self._show_key(_tenant(options["tenant"]))
+        else:
+            walk = Walk(_tenant(options["tenant"]), _instant(options["since"]), anchors)
+            self._verify_database(walk, as_json=options["json"])
+
+    def _verify_database(self, walk: Walk, *, as_json: bool) -> None:
+        wrong = self._tell(walk.findings(), as_json)
         head = str(walk.head) if walk.head else None
-        self._sum_up({"rows": walk.checked, "unsigned": walk.unsigned, "head": head}, wrong, options["json"])
+        self._sum_up({"rows": walk.checked, "unsigned": walk.unsigned, "head": head}, wrong, as_json)
 
     def _verify_file(self, path: Path, anchors: list[Anchor], options: dict[str, Any]) -> None:
         check = Check(_given(options["key"]) if options["key"] else _held, anchors)
