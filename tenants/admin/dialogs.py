@@ -57,7 +57,7 @@ class _Reasoned(forms.Form):
 
     def clean_because(self) -> str:
         """Not handed to the service, but noted for whatever it records."""
-        reason = str(self.cleaned_data.pop("because", "")).strip()
+        reason = str(self.cleaned_data["because"]).strip()
         if not reason.isprintable():
             raise forms.ValidationError("must not hold control characters")
         requests.because(reason or requests.current().reason)
@@ -95,7 +95,7 @@ def dialog(
     """Make a method the button ``label`` of a row's page."""
     question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
     if question.danger:
-        form = type(form.__name__, (form, _Reasoned), {"__doc__": form.__doc__})
+        form = type(form.__name__, (_Reasoned, form), {"__doc__": form.__doc__})
 
     def decorate(answer: Answer) -> Any:
         @wraps(answer)
