@@ -51,6 +51,8 @@ class Chain:
 
     def meet(self, number: int, before: bytes, digest: bytes) -> bool:
         """Note one seal. False if it and a neighbour met earlier do not hold together."""
+        if number in self._begins or number in self._ends:
+            return False
         begin, end, fits = number, number, True
         first, last = before, digest
         if (left := self._ends.pop(number - 1, None)) is not None:
@@ -74,7 +76,7 @@ class Chain:
             if begin > expected:
                 many = f"{expected} to {begin - 1} are" if begin - 1 > expected else f"{expected} is"
                 yield Finding(Kind.MISSING, f"{self.name}: {many} gone, with the rows sealed there")
-            expected = self._begins[begin][1] + 1
+            expected = max(expected, self._begins[begin][1] + 1)
 
     @property
     def highest(self) -> int:

@@ -49,7 +49,9 @@ def test_fifty_writers_and_three_sealers_leave_one_chain_without_fork_or_gap(as_
     assert rows.fetch("SELECT count(*), count(DISTINCT event_id), min(number), max(number) FROM audit_seal") == [
         (many, many, 1, many)
     ]
-    chains = rows.fetch("SELECT count(*), min(position), max(position), count(DISTINCT position) FROM audit_seal GROUP BY tenant_id")
+    chains = rows.fetch(
+        "SELECT count(*), min(position), max(position), count(DISTINCT position) FROM audit_seal GROUP BY tenant_id"
+    )
     assert sorted(chains) == [(many // 5, 1, many // 5, many // 5)] * 5
     assert trail.found() == []
     assert rows.fetch("SELECT 1 FROM audit_unsealed") == []

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from unittest import mock
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg import errors
 
-import psycopg
 from tasks import engine_process
 from tenants.models import AuditSeal
 from tenants.rules import audit_chain
@@ -58,6 +58,7 @@ def test_what_piled_up_is_sealed_batch_by_batch(monkeypatch):
 
 def test_a_row_that_commits_late_is_sealed_after_rows_with_higher_ids():
     tenant = trail.tenant()
+
     def slow(written: threading.Event, go: threading.Event):
         with trail.context.within(trail.context.Scope(platform=True)), transaction.atomic():
             trail.audit.record(action="a", object_type="b", object_id="late", tenant=tenant)

@@ -82,7 +82,9 @@ def test_a_row_edited_before_it_was_sealed_is_named(tenant):
 @pytest.mark.parametrize("signature", [None, b"\x01" * 32], ids=["none", "wrong"])
 def test_a_row_put_in_by_hand_is_named_although_it_was_sealed(five, tenant, signature):
     forged = uuid4()
-    copied(five[2], forged, at="at - interval '1 hour'", action="'tenant.suspended'", signature="%s", values=[signature])
+    copied(
+        five[2], forged, at="at - interval '1 hour'", action="'tenant.suspended'", signature="%s", values=[signature]
+    )
     assert trail.found() == [("unsealed", str(forged))]  # as if it had waited for an hour
     trail.seal()
     assert trail.found() == trail.found(tenant=tenant) == [("inserted", str(forged))]
@@ -96,7 +98,19 @@ def test_a_row_put_in_and_kept_from_the_sealer_is_named(five):
 
 def copied(row, copy, *, values=(), **columns):
     """Put a row in that is like another, but for its id and some columns."""
-    names = "tenant_id, at, actor, action, object_type, object_id, changes, reason, request_id, address, signature".split(", ")
+    names = [
+        "tenant_id",
+        "at",
+        "actor",
+        "action",
+        "object_type",
+        "object_id",
+        "changes",
+        "reason",
+        "request_id",
+        "address",
+        "signature",
+    ]
     chosen = ", ".join(columns.get(name, name) for name in names)
     statement = f"INSERT INTO audit_event (id, {', '.join(names)}) SELECT %s, {chosen} FROM audit_event WHERE id = %s"
     rows.change(statement, copy, *values, row)
@@ -127,7 +141,9 @@ def test_rows_that_changed_their_ids_are_named(five, tenant):
     assert trail.found() == trail.found(tenant=tenant) == expected
 
 
-@pytest.mark.parametrize("column", ["event_id", "seal", "previous_seal", "link", "previous_link", "sealed_at", "key_id"])
+@pytest.mark.parametrize(
+    "column", ["event_id", "seal", "previous_seal", "link", "previous_link", "sealed_at", "key_id"]
+)
 def test_a_seal_that_was_rewritten_is_named(five, column):
     value = {"event_id": uuid4(), "sealed_at": rows.now(), "key_id": "00000000"}.get(column, b"\x02" * 32)
     rows.change(f"UPDATE audit_seal SET {column} = %s WHERE event_id = %s", value, five[2])
@@ -137,14 +153,18 @@ def test_a_seal_that_was_rewritten_is_named(five, column):
 
 def test_a_chain_rewritten_without_the_key_is_named_from_there_on(five):
     """Somebody without the key deletes a row and seals the rest anew, under a key of their own."""
-    anchor = audit_chain.Anchor("installation", *rows.fetch("SELECT number, link FROM audit_seal ORDER BY number DESC")[0])
+    anchor = audit_chain.Anchor(
+        "installation", *rows.fetch("SELECT number, link FROM audit_seal ORDER BY number DESC")[0]
+    )
     forge_from(five[2], audit_chain.Key("a guess"))
     assert {kind for kind, _ in trail.found()} == {"rewritten"}
     assert [f.kind for f in trail.findings(anchors=[anchor])][-1] == "cut"
 
 
 def test_a_chain_rewritten_with_the_key_is_found_by_an_anchor_alone(five):
-    anchor = audit_chain.Anchor("installation", *rows.fetch("SELECT number, link FROM audit_seal ORDER BY number DESC")[2])
+    anchor = audit_chain.Anchor(
+        "installation", *rows.fetch("SELECT number, link FROM audit_seal ORDER BY number DESC")[2]
+    )
     forge_from(five[2], audit.keys()[0])
     assert trail.found() == []
     assert trail.found(anchors=[anchor]) == [("rewritten", None)]
