@@ -111,7 +111,7 @@ class AuditEventAdmin(pages.ConsoleAdmin):
             request, form, carry_out=lambda chosen: self._exported(request, given, chosen["form"]), context=context
         )
 
-    def _exported(self, request: HttpRequest, given: Mapping[str, str], form: str) -> HttpResponse:
+    def _exported(self, request: HttpRequest, given: Mapping[str, Any], form: str) -> HttpResponse:
         chosen = self.get_changelist_instance(request).queryset.select_related(None) if given else None
         parts = audit_export.export(tenant=None, form=form, filters=given, chosen=chosen)
         return Download(parts, name=f"audit.{form}", content_type=audit_export.FORMS[form])  # type: ignore[return-value]

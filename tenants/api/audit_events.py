@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiResponse, OpenApiTypes, extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -111,7 +112,7 @@ class AuditEventViewSet(TenantViewSet):
 
     def list(self, request: Request) -> Response:
         """Changes, newest first."""
-        page = self.paginate_queryset(self.get_queryset().filter(**self.conditions()))
+        page: Any = self.paginate_queryset(self.get_queryset().filter(**self.conditions()))
         return self.get_paginated_response(self._shown(page))
 
     def retrieve(self, request: Request, id: str) -> Response:
@@ -134,7 +135,7 @@ class AuditEventViewSet(TenantViewSet):
         form = self.query.get("as", "ndjson")
         filters = {name: value for name, value in request.query_params.items() if name != "as"}
         conditions = self.conditions()
-        chosen = self.get_queryset().filter(**conditions) if conditions else None
+        chosen: Any = self.get_queryset().filter(**conditions) if conditions else None
         parts = audit_export.export(tenant=self.tenant, form=form, filters=filters, chosen=chosen)
         return Download(parts, name=f"audit-{self.tenant.slug}.{form}", content_type=audit_export.FORMS[form])
 
@@ -142,6 +143,5 @@ class AuditEventViewSet(TenantViewSet):
         return _with_id_range(super().conditions())
 
     def _shown(self, events: Iterable[AuditEvent]) -> Any:
-        events = [*events]
-        seals = audit_export.seals_of(events)
-        return AuditEventShape(events, many=True, context={"seals": seals}).data
+        found: Any = [*events]
+        return AuditEventShape(found, many=True, context={"seals": audit_export.seals_of(found)}).data

@@ -21,5 +21,6 @@ class Download(StreamingHttpResponse):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         parts = iter(self)
-        while (part := await sync_to_async(next, thread_sensitive=True)(parts, None)) is not None:
+        take = sync_to_async(lambda: next(parts, None), thread_sensitive=True)
+        while (part := await take()) is not None:
             yield part

@@ -138,7 +138,7 @@ def link(key: bytes, before: bytes, row: Any) -> bytes:
     return hmac.digest(key, before + canonical(told), hashlib.sha256)
 
 
-def same(mine: bytes, stored: bytes) -> bool:
+def same(mine: bytes, stored: bytes | memoryview) -> bool:
     """Whether two of them are equal, in constant time."""
     return hmac.compare_digest(mine, bytes(stored))
 

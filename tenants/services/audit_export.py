@@ -32,7 +32,7 @@ Pair = tuple[AuditEvent | UUID, AuditSeal | None]
 
 
 def export(
-    *, tenant: Tenant | None, form: str, filters: Mapping[str, str], chosen: QuerySet[AuditEvent] | None
+    *, tenant: Tenant | None, form: str, filters: Mapping[str, Any], chosen: QuerySet[AuditEvent] | None
 ) -> Iterator[bytes]:
     """The file's parts: one tenant's rows, or everybody's; all of them, or those ``chosen`` by ``filters``, which the file tells.
 
@@ -49,11 +49,11 @@ def export(
     return _ndjson(tenant, filters, pairs) if form == "ndjson" else _csv(pairs)
 
 
-def _ndjson(tenant: Tenant | None, filters: Mapping[str, str], pairs: Iterator[list[Pair]]) -> Iterator[bytes]:
+def _ndjson(tenant: Tenant | None, filters: Mapping[str, Any], pairs: Iterator[list[Pair]]) -> Iterator[bytes]:
     with _reading(tenant):
         head = audit_sealing.head_of(tenant.pk) if tenant else audit_sealing.head()
     hashed, rows = hashlib.sha256(), 0
-    first = {
+    first: dict[str, Any] = {
         "carillon_audit": audit_file.VERSION,
         "tenant": str(tenant.pk) if tenant else audit_chain.INSTALLATION,
         "filters": dict(filters),

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from tenants.models import AuditEvent, AuditSeal, UnsealedEvent
@@ -107,4 +108,4 @@ def _end_of(tenant_id: UUID | None) -> tuple[int, bytes]:
 
 
 def _last_of(tenant_id: UUID | None) -> AuditSeal | None:
-    return AuditSeal.objects.filter(tenant_id=tenant_id).order_by("-position").first()
+    return AuditSeal.objects.filter(Q(tenant_id=tenant_id)).order_by("-position").first()

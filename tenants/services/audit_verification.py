@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from tenants import context
@@ -129,9 +129,8 @@ class Walk:
                 last = AuditSeal.objects.order_by("-number").first()
                 found, highest = (bytes(seal.link) if seal else None), (last.number if last else 0)
             else:
-                chain = AuditSeal.objects.filter(
-                    tenant_id=None if anchor.chain == audit_chain.PLATFORM else UUID(anchor.chain)
-                )
+                of = None if anchor.chain == audit_chain.PLATFORM else UUID(anchor.chain)
+                chain = AuditSeal.objects.filter(Q(tenant_id=of))
                 seal, last = chain.filter(position=anchor.number).first(), chain.order_by("-position").first()
                 found, highest = (bytes(seal.seal) if seal else None), (last.position if last else 0)
         if finding := audit_findings.compared(anchor, highest, found):

@@ -141,14 +141,14 @@ def test_an_edited_line_is_named(exported):
     ("tamper", "kinds"),
     [
         (lambda lines: lines[:5] + lines[6:], {"edited", "missing"}),
-        (lambda lines: lines[:5] + [lines[6], lines[5]] + lines[7:], {"edited"}),
+        (lambda lines: [*lines[:5], lines[6], lines[5], *lines[7:]], {"edited"}),
         (lambda lines: lines[:-1], {"cut"}),
         (lambda lines: lines[:-4], {"cut"}),
-        (lambda lines: lines[:5] + [lines[5]] + lines[5:], {"edited", "missing", "reordered"}),
+        (lambda lines: [*lines[:6], *lines[5:]], {"edited", "missing", "reordered"}),
         (lambda lines: [*lines, b"{}\n"], {"damaged"}),
-        (lambda lines: lines[:5] + [b"nonsense\n"] + lines[5:], {"damaged", "edited"}),
+        (lambda lines: [*lines[:5], b"nonsense\n", *lines[5:]], {"damaged", "edited"}),
         (
-            lambda lines: lines[:5] + [b'{"event": {"id": "1"}, "seal": {}}\n'] + lines[5:],
+            lambda lines: [*lines[:5], b'{"event": {"id": "1"}, "seal": {}}\n', *lines[5:]],
             {"damaged", "edited", "missing"},
         ),
         (lambda lines: [b"[]\n"], {"damaged"}),

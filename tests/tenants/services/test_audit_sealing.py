@@ -7,7 +7,7 @@ from unittest import mock
 
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg import errors
 
@@ -99,7 +99,7 @@ def test_a_sealer_whose_connection_is_cut_in_the_midst_leaves_no_gap():
             cursor.execute("SELECT pg_backend_pid()")
             rows.fetch("SELECT pg_terminate_backend(%s)", cursor.fetchone()[0])
 
-    with logins.engine(), mock.patch.object(AuditSeal.objects, "bulk_create", cut), pytest.raises(Exception, match="."):
+    with logins.engine(), mock.patch.object(AuditSeal.objects, "bulk_create", cut), pytest.raises(DatabaseError):
         audit_sealing.seal_new()
     assert chain() == []
     trail.seal()
@@ -117,7 +117,7 @@ def test_while_one_seals_another_does_nothing():
 
 def test_a_row_that_was_deleted_and_put_in_again_does_not_stop_the_sealer():
     tenant = trail.tenant()
-    (row,) = trail.sealed(tenant)
+    trail.sealed(tenant)
     rows.change("CREATE TEMPORARY TABLE kept AS SELECT * FROM audit_event")
     rows.change("DELETE FROM audit_event")
     rows.change("INSERT INTO audit_event SELECT * FROM kept")

@@ -176,7 +176,7 @@ def forge_from(row, key):
     rows.change("DELETE FROM audit_event WHERE id = %s", row)
     rows.change("INSERT INTO audit_unsealed SELECT event_id FROM audit_seal WHERE number > %s", number)
     rows.change("DELETE FROM audit_seal WHERE number >= %s", number)
-    with mock.patch.object(audit, "keys", lambda: (key,)):
+    with mock.patch.object(audit, "keys", return_value=(key,)):
         trail.seal()
 
 
@@ -211,7 +211,7 @@ def test_rows_from_before_there_were_signatures_are_counted_and_not_named(tenant
     trail.seal()
     walk = trail.Walk()
     assert (list(walk.findings()), walk.unsigned) == ([], 3)
-    (later,) = trail.sealed(tenant)
+    trail.sealed(tenant)
     (unsigned,) = trail.write(tenant)
     rows.change("UPDATE audit_event SET signature = NULL WHERE id = %s", unsigned)
     trail.seal()
