@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from tenants import context
+from tenants import actors, context
 from tenants.fields import new_id
 from tenants.models import AuditEvent, AuditSeal, Tenant
 from tenants.rules import audit_chain, audit_file
@@ -38,6 +38,9 @@ def export(
 
     Whoever exports is in the trail: the row is written at once, the reading happens while the parts are taken.
     """
+    actors.require("audit:read", tenant=tenant)
+    if tenant is None and not actors.current().of_platform:
+        raise actors.MissingPermission("everybody's audit trail is the platform's to export")
     audit.record(
         action="audit_trail.exported",
         object_type="audit_trail",

@@ -31,7 +31,7 @@ EARLIER = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0005_callables'),
+        ('tenants', '0006_roles'),
     ]
 
     operations = [
@@ -70,6 +70,11 @@ class Migration(migrations.Migration):
             model_name='auditevent',
             name='at',
             field=models.DateTimeField(default=django.utils.timezone.now),
+        ),
+        migrations.AlterField(
+            model_name='auditevent',
+            name='tenant',
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.tenant'),
         ),
         migrations.AddIndex(
             model_name='auditevent',
