@@ -27,11 +27,11 @@ _TENANT = "tenant__id__exact"
 
 
 class Export(forms.Form):
-    """The form of a file."""
+    """The format of a file."""
 
     form = forms.ChoiceField(
         choices=[("ndjson", "NDJSON, which can be verified"), ("csv", "CSV, for spreadsheets")],
-        label="Form",
+        label="Format",
         widget=widgets.UnfoldAdminSelectWidget,
     )
 
@@ -120,7 +120,8 @@ class AuditEventAdmin(pages.ConsoleAdmin):
 def _sealed(seal: AuditSeal | None) -> Any:
     if seal is None:
         return marks.state("unsealed")
-    where = f"{seal.number} of the installation, {seal.position} of its {'tenant' if seal.tenant_id else 'platform'}"
+    chain = "its tenant's" if seal.tenant_id else "the platform's"
+    where = f"number {seal.number} of the installation's chain, {seal.position} of {chain}"
     return marks.joined([marks.state("sealed"), where, marks.instant(seal.sealed_at)])
 
 
@@ -136,7 +137,7 @@ def _changes(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _old_and_new(field: str, change: Any) -> tuple[Any, Any]:
     if field == "payload":
-        return "not shown", marks.joined(map(marks.code, change), ", ") if change else "not shown"
+        return "not shown", marks.joined(["changed: ", marks.joined(map(marks.code, change), ", ")], "")
     if isinstance(change, list) and len(change) == 2:
         return _value(change[0]), _value(change[1])
     return marks.NOTHING, _value(change)

@@ -79,7 +79,7 @@ def test_a_change_is_shown_field_by_field_and_its_text_is_no_markup(console: Con
     (event,) = trail.write(trail.tenant(), changes=changes)
     page = console.page("tenants_auditevent_change", event)
     text = support.text_of(page)
-    for words in ("name &lt;i&gt;old&lt;/i&gt; new", "payload not shown url", "count – 3", "unsealed"):
+    for words in ("name &lt;i&gt;old&lt;/i&gt; new", "payload not shown changed: url", "count – 3", "unsealed"):
         assert words in text, words
     assert "<i>old</i>" not in page
     trail.seal()
