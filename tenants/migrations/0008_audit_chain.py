@@ -31,7 +31,7 @@ EARLIER = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0006_roles'),
+        ('tenants', '0007_api_rate_limit'),
     ]
 
     operations = [
