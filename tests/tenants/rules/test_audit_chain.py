@@ -90,7 +90,9 @@ def test_a_link_holds_all_that_a_seal_says():
     assert len(links) == len(changes) + 3
 
 
-@pytest.mark.parametrize("chain", [audit_chain.INSTALLATION, audit_chain.PLATFORM, "01a1ff8b-c33e-70e2-9ac3-3c72d0084fd2"])
+@pytest.mark.parametrize(
+    "chain", [audit_chain.INSTALLATION, audit_chain.PLATFORM, "01a1ff8b-c33e-70e2-9ac3-3c72d0084fd2"]
+)
 def test_an_anchor_is_read_as_it_was_printed(chain):
     anchor = Anchor(chain, 12, bytes(range(32)))
     assert audit_chain.parse_anchor(f" {anchor}\n") == anchor
