@@ -35,6 +35,8 @@ def _ring(text: str) -> sealing.Ring | None:
 ENCRYPTION_KEYS = _ring(_env.encryption_keys.get_secret_value())
 #: Whether this process is one that should have some.
 KEEPS_SECRETS = bool(_env.database_url.get_secret_value()) and _env.database_role != "owner"
+#: The first signs and seals the audit trail, all of them verify it.
+AUDIT_KEYS = _env.audit_key.get_secret_value().split() or [SECRET_KEY]
 
 DEBUG = _env.debug
 ALLOWED_HOSTS = _env.allowed_hosts

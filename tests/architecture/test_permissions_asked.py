@@ -25,7 +25,9 @@ from tests.support import actors as actors_of_tests
 ASKED_BEFORE = {
     "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "secret_uses",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
-    "queue_states.hold", "tenant_limits.check", "secrets.reveal",
+    "queue_states.hold", "tenant_limits.check", "secrets.reveal", "tenant_limits.told", "audit_export.seals_of",
+    # What the engine does with nobody asking.
+    "audit_sealing",
 }  # fmt: skip
 
 
