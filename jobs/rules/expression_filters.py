@@ -1,0 +1,277 @@
+"""The filters of expressions, and what they and the expressions around them may cost and make.
+
+Every filter's work is bounded by what goes in and what comes out, and both are charged to the payload's
+:class:`Budget`, so no chain of them is dear. What comes out is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from jinja2 import Undefined, pass_context
+from jinja2.runtime import Context
+
+#: Characters of one value, and of all that one payload's expressions work on.
+MAX_VALUE = 128 * 1024
+MAX_WORK = 2 * 1024 * 1024
+MAX_DEPTH = 50
+#: Among the names of an expression, and none that anybody can write.
+BUDGET = " budget"
+#: Beside its characters, what any value costs.
+_EACH = 8
+_FORMAT = re.compile(r"(?:[^%\x00]|%[YmdHMSjuwVGyBbAaIpZzs%])*")
+_SHIFT = re.compile(r"([+-]?\d{1,6})([smhdw])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST_FORMAT = 100
+_LONGEST_NUMBER = 100
+
+
+class CannotCompute(ValueError):
+    """An expression that can be read, and has no value with what it is given."""
+
+
+class Unreadable(Undefined):
+    """There is something, and an expression cannot read it."""
+
+
+class Budget:
+    """What is left of the work that one payload's expressions may make."""
+
+    def __init__(self, work: int = MAX_WORK) -> None:
+        self._left = work
+
+    def charge(self, size: int) -> None:
+        """Take so many characters off it. Raises :class:`CannotCompute`."""
+        self._left -= size + _EACH
+        if size > MAX_VALUE:
+            raise CannotCompute(f"its value is longer than {MAX_VALUE // 1024} KiB")
+        if self._left < 0:
+            raise CannotCompute("the payload's expressions are too much work together")
+
+
+def kind(value: Any) -> str:
+    """What a value is called."""
+    names = {str: "a text", bool: "a yes or no", int: "a number", float: "a number", list: "a list", type(None): "null"}
+    return names.get(type(value), "an object" if isinstance(value, Mapping) else "this")
+
+
+def plain(value: Any, budget: Budget, depth: int = 0) -> Any:
+    """The value as JSON of its own. Raises :class:`CannotCompute` if it is none, or is too much."""
+    if isinstance(value, Undefined):
+        raise CannotCompute(value._undefined_message)
+    if depth > MAX_DEPTH:
+        raise CannotCompute("its value is nested too deeply")
+    if isinstance(value, str):
+        budget.charge(len(value))
+        return str(value)
+    budget.charge(0)
+    if isinstance(value, Mapping):
+        budget.charge(sum(len(key) for key in value))
+        return {key: plain(each, budget, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each, budget, depth + 1) for each in value]
+    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and _is_bearable(value)):
+        return value
+    raise CannotCompute("its value is no JSON")
+
+
+def text(value: Any) -> str:
+    """A value in the midst of text. Raises :class:`CannotCompute` for what has no text of its own."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float() if _is_bearable(value):
+            return json.dumps(value)
+        case None:
+            raise CannotCompute("is null, which has no text: add | default('…')")
+    raise CannotCompute(f"is {kind(value)}, which has no text of its own: add | json, or | join(', ') to a list")
+
+
+def _is_bearable(number: float) -> bool:
+    if isinstance(number, int):
+        return number.bit_length() < 3 * _LONGEST_NUMBER
+    return number - number == 0  # neither infinite nor not a number
+
+
+def _charging(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the filter's text and its result be charged, and texts alone come in."""
+
+    @pass_context
+    def charged(context: Context, value: Any, *arguments: Any) -> Any:
+        budget: Budget = context.resolve(BUDGET)
+        value = _required(value)
+        if not isinstance(value, str):
+            raise CannotCompute(f"{function.__name__.strip('_')} needs a text, and this is {kind(value)}")
+        budget.charge(len(value))
+        made = function(value, *arguments)
+        budget.charge(len(made) if isinstance(made, str) else 0)
+        return made
+
+    return charged
+
+
+def _required(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        raise CannotCompute(value._undefined_message)
+    return value
+
+
+@pass_context
+def inserted(context: Context, value: Any) -> str:
+    """A part of a text that ``~`` joins."""
+    budget: Budget = context.resolve(BUDGET)
+    made = text(_required(value))
+    budget.charge(len(made))
+    return made
+
+
+def _default(value: Any, other: Any) -> Any:
+    if isinstance(value, Unreadable):
+        raise CannotCompute(value._undefined_message)
+    return other if value is None or isinstance(value, Undefined) else value
+
+
+def _length(value: Any) -> int:
+    if not isinstance(_required(value), str | list | Mapping):
+        raise CannotCompute(f"{kind(value)} has no length")
+    return len(value)
+
+
+def _int(value: Any) -> int:
+    return int(_number(value))
+
+
+def _float(value: Any) -> float:
+    return float(_number(value))
+
+
+def _number(value: Any) -> int | float:
+    value = _required(value)
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        try:
+            value = int(value) if re.fullmatch(r"\s*[+-]?\d+\s*", value, re.ASCII) else float(value)
+        except ValueError:
+            value = None
+    if isinstance(value, int | float) and _is_bearable(value):
+        return value
+    raise CannotCompute("is no number")
+
+
+@pass_context
+def _string(context: Context, value: Any) -> str:
+    return inserted(context, value)  # type: ignore[no-any-return]
+
+
+@pass_context
+def _json(context: Context, value: Any) -> str:
+    budget: Budget = context.resolve(BUDGET)
+    made = json.dumps(plain(value, budget), ensure_ascii=False)
+    budget.charge(len(made))
+    return made
+
+
+@pass_context
+def _join(context: Context, value: Any, between: Any = "") -> str:
+    budget: Budget = context.resolve(BUDGET)
+    if not isinstance(_required(value), list):
+        raise CannotCompute(f"join needs a list, and this is {kind(value)}")
+    parts = [text(each) for each in value]
+    between = text(between)
+    budget.charge(sum(map(len, parts)) + len(between) * len(parts) + _EACH * len(parts))
+    return between.join(parts)
+
+
+@_charging
+def upper(value: str) -> str:
+    return value.upper()
+
+
+@_charging
+def lower(value: str) -> str:
+    return value.lower()
+
+
+@_charging
+def trim(value: str) -> str:
+    return value.strip()
+
+
+@_charging
+def replace(value: str, old: Any, new: Any) -> str:
+    old, new = text(old), text(new)
+    if not old:
+        raise CannotCompute("replace needs something to look for")
+    if len(value) + value.count(old) * (len(new) - len(old)) > MAX_VALUE:
+        raise CannotCompute(f"its value is longer than {MAX_VALUE // 1024} KiB")
+    return value.replace(old, new)
+
+
+@_charging
+def urlencode(value: str) -> str:
+    return quote(value, safe="")
+
+
+@_charging
+def date(value: str, form: Any = "%Y-%m-%d", zone: Any = "UTC") -> str:
+    """An instant as text, in a zone."""
+    if not isinstance(form, str) or len(form) > _LONGEST_FORMAT or not _FORMAT.fullmatch(form):
+        raise CannotCompute("date takes a format of at most 100 characters, such as '%Y-%m-%d %H:%M'")
+    try:
+        local = _instant(value).astimezone(ZoneInfo(text(zone)))
+    except (LookupError, ValueError, OSError, OverflowError):
+        raise CannotCompute("date takes the name of a time zone, such as 'Europe/Berlin'") from None
+    return local.strftime(form.replace("%s", str(int(local.timestamp()))))
+
+
+@_charging
+def shift(value: str, by: Any) -> str:
+    """An instant so much later, or earlier."""
+    found = _SHIFT.fullmatch(by) if isinstance(by, str) else None
+    if found is None:
+        raise CannotCompute("shift takes a length such as '-1d', '90m' or '2w', in s, m, h, d or w")
+    try:
+        moved = _instant(value) + timedelta(**{_UNITS[found[2]]: int(found[1])})
+    except OverflowError:
+        raise CannotCompute("shift leaves the calendar") from None
+    return instant(moved)
+
+
+def instant(at: datetime) -> str:
+    """An instant as expressions see it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _instant(value: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise CannotCompute("is no instant, such as 2026-01-31T08:30:00Z") from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "date": date,
+    "default": _default,
+    "float": _float,
+    "int": _int,
+    "join": _join,
+    "json": _json,
+    "length": _length,
+    "lower": lower,
+    "replace": replace,
+    "shift": shift,
+    "string": _string,
+    "trim": trim,
+    "upper": upper,
+    "urlencode": urlencode,
+}
+#: How many arguments each takes; those not named take none.
+ARGUMENTS = {"date": (0, 2), "default": (1, 1), "join": (0, 1), "replace": (2, 2), "shift": (1, 1)}
