@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from tenants import context, errors, requests
 from tenants.models import ApiKey, Tenant, TenantState
+from tenants.requests import Actor
 from tenants.rules import api_keys
 
 _NO_DIGEST = bytes(32)
@@ -21,9 +22,9 @@ _TOUCH_EVERY = timedelta(minutes=1)
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Finds the key, puts its tenant's scope in force and returns (None, key): a key is not a person."""
+    """Finds the key, puts its tenant's scope in force and returns (None, who acts): a key is not a person."""
 
-    def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
+    def authenticate(self, request: Request) -> tuple[None, Actor] | None:
         text = _sent(request)
         if not text:
             return None
@@ -36,8 +37,9 @@ class ApiKeyAuthentication(BaseAuthentication):
         context.enter(context.Scope(tenant_id=tenant_id))
         row = ApiKey.objects.select_related("tenant").get(key_id=key.key_id)
         _refuse_dead(row, timezone.now())
-        requests.known_as(f"key:{row.key_id}")
-        return None, row
+        actor = Actor(f"key:{row.key_id}", frozenset(row.scopes), row.tenant)
+        requests.known_as(actor)
+        return None, actor
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - DRF's signature
         return 'Bearer realm="carillon"'
@@ -79,7 +81,7 @@ def _touch(key: ApiKey, now: datetime) -> None:
 
 def tenant_of(request: Request) -> Tenant:
     """The tenant a request speaks for."""
-    key = request.auth
-    if not isinstance(key, ApiKey):
+    actor = request.auth
+    if not isinstance(actor, Actor) or actor.tenant is None:
         raise errors.Unauthenticated
-    return key.tenant
+    return actor.tenant

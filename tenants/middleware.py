@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -10,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
-from tenants import context, errors, requests
+from tenants import actors, context, errors, requests
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -22,10 +23,10 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_id = requests.begin(request)
-        response = self.get_response(request)
-        response["X-Request-Id"] = request_id
-        return response
+        with requests.serving(request) as request_id:
+            response = self.get_response(request)
+            response["X-Request-Id"] = request_id
+            return response
 
 
 def outside_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -64,8 +65,9 @@ def _serve(
 ) -> HttpResponse:
     match = request.resolver_match
     if match is not None and match.app_name == "admin" and request.user.is_authenticated:
-        requests.known_as(f"user:{request.user.email}")
-        if request.user.is_superuser:
+        actor = actors.platform(request.user) or replace(requests.ANONYMOUS, name=f"user:{request.user.email}")
+        requests.known_as(actor)
+        if actor.of_platform:
             context.enter(context.Scope(platform=True))
     response = view(request, *args, **kwargs)
     if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:

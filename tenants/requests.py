@@ -1,15 +1,52 @@
-"""What the current request is, for audit rows, errors and logs."""
+"""What the current request is and who its author, for permissions, audit rows, errors and logs."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.http import HttpRequest
 
+from tenants.rules import permissions
+
+if TYPE_CHECKING:  # errors need this module, and models need errors
+    from tenants.models import Tenant
+
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, and what they may do; see :mod:`tenants.actors`."""
+
+    #: "key:<id>", "user:<e-mail>", "system", or what a command calls itself.
+    name: str
+    granted: frozenset[str]
+    #: Whose rows they work with; None where none is named yet, which only who is of the platform may leave open.
+    tenant: Tenant | None = None
+    #: Whether they may name any tenant.
+    of_platform: bool = False
+    #: The e-mail address of an editor of own jobs alone.
+    own_jobs_of: str = ""
+
+    def may(self, needed: str) -> bool:
+        """Whether they may do what asks for ``needed``."""
+        return permissions.allows(self.granted, needed)
+
+    def listed(self) -> list[str]:
+        """What they were granted, in the vocabulary's order."""
+        return [word for word in (*permissions.OF_TENANTS, permissions.PLATFORM) if word in self.granted]
+
+
+#: Whoever has not said who they are.
+ANONYMOUS = Actor("anonymous", frozenset())
+#: The installation itself, outside of any request.
+SYSTEM = Actor("system", permissions.SUPERADMIN, of_platform=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +55,7 @@ class Request:
 
     request_id: str = ""
     address: str | None = None
-    #: "key:<id>" or "user:<e-mail>" once known.
-    actor: str = "system"
+    actor: Actor = SYSTEM
 
 
 _current: ContextVar[Request] = ContextVar("carillon_request", default=Request())  # noqa: B039 - frozen
@@ -30,15 +66,19 @@ def current() -> Request:
     return _current.get()
 
 
-def begin(request: HttpRequest) -> str:
-    """Note a new request and return its id: the caller's X-Request-Id if it is sane, else a new one."""
+@contextmanager
+def serving(request: HttpRequest) -> Iterator[str]:
+    """For the length of a request, this is the one; yields its id: the caller's X-Request-Id if it is sane, else a new one."""
     sent = request.headers.get("X-Request-Id", "")
     request_id = sent if _SANE.fullmatch(sent) else uuid4().hex
-    _current.set(Request(request_id=request_id, address=request.META.get("REMOTE_ADDR") or None))
-    return request_id
+    address = request.META.get("REMOTE_ADDR") or None
+    token = _current.set(Request(request_id=request_id, address=address, actor=ANONYMOUS))
+    try:
+        yield request_id
+    finally:
+        _current.reset(token)
 
 
-def known_as(actor: str) -> None:
+def known_as(actor: Actor) -> None:
     """Note who the request's author is."""
-    request = _current.get()
-    _current.set(Request(request_id=request.request_id, address=request.address, actor=actor))
+    _current.set(replace(_current.get(), actor=actor))

@@ -20,7 +20,7 @@ from tenants import context
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.views import ApiViewSet
-from tenants.rules.api_keys import PLATFORM_SCOPE
+from tenants.rules import permissions
 
 #: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody.
 _PLATFORM = context.Scope(platform=True)
@@ -34,7 +34,7 @@ class QueueViewSet(ApiViewSet):
     keyset = "name"
     noun = "queue"
     read_scope = "jobs:read"
-    write_scope = PLATFORM_SCOPE
+    write_scope = permissions.PLATFORM
     query_parameters = {"list": PAGED}
 
     def row(self) -> Queue:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from jobs import errors, selectors
 from jobs.models import DeadLetter, DeadLetterState, Execution
 from jobs.services import executions
-from tenants import requests
+from tenants import actors
 from tenants.services import audit
 
 
@@ -39,6 +39,7 @@ def allowed_actions(state: str) -> list[str]:
 
 
 def _lock_open(dead_letter: DeadLetter) -> DeadLetter:
+    actors.require("executions:run", tenant=dead_letter.tenant_id)
     rows = DeadLetter.objects.select_related("job").select_for_update(of=("self",), no_key=True)
     row = rows.get(pk=dead_letter.pk)
     if row.state != DeadLetterState.OPEN:
@@ -49,7 +50,7 @@ def _lock_open(dead_letter: DeadLetter) -> DeadLetter:
 def _close(dead_letter: DeadLetter, state: DeadLetterState) -> None:
     before = dead_letter.state
     dead_letter.state = state
-    dead_letter.closed_by = requests.current().actor
+    dead_letter.closed_by = actors.current().name
     dead_letter.closed_at = timezone.now()
     dead_letter.save(update_fields=["state", "redriven_as", "closed_by", "closed_at"])
     audit.record(

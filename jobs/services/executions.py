@@ -9,13 +9,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from jobs import errors, selectors, sql
+from jobs import errors, handlers, selectors, sql
 from jobs.engine import dispatch, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, JobState, TriggerKind
 from jobs.rules import concurrency_keys, identity, retry_fields, states
 from jobs.services import definitions, job_states
-from tenants import requests
+from tenants import actors
 from tenants.services import audit
 
 #: Further ahead an id would lie beyond the partitions; a schedule of kind once waits longer.
@@ -24,6 +24,7 @@ LONGEST_AHEAD = timedelta(days=90)
 
 def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
     """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
+    _require(job, payload)
     if run_at is not None and run_at > sql.run("clock")[0].now + LONGEST_AHEAD:
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
@@ -35,6 +36,7 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
 
     Its payload overrides are kept; ``payload`` goes over them, key by key.
     """
+    _require(execution.job, payload)
     state = states.State(execution.state)
     if state not in states.TERMINAL:
         message = f"only an execution that has ended can be run again; this one is {state}"
@@ -45,6 +47,7 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
 
 def cancel(*, execution: Execution) -> Execution:
     """Cancelled at once while it waits; a running one is asked to stop and says so when it has."""
+    actors.require("executions:run", tenant=execution.tenant_id)
     with transaction.atomic():
         if transitions.cancel(execution.pk) is None:
             state = states.State(_current(execution.pk).state)
@@ -73,7 +76,7 @@ def _create(
         job_id=job.pk,
         revision=job.revision,
         trigger=kind,
-        triggered_by=requests.current().actor,
+        triggered_by=actors.current().name,
         replay_of=replay_of,
         scheduled_for=run_at,
         not_before=run_at or now,
@@ -90,6 +93,20 @@ def _create(
         _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job)
         dispatch.ring_after_commit()
     return execution
+
+
+def _require(job: Job, payload: Mapping[str, Any] | None) -> None:
+    """To run it, and to change the job itself for whoever gives more than what it works on."""
+    actors.require("executions:run", tenant=job.tenant_id)
+    known = handlers.registered().get(job.type)
+    instructions = sorted(set(payload or {}) - (known.inputs if known else frozenset()))
+    if instructions and not actors.current().may("jobs:write"):
+        raise actors.MissingPermission(
+            f"payload.{instructions[0]} says what a {job.type} job does: to override it takes jobs:write",
+            details={"required": "jobs:write", "fields": instructions},
+        )
+    if instructions:
+        actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
 
 
 def _refuse_held(job: Job) -> None:

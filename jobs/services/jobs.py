@@ -12,7 +12,7 @@ from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.services import changes, definitions, schedules
 from jobs.services.schedules import ScheduleFields
-from tenants import requests
+from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
 from tenants.services import audit
@@ -46,8 +46,9 @@ MERGED = {"payload", "retry"}
 
 def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFields] = ()) -> Job:
     """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused."""
-    job = Job(tenant=tenant)
+    job = Job(tenant=tenant, owner=actors.current().own_jobs_of)
     tags = _assign(job, fields, [])
+    _require(job)
     definitions.check_job(job, tags)
     with transaction.atomic():
         _save(job)
@@ -65,6 +66,7 @@ def update(*, job: Job, fields: JobFields) -> Job:
         tags = [row.tag for row in job.tag_rows.all()]
         before, spec = told(job, tags), _spec(job)
         tags = _assign(job, fields, tags)
+        _require(job)  # nobody gives away what they could not take back
         definitions.check_job(job, tags)
         changed = changes.between(before, told(job, tags))
         if not changed:
@@ -101,11 +103,16 @@ def named(*, tenant: Tenant, name: str) -> Job | None:
 
 
 def lock(job: Job) -> Job:
-    """The job as it is stored now, and nobody else changes it before this transaction ends."""
+    """The job as it is stored now, for whoever may change it; nobody else does before this transaction ends."""
     found = selectors.jobs().select_for_update(of=("self",), no_key=True).filter(pk=job.pk).first()
     if found is None:
         raise NotFound("this job was deleted meanwhile")
+    _require(found)
     return found
+
+
+def _require(job: Job) -> None:
+    actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
 
 
 def _assign(job: Job, fields: JobFields, tags: list[str]) -> list[str]:
@@ -143,7 +150,7 @@ def _add_revision(job: Job) -> None:
         job=job,
         number=job.revision,
         spec=_spec(job),
-        created_by=requests.current().actor,
+        created_by=actors.current().name,
     )
 
 

@@ -1,4 +1,4 @@
-"""Holding a queue of the platform, slowing it down, and letting it go. For operators: the callers' right is checked at the edge.
+"""Holding a queue of the platform, slowing it down, and letting it go. For the platform's operators.
 
 active ──pause──► paused ──resume──► active        what is published is taken back, what runs goes on: it drains
 """
@@ -13,8 +13,9 @@ from django.utils import timezone
 from jobs import errors
 from jobs.engine import dispatch
 from jobs.models import Queue
-from tenants import context
+from tenants import actors, context
 from tenants.errors import NotFound
+from tenants.rules import permissions
 from tenants.services import audit, throttles
 
 #: A queue is no tenant's, nor is the trail of its changes.
@@ -59,6 +60,7 @@ def lock(queue: Queue, *, wholly: bool = False) -> Queue:
 
     ``wholly``: nor does a job begin to refer to it.
     """
+    actors.require(permissions.PLATFORM)
     found = Queue.objects.select_for_update(no_key=not wholly).filter(pk=queue.pk).first()
     if found is None:
         raise NotFound("this queue was deleted meanwhile")

@@ -1,4 +1,4 @@
-"""The platform's queues: making, changing and deleting them. For operators: the callers' right is checked at the edge.
+"""The platform's queues: making, changing and deleting them. For operators.
 
 Holding one and slowing it down is in :mod:`jobs.services.queue_states`.
 """
@@ -15,7 +15,8 @@ from jobs.engine import bystanders, dispatch
 from jobs.models import Job, JobState, Queue, Worker
 from jobs.rules.states import TERMINAL, State
 from jobs.services import changes, definitions, queue_states
-from tenants import context
+from tenants import actors, context
+from tenants.rules import permissions
 from tenants.services import audit
 
 #: Who uses a queue is asked of every tenant, and the trail of its changes is the platform's.
@@ -37,6 +38,7 @@ class QueueFields(TypedDict, total=False):
 
 def create(*, name: str, fields: QueueFields) -> Queue:
     """A new queue, active. Nothing runs there before a worker of its pool consumes ``jobs.<name>``."""
+    actors.require(permissions.PLATFORM)
     queue = Queue(name=name, **fields)
     definitions.check_columns(queue, exclude=set())
     with context.within(_PLATFORM), transaction.atomic():
@@ -68,6 +70,7 @@ def update(*, queue: Queue, fields: QueueFields) -> Queue:
 
 def delete(*, queue: Queue) -> None:
     """Delete what nobody uses. What ended there still tells its name; deleted jobs, kept for ever, refer to default."""
+    actors.require(permissions.PLATFORM)
     if queue.pk == DEFAULT:
         raise _refused(queue, "default is where jobs go that name no queue, so it stays: pause it instead")
     with context.within(_PLATFORM), transaction.atomic():

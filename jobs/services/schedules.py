@@ -17,6 +17,7 @@ from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
 from jobs.services import changes, definitions
+from tenants import actors
 from tenants.errors import NotFound
 from tenants.services import audit
 
@@ -42,6 +43,7 @@ class ScheduleFields(TypedDict, total=False):
 
 def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
+    actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
     now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
     schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
     _assign(schedule, fields, now)
@@ -57,6 +59,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
     """Merge changes. What was due by the old rule stays due; the new one fires strictly after now."""
     with transaction.atomic():
+        _require(schedule)
         planner.plan_what_is_due_of(schedule.pk)
         schedule = _lock(schedule)
         before, now = told(schedule), sql.run("clock")[0].now
@@ -129,7 +132,12 @@ def _lock(schedule: Schedule) -> Schedule:
     found = selectors.schedules().select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
     if found is None:
         raise NotFound("this schedule was deleted meanwhile")
+    _require(found)
     return found
+
+
+def _require(schedule: Schedule) -> None:
+    actors.require("jobs:write", tenant=schedule.tenant_id, owner=schedule.job.owner)
 
 
 def assign(schedule: Schedule, fields: ScheduleFields) -> None:

@@ -25,7 +25,7 @@ from jobs.services.schedules import ScheduleFields
 from scheduler_project.env import env
 from tenants import context
 from tenants.models import Membership, Role, Tenant, User
-from tenants.rules.api_keys import SCOPES
+from tenants.rules import permissions
 from tenants.services import api_keys, tenants
 
 SLUG = "local"
@@ -69,7 +69,7 @@ def seed(*, demo: bool) -> dict[str, Any]:
             tenant = tenants.create(slug=SLUG, name="Local", allowed_hosts=LOOPBACK, allowed_callables=["*"])
             _make_jobs(tenant, DEMO if demo else [])
         _make_administrator(tenant, password)
-        _, key = api_keys.create(tenant=tenant, name="make up", scopes=SCOPES)
+        _, key = api_keys.create(tenant=tenant, name="make up", scopes=permissions.OF_TENANTS)
     return {"tenant": tenant.slug, "api_key": key, "admin": {"email": EMAIL, "password": password}}
 
 

@@ -29,6 +29,7 @@ class Dummy(Handler[DummyParams]):
     description = "Waits, prints and fails as told: for demos and tests."
     params = DummyParams
     threaded = True
+    inputs = frozenset(DummyParams.model_fields)
     example: ClassVar[dict[str, Json]] = {"duration_seconds": 2, "result": {"answer": 42}}
 
     def run(self, params: DummyParams, context: Context) -> Json:

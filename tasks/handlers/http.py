@@ -101,6 +101,7 @@ class Http(Handler[HttpParams]):
     description = "Calls a URL; fails unless the answer has an expected status."
     params = HttpParams
     threaded = True
+    inputs = frozenset({"query", "body", "form"})
     example: ClassVar[dict[str, Json]] = {
         "method": "POST",
         "url": "https://example.com/hooks/nightly",

@@ -43,6 +43,7 @@ class Python(Handler[PythonParams]):
         "Calls a function that the installation's own code has registered, once or for each of a list of items."
     )
     params = PythonParams
+    inputs = frozenset({"args", "kwargs", "items"})
     example: ClassVar[dict[str, Json]] = {"callable": "shop.jobs:import_orders", "kwargs": {"region": "eu"}}
 
     def refusals(self, params: PythonParams, tenant: Allowance) -> Mapping[str, Sequence[str]]:

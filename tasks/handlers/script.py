@@ -48,6 +48,7 @@ class Script(Handler[ScriptParams]):
         " or else the last line that is a JSON object or array. Any exit code but 0 fails the attempt."
     )
     params = ScriptParams
+    inputs = frozenset({"stdin"})  # not env: a shell runs what BASH_ENV says
     example: ClassVar[dict[str, Json]] = {
         "interpreter": "sh",
         "script": 'echo "Hello, $NAME"\necho \'::result {"rows": 3}\'\n',

@@ -21,7 +21,7 @@ from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import ApiKey
-from tenants.rules.api_keys import PLATFORM_SCOPE, SCOPES
+from tenants.rules import permissions
 from tenants.services import api_keys as service
 
 
@@ -35,7 +35,7 @@ class NewKey(forms.Form):
         help_text="What will use it, such as: billing service.",
     )
     scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in (*SCOPES, PLATFORM_SCOPE)],
+        choices=[(scope, scope) for scope in (*permissions.OF_TENANTS, permissions.PLATFORM)],
         initial=["jobs:read", "executions:read", "logs:read"],
         widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="admin includes all above it. platform, for operators alone, changes queues, which are every tenant's.",

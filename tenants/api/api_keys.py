@@ -15,7 +15,7 @@ from tenants.api.fields import Instant, StrictSerializer
 from tenants.api.pagination import PAGED
 from tenants.api.views import TenantViewSet
 from tenants.models import ApiKey
-from tenants.rules.api_keys import SCOPES
+from tenants.rules.permissions import OF_TENANTS
 from tenants.services import api_keys
 
 
@@ -23,7 +23,7 @@ class ApiKeyInput(StrictSerializer):
     """A key to be."""
 
     name = serializers.CharField(max_length=100)
-    scopes = serializers.ListField(child=serializers.ChoiceField(SCOPES), min_length=1, max_length=len(SCOPES))
+    scopes = serializers.ListField(child=serializers.ChoiceField(OF_TENANTS), min_length=1, max_length=len(OF_TENANTS))
     expires_at = Instant(required=False, allow_null=True, default=None)
 
 

@@ -22,6 +22,11 @@ class Membership(TenantOwned):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role, default=Role.VIEWER)
+    own_jobs_only = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Of an editor: changes only jobs whose owner is their e-mail address.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

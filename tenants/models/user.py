@@ -38,6 +38,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May open the console.")
+    is_auditor = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Sees every tenant's jobs, executions and audit trail, changes nothing.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"

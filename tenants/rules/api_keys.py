@@ -14,28 +14,10 @@ import re
 import secrets
 import string
 import zlib
-from collections.abc import Collection
 from dataclasses import dataclass
 
 ALPHABET = string.digits + string.ascii_letters
 _SHAPE = re.compile(r"ck_([0-9A-Za-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
-SCOPES = (
-    "jobs:read",
-    "jobs:write",
-    "executions:run",
-    "executions:read",
-    "logs:read",
-    "payloads:read",
-    "admin",
-)
-#: For what belongs to the installation and to no tenant. No other scope includes it, and only the platform's
-#: administrators give it, at the console.
-PLATFORM_SCOPE = "platform"
-
-
-def allows(granted: Collection[str], needed: str) -> bool:
-    """Whether a key with these scopes may do what asks for ``needed``: ``admin`` is all of a tenant's."""
-    return needed in granted or ("admin" in granted and needed != PLATFORM_SCOPE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,19 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from tenants import context, errors, requests
+from tenants import actors, errors
 from tenants.models import ApiKey, Tenant
-from tenants.rules import api_keys
+from tenants.rules import api_keys, permissions
 from tenants.services import audit
 
-_KNOWN = (*api_keys.SCOPES, api_keys.PLATFORM_SCOPE)
+_KNOWN = (*permissions.OF_TENANTS, permissions.PLATFORM)
 
 
 def create(
     *, tenant: Tenant, name: str, scopes: Collection[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """The stored key and its text. The text is kept nowhere: hand it over now or never."""
+    actors.require(permissions.ADMIN, tenant=tenant)
     _check(scopes, expires_at)
     key = api_keys.generate()
     with transaction.atomic():
@@ -31,7 +32,7 @@ def create(
             digest=key.digest(settings.SECRET_KEY),
             scopes=[scope for scope in _KNOWN if scope in scopes],
             expires_at=expires_at,
-            created_by=requests.current().actor,
+            created_by=actors.current().name,
         )
         changes = {"name": [None, name], "scopes": [None, row.scopes]}
         audit.record(action="api_key.created", object_type="api_key", object_id=row.pk, tenant=tenant, changes=changes)
@@ -40,6 +41,7 @@ def create(
 
 def revoke(*, key: ApiKey) -> None:
     """Refused from now on; revoking twice changes nothing."""
+    actors.require(permissions.ADMIN, tenant=key.tenant_id)
     with transaction.atomic():
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
             audit.record(action="api_key.revoked", object_type="api_key", object_id=key.pk, tenant=key.tenant)
@@ -51,8 +53,8 @@ def _check(scopes: Collection[str], expires_at: datetime | None) -> None:
     if unknown := sorted(set(scopes) - set(_KNOWN)):
         message = f"unknown: {', '.join(unknown)}; known are {', '.join(_KNOWN)}"
         raise errors.Invalid(f"scopes: {message}", details={"scopes": [message]})
-    if api_keys.PLATFORM_SCOPE in scopes and not context.current().platform:
-        message = f"{api_keys.PLATFORM_SCOPE} is given by the platform's administrators alone, at the console"
+    if permissions.PLATFORM in scopes and not actors.current().may(permissions.PLATFORM):
+        message = f"{permissions.PLATFORM} is given by the platform's administrators alone, at the console"
         raise errors.Invalid(f"scopes: {message}", details={"scopes": [message]})
     if expires_at is not None and expires_at <= timezone.now():
         message = "must lie in the future"

@@ -23,7 +23,7 @@ def record(
     request = requests.current()
     AuditEvent.objects.create(
         tenant=tenant,
-        actor=request.actor,
+        actor=request.actor.name,
         action=action,
         object_type=object_type,
         object_id=str(object_id),

@@ -1,4 +1,4 @@
-"""People and what they belong to. For the platform's administrators: the callers' right is checked at the edge."""
+"""People and what they belong to. For the platform's administrators."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from tenants import errors, requests
+from tenants import actors, errors
 from tenants.models import Membership, Tenant, User
+from tenants.rules import permissions
 from tenants.services import audit
 
 
 def create(*, email: str, name: str, password: str, is_superuser: bool) -> User:
     """A person who can log in. Only platform administrators may open the console."""
+    actors.require(permissions.PLATFORM)
     person = User(email=email.lower(), name=name, is_superuser=is_superuser, is_staff=is_superuser)
     _check_password(person, password)
     try:
@@ -33,9 +35,10 @@ def create(*, email: str, name: str, password: str, is_superuser: bool) -> User:
 
 def change(*, person: User, name: str, is_active: bool, is_superuser: bool) -> User:
     """Store what somebody is called and may do. Nobody locks themselves out."""
+    actors.require(permissions.PLATFORM)
     with transaction.atomic():
         person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
-        if requests.current().actor == f"user:{person.email}" and not (is_active and is_superuser):
+        if actors.current().name == f"user:{person.email}" and not (is_active and is_superuser):
             raise errors.ServiceError("you cannot take your own rights away: ask another administrator")
         wanted = {"name": name, "is_active": is_active, "is_superuser": is_superuser, "is_staff": is_superuser}
         changes = {
@@ -51,6 +54,7 @@ def change(*, person: User, name: str, is_active: bool, is_superuser: bool) -> U
 
 def set_password(*, person: User, password: str) -> None:
     """A new password. It ends every session they have."""
+    actors.require(permissions.PLATFORM)
     _check_password(person, password)
     with transaction.atomic():
         person.set_password(password)
@@ -60,6 +64,7 @@ def set_password(*, person: User, password: str) -> None:
 
 def join(*, person: User, tenant: Tenant, role: str) -> None:
     """Make somebody a member, or give a member another role."""
+    actors.require(permissions.PLATFORM)
     with transaction.atomic():
         known = Membership.objects.filter(user=person, tenant=tenant).first()
         Membership.objects.update_or_create(user=person, tenant=tenant, defaults={"role": role})
@@ -69,6 +74,7 @@ def join(*, person: User, tenant: Tenant, role: str) -> None:
 
 def leave(*, membership: Membership) -> None:
     """End a membership."""
+    actors.require(permissions.PLATFORM)
     with transaction.atomic():
         membership.delete()
         changes = {"tenant": membership.tenant.slug, "role": [membership.role, None]}

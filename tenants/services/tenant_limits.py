@@ -10,8 +10,9 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from tenants import errors
+from tenants import actors, errors
 from tenants.models import Tenant
+from tenants.rules import permissions
 from tenants.services import audit, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -68,6 +69,7 @@ def unthrottle(*, tenant: Tenant) -> Tenant:
 
 
 def _lock(tenant: Tenant) -> Tenant:
+    actors.require(permissions.PLATFORM)
     return Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
 
 

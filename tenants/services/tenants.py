@@ -1,4 +1,4 @@
-"""Making tenants and holding their work. For the platform's operators: the callers' right is checked at the edge."""
+"""Making tenants and holding their work. For the platform's operators."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from tenants import context, errors
+from tenants import actors, context, errors
 from tenants.models import Tenant, TenantState
+from tenants.rules import permissions
 from tenants.services import audit, tenant_limits
 
 _PLATFORM = context.Scope(platform=True)
@@ -26,6 +27,7 @@ def create(
     allowed_callables: Sequence[str] = (),
 ) -> Tenant:
     """A new tenant, active."""
+    actors.require(permissions.PLATFORM)
     tenant_limits.check(allowed_hosts, allowed_callables)
     tenant = Tenant(
         slug=slug,
@@ -62,6 +64,7 @@ def activate(*, tenant: Tenant) -> None:
 
 
 def _become(tenant: Tenant, state: TenantState, action: str) -> None:
+    actors.require(permissions.PLATFORM)
     with transaction.atomic(), context.within(_PLATFORM):
         before = tenant.state
         if Tenant.objects.filter(pk=tenant.pk).exclude(state=state).update(state=state):

@@ -13,7 +13,7 @@ from django.test import Client
 
 from tenants import context
 from tenants.models import ApiKey, Tenant
-from tenants.rules import api_keys
+from tenants.rules import api_keys, permissions
 
 VIEWER = ["jobs:read", "executions:read", "logs:read"]
 
@@ -58,7 +58,7 @@ def owner() -> Actor:
     with platform():
         slug = f"t-{secrets.token_hex(6)}"
         tenant = Tenant.objects.create(slug=slug, name=slug.upper())
-    return _actor(tenant, list(api_keys.SCOPES))
+    return _actor(tenant, list(permissions.OF_TENANTS))
 
 
 def teammate(of: Actor) -> Actor:
@@ -66,7 +66,7 @@ def teammate(of: Actor) -> Actor:
     return _actor(of.tenant, VIEWER)
 
 
-def operator(scopes: Sequence[str] = (*VIEWER, api_keys.PLATFORM_SCOPE)) -> Actor:
+def operator(scopes: Sequence[str] = (*VIEWER, permissions.PLATFORM)) -> Actor:
     """Changes what is the platform's; its key is, as every key, some tenant's."""
     return _actor(owner().tenant, list(scopes))
 

@@ -33,7 +33,7 @@ def _make(wanted: list[dict[str, Any]]) -> dict[str, str]:
     from django.db import transaction
 
     from tenants import context
-    from tenants.rules.api_keys import SCOPES
+    from tenants.rules import permissions
     from tenants.services import api_keys
     from tenants.services import tenants as service
 
@@ -41,7 +41,7 @@ def _make(wanted: list[dict[str, Any]]) -> dict[str, str]:
     with context.within(context.Scope(platform=True)), transaction.atomic():
         for fields in wanted:
             tenant = service.create(name=fields["slug"].title(), allowed_hosts=["127.0.0.1"], **fields)
-            _, made[fields["slug"]] = api_keys.create(tenant=tenant, name="of a test", scopes=SCOPES)
+            _, made[fields["slug"]] = api_keys.create(tenant=tenant, name="of a test", scopes=permissions.OF_TENANTS)
     return made
 
 

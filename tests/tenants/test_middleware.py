@@ -13,6 +13,8 @@ from django.test import Client, RequestFactory
 
 from tenants import context, requests
 from tenants.middleware import RequestIdMiddleware, TransactionMiddleware, outside_transaction
+from tenants.models import User
+from tenants.rules import permissions
 from tests.support import rows
 
 
@@ -52,10 +54,18 @@ def test_other_request_ids_are_replaced(sent):
 
 
 def test_request_begins_without_the_author_of_the_last(request_):
-    requests.known_as("key:earlier")
-    RequestIdMiddleware(lambda request: HttpResponse())(request_)
-    assert requests.current().actor == "system"
-    assert requests.current().address == "127.0.0.1"
+    seen = []
+
+    def view(request):
+        seen.append(requests.current())
+        requests.known_as(requests.Actor("key:earlier", frozenset({"admin"})))
+        return HttpResponse()
+
+    for _ in range(2):
+        RequestIdMiddleware(view)(request_)
+    assert [request.actor for request in seen] == [requests.ANONYMOUS] * 2
+    assert seen[1].address == "127.0.0.1"
+    assert requests.current() == requests.Request()
 
 
 @pytest.mark.parametrize("status", [200, 201, 302])
@@ -119,18 +129,27 @@ def test_templates_are_rendered_inside_the_transaction(request_):
 
 
 @pytest.mark.parametrize(
-    ("app", "superuser", "sees_all"), [("admin", True, True), ("admin", False, False), ("api", True, False)]
+    ("app", "role", "sees_all", "granted"),
+    [
+        ("admin", "is_superuser", True, permissions.SUPERADMIN),
+        ("admin", "is_auditor", True, permissions.AUDITOR),
+        ("admin", "", False, frozenset()),
+        ("api", "is_superuser", False, frozenset()),
+    ],
 )
-def test_platforms_people_see_everybody_in_the_console_only(request_, app, superuser, sees_all):
-    requests.begin(request_)
+def test_platforms_people_see_everybody_in_the_console_only(request_, app, role, sees_all, granted):
     request_.resolver_match = SimpleNamespace(app_name=app)
-    request_.user = SimpleNamespace(is_authenticated=True, is_superuser=superuser, email="ada@example.com")
+    request_.user = User(email="ada@example.com", **({role: True} if role else {}))
     seen = []
-    serve(
-        request_, lambda request: seen.append((context.current().platform, requests.current().actor)) or HttpResponse()
-    )
+    with requests.serving(request_):
+        serve(
+            request_,
+            lambda request: seen.append((context.current().platform, requests.current().actor)) or HttpResponse(),
+        )
     assert seen[0][0] == sees_all
-    assert (seen[0][1] == "user:ada@example.com") == (app == "admin")
+    actor = seen[0][1]
+    assert actor.name == ("user:ada@example.com" if app == "admin" else "anonymous")
+    assert actor.granted == granted
 
 
 def test_person_who_is_not_logged_in_is_nobody_in_the_console(request_):

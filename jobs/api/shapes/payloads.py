@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from tenants.models import ApiKey
+from tenants.requests import Actor
 
 SCOPE = "payloads:read"
 
@@ -27,5 +27,5 @@ class Guarded(serializers.Field[Any, Any, Any, Any]):
 
     def may_be_seen(self) -> bool:
         """Whether the request's key has the scope."""
-        key = self.context["request"].auth
-        return isinstance(key, ApiKey) and bool({SCOPE, "admin"} & set(key.scopes))
+        actor = self.context["request"].auth
+        return isinstance(actor, Actor) and actor.may(SCOPE)

@@ -40,10 +40,14 @@ class JobTypeShape(serializers.Serializer[Handler[Any]]):
     schema = serializers.SerializerMethodField(help_text="JSON Schema of the payload.")
     example = serializers.DictField(help_text="A payload that is valid.")
     threaded = serializers.BooleanField(help_text="Whether it may run on a queue whose pool is threads.")
+    inputs = serializers.SerializerMethodField(help_text="Fields that whoever may run a job may override for one run.")
     defaults = serializers.SerializerMethodField(help_text="What fields left out of the payload mean.")
 
     def get_schema(self, handler: Handler[Any]) -> dict[str, Any]:
         return handler.params.model_json_schema()
+
+    def get_inputs(self, handler: Handler[Any]) -> list[str]:
+        return sorted(handler.inputs)
 
     def get_defaults(self, handler: Handler[Any]) -> dict[str, Any]:
         fields = handler.params.model_fields.items()

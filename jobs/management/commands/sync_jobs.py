@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -38,7 +39,7 @@ class Command(BaseCommand):
             tenant = Tenant.objects.filter(slug=options["tenant"]).first()
         if tenant is None:
             raise CommandError(f"there is no tenant {options['tenant']!r}: is DATABASE_URL the app's log-in?")
-        requests.known_as("code:sync_jobs")
+        requests.known_as(replace(requests.SYSTEM, name="code:sync_jobs"))
         with context.within(context.Scope(tenant_id=tenant.pk)), transaction.atomic():
             steps = code_jobs.sync(tenant=tenant, prune=options["prune"])
             refused = any(step.outcome is Outcome.REFUSED for step in steps)

@@ -28,7 +28,7 @@ def test_a_list_is_filtered_by_state_trigger_tenant_and_job(console: Console) ->
     failed = rows.execution(mine, "failed", trigger="replay")
     running = rows.execution(mine, "running")
     elsewhere = rows.execution(rows.job(), "failed")
-    assert _listed(console, job__id__exact=str(job)) == [running, failed]
+    assert _listed(console, job__id__exact=str(job)) == sorted([running, failed], reverse=True)
     assert _listed(console, tenant__id__exact=str(tenant), state__exact="failed") == [failed]
     assert _listed(console, tenant__id__exact=str(tenant), trigger__exact="replay") == [failed]
     assert {failed, elsewhere} <= set(_listed(console, state__exact="failed"))

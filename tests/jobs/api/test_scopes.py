@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenants.rules.api_keys import SCOPES
+from tenants.rules.permissions import OF_TENANTS
 from tests.support import rows
 from tests.support.actors import Api
 
@@ -37,7 +37,7 @@ def test_route_needs_its_scope_and_no_other_will_do(owner, make_job, with_scopes
     execution = rows.execution((job["id"], owner.tenant.id))
     needed = NEEDS[method, path]
     path = f"/api/v1/{path}".format(id=execution)
-    others = with_scopes(*(scope for scope in SCOPES if scope not in (needed, "admin")))
+    others = with_scopes(*(scope for scope in OF_TENANTS if scope not in (needed, "admin")))
     answer = others.send(method, path, {})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "MISSING_SCOPE")
     assert answer.json()["error"]["details"]["required"] == needed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tenants import errors, requests
 from tenants.models import Tenant
 from tenants.services import people
-from tests.support import rows
+from tests.support import acting, rows
 from tests.support.actors import platform
 from tests.support.console import person
 
@@ -48,10 +49,12 @@ def test_an_address_that_is_none_is_refused_by_name() -> None:
     assert "email" in refused.value.details
 
 
-def test_nobody_locks_themselves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_locks_themselves_out() -> None:
     administrator = person()
-    monkeypatch.setattr(requests, "current", lambda: requests.Request(actor=f"user:{administrator.email}"))
-    with pytest.raises(errors.ServiceError, match="your own rights"):
+    with (
+        acting.as_actor(replace(requests.SYSTEM, name=f"user:{administrator.email}")),
+        pytest.raises(errors.ServiceError, match="your own rights"),
+    ):
         people.change(person=administrator, name="", is_active=False, is_superuser=True)
 
 
