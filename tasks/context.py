@@ -14,7 +14,7 @@ from django.conf import settings
 from jobs import selectors
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import Json
+from jobs.handlers import Json, Masking
 from tasks.journal import Journal
 from tasks.patience import patiently
 
@@ -49,6 +49,10 @@ class RunningContext:
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """Append to the execution's log."""
         self._journal.write(message, level=level, stream=stream)
+
+    def masking(self) -> Masking:
+        """For output that is cut before it is logged."""
+        return self._journal.masker.stream()
 
     def progress(self, fraction: float, message: str = "") -> None:
         """Report progress, as a line of the log."""

@@ -6,6 +6,8 @@ import threading
 from datetime import UTC, datetime
 
 from jobs.engine.records import Line, Tail
+from jobs.rules import masking
+from jobs.rules.masking import Masker
 from tasks import foreign
 
 CHUNK_BYTES = 64 * 1024
@@ -18,6 +20,8 @@ class Journal:
     """Lines in order, numbered on from the execution's earlier attempts."""
 
     def __init__(self, last_seq: int) -> None:
+        #: Of the attempt's secrets, once they are known: what it says, here and elsewhere, is said without them.
+        self.masker = masking.NOTHING
         self._lock = threading.Lock()
         self._next_seq = last_seq + 1
         self._lines: list[Line] = []
@@ -26,14 +30,18 @@ class Journal:
 
     def write(self, message: str, *, level: str, stream: str) -> None:
         """Append a line. Beyond the limit lines are dropped, and the last line says how many."""
-        text = foreign.storable(message[:MAX_LINE])
-        line = [datetime.now(UTC).isoformat(), level, stream, text]
+        text = foreign.storable(self.masker.head(message, MAX_LINE))
+        line = [datetime.now(UTC).isoformat(), self.masker.text(level), self.masker.text(stream), text]
         with self._lock:
             if self._bytes > MAX_BYTES:
                 self._dropped += 1
                 return
             self._bytes += len(text) + 64
             self._lines.append(line)
+
+    def hide(self, masker: Masker) -> None:
+        """From now on nothing it says holds these secrets."""
+        self.masker = masker
 
     def take(self) -> Tail | None:
         """The next chunk to store, or None."""

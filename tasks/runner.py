@@ -24,6 +24,7 @@ from jobs.engine.records import Claim, Fence
 from jobs.handlers import Handler, HandlerError, Interrupted, PermanentFailure
 from jobs.models.queue import Pool
 from jobs.rules.codes import Failure
+from monitoring import redaction
 from tasks import attendant, failures, payloads, worker_process
 from tasks.attendant import Attended
 from tasks.batch import Batch
@@ -31,6 +32,7 @@ from tasks.capture import captured
 from tasks.context import RunningContext
 from tasks.journal import Journal
 from tasks.patience import patiently
+from tasks.rendering import Hide
 from tasks.settling import Settling
 
 log = structlog.get_logger(__name__)
@@ -75,15 +77,16 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
         beside=batch,
     )
     context = RunningContext(claim, journal, deadline, lambda: attended.interruption is not None)
-    with context.cleaned_up():
-        settle = _outcome(claim, context, attended, settling)
-    settle()
+    with redaction.hiding() as hide:
+        with context.cleaned_up():
+            settle = _outcome(claim, context, attended, settling, lambda masker: (journal.hide(masker), hide(masker)))
+        settle()
 
 
-def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Callable[[], None]:
+def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling, hide: Hide) -> Callable[[], None]:
     """Run the handler and return what settles the attempt."""
     try:
-        handler, params = payloads.resolve(claim)
+        handler, params = payloads.resolve(claim, hide)
         _check_pool(handler)
         with captured(context), attendant.current().attend(attended):
             result = handler.run(params, context)

@@ -94,6 +94,15 @@ def render(payload: Mapping[str, Any], expressions: Expressions, scope: Mapping[
     return made
 
 
+def misplaced(expressions: Expressions, without_secrets: Mapping[str, str]) -> list[tuple[Place, str]]:
+    """Secrets in fields that must not hold any, with what to do instead."""
+    return [
+        (place, f"no secret may stand here: {without_secrets[str(place[0])]}")
+        for place, template in expressions.templates.items()
+        if place[0] in without_secrets and any(each.secrets for each in template.expressions)
+    ]
+
+
 def path(place: Place, root: str = "payload") -> str:
     """A place as messages call it."""
     return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)

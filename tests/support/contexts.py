@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from jobs.rules.masking import Masker
+
 
 @dataclass(frozen=True)
 class Line:
@@ -31,6 +33,7 @@ class RecordingContext:
     job: str = "nightly"
     timeout: float = 30.0
     earlier: Any = None
+    secrets: Sequence[str] = ()
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -53,6 +56,9 @@ class RecordingContext:
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         self.lines.append(Line(message, level, stream))
         self.logged.set()
+
+    def masking(self) -> Any:
+        return Masker(self.secrets).stream()
 
     def progress(self, fraction: float, message: str = "") -> None:
         self.steps.append((fraction, message))

@@ -1,0 +1,106 @@
+"""A payload's expressions and secrets, when an attempt is made ready. What comes of it never leaves the worker's memory.
+
+The secrets are hidden from everything the attempt writes before any of them is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from django.conf import settings
+
+from jobs import selectors
+from jobs.engine.leases import boot_time
+from jobs.engine.records import Claim
+from jobs.handlers import Handler, PermanentFailure, Released
+from jobs.rules import masked_forms, payload_expressions
+from jobs.rules.codes import Failure
+from jobs.rules.expression_filters import instant
+from jobs.rules.masking import Masker
+from jobs.rules.payload_expressions import Expressions, InvalidPayload
+from tasks.patience import patiently
+from tenants.errors import ServiceError
+from tenants.services import secrets
+
+#: Told which secrets the attempt must not write.
+Hide = Callable[[Masker], None]
+
+
+def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
+    """The payload with the values of its expressions; overrides are data and hold none."""
+    try:
+        expressions = payload_expressions.find(payload, claim.payload or ())
+        if wrong := payload_expressions.misplaced(expressions, handler.without_secrets):
+            raise InvalidPayload(wrong)
+        revealed = _revealed(claim, expressions, hide)
+        return payload_expressions.render(payload, expressions, _scope(claim, expressions.names, revealed))
+    except InvalidPayload as error:
+        raise PermanentFailure(str(error), code=Failure.PAYLOAD_INVALID) from None
+
+
+def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, Any]:
+    named = expressions.secrets
+    if not named:
+        return {}
+    try:
+        revealed = _read(claim, lambda: secrets.reveal(claim.tenant_id, list(named)))
+    except ServiceError as error:
+        raise PermanentFailure(str(error), code=Failure.CONFIG_INVALID) from None
+    hidden = {name: list(_hidden(value)) for name, value in revealed.items()}
+    hide(Masker(text for texts in hidden.values() for text in texts))
+    for name, texts in hidden.items():
+        if any(len(text) < masked_forms.SHORTEST for text in texts):
+            raise InvalidPayload([(named[name], _too_short(name))])
+    return dict(revealed)
+
+
+def _hidden(value: Any) -> Iterator[str]:
+    """The texts of a secret that nobody may read."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _hidden(each)
+
+
+def _too_short(name: str) -> str:
+    return f"the secret {name} has fewer than {masked_forms.SHORTEST} characters, so it could not be kept out of logs"
+
+
+def _scope(claim: Claim, names: set[str], revealed: Mapping[str, Any]) -> dict[str, Any]:
+    """What expressions are over, as far as they ask for it."""
+    spec: Mapping[str, Any] = claim.spec or {}
+    row: Mapping[str, Any] = {}
+    if names & {"execution", "tenant"}:
+        row = _read(claim, lambda: selectors.told_to_expressions(claim.id))
+    return {
+        "secrets": revealed,
+        "upstream": {},
+        "execution": {
+            "id": str(claim.id),
+            "attempt": claim.attempt,
+            "trigger": row.get("trigger"),
+            "scheduled_for": _told(row.get("scheduled_for")),
+            "created_at": _told(row.get("created_at")),
+        },
+        "job": {"id": str(claim.job_id), "name": claim.job, "type": spec.get("type")},
+        "tenant": {"slug": claim.tenant, "name": row.get("tenant_name")},
+        "now": instant(datetime.now(UTC)),
+    }
+
+
+def _told(at: datetime | None) -> str | None:
+    return instant(at) if at else None
+
+
+def _read(claim: Claim, query: Callable[[], Any]) -> Any:
+    """Its answer. While the database is away the attempt waits for it, and then is given back: it has not failed."""
+    patience = min(settings.LEASE.total_seconds(), claim.timeout_seconds)
+    answer = patiently(query, until=boot_time() + patience)
+    return _given_back() if answer is None else answer
+
+
+def _given_back() -> NoReturn:
+    raise Released
