@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from jobs.rules.masking import Masker
 
+
+class Hiding(Protocol):
+    """Has secrets that must not be readable, perhaps more as it goes on."""
+
+    masker: Masker
+
+
 #: Replaced, never changed: lines are logged by all threads.
-_maskers: tuple[Masker, ...] = ()
+_hiding: tuple[Hiding, ...] = ()
 _lock = threading.Lock()
 
 
 @contextmanager
-def hiding() -> Iterator[Callable[[Masker], None]]:
-    """What is handed to the function is hidden to the end of the block."""
-    own: list[Masker] = []
-
-    def hide(masker: Masker) -> None:
-        own.append(masker)
-        _change(lambda maskers: (*maskers, masker))
-
-    try:
-        yield hide
-    finally:
-        if own:
-            _change(lambda maskers: tuple(each for each in maskers if each not in own))
-
-
-def _change(change: Callable[[tuple[Masker, ...]], tuple[Masker, ...]]) -> None:
-    global _maskers  # noqa: PLW0603 - one of the process, as its log is
+def hiding(whose: Hiding) -> Iterator[None]:
+    """No line that is logged before the end of the block tells its secrets."""
+    global _hiding  # noqa: PLW0603 - one of the process, as its log is
     with _lock:
-        _maskers = change(_maskers)
+        _hiding = (*_hiding, whose)
+    try:
+        yield
+    finally:
+        with _lock:
+            _hiding = tuple(each for each in _hiding if each is not whose)
 
 
 def redacted(text: str) -> str:
     """The text without what is hidden just now."""
-    for masker in _maskers:
-        text = masker.text(text)
+    for each in _hiding:
+        text = each.masker.text(text)
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from jobs.engine.records import Line, Tail
@@ -22,6 +23,7 @@ class Journal:
     def __init__(self, last_seq: int) -> None:
         #: Of the attempt's secrets, once they are known: what it says, here and elsewhere, is said without them.
         self.masker = masking.NOTHING
+        self._hidden: set[str] = set()
         self._lock = threading.Lock()
         self._next_seq = last_seq + 1
         self._lines: list[Line] = []
@@ -39,9 +41,10 @@ class Journal:
             self._bytes += len(text) + 64
             self._lines.append(line)
 
-    def hide(self, masker: Masker) -> None:
-        """From now on nothing it says holds these secrets."""
-        self.masker = masker
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on none of these is readable in what the attempt says."""
+        self._hidden.update(secrets)
+        self.masker = Masker(self._hidden)
 
     def take(self) -> Tail | None:
         """The next chunk to store, or None."""

@@ -5,27 +5,26 @@ The secrets are hidden from everything the attempt writes before any of them is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 
-from jobs import selectors
+from jobs import connections, selectors
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import Handler, PermanentFailure, Released
+from jobs.handlers import Handler, HandlerError, PermanentFailure, Released
 from jobs.rules import masked_forms, payload_expressions
 from jobs.rules.codes import Failure
 from jobs.rules.expression_filters import instant
-from jobs.rules.masking import Masker
 from jobs.rules.payload_expressions import Expressions, InvalidPayload
 from tasks.patience import patiently
-from tenants.errors import ServiceError
+from tenants.errors import Unavailable
 from tenants.services import secrets
 
-#: Told which secrets the attempt must not write.
-Hide = Callable[[Masker], None]
+#: Told what the attempt must not write.
+Hide = Callable[[Iterable[str]], None]
 
 
 def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
@@ -46,23 +45,16 @@ def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, A
         return {}
     try:
         revealed = _read(claim, lambda: secrets.reveal(claim.tenant_id, list(named)))
-    except ServiceError as error:
+    except secrets.UnknownSecrets as error:
         raise PermanentFailure(str(error), code=Failure.CONFIG_INVALID) from None
-    hidden = {name: list(_hidden(value)) for name, value in revealed.items()}
-    hide(Masker(text for texts in hidden.values() for text in texts))
-    for name, texts in hidden.items():
-        if any(len(text) < masked_forms.SHORTEST for text in texts):
+    except Unavailable as error:
+        raise HandlerError(str(error), code=Failure.CONFIG_INVALID) from None
+    for name, value in revealed.items():
+        hidden = [value] if isinstance(value, str) else connections.sensitive(connections.load(value))
+        hide(hidden)
+        if any(0 < len(text) < masked_forms.SHORTEST for text in hidden):
             raise InvalidPayload([(named[name], _too_short(name))])
     return dict(revealed)
-
-
-def _hidden(value: Any) -> Iterator[str]:
-    """The texts of a secret that nobody may read."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from _hidden(each)
 
 
 def _too_short(name: str) -> str:
@@ -99,8 +91,6 @@ def _read(claim: Claim, query: Callable[[], Any]) -> Any:
     """Its answer. While the database is away the attempt waits for it, and then is given back: it has not failed."""
     patience = min(settings.LEASE.total_seconds(), claim.timeout_seconds)
     answer = patiently(query, until=boot_time() + patience)
-    return _given_back() if answer is None else answer
-
-
-def _given_back() -> NoReturn:
-    raise Released
+    if answer is None:
+        raise Released
+    return answer

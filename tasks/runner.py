@@ -32,7 +32,6 @@ from tasks.capture import captured
 from tasks.context import RunningContext
 from tasks.journal import Journal
 from tasks.patience import patiently
-from tasks.rendering import Hide
 from tasks.settling import Settling
 
 log = structlog.get_logger(__name__)
@@ -77,16 +76,16 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
         beside=batch,
     )
     context = RunningContext(claim, journal, deadline, lambda: attended.interruption is not None)
-    with redaction.hiding() as hide:
+    with redaction.hiding(journal):
         with context.cleaned_up():
-            settle = _outcome(claim, context, attended, settling, lambda masker: (journal.hide(masker), hide(masker)))
+            settle = _outcome(claim, context, attended, settling)
         settle()
 
 
-def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling, hide: Hide) -> Callable[[], None]:
+def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Callable[[], None]:
     """Run the handler and return what settles the attempt."""
     try:
-        handler, params = payloads.resolve(claim, hide)
+        handler, params = payloads.resolve(claim, attended.journal.hide)
         _check_pool(handler)
         with captured(context), attendant.current().attend(attended):
             result = handler.run(params, context)

@@ -58,6 +58,9 @@ class Expressions:
         return (expression for template in self.templates.values() for expression in template.expressions)
 
 
+NO_EXPRESSIONS = Expressions({})
+
+
 def find(payload: Mapping[str, Any], overridden: Collection[str] = ()) -> Expressions:
     """A payload's expressions, all but those in its overrides. Raises :class:`InvalidPayload` if any cannot be read."""
     found: dict[Place, Template] = {}

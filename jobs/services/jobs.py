@@ -12,7 +12,7 @@ from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
-from jobs.services import changes, definitions, schedules
+from jobs.services import changes, definitions, schedules, secret_uses
 from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
@@ -55,6 +55,7 @@ def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFie
     with transaction.atomic():
         _save(job)
         _store_tags(job, tags)
+        secret_uses.note(job)
         _add_revision(job)
         _add_schedules(job, schedules)
         _record("job.created", job, changes.between({}, told(job, tags)))
@@ -78,6 +79,7 @@ def update(*, job: Job, fields: JobFields) -> Job:
             _add_revision(job)
         _save(job)
         _store_tags(job, tags)
+        secret_uses.note(job)
         _record("job.updated", job, {**changed, "revision": job.revision})
         dispatch.ring_after_commit()  # a raised cap may let waiting ones go
     return get(tenant=job.tenant, job=job)

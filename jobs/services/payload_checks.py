@@ -14,7 +14,7 @@ import pydantic
 from jobs.handlers import Handler
 from jobs.models import Job
 from jobs.rules import payload_expressions
-from jobs.rules.payload_expressions import Expressions, InvalidPayload, Place
+from jobs.rules.payload_expressions import NO_EXPRESSIONS, Expressions, InvalidPayload, Place
 from tenants.models import Secret, Tenant
 
 Problems = Mapping[str, Sequence[str]]
@@ -49,9 +49,12 @@ def _unknown(expressions: Expressions, tenant: Tenant) -> list[tuple[Place, str]
     return [(named[name], f"there is no secret named {name}: make it first, or correct the name") for name in missing]
 
 
-def _of_fields(
-    error: pydantic.ValidationError, payload: Mapping[str, Any], expressions: Expressions
-) -> list[tuple[Place, str]]:
+def details(error: pydantic.ValidationError, value: Any, path: str) -> dict[str, list[str]]:
+    """What pydantic refuses, by the place below ``path``; no message quotes a value."""
+    return _by_field(_of_fields(error, value, NO_EXPRESSIONS), path)
+
+
+def _of_fields(error: pydantic.ValidationError, payload: Any, expressions: Expressions) -> list[tuple[Place, str]]:
     found = []
     for item in error.errors(include_url=False, include_input=False):
         place = _place(item["loc"], payload, missing=item["type"] == "missing")

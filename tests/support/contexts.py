@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from jobs.connections import Connection
+from jobs.handlers import PermanentFailure
+from jobs.rules.codes import Failure
 from jobs.rules.masking import Masker
 
 
@@ -34,6 +37,8 @@ class RecordingContext:
     timeout: float = 30.0
     earlier: Any = None
     secrets: Sequence[str] = ()
+    #: What :meth:`connection` finds, by name.
+    connections: dict[str, Connection] = field(default_factory=dict)
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -65,6 +70,11 @@ class RecordingContext:
 
     def earlier_result(self) -> Any:
         return self.earlier
+
+    def connection(self, name: str) -> Connection:
+        if name not in self.connections:
+            raise PermanentFailure(f"there is no secret named {name}", code=Failure.CONFIG_INVALID)
+        return self.connections[name]
 
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""

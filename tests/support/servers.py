@@ -29,6 +29,7 @@ OFF = "off"
 
 #: In every process of a test, as a developer's own module would be.
 os.environ["CARILLON_CALLABLES"] = '["tests.support.callables"]'
+os.environ["CARILLON_ENCRYPTION_KEYS"] = "5e" * 32
 
 
 def _start() -> dict[str, str]:

@@ -28,6 +28,9 @@ NEEDS = {
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
     ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
     ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
+    ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",
+    ("GET", "secrets/x/versions"): "secrets:write", ("GET", "secrets/x/used-by"): "secrets:write",
+    ("POST", "secrets/x/test"): "secrets:write", ("GET", "connection-types"): "secrets:write",
 }  # fmt: skip
 
 

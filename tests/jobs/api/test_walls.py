@@ -17,9 +17,19 @@ from tests.support import rows
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: The same for every tenant, or no rows at all.
-SHARED = {"queues", "workers", "job-types"}
+SHARED = {"queues", "workers", "job-types", "connection-types"}
 PUBLIC = {"openapi.json", "docs"}
-OWNED = ("job", "schedule", "execution", "dead_letter", "api_key", "job_revision", "job_tag")
+OWNED = (
+    "job",
+    "schedule",
+    "execution",
+    "dead_letter",
+    "api_key",
+    "job_revision",
+    "job_tag",
+    "secret",
+    "secret_version",
+)
 
 
 def _routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
