@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -97,7 +97,7 @@ def earlier_result(execution_id: UUID) -> Any:
     return stored.order_by("-epoch").values_list("result", flat=True).first()
 
 
-def told_to_expressions(execution_id: UUID) -> dict[str, Any]:
+def told_to_expressions(execution_id: UUID) -> Mapping[str, Any]:
     """What a payload's expressions may read of an execution, beside what its claim says."""
     rows = Execution.objects.filter(pk=execution_id)
     return rows.values("trigger", "scheduled_for", "created_at", tenant_name=F("tenant__name")).get()

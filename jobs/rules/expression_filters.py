@@ -106,7 +106,7 @@ def _charging(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @pass_context
     def charged(context: Context, value: Any, *arguments: Any) -> Any:
-        budget: Budget = context.resolve(BUDGET)
+        budget = _budget(context)
         value = _required(value)
         if not isinstance(value, str):
             raise CannotCompute(f"{function.__name__.strip('_')} needs a text, and this is {kind(value)}")
@@ -118,6 +118,12 @@ def _charging(function: Callable[..., Any]) -> Callable[..., Any]:
     return charged
 
 
+def _budget(context: Context) -> Budget:
+    budget = context.resolve(BUDGET)
+    assert isinstance(budget, Budget)
+    return budget
+
+
 def _required(value: Any) -> Any:
     if isinstance(value, Undefined):
         raise CannotCompute(value._undefined_message)
@@ -127,7 +133,7 @@ def _required(value: Any) -> Any:
 @pass_context
 def inserted(context: Context, value: Any) -> str:
     """A part of a text that ``~`` joins."""
-    budget: Budget = context.resolve(BUDGET)
+    budget = _budget(context)
     made = text(_required(value))
     budget.charge(len(made))
     return made
@@ -167,20 +173,20 @@ def _number(value: Any) -> int | float:
 
 @pass_context
 def _string(context: Context, value: Any) -> str:
-    return inserted(context, value)  # type: ignore[no-any-return]
+    return str(inserted(context, value))
 
 
 @pass_context
 def _json(context: Context, value: Any) -> str:
-    budget: Budget = context.resolve(BUDGET)
-    made = json.dumps(plain(value, budget), ensure_ascii=False)
+    budget = _budget(context)
+    made: str = json.dumps(plain(value, budget), ensure_ascii=False)
     budget.charge(len(made))
     return made
 
 
 @pass_context
 def _join(context: Context, value: Any, between: Any = "") -> str:
-    budget: Budget = context.resolve(BUDGET)
+    budget = _budget(context)
     if not isinstance(_required(value), list):
         raise CannotCompute(f"join needs a list, and this is {kind(value)}")
     parts = [text(each) for each in value]
@@ -224,8 +230,9 @@ def date(value: str, form: Any = "%Y-%m-%d", zone: Any = "UTC") -> str:
     """An instant as text, in a zone."""
     if not isinstance(form, str) or len(form) > _LONGEST_FORMAT or not _FORMAT.fullmatch(form):
         raise CannotCompute("date takes a format of at most 100 characters, such as '%Y-%m-%d %H:%M'")
+    at, name = _instant(value), text(zone)
     try:
-        local = _instant(value).astimezone(ZoneInfo(text(zone)))
+        local = at.astimezone(ZoneInfo(name))
     except (LookupError, ValueError, OSError, OverflowError):
         raise CannotCompute("date takes the name of a time zone, such as 'Europe/Berlin'") from None
     return local.strftime(form.replace("%s", str(int(local.timestamp()))))
@@ -237,8 +244,9 @@ def shift(value: str, by: Any) -> str:
     found = _SHIFT.fullmatch(by) if isinstance(by, str) else None
     if found is None:
         raise CannotCompute("shift takes a length such as '-1d', '90m' or '2w', in s, m, h, d or w")
+    at = _instant(value)
     try:
-        moved = _instant(value) + timedelta(**{_UNITS[found[2]]: int(found[1])})
+        moved = at + timedelta(**{_UNITS[found[2]]: int(found[1])})
     except OverflowError:
         raise CannotCompute("shift leaves the calendar") from None
     return instant(moved)

@@ -9,7 +9,7 @@ holds may only be inserted, or joined to other text with ``~``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -179,22 +179,14 @@ class _Reading:
                     raise InvalidExpression("if needs an else")
                 self._all([node.test], below)
                 self._all([node.expr1, node.expr2], below, secrets_may_stand)
-            case nodes.And() | nodes.Or():
-                self._all([node.left, node.right], below)
-            case nodes.Not() | nodes.Neg():
-                self._all([node.node], below)
-            case nodes.Compare():
-                self._all([node.expr, *(each.expr for each in node.ops)], below)
-                if any(each.op not in _COMPARISONS for each in node.ops):
-                    raise InvalidExpression("such a comparison cannot stand in an expression")
-            case nodes.List() if all(isinstance(item, nodes.Const) for item in node.items):
-                self._all(node.items, below)
+            case _ if _only_combines(node):
+                self._all(node.iter_child_nodes(), below)
             case nodes.Filter():
                 self._filter(node, below)
             case _:
                 raise InvalidExpression(f"{_WORDS.get(type(node), 'this')} cannot stand in an expression")
 
-    def _all(self, parts: list[nodes.Expr], depth: int, secrets_may_stand: bool = False) -> None:
+    def _all(self, parts: Iterable[nodes.Node], depth: int, secrets_may_stand: bool = False) -> None:
         for part in parts:
             self.check(part, secrets_may_stand=secrets_may_stand, depth=depth)
 
@@ -254,8 +246,20 @@ _WORDS: dict[type[nodes.Node], str] = {
     nodes.Tuple: "a tuple",
     nodes.List: "a list of anything but constants",
     nodes.Slice: "a slice",
+    nodes.Operand: "such a comparison",
     **dict.fromkeys((nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow), "arithmetic"),
 }
+
+
+def _only_combines(node: nodes.Node) -> bool:
+    match node:
+        case nodes.And() | nodes.Or() | nodes.Not() | nodes.Neg() | nodes.Compare():
+            return True
+        case nodes.Operand():
+            return node.op in _COMPARISONS
+        case nodes.List():
+            return all(isinstance(item, nodes.Const) for item in node.items)
+    return False
 
 
 def _is_constant(node: nodes.Expr) -> bool:

@@ -16,6 +16,7 @@ from jobs.rules.expression_language import Expression, Hidden
 from jobs.rules.templates import InvalidTemplate, Template
 
 MAX_EXPRESSIONS = 100
+MAX_DEPTH = 100
 #: Places of an object's values are their keys, those of a list's items their indexes.
 Place = tuple[str | int, ...]
 
@@ -61,8 +62,13 @@ class Expressions:
 NO_EXPRESSIONS = Expressions({})
 
 
-def find(payload: Mapping[str, Any], overridden: Collection[str] = ()) -> Expressions:
-    """A payload's expressions, all but those in its overrides. Raises :class:`InvalidPayload` if any cannot be read."""
+def find(
+    payload: Mapping[str, Any], overridden: Collection[str] = (), without_secrets: Mapping[str, str] | None = None
+) -> Expressions:
+    """A payload's expressions, all but those in its overrides. Raises :class:`InvalidPayload` if any cannot be read.
+
+    ``without_secrets`` are fields in which no secret may stand, with what to do instead.
+    """
     found: dict[Place, Template] = {}
     problems: list[tuple[Place, str]] = []
     for place, text in _texts({key: value for key, value in payload.items() if key not in overridden}):
@@ -76,7 +82,7 @@ def find(payload: Mapping[str, Any], overridden: Collection[str] = ()) -> Expres
     expressions = Expressions(found)
     if sum(1 for _ in expressions.all()) > MAX_EXPRESSIONS:
         problems.append(((), f"a payload has at most {MAX_EXPRESSIONS} expressions"))
-    problems += _circles(expressions)
+    problems += [*_circles(expressions), *_misplaced(expressions, without_secrets or {})]
     if problems:
         raise InvalidPayload(problems)
     return expressions
@@ -97,15 +103,6 @@ def render(payload: Mapping[str, Any], expressions: Expressions, scope: Mapping[
     return made
 
 
-def misplaced(expressions: Expressions, without_secrets: Mapping[str, str]) -> list[tuple[Place, str]]:
-    """Secrets in fields that must not hold any, with what to do instead."""
-    return [
-        (place, f"no secret may stand here: {without_secrets[str(place[0])]}")
-        for place, template in expressions.templates.items()
-        if place[0] in without_secrets and any(each.secrets for each in template.expressions)
-    ]
-
-
 def path(place: Place, root: str = "payload") -> str:
     """A place as messages call it."""
     return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
@@ -115,11 +112,13 @@ def _texts(value: Any) -> Iterator[tuple[Place, str]]:
     waiting: list[tuple[Place, Any]] = [((), value)]
     while waiting:
         place, each = waiting.pop()
+        if len(place) > MAX_DEPTH:
+            raise InvalidPayload([(place[:1], "is nested too deeply for a payload with expressions")])
         if isinstance(each, str):
             if templates.BEGIN in each:
                 yield place, each
         elif isinstance(each, Mapping):
-            waiting += [((*place, key), inner) for key, inner in reversed(each.items())]
+            waiting += [((*place, key), inner) for key, inner in reversed(list(each.items()))]
         elif isinstance(each, list):
             waiting += [((*place, index), inner) for index, inner in reversed(list(enumerate(each)))]
 
@@ -131,6 +130,12 @@ def _circles(expressions: Expressions) -> Iterator[tuple[Place, str]]:
             for read in sorted(expression.payload, key=repr):
                 if expressions.touch(read):
                     yield place, f"{path(read)} holds an expression itself: write here what stands there"
+
+
+def _misplaced(expressions: Expressions, without_secrets: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
+    for place, template in expressions.templates.items():
+        if place[0] in without_secrets and any(each.secrets for each in template.expressions):
+            yield place, f"no secret may stand here: {without_secrets[str(place[0])]}"
 
 
 def _replaced(value: Any, expressions: Expressions, make: Any) -> Any:
@@ -145,6 +150,6 @@ def _with(value: Any, place: Place, new: Any) -> Any:
     if not place:
         return new
     part, *rest = place
-    copy = dict(value) if isinstance(value, Mapping) else list(value)
+    copy: Any = dict(value) if isinstance(value, Mapping) else list(value)
     copy[part] = _with(copy[part], tuple(rest), new)
     return copy

@@ -107,7 +107,9 @@ def _end(text: str, begin: int) -> int:
         if quoted is None:
             raise InvalidTemplate(f"a quote is not closed, within {MAX_CHARS} characters", text, found.start())
         place = quoted.end()
-    message = f"{BEGIN} is not closed by {END}, within {MAX_CHARS} characters; a literal one is written {{{{ '{{{{' }}}}"
+    message = (
+        f"{BEGIN} is not closed by {END}, within {MAX_CHARS} characters; a literal one is written {{{{ '{{{{' }}}}"
+    )
     raise InvalidTemplate(message, text, begin - len(BEGIN))
 
 

@@ -27,10 +27,10 @@ def problems(
 ) -> Problems:
     """Messages by field; empty for nothing. ``overridden`` fields hold no expressions, ``path`` is what it is called."""
     try:
-        found = payload_expressions.find(payload, overridden)
+        found = payload_expressions.find(payload, overridden, handler.without_secrets)
     except InvalidPayload as error:
         return _by_field(error.problems, path)
-    if wrong := [*payload_expressions.misplaced(found, handler.without_secrets), *_unknown(found, job.tenant)]:
+    if wrong := _unknown(found, job.tenant):
         return _by_field(wrong, path)
     try:
         params = handler.params.model_validate(payload)
@@ -69,7 +69,9 @@ def _place(location: Iterable[int | str], value: Any, *, missing: bool) -> Place
     """The place in the payload. A location also names branches of unions, which mean nothing to the client."""
     place: Place = ()
     for part in location:
-        if (isinstance(value, Mapping) and part in value) or (isinstance(value, list) and isinstance(part, int)):
+        if isinstance(value, Mapping) and part in value:
+            place, value = (*place, part), value[part]
+        elif isinstance(value, list) and isinstance(part, int):
             place, value = (*place, part), value[part]
         elif missing and isinstance(value, Mapping):
             place = (*place, part)
