@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import pydantic
 from django.conf import settings
 
 from jobs import connections, selectors
@@ -48,11 +49,22 @@ def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, A
     except Unavailable as error:
         raise HandlerError(str(error), code=Failure.CONFIG_INVALID) from None
     for name, value in revealed.items():
-        hidden = [value] if isinstance(value, str) else connections.sensitive(connections.load(value))
+        hidden = _hidden(name, value)
         hide(hidden)
         if any(0 < len(text) < masked_forms.SHORTEST for text in hidden):
             raise InvalidPayload([(named[name], _too_short(name))])
     return dict(revealed)
+
+
+def _hidden(name: str, value: str | Mapping[str, Any]) -> list[str]:
+    """The texts of a secret that nobody may read."""
+    if isinstance(value, str):
+        return [value]
+    try:
+        return connections.sensitive(connections.load(value))
+    except (LookupError, pydantic.ValidationError):
+        message = f"the secret {name} is no connection that can be used: change it"
+        raise PermanentFailure(message, code=Failure.CONFIG_INVALID) from None
 
 
 def _too_short(name: str) -> str:
