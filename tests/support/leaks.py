@@ -22,7 +22,7 @@ def found(secret: str, text: str) -> list[str]:
 def in_database(carillon: Stack, secret: str) -> dict[str, list[str]]:
     """By table: every column of every row, as text."""
     tables = carillon.query(
-        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) AS name FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
     )
     places = {}
     for table in tables:
