@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pydantic
@@ -11,8 +11,10 @@ from jobs import handlers
 from jobs.engine.records import Claim
 from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
 from jobs.rules.codes import Failure
-from tasks import foreign, rendering
-from tasks.rendering import Hide
+from tasks import foreign
+
+#: Told what the attempt must not write.
+Hide = Callable[[Iterable[str]], None]
 
 MAX_RESULT_BYTES = 64 * 1024
 
@@ -30,6 +32,8 @@ def resolve(claim: Claim, hide: Hide) -> tuple[Handler[Any], Params]:
         raise PermanentFailure(f"{error}: this worker does not have it", code=Failure.CONFIG_INVALID) from None
     payload = merged(claim.spec["payload"], claim.payload)
     if claim.spec.get("expressions"):
+        from tasks import rendering  # noqa: PLC0415 - 8 MiB that a process without expressions does without
+
         payload = rendering.rendered(claim, handler, payload, hide)
     try:
         params = handler.params.model_validate(payload)

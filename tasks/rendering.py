@@ -5,7 +5,7 @@ The secrets are hidden from everything the attempt writes before any of them is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,11 +21,9 @@ from jobs.rules.codes import Failure
 from jobs.rules.expression_filters import instant
 from jobs.rules.payload_expressions import Expressions, InvalidPayload
 from tasks.patience import patiently
+from tasks.payloads import Hide
 from tenants.errors import Unavailable
 from tenants.services import secrets
-
-#: Told what the attempt must not write.
-Hide = Callable[[Iterable[str]], None]
 
 
 def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
