@@ -33,6 +33,8 @@ def _ring(text: str) -> sealing.Ring | None:
 
 #: What tenants' secrets are encrypted under; None keeps no secrets.
 ENCRYPTION_KEYS = _ring(_env.encryption_keys.get_secret_value())
+#: Whether this process is one that should have some.
+KEEPS_SECRETS = bool(_env.database_url.get_secret_value()) and _env.database_role != "owner"
 
 DEBUG = _env.debug
 ALLOWED_HOSTS = _env.allowed_hosts

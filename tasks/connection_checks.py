@@ -129,7 +129,7 @@ class _Given(redis.connection.Connection):
 
     def __init__(self, given: socket.socket, **options: Any) -> None:
         self._given: socket.socket | None = given
-        super().__init__(**options)
+        super().__init__(**options)  # type: ignore[no-untyped-call]
 
     def _connect(self) -> socket.socket:
         given, self._given = self._given, None
@@ -140,29 +140,27 @@ class _Given(redis.connection.Connection):
 
 def _redis(connection: Redis, check: Check) -> dict[str, Any]:
     (target,) = connection.targets()
-    opened = check.open(target, mode=connection.tls, ca=connection.ca)
     secret = connection.password
-    session = _Given(
-        opened,
-        host=target.host,
-        port=target.port,
-        db=connection.database,
-        username=connection.user,
-        password=secret.get_secret_value() if secret else None,
-        protocol=2,
-        lib_name=None,
-        lib_version=None,
-        socket_timeout=check.patience(),
-    )
-    try:
-        session.connect()
-        session.send_command("PING")
-        session.read_response()
-    except (redis.RedisError, OSError) as error:
-        raise Problem("log_in", f"Redis refuses: {error}") from None
-    finally:
-        session.disconnect()
-        opened.close()
+    with check.open(target, mode=connection.tls, ca=connection.ca) as opened:
+        session = _Given(
+            opened,
+            host=target.host,
+            port=target.port,
+            db=connection.database,
+            username=connection.user,
+            password=secret.get_secret_value() if secret else None,
+            protocol=2,
+            driver_info=None,
+            socket_timeout=check.patience(),
+        )
+        try:
+            session.connect()  # type: ignore[no-untyped-call]
+            session.send_command("PING")  # type: ignore[no-untyped-call]
+            session.read_response()
+        except (redis.RedisError, OSError) as error:
+            raise Problem("log_in", f"Redis refuses: {error}") from None
+        finally:
+            session.disconnect()  # type: ignore[no-untyped-call]
     return {}
 
 
@@ -234,6 +232,7 @@ def _oauth2(connection: OAuth2Client, check: Check) -> dict[str, Any]:
 
 def _answered(check: Check, method: str, url: str, **options: Any) -> httpx2.Response:
     """The head of an answer; nothing of its body is read, and no redirect followed, which would take the log-in along."""
+    check.context.log(f"asking {url}")
     try:
         with (
             http_client.open_client(check.guard, http_client.Call(check.context)) as client,

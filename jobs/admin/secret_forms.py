@@ -17,14 +17,16 @@ from tenants.models import Secret
 from tenants.services.secrets import SHORTEST, TEXT
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
-#: Texts of several lines, which a password field would join.
-_LONG = {"private_key", "ca"}
+#: Of several lines, which a password field would join.
+_LONG_SECRETS = {"private_key"}
+#: Seldom changed: asked for at the end.
+_LAST = ("tls", "security", "ca")
 
 
 class Hidden(widgets.UnfoldAdminTextareaWidget):  # type: ignore[misc]
     """A text area that never shows what was sent, and shows dots for what is typed."""
 
-    def format_value(self, value: Any) -> str:  # noqa: ARG002
+    def format_value(self, value: Any) -> str:
         return ""
 
 
@@ -44,7 +46,8 @@ def value_fields(kind: str) -> dict[str, forms.Field]:
     """What a value of this kind consists of, by name."""
     if kind == TEXT:
         return {"value": _long(help_text=f"At least {SHORTEST} characters. It is shown nowhere, now or later.")}
-    return {name: _field(name, field) for name, field in connections.types()[kind].model_fields.items()}
+    fields = connections.types()[kind].model_fields
+    return {name: _field(name, fields[name]) for name in sorted(fields, key=lambda name: name in _LAST)}
 
 
 def value_of(kind: str, given: Mapping[str, Any]) -> str | dict[str, Any]:
@@ -57,6 +60,8 @@ def value_of(kind: str, given: Mapping[str, Any]) -> str | dict[str, Any]:
 
 def _field(name: str, field: FieldInfo) -> forms.Field:
     options: dict[str, Any] = {"help_text": field.description or "", "required": field.is_required()}
+    if field.title:
+        options["label"] = field.title
     if not field.is_required() and field.default is not None:
         options["initial"] = field.default
     core = _core(field.annotation)
@@ -69,12 +74,16 @@ def _field(name: str, field: FieldInfo) -> forms.Field:
         return forms.BooleanField(widget=widgets.UnfoldBooleanWidget, **{**options, "required": False})
     if core is int:
         return forms.IntegerField(widget=widgets.UnfoldAdminIntegerFieldWidget, **options)
-    if name in _LONG:
-        return _long(**options)
-    if core is SecretStr:
-        widget = widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
-        return forms.CharField(strip=False, widget=widget, **options)
-    return forms.CharField(widget=widgets.UnfoldAdminTextInputWidget(attrs=_OFF), **options)
+    return _long(**options) if name in _LONG_SECRETS else _short(name, secret=core is SecretStr, **options)
+
+
+def _short(name: str, *, secret: bool, **options: Any) -> forms.CharField:
+    if name == "ca":
+        return forms.CharField(widget=widgets.UnfoldAdminTextareaWidget(attrs={**_OFF, "rows": 4}), **options)
+    if not secret:
+        return forms.CharField(widget=widgets.UnfoldAdminTextInputWidget(attrs=_OFF), **options)
+    widget = widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    return forms.CharField(strip=False, widget=widget, **options)
 
 
 def _core(annotation: Any) -> Any:

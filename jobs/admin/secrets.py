@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -93,7 +93,7 @@ class SecretAdmin(pages.ConsoleAdmin):
         if kind not in dict(secret_forms.kind_choices()):
             chosen = secret_forms.Kind(request.POST or None)
             context |= {"submit": "Continue", "intro": "A text, or a connection with fields of its own."}
-            return console_forms.page(request, chosen, carry_out=_asking_for, context=context)
+            return console_forms.page(request, chosen, carry_out=_asking_for(request.path), context=context)
 
         def carry_out(given: dict[str, Any]) -> str:
             said = {name: given[name] for name in ("tenant", "name", "description")}
@@ -174,8 +174,9 @@ class SecretAdmin(pages.ConsoleAdmin):
         return self.done(request, f"The secret {name} is deleted.", self.list_url())
 
 
-def _asking_for(given: dict[str, Any]) -> str:
-    return "?" + urlencode({"kind": given["kind"]})
+def _asking_for(path: str) -> Callable[[dict[str, Any]], str]:
+    """To the same form, now of the chosen kind."""
+    return lambda given: f"{path}?{urlencode({'kind': given['kind']})}"
 
 
 def _versions(secret: Secret) -> dict[str, Any]:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -51,7 +53,8 @@ class SecretViewSet(TenantViewSet):
         found = fields.id_of(text)
         if found is None and not secrets.NAME.fullmatch(text):
             raise self.missing()
-        secret: Secret | None = self.get_queryset().filter(**({"pk": found} if found else {"name": text})).first()
+        wanted: Any = {"pk": found} if found else {"name": text}
+        secret = Secret.objects.select_related("tenant").filter(tenant=self.tenant, **wanted).first()
         if secret is None:
             raise self.missing()
         return secret

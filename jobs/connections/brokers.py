@@ -45,7 +45,7 @@ class Kafka(Connection):
     servers: Annotated[list[Server], Field(min_length=1, max_length=16)] = Field(
         description="host:port of some brokers."
     )
-    tls: Tls = "verify"
+    tls: Tls = Field(default="verify", title="TLS")
     mechanism: Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "none"
     user: User | None = None
     password: Password | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic.config import JsonDict
 
 #: Of a secret text: one that is shorter could not be told from other text when logs are masked.
 SHORTEST, LONGEST = 8, 8192
@@ -65,10 +66,13 @@ class Secured(Connection):
     host: Host
     tls: Tls = Field(
         default="verify",
+        title="TLS",
         description="verify: the certificate must be the host's; insecure: any certificate; off: everything in clear.",
     )
     ca: Certificate | None = Field(
-        default=None, description="PEM of the authority to verify with, if it is no public one."
+        default=None,
+        title="Certificate authority",
+        description="PEM of the authority to verify with, if it is no public one.",
     )
 
 
@@ -81,7 +85,7 @@ class Named:
 
 def named(*kinds: str) -> Any:
     """The type of a payload's field that names a connection of one of these kinds; of any, without."""
-    told = {"secret": list(kinds)} if kinds else {"secret": True}
+    told: JsonDict = {"secret": list(kinds)}
     what = " or ".join(kinds) or "connection"
     field = Field(
         pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$",

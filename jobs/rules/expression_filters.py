@@ -17,48 +17,20 @@ from zoneinfo import ZoneInfo
 from jinja2 import Undefined, pass_context
 from jinja2.runtime import Context
 
-#: Characters of one value, and of all that one payload's expressions work on.
-MAX_VALUE = 128 * 1024
-MAX_WORK = 2 * 1024 * 1024
+from jobs.rules.expression_values import EACH, LONGEST_NUMBER, MAX_VALUE, Budget, CannotCompute, is_bearable, kind, text
+
 MAX_DEPTH = 50
 #: Among the names of an expression, and none that anybody can write.
 BUDGET = " budget"
-#: Beside its characters, what any value costs.
-_EACH = 8
 _FORMAT = re.compile(r"(?:[^%\x00]|%[YmdHMSjuwVGyBbAaIpZzs%])*")
 _SHIFT = re.compile(r"([+-]?\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST_FORMAT = 100
-_LONGEST_NUMBER = 100
 
-
-class CannotCompute(ValueError):
-    """An expression that can be read, and has no value with what it is given."""
 
 
 class Unreadable(Undefined):
     """There is something, and an expression cannot read it."""
-
-
-class Budget:
-    """What is left of the work that one payload's expressions may make."""
-
-    def __init__(self, work: int = MAX_WORK) -> None:
-        self._left = work
-
-    def charge(self, size: int) -> None:
-        """Take so many characters off it. Raises :class:`CannotCompute`."""
-        self._left -= size + _EACH
-        if size > MAX_VALUE:
-            raise CannotCompute(f"its value is longer than {MAX_VALUE // 1024} KiB")
-        if self._left < 0:
-            raise CannotCompute("the payload's expressions are too much work together")
-
-
-def kind(value: Any) -> str:
-    """What a value is called."""
-    names = {str: "a text", bool: "a yes or no", int: "a number", float: "a number", list: "a list", type(None): "null"}
-    return names.get(type(value), "an object" if isinstance(value, Mapping) else "this")
 
 
 def plain(value: Any, budget: Budget, depth: int = 0) -> Any:
@@ -76,29 +48,9 @@ def plain(value: Any, budget: Budget, depth: int = 0) -> Any:
         return {key: plain(each, budget, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [plain(each, budget, depth + 1) for each in value]
-    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and _is_bearable(value)):
+    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and is_bearable(value)):
         return value
     raise CannotCompute("its value is no JSON")
-
-
-def text(value: Any) -> str:
-    """A value in the midst of text. Raises :class:`CannotCompute` for what has no text of its own."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | float() if _is_bearable(value):
-            return json.dumps(value)
-        case None:
-            raise CannotCompute("is null, which has no text: add | default('…')")
-    raise CannotCompute(f"is {kind(value)}, which has no text of its own: add | json, or | join(', ') to a list")
-
-
-def _is_bearable(number: float) -> bool:
-    if isinstance(number, int):
-        return number.bit_length() < 3 * _LONGEST_NUMBER
-    return number - number == 0  # neither infinite nor not a number
 
 
 def _charging(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,12 +113,12 @@ def _float(value: Any) -> float:
 
 def _number(value: Any) -> int | float:
     value = _required(value)
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+    if isinstance(value, str) and len(value) <= LONGEST_NUMBER:
         try:
             value = int(value) if re.fullmatch(r"\s*[+-]?\d+\s*", value, re.ASCII) else float(value)
         except ValueError:
             value = None
-    if isinstance(value, int | float) and _is_bearable(value):
+    if isinstance(value, int | float) and is_bearable(value):
         return value
     raise CannotCompute("is no number")
 
@@ -191,7 +143,7 @@ def _join(context: Context, value: Any, between: Any = "") -> str:
         raise CannotCompute(f"join needs a list, and this is {kind(value)}")
     parts = [text(each) for each in value]
     between = text(between)
-    budget.charge(sum(map(len, parts)) + len(between) * len(parts) + _EACH * len(parts))
+    budget.charge(sum(map(len, parts)) + len(between) * len(parts) + EACH * len(parts))
     return between.join(parts)
 
 

@@ -19,8 +19,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from jobs.rules import expression_filters, expression_tokens
-from jobs.rules.expression_filters import BUDGET, FILTERS, Budget, CannotCompute
-from jobs.rules.expression_tokens import InvalidExpression
+from jobs.rules.expression_filters import BUDGET, FILTERS
+from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
 
 MAX_DEPTH = 25
 #: What an expression may begin with, and what it is.
@@ -95,7 +95,7 @@ class Environment(ImmutableSandboxedEnvironment):
         if isinstance(obj, list) and type(argument) is int:
             within = -len(obj) <= argument < len(obj)
             return obj[argument] if within else Missing(f"there is no item {argument}: the list has {len(obj)}")
-        return Missing(f"{_shown(argument)} cannot be read of {expression_filters.kind(obj)}")
+        return Missing(f"{_shown(argument)} cannot be read of {kind(obj)}")
 
 
 def _not_among(name: str, there: Mapping[str, Any]) -> str:

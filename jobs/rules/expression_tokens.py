@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from jinja2 import Environment, TemplateSyntaxError
 
 from jobs.rules.expression_filters import FILTERS
+from jobs.rules.expression_values import MAX_CHARS, InvalidExpression
 
-MAX_CHARS = 1000
 MAX_TOKENS = 200
 MAX_NESTING = 10
 _BRACKETS = {"(": 1, "[": 1, ")": -1, "]": -1}
@@ -17,15 +17,6 @@ _VALUES = {"name", "string", "integer", "float"}
 #: Words that a bracket may follow without being a call's.
 _WORDS = {"and", "or", "not", "in", "if", "else"}
 _TOO_MUCH = "is too long or nested too deeply: compute it in the job instead"
-
-
-class InvalidExpression(ValueError):
-    """An expression that cannot be read. ``offset`` is where in it."""
-
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
 
 
 def check(source: str, environment: Environment) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.rules import templates
-from jobs.rules.expression_filters import Budget
-from jobs.rules.expression_language import Expression, Hidden
+from jobs.rules.expression_values import Budget
 from jobs.rules.templates import InvalidTemplate, Template
+
+if TYPE_CHECKING:
+    from jobs.rules.expression_language import Expression
 
 MAX_EXPRESSIONS = 100
 MAX_DEPTH = 100
@@ -90,6 +92,8 @@ def find(
 
 def render(payload: Mapping[str, Any], expressions: Expressions, scope: Mapping[str, Any]) -> dict[str, Any]:
     """The payload with the values of its expressions; it is itself the scope's ``payload``. Raises :class:`InvalidPayload`."""
+    from jobs.rules.expression_language import Hidden  # noqa: PLC0415 - as in templates
+
     budget = Budget()
     whole = {**scope, "payload": _replaced(dict(payload), expressions, lambda _: Hidden())}
 

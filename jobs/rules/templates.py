@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jobs.rules import expression_filters, expression_language
-from jobs.rules.expression_filters import MAX_VALUE, Budget, CannotCompute
-from jobs.rules.expression_language import Expression
-from jobs.rules.expression_tokens import MAX_CHARS, InvalidExpression
+from jobs.rules import expression_values
+from jobs.rules.expression_values import MAX_CHARS, MAX_VALUE, Budget, CannotCompute, InvalidExpression
+
+if TYPE_CHECKING:
+    from jobs.rules.expression_language import Expression
 
 BEGIN, END = "{{", "}}"
 _QUOTE_OR_END = re.compile(r"['\"]|}}")
@@ -66,7 +67,7 @@ class Template:
         offset, expression = part
         try:
             value = expression.evaluate(scope, budget)
-            return value if whole else expression_filters.text(value)
+            return value if whole else expression_values.text(value)
         except CannotCompute as error:
             raise InvalidTemplate(str(error), self.text, offset) from None
 
@@ -89,6 +90,8 @@ def parse(text: str) -> Template | None:
 
 
 def _expression(text: str, begin: int, end: int) -> Expression:
+    from jobs.rules import expression_language  # noqa: PLC0415 - 8 MiB that a process without expressions does without
+
     try:
         return expression_language.parse(text[begin:end])
     except InvalidExpression as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from jobs import handlers, selectors, sql
@@ -14,11 +16,10 @@ def note(job: Job) -> None:
     """Store the names in the job's payload and its schedules', in the transaction that stores those."""
     sql.run("hold_secret_names", job=str(job.pk))
     job_type, payload = Job.objects.values_list("type", "payload").get(pk=job.pk)
-    overrides = (
-        job.schedules.exclude(state=ScheduleState.DELETED).exclude(payload=None).values_list("payload", flat=True)
-    )
+    stored = job.schedules.exclude(state=ScheduleState.DELETED).exclude(payload=None).values_list("payload", flat=True)
     params = handlers.get(job_type).params
-    names = {name for each in ({}, *overrides) for name in secret_names.of(params, {**payload, **each})}
+    overrides: list[dict[str, Any]] = [{}, *(each for each in stored if each)]
+    names = {name for each in overrides for name in secret_names.of(params, {**payload, **each})}
     rows = JobSecret.objects.filter(job=job)
     known = set(rows.values_list("name", flat=True))
     if gone := known - names:

@@ -61,9 +61,10 @@ def belongings(owner, make_job):
         error_code="TIMEOUT", error_message="", error_fingerprint="", closed_by="", created_at=rows.now(),
     )  # fmt: skip
     key = owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]
+    secret = owner.api.post("/api/v1/secrets", {"name": "token", "value": "a value of theirs"}).json()
     return {
         "jobs": [job["id"], job["name"]], "schedules": [job["schedules"][0]["id"]], "executions": [execution],
-        "dead-letters": [letter], "api-keys": [key],
+        "dead-letters": [letter], "api-keys": [key], "secrets": [secret["id"], secret["name"]],
     }  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _error(answer):
 
 
 def test_another_tenants_rows_are_in_no_list_whatever_the_filter(owner, outsider, belongings, walls):
-    for path in ("jobs", "schedules", "executions", "dead-letters"):
+    for path in ("jobs", "schedules", "executions", "dead-letters", "secrets"):
         assert outsider.api.get(f"/api/v1/{path}").json()["data"] == []
     job, schedule = belongings["jobs"][0], belongings["schedules"][0]
     for path in ("schedules", "executions", "dead-letters"):

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.rules import expression_language as language
-from jobs.rules.expression_filters import FILTERS, MAX_VALUE, Budget, CannotCompute
-from jobs.rules.expression_tokens import InvalidExpression
+from jobs.rules.expression_filters import FILTERS
+from jobs.rules.expression_values import MAX_VALUE, Budget, CannotCompute, InvalidExpression
 
 SCOPE = {
     "payload": {"env": {"REGION": "eu", "items": 3}, "rows": [1, 2, {"x": "y"}], "none": None, "on": True, "name": " Ann "},
