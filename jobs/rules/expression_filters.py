@@ -28,7 +28,6 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 _LONGEST_FORMAT = 100
 
 
-
 class Unreadable(Undefined):
     """There is something, and an expression cannot read it."""
 
@@ -142,9 +141,9 @@ def _join(context: Context, value: Any, between: Any = "") -> str:
     if not isinstance(_required(value), list):
         raise CannotCompute(f"join needs a list, and this is {kind(value)}")
     parts = [text(each) for each in value]
-    between = text(between)
-    budget.charge(sum(map(len, parts)) + len(between) * len(parts) + EACH * len(parts))
-    return between.join(parts)
+    comma = text(between)
+    budget.charge(sum(map(len, parts)) + len(comma) * len(parts) + EACH * len(parts))
+    return comma.join(parts)
 
 
 @_charging

@@ -78,12 +78,12 @@ def _place(location: Iterable[int | str], value: Any, *, missing: bool) -> Place
     """The place in the payload. A location also names branches of unions, which mean nothing to the client."""
     place: Place = ()
     for part in location:
-        if isinstance(value, Mapping) and part in value:
-            place, value = (*place, part), value[part]
+        if isinstance(value, Mapping):
+            if part in value or missing:
+                place = (*place, part)
+            value = value.get(part, value)
         elif isinstance(value, list) and isinstance(part, int):
             place, value = (*place, part), value[part]
-        elif missing and isinstance(value, Mapping):
-            place = (*place, part)
     return place
 
 

@@ -99,7 +99,9 @@ def test_a_canary_is_found_nowhere(carillon: Stack, secret: str, web_site: HttpS
                 start(carillon, "python", {"callable": "tests.tell", "items": [secret] * 3, "kwargs": {"way": way}})
             )
         executions.append(start(carillon, "dummy", {"result": {"a": f"{secret}!"}}))
-        wait_for(lambda: any("stdin" in line for line in messages(carillon, executions[6])), 30, "the script is under way")
+        wait_for(
+            lambda: any("stdin" in line for line in messages(carillon, executions[6])), 30, "the script is under way"
+        )
         assert leaks.in_process_list(CANARY) == []
         ended = [runs.wait_ended(carillon, execution, 90) for execution in executions]
     assert_used(carillon, ended, web_site)
@@ -107,7 +109,9 @@ def test_a_canary_is_found_nowhere(carillon: Stack, secret: str, web_site: HttpS
     assert any("LPUSH" in command for command in redis), "nobody listened"
     assert leaks.in_database(carillon, CANARY) == {}
     assert leaks.in_files(carillon.folder, CANARY) == {}
-    pages = [carillon.api.send("GET", place).text for place in ("/metrics", "executions", "jobs", "dead-letters", "secrets")]
+    pages = [
+        carillon.api.send("GET", place).text for place in ("/metrics", "executions", "jobs", "dead-letters", "secrets")
+    ]
     for run in ended:
         pages += [carillon.api.send("GET", f"executions/{run['id']}{part}").text for part in ("", "/logs", "/attempts")]
     assert leaks.found(CANARY, "\n".join(pages)) == []

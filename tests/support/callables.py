@@ -72,8 +72,9 @@ def tell(secret: str, way: str = "result") -> Any:
     for piece in ("says ", *secret, "\n"):
         sys.stdout.write(piece)
         sys.stdout.flush()
-    print(f"{secret!r} {json.dumps({'a': secret})} {quote(secret)} {base64.b64encode(b'u:' + secret.encode()).decode()}")
-    print("x" * 8185 + secret)
+    encoded = base64.b64encode(b"u:" + secret.encode()).decode()
+    sys.stdout.write(f"{secret!r} {json.dumps({'a': secret})} {quote(secret)} {encoded}\n")
+    sys.stdout.write("x" * 8185 + secret + "\n")
     logging.getLogger("a.library").warning("logged %s", secret)
     current.progress(0.5, f"half of {secret}")
     if way == "raise":

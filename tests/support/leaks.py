@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def in_files(folder: Path, secret: str) -> dict[str, list[str]]:
     return {path: forms_there for path, text in texts.items() if (forms_there := found(secret, text))}
 
 
-@contextmanager
+@contextlib.contextmanager
 def overheard(url: str) -> Iterator[list[str]]:
     """Every command that anybody sends to Redis during the block, and at its end all that is kept there."""
     heard: list[str] = []
@@ -46,10 +46,9 @@ def overheard(url: str) -> Iterator[list[str]]:
     with client.monitor() as monitor:
 
         def listen() -> None:
-            try:
+            # The end of the block closes its connection.
+            with contextlib.suppress(redis.RedisError, OSError, ValueError, AttributeError):
                 heard.extend(str(command["command"]) for command in monitor.listen())
-            except (redis.RedisError, OSError, ValueError, AttributeError):
-                pass  # the end of the block
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()

@@ -31,10 +31,6 @@ def become(job: Any, state: str) -> None:
     rows.change("UPDATE job SET state = %s WHERE id = %s", state, job[0])
 
 
-def become(job: Any, state: str) -> None:
-    rows.change("UPDATE job SET state = %s WHERE id = %s", state, job[0])
-
-
 def admit() -> int:
     return admission.admit_all(Seen()).admitted
 
@@ -111,76 +107,6 @@ def test_what_a_deleted_job_still_published_goes_back_and_is_cancelled(queue):
     assert admit() == 0
     assert claim(execution) is None
     retention.prune()
-    assert rows.state_of(execution) == State.CANCELLED
-
-
-@pytest.mark.parametrize("state", ["disabled", "deleted"])
-def test_a_message_that_arrives_before_the_engine_has_taken_it_back_starts_nothing(queue, state):
-    job = rows.job()
-    execution = published(queue, job)
-    become(job, state)
-    assert claim(execution) is None
-    assert rows.fetch("SELECT state, epoch, worker_id FROM execution") == [(State.QUEUED, 0, None)]
-    assert rows.fetch("SELECT count(*) FROM attempt") == [(0,)]
-    assert admission.withdraw_held() == 1
-
-
-def test_of_a_batch_only_members_whose_job_may_start_are_claimed(queue):
-    job, held = rows.job(), rows.job(state="disabled")
-    mine, theirs = (rows.execution(of, State.QUEUED, queue_id=queue.name) for of in (job, held))
-    claims = transitions.claim_all([(theirs, 1), (mine, 1)], worker_id=uuid4(), worker="w", pid=1)
-    assert [each.id for each in claims] == [mine]
-    assert rows.state_of(theirs) == State.QUEUED
-
-
-def test_a_paused_job_holds_its_schedules_only(queue):
-    job = rows.job()
-    execution = published(queue, job)
-    become(job, "paused")
-    assert admission.withdraw_held() == 0
-    assert claim(execution) is not None
-
-
-def test_of_a_disabled_job_what_runs_goes_on_and_other_jobs_of_the_tenant_keep_theirs(queue):
-    held = rows.job(state="disabled")
-    job = rows.job(held[1])
-    running = rows.execution(held, State.RUNNING, queue_id=queue.name)
-    mine, theirs = (rows.execution(of, State.QUEUED, queue_id=queue.name) for of in (job, held))
-    assert admission.withdraw_held() == 1
-    assert [rows.state_of(each) for each in (running, mine, theirs)] == [State.RUNNING, State.QUEUED, State.PENDING]
-
-
-def test_more_than_one_batch_of_held_ones_is_taken_back_in_one_look(queue, monkeypatch):
-    monkeypatch.setattr(admission, "WITHDRAW_BATCH", 2)
-    held = rows.job(state="disabled")
-    for _ in range(5):
-        rows.execution(held, State.QUEUED, queue_id=queue.name)
-    assert admission.withdraw_held() == 5
-    assert rows.fetch("SELECT DISTINCT state FROM execution") == [(State.PENDING,)]
-
-
-def test_a_disabled_jobs_published_goes_back_waits_and_runs_once_it_is_active_again(queue):
-    job = rows.job()
-    execution = published(queue, job)
-    become(job, "disabled")
-    assert admission.withdraw_held() == 1
-    assert rows.fetch("SELECT state, queued_at, publish_again_at FROM execution") == [(State.PENDING, None, None)]
-    assert claim(execution) is None
-    assert admit() == 0
-    assert rows.fetch("SELECT waiting_on FROM execution") == [(f"held:{job[0]}",)]
-    become(job, "active")
-    assert admit() == 1
-    assert [claim(each) is not None for each in queue.ids()] == [True, False]
-
-
-def test_what_a_deleted_job_still_published_goes_back_and_is_cancelled(queue):
-    job = rows.job()
-    execution = published(queue, job)
-    become(job, "deleted")
-    assert admission.withdraw_held() == 1
-    assert admit() == 0
-    assert claim(execution) is None
-    assert retention.sweep() == 1
     assert rows.state_of(execution) == State.CANCELLED
 
 

@@ -154,13 +154,16 @@ def test_work_of_many_expressions_is_bounded_together():
     scope, budget = {**SCOPE, "payload": {"text": "%" * 20_000}}, Budget()
     dear = language.parse("payload.text | urlencode | lower | upper")
     with pytest.raises(CannotCompute, match="too much work"):
-        for _ in range(100):
-            dear.evaluate(scope, budget)
+        [dear.evaluate(scope, budget) for _ in range(100)]
 
 
 @pytest.mark.parametrize(
     "source",
-    ["payload.t | replace('a', 'bbbbbbbbbbbbbbbb')", "payload.l | join('---------------------')", "payload.t ~ payload.t"],
+    [
+        "payload.t | replace('a', 'bbbbbbbbbbbbbbbb')",
+        "payload.l | join('---------------------')",
+        "payload.t ~ payload.t",
+    ],
 )
 def test_values_are_bounded_before_they_are_made(source):
     scope = {"payload": {"t": "a" * 100_000, "l": ["a"] * 50_000}}
@@ -175,7 +178,11 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.one_of(st.text(max_size=60), st.lists(WORDS, max_size=14).map(" ".join), st.lists(WORDS, max_size=14).map("".join)))
+@given(
+    st.one_of(
+        st.text(max_size=60), st.lists(WORDS, max_size=14).map(" ".join), st.lists(WORDS, max_size=14).map("".join)
+    )
+)
 def test_nothing_is_raised_but_its_own_errors_and_nothing_comes_out_but_json(source):
     try:
         found = language.parse(source).evaluate(SCOPE, Budget())

@@ -12,7 +12,14 @@ from jobs.rules import payload_expressions
 from jobs.rules.payload_expressions import InvalidPayload
 
 SECONDS = 0.05
-SCOPE = {"secrets": {}, "upstream": {}, "execution": {"id": "1"}, "job": {}, "tenant": {}, "now": "2026-01-01T00:00:00Z"}
+SCOPE = {
+    "secrets": {},
+    "upstream": {},
+    "execution": {"id": "1"},
+    "job": {},
+    "tenant": {},
+    "now": "2026-01-01T00:00:00Z",
+}
 
 DEEP = functools.reduce(lambda inside, _: [inside], range(90), "x")
 
@@ -52,9 +59,9 @@ ESCAPES = {
     "if without else": "{{ 1 if 0 }}",
     "every secret": "{{ secrets }}",
     "unknown name": "{{ settings }}",
-    "full-width letters": "{{ ｐａｙｌｏａｄ }}",
-    "full-width underscores": "{{ payload.＿＿class＿＿ }}",
-    "look-alike": "{{ pаyload }}",
+    "full-width letters": "{{ \uff50\uff41\uff59\uff4c\uff4f\uff41\uff44 }}",
+    "full-width underscores": "{{ payload.\uff3f\uff3fclass\uff3f\uff3f }}",
+    "look-alike": "{{ p\u0430yload }}",
     "invisible": "{{ pay\u200bload }}",
     "right to left": "{{ \u202epayload }}",
     "half of a pair": r"{{ '\ud800' }}",
@@ -146,7 +153,7 @@ def test_it_is_refused_with_its_place_within_fifty_milliseconds(name, record_pro
 
 def test_a_payload_that_is_nested_for_ever_is_refused():
     bottomless = functools.reduce(lambda inside, _: [inside], range(100_000), "x")
-    with pytest.raises(InvalidPayload, match="^payload.b: is nested too deeply"):
+    with pytest.raises(InvalidPayload, match=r"^payload\.b: is nested too deeply"):
         payload_expressions.find({"a": "{{ 1 }}", "b": bottomless})
 
 

@@ -49,7 +49,9 @@ def written(secret: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("form", written("x"))
-@pytest.mark.parametrize("secret", ["s3cr3t-token", AWKWARD, "🔑🔑🔑🔑🔑🔑🔑🔑", "aaaaaaaaaaaa", KEY], ids=list("pwksb"))
+@pytest.mark.parametrize(
+    "secret", ["s3cr3t-token", AWKWARD, "🔑🔑🔑🔑🔑🔑🔑🔑", "aaaaaaaaaaaa", KEY], ids=list("pwksb")
+)
 def test_a_secret_is_masked_in_every_form(secret, form):
     text = written(secret)[form]
     masked = Masker([secret]).text(f"before {text} after")
@@ -105,10 +107,18 @@ def test_the_beginning_of_a_secret_at_a_cut_is_masked():
     assert masker.text("ends with s3cr3t") == "ends with s3cr3t", "too short a text to have been cut"
 
 
-@given(st.text("abc", min_size=8, max_size=20), st.text("123", max_size=30), st.text("123", max_size=30), st.integers(0, 70))
+@given(
+    st.text("abc", min_size=8, max_size=20),
+    st.text("123", max_size=30),
+    st.text("123", max_size=30),
+    st.integers(0, 70),
+)
 def test_head_shows_no_part_of_a_secret(secret, before, after, length):
     head = Masker([secret]).head(before + secret + after, length)
-    assert head == (before + MASK + after[: max(length - len(before + secret), 0)] if length > len(before) else before)[:length]
+    assert (
+        head
+        == (before + MASK + after[: max(length - len(before + secret), 0)] if length > len(before) else before)[:length]
+    )
 
 
 @given(st.lists(secrets, min_size=1, max_size=3), st.data())

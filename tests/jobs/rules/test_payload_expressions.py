@@ -36,7 +36,13 @@ def test_they_are_found_at_any_depth_and_the_payload_stays_as_it_is():
 
 
 def test_a_text_that_is_one_expression_keeps_its_type_and_any_other_is_text():
-    payload = {"n": 5, "list": [1], "whole": "{{ payload.n }}", "text": " {{ payload.n }}", "of list": "{{ payload.list }}"}
+    payload = {
+        "n": 5,
+        "list": [1],
+        "whole": "{{ payload.n }}",
+        "text": " {{ payload.n }}",
+        "of list": "{{ payload.list }}",
+    }
     assert rendered(payload) == {"n": 5, "list": [1], "whole": 5, "text": " 5", "of list": [1]}
 
 
@@ -46,7 +52,7 @@ def test_a_text_that_is_one_expression_keeps_its_type_and_any_other_is_text():
         ("{{ '{{' }}", "{{"),
         ("docker ps --format '{{ '{{' }}.Names}}'", "docker ps --format '{{.Names}}'"),
         ("{{ '}}' }}", "}}"),
-        ("{{ \"a}}b'\" }}", "a}}b'"),
+        ('{{ "a}}b\'" }}', "a}}b'"),
         ("{{ 'it\\'s' }}!", "it's!"),
         ("{{1}}{{2}}", "12"),
         ("${#array[@]} {{ 1 }} {%s}", "${#array[@]} 1 {%s}"),
@@ -122,13 +128,17 @@ json_values = st.recursive(
 )  # fmt: skip
 
 
+def told(payload, problems):
+    assert "{{" in repr(payload)
+    assert problems
+
+
 @given(st.dictionaries(st.text(max_size=5), json_values, max_size=4))
 def test_any_payload_is_rendered_or_refused_and_data_stays(payload):
     try:
         made = rendered(payload)
     except InvalidPayload as error:
-        assert "{{" in repr(payload)
-        assert error.problems
+        told(payload, error.problems)
         return
     assert made.keys() == payload.keys()
     assert rendered({}, payload) == payload

@@ -76,7 +76,11 @@ def test_a_refusal_says_where_and_which(tenant, token):
 
 
 def test_a_script_holds_no_secret_but_its_environment_may(tenant, token):
-    payload = {"script": "echo $TOKEN {{ execution.id }}", "env": {"TOKEN": "{{ secrets.token }}"}, "stdin": "{{ secrets.token }}"}
+    payload = {
+        "script": "echo $TOKEN {{ execution.id }}",
+        "env": {"TOKEN": "{{ secrets.token }}"},
+        "stdin": "{{ secrets.token }}",
+    }
     make(tenant, payload, "script")
     details = refusal(make, tenant, {"script": "echo {{ secrets.token }}"}, "script", name="b")
     assert "hand the secret over in env or stdin" in details["payload.script"][0]
@@ -115,7 +119,9 @@ def test_overrides_are_data_and_are_stored_as_they_are(tenant, token):
 
 def test_an_override_of_a_wrong_type_is_no_expression_to_be_left_open(tenant):
     job = make(tenant, {**URL, "query": {"a": "{{ now }}"}})
-    assert set(refusal(executions.trigger, job=job, payload={"query": {"a": {"b": "{{ now }}"}}})) == {"payload.query.a"}
+    assert set(refusal(executions.trigger, job=job, payload={"query": {"a": {"b": "{{ now }}"}}})) == {
+        "payload.query.a"
+    }
 
 
 def test_a_schedules_payload_is_data_too(tenant):
