@@ -54,10 +54,10 @@ class SecretViewSet(TenantViewSet):
         if found is None and not secrets.NAME.fullmatch(text):
             raise self.missing()
         wanted: Any = {"pk": found} if found else {"name": text}
-        secret = Secret.objects.select_related("tenant").filter(tenant=self.tenant, **wanted).first()
+        secret = self.get_queryset().filter(**wanted).first()
         if secret is None:
             raise self.missing()
-        return secret
+        return secret  # type: ignore[return-value]
 
     def list(self, request: Request) -> Response:
         """Secrets, newest first."""
