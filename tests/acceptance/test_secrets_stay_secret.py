@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tasks import http_answer
 from tests.acceptance import runs
 from tests.support import leaks
 from tests.support.http_server import HttpServer
@@ -68,7 +69,8 @@ def messages(carillon: Stack, execution: str) -> list[str]:
 
 def http_jobs(carillon: Stack, secret: str, web_site: HttpServer) -> list[str]:
     data = CANARY.encode()
-    body = b"%s %s %s %s" % (data, base64.b64encode(b"k=" + data), quote(CANARY).encode(), b"z" * 16_300 + data)
+    body = b"%s %s %s " % (data, base64.b64encode(b"k=" + data), quote(CANARY).encode())
+    body += b"z" * (http_answer.KEPT_BYTES - len(body) - 10) + data
     parrot = {"body": body, "headers": {"Location": quote(CANARY), "ETag": CANARY}}
     web_site.answer("/parrot", **parrot)
     web_site.answer("/json", body=json.dumps({"was": [CANARY]}).encode(), headers={"Content-Type": "application/json"})
@@ -134,4 +136,5 @@ def assert_used(carillon: Stack, ended: list[dict[str, Any]], web_site: HttpServ
     assert ended[8]["result"] == {"token": "***", "***": "in ***", "n": 5}
     assert ended[10]["error"]["message"] == "ValueError: wrong: ***"
     assert messages(carillon, ended[10]["id"])[-1].endswith("ValueError: wrong: ***"), "a traceback"
+    assert f"{'y' * 276}***" in ended[15]["error"]["message"], "cut after it was masked"
     assert ended[18]["result"] == {"a": "***!"}

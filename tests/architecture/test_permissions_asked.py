@@ -23,7 +23,7 @@ from tests.support import actors as actors_of_tests
 
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
-    "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules",
+    "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "payload_checks",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
     "queue_states.hold", "tenant_limits.check",
 }  # fmt: skip

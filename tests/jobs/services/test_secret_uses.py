@@ -12,6 +12,7 @@ from jobs.models import Schedule
 from jobs.services import jobs, schedules, secret_uses
 from tenants import context
 from tenants.models import Secret, Tenant
+from tenants.services import secrets
 from tests.support import rows
 from tests.support.processes import eventually
 
@@ -30,6 +31,7 @@ def job() -> Any:
     with _within(tenant), transaction.atomic():
         cron: Any = {"kind": "cron", "expression": "0 0 * * *"}
         fields: Any = {"name": "nightly", "type": "dummy", "payload": NAMED}
+        secrets.create(tenant=Tenant.objects.get(pk=tenant), name="token", value="s3cr3t-token")
         return jobs.create(tenant=Tenant.objects.get(pk=tenant), fields=fields, schedules=[cron])
 
 
