@@ -76,10 +76,6 @@ def test_what_nothing_names_any_more_is_counted_no_more(job):
 
 def test_users_are_found_by_an_index_among_a_hundred_thousand_names(job):
     tenant = job.tenant_id
-    rows.insert(
-        "secret", id=job.pk, tenant_id=tenant, name="token", kind="text", description="", version=1, newest=1,
-        created_at=rows.now(), created_by="",
-    )  # fmt: skip
     rows.change("SET session_replication_role = replica")
     rows.change(
         "INSERT INTO job_secret (id, tenant_id, job_id, name) SELECT gen_random_uuid(), %s, gen_random_uuid(), 'n' || n"
@@ -90,7 +86,7 @@ def test_users_are_found_by_an_index_among_a_hundred_thousand_names(job):
     rows.change("ANALYZE job_secret")
     try:
         with _within(tenant), transaction.atomic():
-            users = secret_uses.users_of(Secret.objects.get(pk=job.pk))
+            users = secret_uses.users_of(Secret.objects.get(name="token"))
             assert [found.name for found in users] == ["nightly"]
             plan = users.order_by("-pk").explain()
     finally:
