@@ -35,6 +35,8 @@ def _ring(text: str) -> sealing.Ring | None:
 ENCRYPTION_KEYS = _ring(_env.encryption_keys.get_secret_value())
 #: Whether this process is one that should have some.
 KEEPS_SECRETS = bool(_env.database_url.get_secret_value()) and _env.database_role != "owner"
+#: The first signs and seals the audit trail, all of them verify it.
+AUDIT_KEYS = _env.audit_key.get_secret_value().split() or [SECRET_KEY]
 
 DEBUG = _env.debug
 ALLOWED_HOSTS = _env.allowed_hosts
@@ -74,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tenants.middleware.RequestIdMiddleware",
+    "tenants.middleware.RateLimitHeaders",
     "scheduler_project.headers.ConsoleHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -191,6 +194,8 @@ PUBLIC_URL = _env.public_url
 FLOWER_URL = _env.flower_url
 METRICS_TOKEN = _env.metrics_token.get_secret_value()
 _https = PUBLIC_URL.startswith("https://")
+TRUSTED_PROXIES = _env.trusted_proxies
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
@@ -202,9 +207,21 @@ X_FRAME_OPTIONS = "DENY"
 LOGIN_REDIRECT_URL = "admin:index"  # for who opens the log-in page itself: the theme's form drops Django's `next`
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
+#: By the names of tenants.limits; empty for no limit.
+API_RATES = {
+    "key": _env.api_rate,
+    "tenant": _env.api_rate_tenant,
+    "address": _env.api_rate_address,
+    "anonymous": _env.api_rate_anonymous,
+    "failed": _env.api_rate_anonymous,
+    "login": _env.login_rate_address,
+    "account": _env.login_rate,
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttling.Counted"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -17,6 +17,7 @@ from jobs.api.schedules import ScheduleViewSet
 from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
 from monitoring import api as monitoring
 from tenants.api.api_keys import ApiKeyViewSet
+from tenants.api.audit_events import AuditEventViewSet
 
 api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
@@ -30,6 +31,7 @@ api.register("workers", WorkerViewSet, basename="worker")
 api.register("secrets", SecretViewSet, basename="secret")
 api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
+api.register("audit-events", AuditEventViewSet, basename="audit-event")
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),

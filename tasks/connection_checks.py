@@ -120,7 +120,6 @@ def _libpq(connection: PostgreSql, check: Check, address: str) -> dict[str, Any]
         "gssencmode": "disable",
         "connect_timeout": max(int(check.patience()), 2),
         "application_name": "carillon connection test",
-        "options": "-c statement_timeout=5000",
     }
 
 
@@ -204,8 +203,9 @@ def _http(connection: HttpBasic | HttpBearer, check: Check) -> dict[str, Any]:
         status = _answered(check, "GET", connection.base_url, auth=log_in).status_code
     if status in (401, 403, 407) or status >= 500:
         raise Problem("log_in", f"{connection.base_url} answers with the status {status}")
-    if status >= 400:
-        return {"logged_in": None, "status": status, "note": "not refused, and not found either: name another base_url"}
+    if status >= 300:
+        note = "neither refused nor let in: name a base_url that answers 200 to who is logged in"
+        return {"logged_in": None, "status": status, "note": note}
     return {"status": status}
 
 

@@ -10,13 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest
 
-from tenants.rules import permissions
+from tenants.rules import addresses, permissions
 
 if TYPE_CHECKING:  # errors need this module, and models need errors
     from tenants.models import Tenant
 
+#: As long as the column.
+LONGEST_REASON = 500
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -54,8 +57,11 @@ class Request:
     """One HTTP request; empty outside of any."""
 
     request_id: str = ""
+    #: The client's, whatever proxies are in between.
     address: str | None = None
     actor: Actor = SYSTEM
+    #: Why, in the caller's words: X-Audit-Reason, or what the console's dialog asked.
+    reason: str = ""
 
 
 _current: ContextVar[Request] = ContextVar("carillon_request", default=Request())  # noqa: B039 - frozen
@@ -71,14 +77,40 @@ def serving(request: HttpRequest) -> Iterator[str]:
     """For the length of a request, this is the one; yields its id: the caller's X-Request-Id if it is sane, else a new one."""
     sent = request.headers.get("X-Request-Id", "")
     request_id = sent if _SANE.fullmatch(sent) else uuid4().hex
-    address = request.META.get("REMOTE_ADDR") or None
-    token = _current.set(Request(request_id=request_id, address=address, actor=ANONYMOUS))
+    token = _current.set(Request(request_id=request_id, address=_address(request), actor=ANONYMOUS))
     try:
         yield request_id
     finally:
         _current.reset(token)
 
 
+def _address(request: HttpRequest) -> str | None:
+    peer = request.META.get("REMOTE_ADDR") or ""
+    if not addresses.is_proxy(peer, settings.TRUSTED_PROXIES):
+        # Only a proxy of ours may say that it was called by https, see SECURE_PROXY_SSL_HEADER.
+        request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+    return addresses.client(peer, request.headers.get("X-Forwarded-For", ""), settings.TRUSTED_PROXIES)
+
+
 def known_as(actor: Actor) -> None:
     """Note who the request's author is."""
     _current.set(replace(_current.get(), actor=actor))
+
+
+def reason_of(request: HttpRequest) -> str:
+    """What X-Audit-Reason says; raises ValueError with what is wrong with it."""
+    try:
+        # Servers hand headers over as Latin-1, whatever they are.
+        reason = request.headers.get("X-Audit-Reason", "").encode("latin-1").decode().strip()
+    except UnicodeError:
+        raise ValueError("X-Audit-Reason must be text in UTF-8") from None
+    if len(reason) > LONGEST_REASON:
+        raise ValueError(f"X-Audit-Reason must have at most {LONGEST_REASON} characters")
+    if not reason.isprintable():
+        raise ValueError("X-Audit-Reason must not hold control characters")
+    return reason
+
+
+def because(reason: str) -> None:
+    """Note why the request is made, for the audit rows of what it changes."""
+    _current.set(replace(_current.get(), reason=reason))

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('jobs', '0009_editing_queues'),
-        ('tenants', '0007_secrets'),
+        ('tenants', '0009_secrets'),
     ]
 
     operations = [

@@ -93,11 +93,12 @@ def delete(*, schedule: Schedule) -> None:
     """End it; its executions stay until retention."""
     with transaction.atomic():
         schedule = _lock(schedule)
+        changed = {"state": [schedule.state, ScheduleState.DELETED]}
         schedule.state = ScheduleState.DELETED
         schedule.save(update_fields=["state", "updated_at"])
         if schedule.payload is not None:
             secret_uses.note(schedule.job)
-        _record("schedule.deleted", schedule, {})
+        _record("schedule.deleted", schedule, changed)
 
 
 def begin_anew(*, job: Job, now: datetime) -> None:

@@ -27,6 +27,7 @@ class InUse(errors.Conflict):
 
 def create(*, tenant: Tenant, name: str, value: Value, kind: str = TEXT, description: str = "") -> Secret:
     """A new secret; a connection must have what its kind wants."""
+    actors.require(secrets.PERMISSION, tenant=tenant)
     if kind != TEXT and kind not in connections.types():
         known = ", ".join((TEXT, *connections.kinds()))
         raise errors.invalid({"kind": [f"is unknown; known are {known}"]})
@@ -35,13 +36,13 @@ def create(*, tenant: Tenant, name: str, value: Value, kind: str = TEXT, descrip
 
 def change(*, secret: Secret, description: str | None = None, value: Value | None = None) -> Secret:
     """Describe it anew, and put a new version in force. A connection's value is given whole: nobody can read the former."""
+    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
     checked = None if value is None else _checked(secret.kind, value)
     return secrets.change(secret=secret, description=description, value=checked)
 
 
 def delete(*, secret: Secret, force: bool = False) -> None:
     """Destroy it. Refused while jobs name it, unless forced: what they start from then on fails, and says so."""
-    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = secrets.lock(secret)
         names = list(secret_uses.users_of(secret).order_by("name").values_list("name", flat=True)[: MOST_TOLD + 1])
@@ -54,9 +55,9 @@ def delete(*, secret: Secret, force: bool = False) -> None:
 
 def test_connection(*, secret: Secret) -> Execution:
     """Try a connection out on a worker. The execution's result says how far it got."""
+    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
     if secret.kind == TEXT:
         raise errors.invalid({"kind": ["text leads nowhere: only a connection can be tested"]})
-    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
     # Who may change a connection may try it out, without the right to make jobs of their own choice.
     with transaction.atomic(), actors.entitled("jobs:write", "executions:run"):
         return executions.trigger(job=_job_of_tests(secret.tenant), payload={"connection": secret.name})

@@ -6,10 +6,18 @@ from typing import Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from tenants import permissions
+from tenants import permissions, requests
 from tenants.api.parameters import Parameter
+
+_REASON = OpenApiParameter(
+    "X-Audit-Reason",
+    {"type": "string", "maxLength": requests.LONGEST_REASON},
+    OpenApiParameter.HEADER,
+    description="Why, for the audit trail.",
+)
 
 
 class ErrorBody(serializers.Serializer[Any]):
@@ -35,12 +43,29 @@ class Describing(Protocol):
         """The query parameters of the current action."""
 
 
+#: Of answers to what was counted, see tenants.limits.
+_RATE_HEADERS = {
+    "RateLimit-Policy": {
+        "description": 'The tightest limit that this request met: `"key";q=1000;w=1` is 1000 requests in 1 second.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it: `"key";r=999;t=1` is 999 requests; full again in 1 second.',
+        "schema": {"type": "string"},
+    },
+}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}, "required": True}
+}
+
+
 class Schema(AutoSchema):
-    """Adds what our views declare: query parameters, the scope, the error envelope."""
+    """Adds what our views declare: query parameters, the scope, the error envelope, rate limits."""
 
     def get_override_parameters(self) -> list[Any]:
         view = cast(Describing, self.view)
-        return [parameter.documented() for parameter in view.declared_parameters()]
+        declared = [parameter.documented() for parameter in view.declared_parameters()]
+        return declared if self.method == "GET" else [*declared, _REASON]
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = permissions.required_scope(self.method, self.view)
@@ -49,8 +74,17 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is not None:
-            operation["responses"]["default"] = self._get_response_for_code(ErrorEnvelope, "default")  # type: ignore[no-untyped-call]
+            answers = operation["responses"]
+            answers["429"] = self._error("429") | {"description": "Too many requests: `RATE_LIMITED`."}
+            answers["default"] = self._error("default")
+            for answer in answers.values():
+                answer["headers"] = answer.get("headers", {}) | _RATE_HEADERS
+            answers["429"]["headers"] = _RETRY_AFTER | answers["429"]["headers"]
         return operation
+
+    def _error(self, code: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._get_response_for_code(ErrorEnvelope, code)  # type: ignore[no-untyped-call]
+        return answer
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

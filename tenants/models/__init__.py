@@ -2,6 +2,7 @@
 
 from tenants.models.api_key import ApiKey
 from tenants.models.audit_event import AuditEvent
+from tenants.models.audit_seal import AuditSeal, UnsealedEvent
 from tenants.models.data_key import DataKey
 from tenants.models.membership import Membership, Role
 from tenants.models.secret import Secret, SecretVersion
@@ -11,6 +12,7 @@ from tenants.models.user import User
 __all__ = [
     "ApiKey",
     "AuditEvent",
+    "AuditSeal",
     "DataKey",
     "Membership",
     "Role",
@@ -18,5 +20,6 @@ __all__ = [
     "SecretVersion",
     "Tenant",
     "TenantState",
+    "UnsealedEvent",
     "User",
 ]

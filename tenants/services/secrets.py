@@ -96,7 +96,6 @@ def change(*, secret: Secret, description: str | None = None, value: Value | Non
 
 def rollback(*, secret: Secret, version: int) -> Secret:
     """Put another of its versions in force."""
-    actors.require(PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = lock(secret)
         _version(secret, version)
@@ -110,7 +109,6 @@ def rollback(*, secret: Secret, version: int) -> Secret:
 
 def discard(*, secret: Secret, version: int) -> None:
     """Destroy the value of a version that is not in force."""
-    actors.require(PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = lock(secret)
         row = _version(secret, version)
@@ -122,7 +120,6 @@ def discard(*, secret: Secret, version: int) -> None:
 
 def delete(*, secret: Secret) -> None:
     """Destroy it with all its versions; its name is free again."""
-    actors.require(PERMISSION, tenant=secret.tenant_id)
     with transaction.atomic():
         secret = lock(secret)
         pk = secret.pk
@@ -134,6 +131,7 @@ def delete(*, secret: Secret) -> None:
 
 def lock(secret: Secret) -> Secret:
     """The secret as it is stored now, and nobody else changes it before this transaction ends."""
+    actors.require(PERMISSION, tenant=secret.tenant_id)
     found = Secret.objects.select_for_update(of=("self",), no_key=True).select_related("tenant").filter(pk=secret.pk)
     row = found.first()
     if row is None:

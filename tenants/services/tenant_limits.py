@@ -17,7 +17,9 @@ from tenants.services import audit, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _CALLABLE = re.compile(r"[\w.:*-]{1,200}")
-_FIELDS = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts", "allowed_callables")
+_FIELDS = (
+    "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts", "allowed_callables",
+)  # fmt: skip
 
 
 def change(
@@ -28,6 +30,7 @@ def change(
     max_running: int | None,
     rate_limit: str,
     rate_burst: int | None,
+    api_rate_limit: str,
     allowed_hosts: Sequence[str],
     allowed_callables: Sequence[str],
 ) -> Tenant:
@@ -35,15 +38,16 @@ def change(
     check(allowed_hosts, allowed_callables)
     with transaction.atomic():
         tenant = _lock(tenant)
-        before = _told(tenant)
+        before = told(tenant)
         tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
         tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
+        tenant.api_rate_limit = api_rate_limit
         tenant.allowed_hosts, tenant.allowed_callables = list(allowed_hosts), list(allowed_callables)
         try:
             tenant.clean_fields()
         except ValidationError as error:
             raise errors.Invalid(details=error.message_dict) from None
-        changes = {field: [before[field], value] for field, value in _told(tenant).items() if before[field] != value}
+        changes = {field: [before[field], value] for field, value in told(tenant).items() if before[field] != value}
         if changes:
             tenant.save(update_fields=list(changes))
             audit.record(
@@ -79,7 +83,8 @@ def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> Non
     _check_callables(allowed_callables)
 
 
-def _told(tenant: Tenant) -> dict[str, object]:
+def told(tenant: Tenant) -> dict[str, object]:
+    """All that an operator may say of a tenant, as it is now."""
     return {field: getattr(tenant, field) for field in _FIELDS}
 
 

@@ -20,6 +20,7 @@ TABLES = (
     "secret",
     "secret_version",
     "audit_event",
+    "audit_seal",
 )
 
 
@@ -44,6 +45,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],
+        "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
 
 
@@ -58,4 +60,4 @@ def _dead_letter(owner: Any, job: str, execution: UUID) -> UUID:
 
 def stored(tenant: Any) -> list[Any]:
     """All that is stored of a tenant, to compare."""
-    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY id", tenant.id) for table in TABLES]
+    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY 1", tenant.id) for table in TABLES]

@@ -196,7 +196,8 @@ def test_starttls_that_is_not_there_is_not_done_without():
 
 
 @pytest.mark.parametrize(
-    ("status", "ok", "logged_in"), [(204, True, True), (404, True, None), (401, False, None), (503, False, None)]
+    ("status", "ok", "logged_in"),
+    [(204, True, True), (302, True, None), (404, True, None), (401, False, None), (503, False, None)],
 )
 def test_http_is_judged_by_the_status(status, ok, logged_in):
     with http_server.serving() as server:

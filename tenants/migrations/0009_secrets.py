@@ -13,7 +13,7 @@ DESCRIBED = "id, tenant_id, secret_id, number, created_at, created_by"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tenants', '0006_roles'),
+        ('tenants', '0008_audit_chain'),
     ]
 
     operations = [
