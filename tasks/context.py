@@ -11,11 +11,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs import selectors
+from jobs import connections, selectors
 from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import HandlerError, Json
+from jobs.handlers import HandlerError, Json, Masking
 from tasks import revealing
 from tasks.journal import Journal
 from tasks.patience import patiently
@@ -53,6 +53,10 @@ class RunningContext:
         """Append to the execution's log."""
         self._journal.write(message, level=level, stream=stream)
 
+    def masking(self) -> Masking:
+        """For output that is cut before it is logged."""
+        return self._journal.masker.stream()
+
     def progress(self, fraction: float, message: str = "") -> None:
         """Report progress, as a line of the log."""
         self._journal.write(f"{min(max(fraction, 0), 1):.0%} {message}".rstrip(), level="info", stream="progress")
@@ -70,6 +74,7 @@ class RunningContext:
         found = patiently(lambda: revealing.connection(self._tenant_id, name), until=until)
         if found is None:
             raise HandlerError(f"the secret {name} cannot be read: the database is away")
+        self._journal.hide(connections.sensitive(found))
         return found
 
     def folder(self) -> Path:

@@ -20,7 +20,7 @@ from django.db import connections
 
 from jobs.callables import current
 from jobs.connections import Connection
-from jobs.handlers import Context, HandlerError, Interrupted, Json
+from jobs.handlers import Context, HandlerError, Interrupted, Json, Masking
 from tasks import failures
 
 
@@ -50,6 +50,10 @@ class ItemContext:
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """A line of the execution's log."""
         self._whole.log(f"items[{self._index}]: {message}", level=level, stream=stream)
+
+    def masking(self) -> Masking:
+        """For output that is cut before it is logged."""
+        return self._whole.masking()
 
     def progress(self, fraction: float, message: str = "") -> None:
         """The item's own progress, as a line; the attempt's is how many items have ended."""
@@ -173,4 +177,4 @@ class FanOut:
             self._stopping = self._stopping or self._stop_on_error
             text = str(error) if isinstance(error, HandlerError) else failures.trimmed(error)
             context.log(text, level="error", stream="carillon")
-            return Outcome(index, error=failures.of(error))
+            return Outcome(index, error=failures.masked(failures.of(error), context.masking()))

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, get_args
 
-import jinja2
-from jinja2 import nodes
 from pydantic import BaseModel
 
 from jobs.connections.contract import Named
-
-_EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-_WORD = "secrets"
-_reader = jinja2.Environment(autoescape=False)  # noqa: S701 - it reads, and renders nothing
+from jobs.rules import templates
+from jobs.rules.templates import InvalidTemplate
 
 
 def of(params: type[BaseModel] | None, payload: Any) -> set[str]:
@@ -24,32 +19,17 @@ def of(params: type[BaseModel] | None, payload: Any) -> set[str]:
 
 
 def _in_expressions(value: Any) -> Iterator[str]:
+    """Of what cannot be read nothing is named: it is refused elsewhere, or is data."""
     if isinstance(value, str):
-        if "{{" in value and _WORD in value:
-            yield from (name for text in _EXPRESSION.findall(value) for name in _named(text))
+        with contextlib.suppress(InvalidTemplate):
+            template = templates.parse(value)
+            yield from (name for each in template.expressions for name in each.secrets) if template else ()
     elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from _in_expressions(key)
+        for item in value.values():
             yield from _in_expressions(item)
     elif isinstance(value, Sequence):
         for item in value:
             yield from _in_expressions(item)
-
-
-@lru_cache(maxsize=512)
-def _named(expression: str) -> tuple[str, ...]:
-    """``secrets.name`` and ``secrets["name"]``; nothing of what cannot be read, which is refused elsewhere."""
-    try:
-        tree = _reader.parse("{{" + expression + "}}")
-    except jinja2.TemplateSyntaxError:
-        return ()
-    dotted = [node.attr for node in tree.find_all(nodes.Getattr) if _is_secrets(node.node)]
-    indexed = [node.arg for node in tree.find_all(nodes.Getitem) if _is_secrets(node.node)]
-    return (*dotted, *(str(arg.value) for arg in indexed if isinstance(arg, nodes.Const)))
-
-
-def _is_secrets(node: nodes.Node) -> bool:
-    return isinstance(node, nodes.Name) and node.name == _WORD
 
 
 def _in_fields(params: type[BaseModel], payload: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
@@ -10,6 +11,7 @@ from django.db import IntegrityError, transaction
 from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
+from jobs.rules import templates
 from jobs.services import changes, definitions, schedules, secret_uses
 from jobs.services.schedules import ScheduleFields
 from tenants import actors
@@ -164,8 +166,9 @@ def _add_schedules(job: Job, given: Sequence[ScheduleFields]) -> None:
 
 
 def _spec(job: Job) -> dict[str, Any]:
-    """All that an attempt reads."""
-    return {"type": job.type, "payload": job.payload, "timeout_seconds": job.timeout_seconds, "retry": job.retry}
+    """All that an attempt reads. Whether there are expressions is said here, so that no attempt looks for them."""
+    spec = {"type": job.type, "payload": job.payload, "timeout_seconds": job.timeout_seconds, "retry": job.retry}
+    return {**spec, "expressions": True} if templates.BEGIN in json.dumps(job.payload) else spec
 
 
 def told(job: Job, tags: list[str]) -> dict[str, Any]:

@@ -171,7 +171,8 @@ def _check(schedule: Schedule, path: str) -> None:
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
     if schedule.payload is not None:
         job = schedule.job
-        definitions.check_payload(job, {**job.payload, **schedule.payload}, f"{path}payload")
+        merged = {**job.payload, **schedule.payload}
+        definitions.check_payload(job, merged, f"{path}payload", overridden=schedule.payload)
 
 
 def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from jobs import connections, errors
 from jobs.models import Execution, Job
-from jobs.services import definitions, executions, jobs, secret_uses
+from jobs.services import executions, jobs, payload_checks, secret_uses
 from tenants import actors
 from tenants.models import Secret, Tenant
 from tenants.services import secrets
@@ -98,4 +98,4 @@ def _checked(kind: str, value: Value) -> Value:
     try:
         return connections.plain(connections.check(kind, value))
     except pydantic.ValidationError as error:
-        raise errors.invalid(definitions.details(error, value, "value")) from None
+        raise errors.invalid(payload_checks.details(error, value, "value")) from None

@@ -17,6 +17,7 @@ from jobs import connections
 from jobs.connections import Connection
 from jobs.handlers import PermanentFailure
 from jobs.rules.codes import Failure
+from jobs.rules.masking import Masker
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class RecordingContext:
     job: str = "nightly"
     timeout: float = 30.0
     earlier: Any = None
+    secrets: Sequence[str] = ()
     #: What :meth:`connection` finds, by name, as a worker gets it revealed.
     revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     execution_id: UUID = field(default_factory=uuid4)
@@ -60,6 +62,9 @@ class RecordingContext:
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         self.lines.append(Line(message, level, stream))
         self.logged.set()
+
+    def masking(self) -> Any:
+        return Masker(self.secrets).stream()
 
     def progress(self, fraction: float, message: str = "") -> None:
         self.steps.append((fraction, message))

@@ -12,6 +12,7 @@ from jobs.models import Schedule
 from jobs.services import jobs, schedules, secret_uses
 from tenants import context
 from tenants.models import Secret, Tenant
+from tenants.services import secrets
 from tests.support import rows
 from tests.support.processes import eventually
 
@@ -30,6 +31,7 @@ def job() -> Any:
     with _within(tenant), transaction.atomic():
         cron: Any = {"kind": "cron", "expression": "0 0 * * *"}
         fields: Any = {"name": "nightly", "type": "dummy", "payload": NAMED}
+        secrets.create(tenant=Tenant.objects.get(pk=tenant), name="token", value="s3cr3t-token")
         return jobs.create(tenant=Tenant.objects.get(pk=tenant), fields=fields, schedules=[cron])
 
 
@@ -74,10 +76,6 @@ def test_what_nothing_names_any_more_is_counted_no_more(job):
 
 def test_users_are_found_by_an_index_among_a_hundred_thousand_names(job):
     tenant = job.tenant_id
-    rows.insert(
-        "secret", id=job.pk, tenant_id=tenant, name="token", kind="text", description="", version=1, newest=1,
-        created_at=rows.now(), created_by="",
-    )  # fmt: skip
     rows.change("SET session_replication_role = replica")
     rows.change(
         "INSERT INTO job (id, tenant_id, name, type, description, category, state, revision, payload, queue_id, priority,"
@@ -95,7 +93,7 @@ def test_users_are_found_by_an_index_among_a_hundred_thousand_names(job):
     rows.change("ANALYZE job_secret, job")
     try:
         with _within(tenant), transaction.atomic():
-            users = secret_uses.users_of(Secret.objects.get(pk=job.pk))
+            users = secret_uses.users_of(Secret.objects.get(name="token"))
             assert [found.name for found in users] == ["nightly"]
             plan = users.values_list("pk", flat=True).order_by("-pk")[:51].explain()
     finally:
