@@ -15,7 +15,12 @@ from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
+from tenants.api.accepting import AcceptViewSet
 from tenants.api.api_keys import ApiKeyViewSet
+from tenants.api.members import InvitationViewSet, MemberViewSet
+from tenants.api.tenants import TenantViewSet
+from tenants.invitation_page import accept
+from tenants.middleware import outside_transaction
 
 api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
@@ -27,6 +32,9 @@ api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
+api.register("tenants", TenantViewSet, basename="tenant")
+api.register("members", MemberViewSet, basename="member")
+api.register("invitations", InvitationViewSet, basename="invitation")
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
@@ -34,7 +42,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/invitations/accept", outside_transaction(AcceptViewSet.as_view({"post": "create"}))),
     path("api/v1/", include(api.urls)),
+    path("invitations/<str:token>", accept, name="invitation"),
     path("health", monitoring.health),
     path("health/live", monitoring.live),
     path("health/ready", monitoring.ready),

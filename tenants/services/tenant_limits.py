@@ -35,7 +35,7 @@ def change(
     check(allowed_hosts, allowed_callables)
     with transaction.atomic():
         tenant = _lock(tenant)
-        before = _told(tenant)
+        before = told(tenant)
         tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
         tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
         tenant.allowed_hosts, tenant.allowed_callables = list(allowed_hosts), list(allowed_callables)
@@ -43,7 +43,7 @@ def change(
             tenant.clean_fields()
         except ValidationError as error:
             raise errors.Invalid(details=error.message_dict) from None
-        changes = {field: [before[field], value] for field, value in _told(tenant).items() if before[field] != value}
+        changes = {field: [before[field], value] for field, value in told(tenant).items() if before[field] != value}
         if changes:
             tenant.save(update_fields=list(changes))
             audit.record(
@@ -79,7 +79,8 @@ def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> Non
     _check_callables(allowed_callables)
 
 
-def _told(tenant: Tenant) -> dict[str, object]:
+def told(tenant: Tenant) -> dict[str, object]:
+    """What :func:`change` takes, as it is now."""
     return {field: getattr(tenant, field) for field in _FIELDS}
 
 

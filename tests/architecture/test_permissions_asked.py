@@ -25,7 +25,9 @@ from tests.support import actors as actors_of_tests
 ASKED_BEFORE = {
     "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
-    "queue_states.hold", "tenant_limits.check",
+    "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check",
+    # Whose token it is may.
+    "joining.find", "joining.accept", "joining.accept_as",
 }  # fmt: skip
 
 

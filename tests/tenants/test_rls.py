@@ -129,6 +129,10 @@ def fill_every_table() -> UUID:
     owned: dict[str, dict[str, Any]] = {
         "membership": {"user_id": person, "role": "viewer", "created_at": now},
         "api_key": {"name": "", "key_id": "x", "digest": b"", "scopes": [], "created_at": now, "created_by": ""},
+        "invitation": {
+            "email": "x@example.com", "role": "viewer", "own_jobs_only": False, "digest": b"x", "sent_at": now, "expires_at": now,
+            "failures": 0, "created_at": now, "created_by": "",
+        },
         "audit_event": {
             "at": now, "actor": "", "action": "", "object_type": "", "object_id": "", "changes": {}, "reason": "", "request_id": "",
         },

@@ -13,13 +13,23 @@ from jobs import selectors
 from jobs.api import lookups
 from tenants.api import fields
 from tenants.api.views import ApiViewSet, TenantViewSet
-from tests.support import rows
+from tests.support import invitees, rows
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: The same for every tenant, or no rows at all.
-SHARED = {"queues", "workers", "job-types"}
-PUBLIC = {"openapi.json", "docs"}
-OWNED = ("job", "schedule", "execution", "dead_letter", "api_key", "job_revision", "job_tag")
+SHARED = {"queues", "workers", "job-types", "tenants"}  # of tenants: tests/tenants/api/test_tenants.py
+PUBLIC = {"openapi.json", "docs", "invitations/accept"}
+OWNED = (
+    "job",
+    "schedule",
+    "execution",
+    "dead_letter",
+    "api_key",
+    "membership",
+    "invitation",
+    "job_revision",
+    "job_tag",
+)
 
 
 def _routes(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:
@@ -53,7 +63,8 @@ def belongings(owner, make_job):
     key = owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]
     return {
         "jobs": [job["id"], job["name"]], "schedules": [job["schedules"][0]["id"]], "executions": [execution],
-        "dead-letters": [letter], "api-keys": [key],
+        "dead-letters": [letter], "api-keys": [key], "members": [invitees.member(owner.tenant.id)],
+        "invitations": [invitees.invitation(owner.tenant.id)],
     }  # fmt: skip
 
 
