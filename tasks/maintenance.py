@@ -1,4 +1,4 @@
-"""Hourly housekeeping; its result is kept by django-celery-results."""
+"""Hourly housekeeping, whose result is kept by django-celery-results, and what is counted each minute."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from typing import Any
 
 from celery import shared_task
 
-from jobs.engine import partitions, retention
+from jobs.engine import partitions, retention, usage
 
 
 @shared_task(name="tasks.maintenance.maintain", ignore_result=False)
 def maintain() -> dict[str, Any]:
-    """Make partitions ahead, drop expired ones, prune. Returns what was made and dropped."""
+    """Make partitions ahead, drop expired ones, prune. Returns what was made, dropped and deleted."""
     report = {"made": partitions.make_ahead(), "dropped": partitions.drop_expired()}
+    usage.count()  # before what it is counted from is deleted
     retention.prune()
-    return report
+    return {**report, "expired": retention.expire()}
+
+
+@shared_task(name="tasks.maintenance.count_usage", ignore_result=True)
+def count_usage() -> None:
+    """Bring what tenants have used up to date."""
+    usage.count()

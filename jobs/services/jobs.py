@@ -10,11 +10,12 @@ from django.db import IntegrityError, transaction
 from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
-from jobs.services import changes, definitions, schedules
+from jobs.services import changes, definitions, room, schedules
 from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
+from tenants.rules.quotas import JOBS
 from tenants.services import audit
 
 
@@ -51,6 +52,7 @@ def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFie
     _require(job)
     definitions.check_job(job, tags)
     with transaction.atomic():
+        room.for_one_more(tenant, JOBS)
         _save(job)
         _store_tags(job, tags)
         _add_revision(job)

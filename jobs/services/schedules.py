@@ -16,9 +16,10 @@ from jobs.models import Job, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
-from jobs.services import changes, definitions
+from jobs.services import changes, definitions, room
 from tenants import actors
 from tenants.errors import NotFound
+from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
 
 
@@ -50,6 +51,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     _check(schedule, path)
     schedule.next_run_at = _next_run(schedule, now, path)
     with transaction.atomic():
+        room.for_one_more(job.tenant, SCHEDULES)
         schedule.save(force_insert=True)
         _record("schedule.created", schedule, changes.between({}, told(schedule)))
         dispatch.ring_after_commit()
@@ -159,8 +161,9 @@ def _check(schedule: Schedule, path: str) -> None:
         planner.trigger_of(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.invalid_schedule(path + error.field, error.message) from None
-    if timedelta(seconds=schedule.catch_up_window_seconds) > settings.RETENTION:
-        message = f"must be at most {settings.RETENTION.total_seconds():g}, as long as executions are kept"
+    kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
+    if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
+        message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
     if schedule.payload is not None:
         job = schedule.job
