@@ -14,6 +14,7 @@ from jobs.api.jobs import JobViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
+from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
 from monitoring import api as monitoring
 from tenants.api.accepting import AcceptViewSet
 from tenants.api.api_keys import ApiKeyViewSet
@@ -33,6 +34,8 @@ api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
 api.register("tenants", TenantViewSet, basename="tenant")
+api.register("tenants", TenantJobsViewSet, basename="tenant-jobs")
+api.register("quotas", QuotaViewSet, basename="quota")
 api.register("members", MemberViewSet, basename="member")
 api.register("invitations", InvitationViewSet, basename="invitation")
 

@@ -12,6 +12,7 @@ from jobs.engine.records import Claim
 from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import foreign
+from tenants.rules import grants
 
 MAX_RESULT_BYTES = 64 * 1024
 
@@ -24,6 +25,7 @@ def resolve(claim: Claim) -> tuple[Handler[Any], Params]:
         handler = handlers.get(claim.spec["type"])
     except handlers.UnknownJobTypeError as error:
         raise PermanentFailure(f"{error}: this worker does not have it", code=Failure.CONFIG_INVALID) from None
+    _check_grants(claim, handler.job_type)
     try:
         params = handler.params.model_validate(merged(claim.spec["payload"], claim.payload))
     except pydantic.ValidationError as error:
@@ -31,6 +33,13 @@ def resolve(claim: Claim) -> tuple[Handler[Any], Params]:
     for field, messages in handler.refusals(params, claim).items():
         raise PermanentFailure(f"payload.{field}: {messages[0]}", code=Failure.CONFIG_INVALID)
     return handler, params
+
+
+def _check_grants(claim: Claim, job_type: str) -> None:
+    """What was granted when the job was stored may have been taken back."""
+    for name, allowed in ((claim.queue, claim.allowed_queues), (job_type, claim.allowed_job_types)):
+        if message := grants.refusal(name, allowed):
+            raise PermanentFailure(message, code=Failure.CONFIG_INVALID)
 
 
 def merged(payload: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> dict[str, Any]:

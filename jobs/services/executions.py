@@ -67,6 +67,7 @@ def _create(
     replay_of: UUID | None = None,
 ) -> Execution:
     _refuse_held(job)
+    definitions.check_grants(job)
     payload = {**job.payload, **(overrides or {})}
     definitions.check_payload(job, payload)
     now = sql.run("clock")[0].now  # the engine's: on another, it would be due too early or too late

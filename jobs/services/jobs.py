@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
-from jobs.services import changes, definitions, room, schedules
+from jobs.services import changes, definitions, job_defaults, room, schedules
 from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
@@ -47,7 +47,9 @@ MERGED = {"payload", "retry"}
 
 def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFields] = ()) -> Job:
     """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused."""
-    job = Job(tenant=tenant, owner=actors.current().own_jobs_of)
+    job = Job(tenant=tenant, owner=actors.current().own_jobs_of, **job_defaults.of_jobs(tenant))
+    if "retry" in fields:
+        job.retry = {}  # a policy that is named is taken as it is
     tags = _assign(job, fields, [])
     _require(job)
     definitions.check_job(job, tags)

@@ -16,7 +16,7 @@ from jobs.models import Job, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
-from jobs.services import changes, definitions, room
+from jobs.services import changes, definitions, job_defaults, room
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.rules.quotas import SCHEDULES, kept_for
@@ -46,7 +46,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
     actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
     now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
-    schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
+    schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now, **job_defaults.of_schedules(job.tenant))
     _assign(schedule, fields, now)
     _check(schedule, path)
     schedule.next_run_at = _next_run(schedule, now, path)

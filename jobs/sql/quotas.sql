@@ -26,3 +26,7 @@ SELECT count(*) AS used FROM (
 SELECT count(*) AS used FROM (
     SELECT FROM execution WHERE tenant_id = %(tenant_id)s
         AND state IN ('scheduled', 'blocked', 'pending', 'queued', 'running') LIMIT %(most)s) counted
+
+-- name: count_in_state
+SELECT count(*) AS used FROM (
+    SELECT FROM execution WHERE tenant_id = %(tenant_id)s AND state = %(state)s LIMIT %(most)s) counted

@@ -24,7 +24,7 @@ from tests.support import actors as actors_of_tests
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
     "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules",
-    "room", "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
+    "room", "usage", "job_defaults.of_jobs", "job_defaults.of_schedules", "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check",
     # Whose token it is may.
     "joining.find", "joining.accept", "joining.accept_as",

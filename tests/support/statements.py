@@ -79,6 +79,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "count_jobs": {"tenant_id": uuid4(), "most": 100},
     "count_schedules": {"tenant_id": uuid4(), "most": 100},
     "count_unfinished": {"tenant_id": uuid4(), "most": 100},
+    "count_in_state": {"tenant_id": uuid4(), "state": "pending", "most": 100},
     "count_usage": {"limit": 5000},
     "kept_shorter": {},
     "expire_executions": {"tenant_id": uuid4(), "age": timedelta(days=7), "limit": 500},

@@ -39,6 +39,7 @@ EXPECTED = {
     "count_jobs": {"job_name_once"},
     "count_schedules": {"schedule_tenant_key"},
     "count_unfinished": {"execution_by_state"},
+    "count_in_state": {"execution_by_state"},
     "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
     "expire_executions": {"execution_recent"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
