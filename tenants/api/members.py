@@ -59,7 +59,7 @@ class InvitationShape(serializers.Serializer[Invitation]):
     email = serializers.CharField()
     role = serializers.CharField()
     own_jobs_only = serializers.BooleanField()
-    state = serializers.SerializerMethodField(help_text="open, accepted, revoked or expired.")
+    state = serializers.SerializerMethodField(help_text="sent, accepted, revoked or expired.")
     sent_at = Instant()
     expires_at = Instant()
     accepted_at = Instant(allow_null=True)

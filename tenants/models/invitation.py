@@ -42,9 +42,9 @@ class Invitation(TenantOwned):
         indexes = [models.Index(fields=["tenant", "-id"], name="invitation_recent")]
 
     def state_at(self, now: datetime) -> str:
-        """accepted, revoked, expired or open."""
+        """accepted, revoked, expired or sent."""
         if self.accepted_at is not None:
             return "accepted"
         if self.revoked_at is not None:
             return "revoked"
-        return "open" if self.expires_at > now else "expired"
+        return "sent" if self.expires_at > now else "expired"

@@ -1,6 +1,6 @@
 """Inviting somebody into a tenant by e-mail address.
 
-    invite ──► open ──accept──► a member        resend: a new link, the former is void
+    invite ──► sent ──accept──► a member        resend: a new link, the former is void
                 │ revoke, expiry, ten wrong passwords
 
 The link is in the mail and shown once to who invites; only its token's hash is stored. Nothing here, nor on the

@@ -40,7 +40,7 @@ def find(token: str) -> Invitation:
     context.enter(context.Scope(tenant_id=row[0]))
     found = Invitation.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=row[1])
     # Read under the lock: it may have been used, or sent anew, while this waited.
-    if found.state_at(timezone.now()) != "open" or bytes(found.digest) != digest:
+    if found.state_at(timezone.now()) != "sent" or bytes(found.digest) != digest:
         raise VoidInvitation
     if found.tenant.state != TenantState.ACTIVE:
         raise errors.TenantSuspended(found.tenant.suspension_reason)

@@ -53,6 +53,6 @@ class UsageDayShape(serializers.Serializer[UsageDay]):
 class UsageShape(serializers.Serializer[Any]):
     """A span of days, and what has not ended now."""
 
-    data = UsageDayShape(many=True)  # type: ignore[assignment] - lists are called so everywhere
+    data = UsageDayShape(many=True)  # type: ignore[assignment]
     now = serializers.DictField(child=serializers.IntegerField(), help_text="Executions by state.")
     counted_up_to = serializers.IntegerField(help_text="Where counting of `now` stops.")

@@ -48,7 +48,7 @@ def member_of(owner, email):
 
 def test_a_new_person_joins_with_a_password_of_their_own(owner, invite, email):
     invitation = invite(email, own_jobs_only=True)
-    assert (invitation["state"], invitation["mailed"]) == ("open", False)
+    assert (invitation["state"], invitation["mailed"]) == ("sent", False)
     answer = accept(invitation, name="Ada")
     assert answer.status_code == 201
     assert answer.json() == {
