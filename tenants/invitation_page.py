@@ -64,6 +64,4 @@ def _join(request: HttpRequest, token: str, form: Joining | None) -> Membership:
 
 def _page(request: HttpRequest, shown: dict[str, Any], *, status: int = 200) -> HttpResponse:
     context = {**admin.site.each_context(request), "title": "Invitation", **shown}
-    answer = render(request, "console/invitation.html", context, status=status)
-    answer["Referrer-Policy"] = "no-referrer"  # the address is a secret
-    return answer
+    return render(request, "console/invitation.html", context, status=status)

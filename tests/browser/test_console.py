@@ -13,10 +13,10 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
     "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/auditevent", "django_celery_results/taskresult", "django_celery_results/groupresult",
+    "tenants/apikey", "tenants/auditevent", "tenants/membership", "tenants/invitation", "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
-FORMS = ("jobs/job", "jobs/queue", "tenants/tenant", "tenants/user", "tenants/apikey")
+FORMS = ("jobs/job", "jobs/queue", "tenants/tenant", "tenants/user", "tenants/apikey", "tenants/invitation")
 
 
 def _pages(site: Any) -> list[str]:
@@ -28,6 +28,7 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/run_now/",
         "/admin/jobs/queue/default/edit/",
         "/admin/jobs/queue/default/delete/",
+        *(f"/admin/tenants/tenant/{site.furniture['tenants.tenant']}/{name}/" for name in ("quotas", "defaults", "suspend")),
     ]
     return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", *dialogs]
 
