@@ -18,8 +18,8 @@ MAX_LINE = 8 * 1024
 class Journal:
     """Lines in order, numbered on from the execution's earlier attempts."""
 
-    def __init__(self, last_seq: int, *, most: int = MAX_BYTES) -> None:
-        self._most = most
+    def __init__(self, last_seq: int, *, most: int | None = None) -> None:
+        self._most = MAX_BYTES if most is None else min(most, MAX_BYTES)
         self._lock = threading.Lock()
         self._next_seq = last_seq + 1
         self._lines: list[Line] = []

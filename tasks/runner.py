@@ -30,7 +30,7 @@ from tasks.attendant import Attended
 from tasks.batch import Batch
 from tasks.capture import captured
 from tasks.context import RunningContext
-from tasks.journal import MAX_BYTES, Journal
+from tasks.journal import Journal
 from tasks.patience import patiently
 from tasks.settling import Settling
 from tenants.rules.quotas import LOG_BYTES
@@ -65,7 +65,7 @@ def _claim(members: Sequence[tuple[UUID, int]]) -> list[Claim]:
 
 
 def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
-    journal = Journal(claim.last_seq, most=_most_log(claim))
+    journal = Journal(claim.last_seq, most=LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS))
     deadline = boot_time() + claim.timeout_seconds
     settling = Settling(claim, fence, journal, batch.keep)
     attended = Attended(
@@ -80,11 +80,6 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
     with context.cleaned_up():
         settle = _outcome(claim, context, attended, settling)
     settle()
-
-
-def _most_log(claim: Claim) -> int:
-    most = LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS)
-    return MAX_BYTES if most is None else min(most, MAX_BYTES)
 
 
 def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Callable[[], None]:

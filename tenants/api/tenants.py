@@ -93,8 +93,7 @@ class TenantViewSet(NamedTenants):
                 tenant = tenant_quotas.change(tenant=tenant, fields=quotas)
             if given:
                 with context.within(_PLATFORM):
-                    limits: Any = {**tenant_limits.told(tenant), **given}
-                    tenant = tenant_limits.change(tenant=tenant, **limits)
+                    tenant = tenant_limits.merge(tenant=tenant, fields=given)
         return self._stored(tenant)
 
     @extend_schema(request=Suspension)

@@ -23,11 +23,11 @@ def change(*, membership: Membership, role: str | None = None, own_jobs_only: bo
     with transaction.atomic():
         membership = _lock(membership)
         before = {"role": membership.role, "own_jobs_only": membership.own_jobs_only}
-        wanted = {
-            "role": before["role"] if role is None else role,
-            "own_jobs_only": before["own_jobs_only"] if own_jobs_only is None else own_jobs_only,
-        }
-        check(str(wanted["role"]), own_jobs_only=bool(wanted["own_jobs_only"]))
+        role = membership.role if role is None else role
+        if own_jobs_only is None:
+            own_jobs_only = membership.own_jobs_only and role == Role.EDITOR
+        check(role, own_jobs_only=own_jobs_only)
+        wanted = {"role": role, "own_jobs_only": own_jobs_only}
         if wanted["role"] != Role.ADMIN:
             _refuse_last_admin(membership)
         changes = {name: [before[name], value] for name, value in wanted.items() if before[name] != value}

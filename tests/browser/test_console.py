@@ -28,7 +28,10 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/run_now/",
         "/admin/jobs/queue/default/edit/",
         "/admin/jobs/queue/default/delete/",
-        *(f"/admin/tenants/tenant/{site.furniture['tenants.tenant']}/{name}/" for name in ("quotas", "defaults", "suspend")),
+        *(
+            f"/admin/tenants/tenant/{site.furniture['tenants.tenant']}/{name}/"
+            for name in ("quotas", "defaults", "suspend")
+        ),
     ]
     return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", *dialogs]
 

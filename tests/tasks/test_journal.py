@@ -87,3 +87,15 @@ def test_threads_that_write_together_lose_nothing():
     together([talk] * 4)
     tail = lines.rest()
     assert len(tail.lines) == 800
+
+
+def test_a_tenants_quota_cuts_the_log_and_says_so():
+    lines = Journal(0, most=2048)
+    for number in range(100):
+        lines.write(f"{number}: {'x' * 100}", level="info", stream="stdout")
+    kept = lines.rest().lines
+    assert 10 < len(kept) < 20
+    assert kept[-1][2:] == [
+        "carillon",
+        f"{100 - len(kept) + 1} more lines were not kept: an attempt may log 2048 bytes",
+    ]

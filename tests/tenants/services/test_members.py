@@ -126,7 +126,9 @@ def test_own_jobs_only_is_for_editors(owner, admin):
         with pytest.raises(Invalid, match="editors alone"):
             in_scope(owner, lambda: members.change(membership=found(member), own_jobs_only=True))
         in_scope(owner, lambda: members.change(membership=found(member), role="editor", own_jobs_only=True))
-    assert stored(member) == [("editor", True)]
+        assert stored(member) == [("editor", True)]
+        in_scope(owner, lambda: members.change(membership=found(member), role="runner"))
+    assert stored(member) == [("runner", False)]
 
 
 def test_a_member_removed_meanwhile_is_not_there(owner, admin):
