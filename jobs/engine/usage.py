@@ -7,7 +7,7 @@ from jobs import sql
 #: Events read in one transaction.
 BATCH = 5_000
 #: What one round counts at most; what is left, the next one does.
-MOST_ROUNDS = 40
+MOST_ROUNDS = 100
 
 
 def count() -> int:

@@ -113,3 +113,16 @@ def test_the_page_of_an_invitation_wants_its_csrf_token(owner):
     careful = Console(support.person(superuser=False, staff=False), csrf=True)
     asked = owner.api.post("/api/v1/invitations", {"email": careful.user.email, "role": "runner"}).json()
     assert careful.client.post(asked["link"].partition("testserver")[2]).status_code == 403
+
+
+def test_a_job_made_at_the_console_has_the_tenants_defaults_where_its_form_is_empty(console):
+    tenant = rows.tenant()
+    console.pressed(
+        "tenants_tenant_defaults", tenant, timezone="Asia/Tokyo", timeout_seconds="9", retry='{"max_attempts": 4}'
+    )
+    form = {"tenant": tenant, "name": "a", "type": "dummy", "payload": "{}", "queue": "default", "priority": 5,
+            "overlap": "skip", "expression": "0 3 * * *"}  # fmt: skip
+    answer = console.client.post(support.url("jobs_job_add"), form)
+    assert answer.status_code == 302, support.problems(answer)
+    stored = "SELECT j.timeout_seconds, j.retry, s.timezone FROM job j JOIN schedule s ON s.job_id = j.id WHERE j.tenant_id = %s"
+    assert rows.fetch(stored, tenant) == [(9, {"max_attempts": 4}, "Asia/Tokyo")]
