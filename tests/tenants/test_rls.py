@@ -137,6 +137,10 @@ def fill_every_table() -> UUID:
             "at": now, "actor": "", "action": "", "object_type": "", "object_id": "", "changes": {}, "reason": "", "request_id": "",
         },
         "job_tag": {"job_id": job[0], "tag": "x"},
+        "quota_room": {"most": 1, "room": 1, "counted_at": now},
+        "usage_day": {
+            "day": now.date(), "succeeded": 0, "failed": 0, "cancelled": 0, "skipped": 0, "run_seconds": 0, "log_bytes": 0,
+        },
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
     }  # fmt: skip
     for table, columns in owned.items():
