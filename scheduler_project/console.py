@@ -55,6 +55,8 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             _list("Tenants", "apartment", "tenants_tenant"),
             _list("People", "group", "tenants_user"),
+            _list("Members", "badge", "tenants_membership"),
+            _list("Invitations", "outgoing_mail", "tenants_invitation"),
             _list("API keys", "key", "tenants_apikey"),
             _list("Secrets", "lock", "tenants_secret"),
             _list("Audit", "history", "tenants_auditevent"),

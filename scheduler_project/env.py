@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -195,6 +195,25 @@ class Env(BaseSettings):
         ge=8,
         validation_alias="CARILLON_RETENTION_DAYS",
         description="How long executions, attempts, logs and events are kept.",
+    )
+    quotas: dict[Literal["jobs", "schedules", "unfinished", "log_bytes"], Annotated[int, Field(ge=0)]] = Field(
+        {},
+        validation_alias="CARILLON_QUOTAS",
+        description=(
+            "What a tenant without a number of its own may have, a JSON object of `jobs`, `schedules`, `unfinished` "
+            "(executions that have not ended) and `log_bytes` (of one attempt); what is left out is unlimited."
+        ),
+    )
+    email_url: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_EMAIL_URL",
+        description=(
+            "Where mail is handed over: smtp://user:password@host:587, upgraded by STARTTLS with ?tls=1; smtps:// for "
+            "TLS from the start. Unset sends none: links are shown to who makes them."
+        ),
+    )
+    email_from: str = Field(
+        "carillon@localhost", validation_alias="CARILLON_EMAIL_FROM", description="Sender of the mail that is sent."
     )
     cancel_grace_seconds: float = Field(
         5.0,

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-PREFIX = "/admin/"
+#: The console, and the page where somebody joins it.
+PREFIXES = ("/admin/", "/invitations/")
 # Everything comes from here, and nobody frames it. Two concessions to the theme: its Alpine compiles
 # expressions found in attributes ('unsafe-eval'), and it writes its colours into a style element
 # ('unsafe-inline' for styles). Scripts inside a page are refused, so stored markup stays text.
@@ -33,6 +34,6 @@ class ConsoleHeaders:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.path.startswith(PREFIX):
+        if request.path.startswith(PREFIXES):
             response["Content-Security-Policy"] = POLICY
         return response

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from scheduler_project import app_settings, console
+from scheduler_project import app_settings, console, mail
 from scheduler_project.env import ROOT, env
 from tenants.rules import sealing
 
@@ -187,6 +187,12 @@ DRAIN = timedelta(seconds=_env.drain_seconds)
 CANCEL_GRACE = timedelta(seconds=_env.cancel_grace_seconds)
 RETENTION = timedelta(days=_env.retention_days)
 JOBS_USER = _env.jobs_user
+QUOTAS: dict[str, int] = {str(name): most for name, most in _env.quotas.items()}
+
+# --- mail ------------------------------------------------------------------------------------------------------
+
+EMAIL_IS_SENT = bool(_env.email_url.get_secret_value())
+globals().update(mail.settings(_env.email_url.get_secret_value(), sender=_env.email_from))
 
 # --- web ------------------------------------------------------------------------------------------------------
 

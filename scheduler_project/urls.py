@@ -15,9 +15,15 @@ from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
+from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
 from monitoring import api as monitoring
+from tenants.api.accepting import AcceptViewSet
 from tenants.api.api_keys import ApiKeyViewSet
 from tenants.api.audit_events import AuditEventViewSet
+from tenants.api.members import InvitationViewSet, MemberViewSet
+from tenants.api.tenants import TenantViewSet
+from tenants.invitation_page import accept
+from tenants.middleware import outside_transaction
 
 api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
@@ -32,6 +38,11 @@ api.register("secrets", SecretViewSet, basename="secret")
 api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
 api.register("audit-events", AuditEventViewSet, basename="audit-event")
+api.register("tenants", TenantViewSet, basename="tenant")
+api.register("tenants", TenantJobsViewSet, basename="tenant-jobs")
+api.register("quotas", QuotaViewSet, basename="quota")
+api.register("members", MemberViewSet, basename="member")
+api.register("invitations", InvitationViewSet, basename="invitation")
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
@@ -39,7 +50,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/invitations/accept", outside_transaction(AcceptViewSet.as_view({"post": "create"}))),
     path("api/v1/", include(api.urls)),
+    path("invitations/<str:token>", accept, name="invitation"),
     path("health", monitoring.health),
     path("health/live", monitoring.live),
     path("health/ready", monitoring.ready),

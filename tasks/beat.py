@@ -12,6 +12,11 @@ ENTRIES: dict[str, dict[str, Any]] = {
         "args": ["beat"],
         "options": {"queue": "engine", "expires": 15, "ignore_result": True},
     },
+    "usage": {
+        "task": "tasks.maintenance.count_usage",
+        "schedule": timedelta(minutes=1),
+        "options": {"queue": "engine", "expires": 60, "ignore_result": True},
+    },
     "maintenance": {
         "task": "tasks.maintenance.maintain",
         "schedule": timedelta(hours=1),

@@ -10,20 +10,22 @@ from jobs.engine.records import Line, Tail
 from jobs.rules import masking
 from jobs.rules.masking import Masker
 from tasks import foreign
+from tenants.rules.quotas import MOST_LOG
 
 CHUNK_BYTES = 64 * 1024
-#: What one attempt may log; what follows is counted and not kept.
-MAX_BYTES = 16 * 1024 * 1024
+#: What one attempt may log unless its tenant may less; what follows is counted and not kept.
+MAX_BYTES = MOST_LOG
 MAX_LINE = 8 * 1024
 
 
 class Journal:
     """Lines in order, numbered on from the execution's earlier attempts."""
 
-    def __init__(self, last_seq: int) -> None:
+    def __init__(self, last_seq: int, *, most: int | None = None) -> None:
         #: Of the attempt's secrets, once they are known: what it says, here and elsewhere, is said without them.
         self.masker = masking.NOTHING
         self._hidden: set[str] = set()
+        self._most = MAX_BYTES if most is None else min(most, MAX_BYTES)
         self._lock = threading.Lock()
         self._next_seq = last_seq + 1
         self._lines: list[Line] = []
@@ -35,7 +37,7 @@ class Journal:
         text = foreign.storable(self.masker.head(message, MAX_LINE))
         line = [datetime.now(UTC).isoformat(), self.masker.text(level), self.masker.text(stream), text]
         with self._lock:
-            if self._bytes > MAX_BYTES:
+            if self._bytes > self._most:
                 self._dropped += 1
                 return
             self._bytes += len(text) + 64
@@ -70,10 +72,14 @@ class Journal:
         """Everything not stored yet, for the statement that ends the attempt."""
         with self._lock:
             if self._dropped:
-                note = f"{self._dropped} more lines were not kept: an attempt may log {MAX_BYTES // 1024 // 1024} MiB"
+                note = f"{self._dropped} more lines were not kept: an attempt may log {_size(self._most)}"
                 self._lines.append([datetime.now(UTC).isoformat(), "warning", "carillon", note])
                 self._dropped = 0
             tail = Tail(first_seq=self._next_seq, lines=self._lines)
             self._next_seq += len(self._lines)
             self._lines = []
             return tail
+
+
+def _size(bytes_: int) -> str:
+    return f"{bytes_ // 1024 // 1024} MiB" if bytes_ % (1024 * 1024) == 0 else f"{bytes_} bytes"

@@ -12,6 +12,7 @@ from jobs.engine.records import Claim
 from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import foreign
+from tenants.rules import grants
 
 #: Told what the attempt must not write.
 Hide = Callable[[Iterable[str]], None]
@@ -30,6 +31,7 @@ def resolve(claim: Claim, hide: Hide) -> tuple[Handler[Any], Params]:
         handler = handlers.get(claim.spec["type"])
     except handlers.UnknownJobTypeError as error:
         raise PermanentFailure(f"{error}: this worker does not have it", code=Failure.CONFIG_INVALID) from None
+    _check_grants(claim, handler.job_type)
     payload = merged(claim.spec["payload"], claim.payload)
     if claim.spec.get("expressions"):
         from tasks import rendering  # noqa: PLC0415 - 8 MiB that a process without expressions does without
@@ -42,6 +44,13 @@ def resolve(claim: Claim, hide: Hide) -> tuple[Handler[Any], Params]:
     for field, messages in handler.refusals(params, claim).items():
         raise PermanentFailure(f"payload.{field}: {messages[0]}", code=Failure.CONFIG_INVALID)
     return handler, params
+
+
+def _check_grants(claim: Claim, job_type: str) -> None:
+    """What was granted when the job was stored may have been taken back."""
+    for name, allowed in ((claim.queue, claim.allowed_queues), (job_type, claim.allowed_job_types)):
+        if message := grants.refusal(name, allowed):
+            raise PermanentFailure(message, code=Failure.CONFIG_INVALID)
 
 
 def merged(payload: Mapping[str, Any], overrides: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import Error, connection
 
 from jobs import handlers
@@ -33,6 +34,7 @@ from tasks.context import RunningContext
 from tasks.journal import Journal
 from tasks.patience import patiently
 from tasks.settling import Settling
+from tenants.rules.quotas import LOG_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ def _claim(members: Sequence[tuple[UUID, int]]) -> list[Claim]:
 
 
 def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
-    journal = Journal(claim.last_seq)
+    journal = Journal(claim.last_seq, most=LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS))
     deadline = boot_time() + claim.timeout_seconds
     settling = Settling(claim, fence, journal, batch.keep)
     attended = Attended(

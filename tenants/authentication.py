@@ -68,7 +68,7 @@ def _refuse_dead(key: ApiKey, now: datetime) -> None:
     if not key.is_live(now):
         raise errors.KeyExpired
     if key.tenant.state != TenantState.ACTIVE:
-        raise errors.TenantSuspended
+        raise errors.TenantSuspended(key.tenant.suspension_reason)
     if key.last_used_at is None or now - key.last_used_at > _TOUCH_EVERY:
         _touch(key, now)
 

@@ -59,6 +59,9 @@ class TenantSuspended(ServiceError):
     code = "TENANT_SUSPENDED"
     status = 403
 
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"this tenant is suspended ({reason}): ask the platform's operators" if reason else "")
+
 
 class Unavailable(ServiceError):
     """The database cannot be reached just now: try again shortly."""

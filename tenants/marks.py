@@ -49,6 +49,8 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "revoked": ("block", "calm"),
     "sealed": ("verified", "good"),
     "unsealed": ("pending", "warning"),
+    "sent": ("outgoing_mail", "info"),
+    "accepted": ("check_circle", "good"),
 }
 
 

@@ -107,7 +107,21 @@ class NewJob(Definition):
         widget=_TEXT,
         help_text="When it runs, such as */5 * * * *; six fields begin with seconds. Empty: only when asked.",
     )
-    timezone = forms.CharField(max_length=64, initial="UTC", label="Time zone of the expression", widget=_TEXT)
+    timezone = forms.CharField(
+        max_length=64,
+        required=False,
+        label="Time zone of the expression",
+        widget=_TEXT,
+        help_text="Such as Europe/Berlin. Empty for the tenant's default.",
+    )
+    timeout_seconds = forms.FloatField(
+        min_value=0.1,
+        max_value=86_400,
+        required=False,
+        label="Time limit, in seconds",
+        widget=widgets.UnfoldAdminDecimalFieldWidget,
+        help_text="Empty for the tenant's default.",
+    )
     field_order = ("tenant", "name", "type", "payload", "expression", "timezone", *Definition.field_order[3:])
 
 
@@ -121,8 +135,13 @@ def create(given: dict[str, Any]) -> Job:
     """Store a new job."""
     schedules: list[ScheduleFields] = []
     if given["expression"]:
-        schedules = [{"kind": "cron", "expression": given["expression"], "timezone": given["timezone"]}]
-    return jobs.create(tenant=given["tenant"], fields=_fields(given), schedules=schedules)
+        zone: Any = {"timezone": given["timezone"]} if given["timezone"] else {}
+        schedules = [cast(ScheduleFields, {"kind": "cron", "expression": given["expression"], **zone})]
+    # What is left empty is the tenant's default.
+    fields: Any = {
+        name: value for name, value in _fields(given).items() if value or name not in ("timeout_seconds", "retry")
+    }
+    return jobs.create(tenant=given["tenant"], fields=fields, schedules=schedules)
 
 
 def update(job: Job, given: dict[str, Any]) -> Job:

@@ -21,6 +21,7 @@ ABSENCES: Mapping[str, str] = {
     Absence.PAUSED_TENANT: "Its tenant was suspended. Activate the tenant, then run this again by hand.",
     Absence.DISABLED: "Its job was disabled, and what was due meanwhile is forgotten. Run it by hand if it is needed.",
     Absence.OVERLAP: "The run before it was still under way. Allow overlaps, make the job shorter, or let it run less often.",
+    Absence.QUOTA: "Its tenant had as many unfinished executions as it may. Let some end, or raise its quota.",
     Absence.MISFIRE: "It was seen too late, and the schedule's misfire policy leaves late slots out.",
     Absence.CATCHUP_EXPIRED: "It was seen later than the schedule's catch-up window.",
     Absence.DST_GAP: "Clocks were put forward: this local time did not exist, and the schedule leaves such slots out.",

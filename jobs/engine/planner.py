@@ -2,7 +2,8 @@
 
 One transaction a batch: lock the schedules due up to a few seconds ahead, let the pure rules say what
 becomes of their slots, insert the executions (derived ids: a slot planned twice meets its own row),
-advance the schedules. The planner only inserts; overlap is judged when the slot is due. A schedule
+advance the schedules. A slot for which its tenant's quota has no room is inserted as skipped. The planner only
+inserts; overlap is judged when the slot is due. A schedule
 that cannot be planned is marked invalid with its problem and taken out, so it never holds up others.
 """
 
@@ -15,16 +16,18 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
-from jobs.engine import transitions
+from jobs.engine import quotas, transitions
 from jobs.engine.records import NewExecution
 from jobs.rules import concurrency_keys, identity, planning, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.misfires import Misfire, MisfirePolicy
 from jobs.rules.slots import Slot, Trigger
 from jobs.rules.states import State
+from tenants.rules.quotas import UNFINISHED
 
 #: Slots are inserted this long before they are due, so that being on time costs no planning.
 AHEAD = timedelta(seconds=3)
@@ -111,7 +114,8 @@ def _store(planned: Sequence[_Planned]) -> int:
     """Insert and advance; if the batch is refused, schedule by schedule, so that only the bad one stops."""
     try:
         with transaction.atomic():
-            made = transitions.create([row for plan in planned for row in plan.rows])
+            rows = [row for plan in planned for row in plan.rows]
+            made = transitions.create(quotas.skip_beyond(rows, _limits(planned)) if rows else rows)
             sql.run("advance_schedules", rows=[plan.advance() for plan in planned])
             return len(made)
     except IntegrityError as error:
@@ -119,6 +123,14 @@ def _store(planned: Sequence[_Planned]) -> int:
             return sum(_store([plan]) for plan in planned)
         sql.run("advance_schedules", rows=[_invalid(planned[0].schedule, error).advance()])
         return 0
+
+
+def _limits(planned: Sequence[_Planned]) -> dict[UUID, int]:
+    """Most unfinished executions, of tenants that have such a quota."""
+    found = {
+        plan.schedule.tenant_id: UNFINISHED.limit(plan.schedule.max_unfinished, settings.QUOTAS) for plan in planned
+    }
+    return {tenant: most for tenant, most in found.items() if most is not None}
 
 
 def trigger_of(schedule: Any) -> Trigger:

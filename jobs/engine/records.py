@@ -52,6 +52,10 @@ class Claim:
     tenant: str
     allowed_hosts: Sequence[str]
     allowed_callables: Sequence[str]
+    allowed_queues: Sequence[str] = ()
+    allowed_job_types: Sequence[str] = ()
+    max_log_bytes: int | None = None
+    queue: str = ""
     job_id: UUID
     job: str
     spec: Mapping[str, Any] | None

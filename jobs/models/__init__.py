@@ -11,9 +11,11 @@ from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
 from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
+from jobs.models.quota_room import QuotaRoom
 from jobs.models.rate_bucket import RateBucket
 from jobs.models.reservation import Reservation
 from jobs.models.schedule import Misfire, Schedule, ScheduleState
+from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
 
 __all__ = [
@@ -33,10 +35,13 @@ __all__ = [
     "Overlap",
     "Pulse",
     "Queue",
+    "QuotaRoom",
     "RateBucket",
     "Reservation",
     "Schedule",
     "ScheduleState",
     "TriggerKind",
+    "UsageCursor",
+    "UsageDay",
     "Worker",
 ]

@@ -18,7 +18,7 @@ from jobs import selectors
 from jobs.callables import registry
 from jobs.callables.registry import Registered
 from jobs.models import Job
-from jobs.services import changes, code_schedules, jobs
+from jobs.services import changes, code_schedules, job_defaults, jobs
 from jobs.services.jobs import JobFields
 from tenants.errors import ServiceError
 from tenants.models import Tenant
@@ -80,29 +80,31 @@ def _create(tenant: Tenant, entry: Registered) -> Step:
     if jobs.named(tenant=tenant, name=entry.name):
         message = f"a job of this name exists and is not code's: rename it, or give it the tag {TAG}"
         return Step(Outcome.REFUSED, entry.name, [message])
-    wanted = code_schedules.wanted(entry)
-    jobs.create(tenant=tenant, fields=cast(JobFields, _wanted(entry)), schedules=[each.fields for each in wanted])
+    wanted = code_schedules.wanted(entry, tenant)
+    jobs.create(
+        tenant=tenant, fields=cast(JobFields, _wanted(entry, tenant)), schedules=[each.fields for each in wanted]
+    )
     return Step(Outcome.CREATED, entry.name, [f"schedule {each}" for each in wanted])
 
 
 def _change(entry: Registered, job: Job) -> Step:
-    wanted = _wanted(entry)
+    wanted = _wanted(entry, job.tenant)
     stored = jobs.told(job, sorted(row.tag for row in job.tag_rows.all()))
     differing = {name: value for name, value in wanted.items() if stored[name] != value}
     if differing:
         merged = {name: changes.patch_between(stored[name], differing[name]) for name in jobs.MERGED & set(differing)}
         job = jobs.update(job=job, fields=cast(JobFields, {**differing, **merged}))
     details = [_told(name, change) for name, change in changes.between(stored, {**stored, **differing}).items()]
-    details += code_schedules.bring(job, code_schedules.wanted(entry))
+    details += code_schedules.bring(job, code_schedules.wanted(entry, job.tenant))
     return Step(Outcome.CHANGED if details else Outcome.UNCHANGED, entry.name, details)
 
 
-def _wanted(entry: Registered) -> dict[str, Any]:
+def _wanted(entry: Registered, tenant: Tenant) -> dict[str, Any]:
     """The whole definition: what code does not mention has its default, so that taking a line out takes it back."""
     assert entry.job is not None
     given = to_jsonable_python(entry.job.fields)
     fields = {
-        **jobs.told(Job(), []),
+        **jobs.told(Job(**job_defaults.of_jobs(tenant)), []),
         **given,
         "name": entry.name,
         "type": "python",

@@ -10,8 +10,9 @@ from typing import Any, cast
 from jobs import errors
 from jobs.callables.registry import Registered
 from jobs.models import Job, Schedule
-from jobs.services import schedules
+from jobs.services import job_defaults, schedules
 from jobs.services.schedules import ScheduleFields
+from tenants.models import Tenant
 
 _INSTANTS = ("run_at", "start_at", "end_at")
 
@@ -35,10 +36,11 @@ class Wanted:
         return shown(_schedule(self.fields))
 
 
-def wanted(entry: Registered) -> list[Wanted]:
+def wanted(entry: Registered, tenant: Tenant) -> list[Wanted]:
     """What a callable declares; refuses fields that schedules do not have, which only code can name."""
     assert entry.job is not None
-    return [_wanted(dict(rule), f"schedules[{index}].") for index, rule in enumerate(entry.job.schedules)]
+    given = job_defaults.of_schedules(tenant)
+    return [_wanted({**given, **rule}, f"schedules[{index}].") for index, rule in enumerate(entry.job.schedules)]
 
 
 def _wanted(rule: dict[str, Any], path: str) -> Wanted:

@@ -15,6 +15,7 @@ from jobs.models import Job
 from jobs.models.queue import Pool
 from jobs.rules import concurrency_keys, retry_fields
 from jobs.services import payload_checks, queue_states
+from tenants.rules import grants
 
 #: Lists show payloads in full, so a page of them must fit into an answer.
 MAX_PAYLOAD_BYTES = 128 * 1024
@@ -26,12 +27,23 @@ _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 def check_job(job: Job, tags: Iterable[str]) -> None:
     """Refuse what no worker could run."""
     check_columns(job, exclude={"tenant", "payload", "retry"})
+    check_grants(job)
     _check_name(job.name)
     _check_tags(list(tags))
     check_retry(job.retry)
     check_payload(job, job.payload)
     _check_pool(job)
     check_concurrency_key(job.type, job.concurrency_key)
+
+
+def check_grants(job: Job) -> None:
+    """Refuse a queue or a type that its tenant is not granted."""
+    asked = {
+        "queue": grants.refusal(str(job.queue_id), job.tenant.allowed_queues),
+        "type": grants.refusal(job.type, job.tenant.allowed_job_types),
+    }
+    if refused := {field: [message] for field, message in asked.items() if message}:
+        raise errors.invalid(refused)
 
 
 def check_columns(row: Model, *, exclude: set[str], path: str = "") -> None:

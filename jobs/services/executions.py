@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from jobs import errors, handlers, selectors, sql
-from jobs.engine import dispatch, transitions
+from jobs.engine import dispatch, quotas, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, JobState, TriggerKind
 from jobs.rules import concurrency_keys, identity, retry_fields, states
@@ -67,6 +67,7 @@ def _create(
     replay_of: UUID | None = None,
 ) -> Execution:
     _refuse_held(job)
+    definitions.check_grants(job)
     payload = {**job.payload, **(overrides or {})}
     definitions.check_payload(job, payload, overridden=overrides or ())
     now = sql.run("clock")[0].now  # the engine's: on another, it would be due too early or too late
@@ -88,6 +89,7 @@ def _create(
         concurrency_key=concurrency_keys.render(job.concurrency_key, payload),
     )
     with transaction.atomic():
+        quotas.draw_one(job.tenant)
         transitions.create([row])
         execution = _current(row.id)
         _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job, _asked(row, job))

@@ -12,11 +12,12 @@ from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
-from jobs.services import changes, definitions, schedules, secret_uses
+from jobs.services import changes, definitions, job_defaults, room, schedules, secret_uses
 from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
+from tenants.rules.quotas import JOBS
 from tenants.services import audit
 
 
@@ -48,11 +49,14 @@ MERGED = {"payload", "retry"}
 
 def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFields] = ()) -> Job:
     """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused."""
-    job = Job(tenant=tenant, owner=actors.current().own_jobs_of)
+    job = Job(tenant=tenant, owner=actors.current().own_jobs_of, **job_defaults.of_jobs(tenant))
+    if "retry" in fields:
+        job.retry = {}  # a policy that is named is taken as it is
     tags = _assign(job, fields, [])
     _require(job)
     definitions.check_job(job, tags)
     with transaction.atomic():
+        room.for_one_more(tenant, JOBS)
         _save(job)
         _store_tags(job, tags)
         secret_uses.note(job)

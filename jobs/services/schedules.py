@@ -16,9 +16,10 @@ from jobs.models import Job, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
-from jobs.services import changes, definitions, secret_uses
+from jobs.services import changes, definitions, job_defaults, room, secret_uses
 from tenants import actors
 from tenants.errors import NotFound
+from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
 
 
@@ -45,11 +46,12 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
     actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
     now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
-    schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
+    schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now, **job_defaults.of_schedules(job.tenant))
     _assign(schedule, fields, now)
     _check(schedule, path)
     schedule.next_run_at = _next_run(schedule, now, path)
     with transaction.atomic():
+        room.for_one_more(job.tenant, SCHEDULES)
         schedule.save(force_insert=True)
         if schedule.payload is not None:
             secret_uses.note(schedule.job)
@@ -166,8 +168,9 @@ def _check(schedule: Schedule, path: str) -> None:
         planner.trigger_of(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.invalid_schedule(path + error.field, error.message) from None
-    if timedelta(seconds=schedule.catch_up_window_seconds) > settings.RETENTION:
-        message = f"must be at most {settings.RETENTION.total_seconds():g}, as long as executions are kept"
+    kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
+    if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
+        message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
     if schedule.payload is not None:
         job = schedule.job

@@ -12,10 +12,11 @@ WITH due AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 )
 SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.concurrency_key,
-    CASE WHEN strpos(j.concurrency_key, '{') > 0 THEN j.payload END AS job_payload, j.state <> 'active' OR t.state <> 'active' AS held
+    CASE WHEN strpos(j.concurrency_key, '{') > 0 THEN j.payload END AS job_payload, j.state <> 'active' OR t.state <> 'active' AS held,
+    t.max_unfinished
 FROM due
 CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
-CROSS JOIN LATERAL (SELECT state FROM tenant WHERE tenant.id = due.tenant_id LIMIT 1) t
+CROSS JOIN LATERAL (SELECT state, max_unfinished FROM tenant WHERE tenant.id = due.tenant_id LIMIT 1) t
 
 -- name: advance_schedules
 -- ANY(ARRAY(…)): see admit.

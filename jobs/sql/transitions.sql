@@ -48,7 +48,7 @@ WITH claimed AS (
     FROM claimed
 )
 SELECT c.id, carillon_child_id(c.id, c.epoch::text) AS attempt_id, c.tenant_id, t.slug AS tenant, t.allowed_hosts,
-    t.allowed_callables, c.job_id, j.name AS job, r.spec, c.payload, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
+    t.allowed_callables, t.allowed_queues, t.allowed_job_types, t.max_log_bytes, c.queue_id AS queue, c.job_id, j.name AS job, r.spec, c.payload, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
     CASE WHEN c.epoch > 1
          THEN (SELECT coalesce(max(last_seq), 0) FROM execution_log l WHERE l.execution_id = c.id) ELSE 0 END AS last_seq
 FROM claimed c

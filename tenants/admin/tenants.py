@@ -73,6 +73,18 @@ class NewTenant(Limits):
     field_order = ("slug", *Limits.field_order)
 
 
+class Suspending(Dialog):
+    """Why."""
+
+    reason = forms.CharField(
+        max_length=500,
+        required=False,
+        label="What its people are told",
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="Stands in the refusal of its keys.",
+    )
+
+
 @admin.register(Tenant)
 class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     """Every tenant of the installation."""
@@ -84,7 +96,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     search_fields = ("slug", "name")
     ordering = ("slug",)
     search_help_text = "Slug or name"
-    actions_detail = ("limits", "throttle", "unthrottle", "suspend", "activate")
+    actions_detail: tuple[str, ...] = ("limits", "throttle", "unthrottle", "suspend", "activate")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return pages.platform(request)
@@ -154,13 +166,14 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
 
     @dialog(
         "Suspend",
+        form=Suspending,
         title="Suspend this tenant?",
         description="Nothing of it starts any more: its schedules are held, its API keys refused. What runs goes on to its end.",
         icon="pause_circle",
         variant=ActionVariant.DANGER,
     )
-    def suspend(self, request: HttpRequest, form: Dialog) -> HttpResponse:
-        service.suspend(tenant=form.row)
+    def suspend(self, request: HttpRequest, form: Suspending) -> HttpResponse:
+        service.suspend(tenant=form.row, **form.cleaned_data)
         return self.done(request, f"{form.row.name} is suspended.", self.row_url(form.row.pk))
 
     @dialog(
@@ -182,6 +195,8 @@ def _ways_on(tenant: Tenant) -> Any:
         ("dead letters", "jobs_deadletter"),
         ("API keys", "tenants_apikey"),
         ("secrets", "tenants_secret"),
+        ("members", "tenants_membership"),
+        ("invitations", "tenants_invitation"),
     )
     links = [
         marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text) for text, name in lists

@@ -4,6 +4,7 @@ from tenants.models.api_key import ApiKey
 from tenants.models.audit_event import AuditEvent
 from tenants.models.audit_seal import AuditSeal, UnsealedEvent
 from tenants.models.data_key import DataKey
+from tenants.models.invitation import Invitation
 from tenants.models.membership import Membership, Role
 from tenants.models.secret import Secret, SecretVersion
 from tenants.models.tenant import Tenant, TenantState
@@ -14,6 +15,7 @@ __all__ = [
     "AuditEvent",
     "AuditSeal",
     "DataKey",
+    "Invitation",
     "Membership",
     "Role",
     "Secret",

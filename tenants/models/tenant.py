@@ -7,6 +7,8 @@ from django.db import models
 
 from tenants.fields import new_id
 from tenants.models import limited
+from tenants.models.job_defaults import JobDefaults
+from tenants.models.quotas import Quotas
 from tenants.rules import rates
 
 
@@ -17,13 +19,14 @@ class TenantState(models.TextChoices):
     SUSPENDED = "suspended"
 
 
-class Tenant(limited.Limited):
+class Tenant(limited.Limited, Quotas, JobDefaults):
     """One customer. Its weight is its share when tenants compete; its cap bounds what is in flight."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.CharField(max_length=63, unique=True, validators=[RegexValidator(r"^[a-z0-9](-?[a-z0-9])*$")])
     name = models.CharField(max_length=200)
     state = models.CharField(max_length=16, choices=TenantState, default=TenantState.ACTIVE)
+    suspension_reason = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
     weight = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1), MaxValueValidator(100)])
     max_running = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)], help_text="Most executions queued or running at once."

@@ -45,3 +45,8 @@ def allows(granted: Collection[str], needed: str) -> bool:
 def roles_with(needed: str) -> list[str]:
     """The roles in a tenant that may do it, the least first; none for what is the platform's."""
     return [role for role, granted in OF_ROLES.items() if allows(granted, needed)]
+
+
+def covers(granted: Collection[str], role: str) -> bool:
+    """Whether whoever was granted these words may do all that comes with ``role``: nobody gives more than they have."""
+    return all(allows(granted, word) for word in OF_ROLES[role])

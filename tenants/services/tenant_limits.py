@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -56,6 +57,13 @@ def change(
     return tenant
 
 
+def merge(*, tenant: Tenant, fields: Mapping[str, Any]) -> Tenant:
+    """Change some of them; what is left out stays."""
+    with transaction.atomic():
+        tenant = _lock(tenant)
+        return change(tenant=tenant, **{**told(tenant), **fields})
+
+
 def throttle(*, tenant: Tenant, max_running: int, until: datetime) -> Tenant:
     """Let at most ``max_running`` of its executions be in flight until then."""
     with transaction.atomic():
@@ -83,8 +91,8 @@ def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> Non
     _check_callables(allowed_callables)
 
 
-def told(tenant: Tenant) -> dict[str, object]:
-    """All that an operator may say of a tenant, as it is now."""
+def told(tenant: Tenant) -> dict[str, Any]:
+    """What :func:`change` takes, as it is now."""
     return {field: getattr(tenant, field) for field in _FIELDS}
 
 

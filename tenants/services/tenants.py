@@ -55,9 +55,29 @@ def create(
     return tenant
 
 
-def suspend(*, tenant: Tenant) -> None:
-    """Hold its schedules, refuse its keys, start nothing more of it; what runs goes on to its end."""
-    _become(tenant, TenantState.SUSPENDED, "tenant.suspended")
+def rename(*, tenant: Tenant, name: str) -> Tenant:
+    """What its own administrators may call it; its slug stays."""
+    if not actors.current().may(permissions.PLATFORM):
+        actors.require(permissions.ADMIN, tenant=tenant)
+    with transaction.atomic(), context.within(_PLATFORM):
+        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        before, tenant.name = tenant.name, name
+        try:
+            tenant.clean_fields()
+        except ValidationError as error:
+            raise errors.Invalid(details=error.message_dict) from None
+        if before != name:
+            tenant.save(update_fields=["name"])
+            _record("tenant.updated", tenant, {"name": [before, name]})
+    return tenant
+
+
+def suspend(*, tenant: Tenant, reason: str = "") -> None:
+    """Hold its schedules, refuse its keys, start nothing more of it; what runs goes on to its end.
+
+    ``reason`` is told to whoever is refused.
+    """
+    _become(tenant, TenantState.SUSPENDED, "tenant.suspended", reason)
 
 
 def activate(*, tenant: Tenant) -> None:
@@ -65,14 +85,16 @@ def activate(*, tenant: Tenant) -> None:
     _become(tenant, TenantState.ACTIVE, "tenant.activated")
 
 
-def _become(tenant: Tenant, state: TenantState, action: str) -> None:
+def _become(tenant: Tenant, state: TenantState, action: str, reason: str = "") -> None:
     actors.require(permissions.PLATFORM)
     with transaction.atomic(), context.within(_PLATFORM):
-        before = tenant.state
-        if Tenant.objects.filter(pk=tenant.pk).exclude(state=state).update(state=state):
-            _record(action, tenant, {"state": [before, state]})
-    tenant.state = state
+        before, changed = tenant.state, {"state": state, "suspension_reason": reason}
+        if Tenant.objects.filter(pk=tenant.pk).exclude(state=state).update(**changed):
+            _record(action, tenant, {"state": [before, state]}, reason)
+    tenant.state, tenant.suspension_reason = state, reason
 
 
-def _record(action: str, tenant: Tenant, changes: Mapping[str, object]) -> None:
-    audit.record(action=action, object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes)
+def _record(action: str, tenant: Tenant, changes: Mapping[str, object], reason: str = "") -> None:
+    audit.record(
+        action=action, object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes, reason=reason
+    )

@@ -13,10 +13,19 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
     "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/secret", "tenants/auditevent", "django_celery_results/taskresult", "django_celery_results/groupresult",
+    "tenants/apikey", "tenants/secret", "tenants/auditevent", "tenants/membership", "tenants/invitation",
+    "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
-FORMS = ("jobs/job", "jobs/queue", "tenants/tenant", "tenants/user", "tenants/apikey", "tenants/secret")
+FORMS = (
+    "jobs/job",
+    "jobs/queue",
+    "tenants/tenant",
+    "tenants/user",
+    "tenants/apikey",
+    "tenants/secret",
+    "tenants/invitation",
+)
 
 
 def _pages(site: Any) -> list[str]:
@@ -34,6 +43,10 @@ def _pages(site: Any) -> list[str]:
         "/admin/jobs/queue/default/edit/",
         "/admin/jobs/queue/default/delete/",
         "/admin/tenants/auditevent/export/?actor=system",
+        *(
+            f"/admin/tenants/tenant/{site.furniture['tenants.tenant']}/{name}/"
+            for name in ("quotas", "defaults", "suspend")
+        ),
     ]
     return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", *dialogs]
 

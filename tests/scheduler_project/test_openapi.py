@@ -35,6 +35,9 @@ def test_document_is_valid_and_made_without_warnings(document):
 
 def test_every_operation_says_its_scope_its_key_and_its_errors(document):
     for name, operation in operations(document):
+        if name == "post /api/v1/invitations/accept":
+            assert operation.get("security", []) == []
+            continue
         assert "Scope: `" in operation["description"], name
         assert {"ApiKey": []} in operation["security"], name
         assert "ErrorEnvelope" in str(operation["responses"]["default"]), name

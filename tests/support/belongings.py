@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 from uuid import UUID, uuid4
 
-from tests.support import rows
+from tests.support import invitees, rows
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -19,6 +19,8 @@ TABLES = (
     "job_tag",
     "secret",
     "secret_version",
+    "membership",
+    "invitation",
     "audit_event",
     "audit_seal",
 )
@@ -45,6 +47,9 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],
+        "members": [invitees.member(owner.tenant.id)],
+        "invitations": [invitees.invitation(owner.tenant.id)],
+        "tenants": [owner.tenant.slug],
         "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
 

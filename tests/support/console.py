@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import ids, rows, servers
+from tests.support import ids, invitees, rows, servers
 
 #: Tables a page may touch without changing anything: who is logged in.
 SESSIONS = {"django_session"}
@@ -98,12 +98,13 @@ def furnish() -> Furniture:
         "jobs.worker": rows.worker(),
         "jobs.queue": "default",
         "tenants.user": user.pk,
+        "tenants.membership": invitees.member(tenant, of=user),
+        "tenants.invitation": invitees.invitation(tenant),
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),
         "tenants.secret": secret(tenant),
         **_celery_results(),
     }
-    rows.insert("membership", id=uuid4(), tenant_id=tenant, user_id=user.pk, role="viewer", created_at=rows.now())
     return Furniture(keys)
 
 

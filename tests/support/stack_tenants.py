@@ -2,7 +2,7 @@
 
 They are made by a process of its own, as the app's log-in:
 
-    python -m tests.support.stack_tenants '[{"slug": …, "weight": …, "max_running": …}]'
+    python -m tests.support.stack_tenants '[{"slug": …, "weight": …, "max_running": …, "scopes": […]}]'
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def _make(wanted: list[dict[str, Any]]) -> dict[str, str]:
     made = {}
     with context.within(context.Scope(platform=True)), transaction.atomic():
         for fields in wanted:
+            scopes = fields.pop("scopes", permissions.OF_TENANTS)
             tenant = service.create(name=fields["slug"].title(), allowed_hosts=["127.0.0.1"], **fields)
-            _, made[fields["slug"]] = api_keys.create(tenant=tenant, name="of a test", scopes=permissions.OF_TENANTS)
+            _, made[fields["slug"]] = api_keys.create(tenant=tenant, name="of a test", scopes=scopes)
     return made
 
 

@@ -75,6 +75,15 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "prune_buckets": {},
     "queue_is_busy": {"queue": "default", "states": ["pending", "running"]},
     "readers_of_jobs": {},
+    "draw": {"tenant_id": uuid4(), "wanted": 1, "most": 100},
+    "lock_quota": {"quota": "jobs", "tenant_id": str(uuid4())},
+    "count_jobs": {"tenant_id": uuid4(), "most": 100},
+    "count_schedules": {"tenant_id": uuid4(), "most": 100},
+    "count_unfinished": {"tenant_id": uuid4(), "most": 100},
+    "count_in_state": {"tenant_id": uuid4(), "state": "pending", "most": 100},
+    "count_usage": {"limit": 5000},
+    "kept_shorter": {},
+    "expire_executions": {"tenant_id": uuid4(), "age": timedelta(days=7), "limit": 500},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 

@@ -105,3 +105,15 @@ def test_a_secret_in_the_midst_of_a_cut_is_masked_wholly(before):
     lines.write("x" * (journal.MAX_LINE - before) + "s3cr3t-token" + "y" * 100, level="info", stream="stdout")
     (text,) = texts(lines.rest())
     assert text.lstrip("x").rstrip("y") == "***"[: len(text) - (journal.MAX_LINE - before)]
+
+
+def test_a_tenants_quota_cuts_the_log_and_says_so():
+    lines = Journal(0, most=2048)
+    for number in range(100):
+        lines.write(f"{number}: {'x' * 100}", level="info", stream="stdout")
+    kept = lines.rest().lines
+    assert 10 < len(kept) < 20
+    assert kept[-1][2:] == [
+        "carillon",
+        f"{100 - len(kept) + 1} more lines were not kept: an attempt may log 2048 bytes",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -72,3 +73,20 @@ def test_result_may_be_as_large_as_is_kept_and_no_larger():
         payloads.checked_result(fits + "x")
     assert caught.value.code == Failure.RESOURCE_LIMIT
     assert not isinstance(caught.value, PermanentFailure)
+
+
+@pytest.mark.parametrize(
+    ("granted", "says"),
+    [
+        ({"allowed_job_types": ["http"]}, "dummy is not granted"),
+        ({"allowed_queues": ["other"]}, "default is not granted"),
+    ],
+)
+def test_what_was_granted_and_is_no_longer_does_not_run(granted, says):
+    spec = {"type": "dummy", "payload": {}}
+    assert payloads.resolve(
+        replace(claim(spec), queue="default", allowed_queues=["default"], allowed_job_types=["dummy"])
+    )
+    with pytest.raises(PermanentFailure, match=says) as caught:
+        payloads.resolve(replace(claim(spec), queue="default", **granted))
+    assert caught.value.code == Failure.CONFIG_INVALID

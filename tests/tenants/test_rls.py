@@ -129,6 +129,10 @@ def fill_every_table() -> UUID:
     owned: dict[str, dict[str, Any]] = {
         "membership": {"user_id": person, "role": "viewer", "created_at": now},
         "api_key": {"name": "", "key_id": "x", "digest": b"", "scopes": [], "created_at": now, "created_by": ""},
+        "invitation": {
+            "email": "x@example.com", "role": "viewer", "own_jobs_only": False, "digest": b"x", "sent_at": now, "expires_at": now,
+            "failures": 0, "created_at": now, "created_by": "",
+        },
         "audit_event": {
             "at": now, "actor": "", "action": "", "object_type": "", "object_id": "", "changes": {}, "reason": "", "request_id": "",
         },
@@ -140,6 +144,10 @@ def fill_every_table() -> UUID:
         "job_secret": {"job_id": job[0], "name": "x"},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
         "data_key": {"key_id": "", "wrapped": b"", "created_at": now},
+        "quota_room": {"most": 1, "room": 1, "counted_at": now},
+        "usage_day": {
+            "day": now.date(), "succeeded": 0, "failed": 0, "cancelled": 0, "skipped": 0, "run_seconds": 0, "log_bytes": 0,
+        },
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
     }  # fmt: skip
     for table, columns in owned.items():

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from jobs.engine import retention
+from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import console, ids, rows
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
@@ -50,3 +51,49 @@ def test_what_a_deleted_job_left_waiting_is_cancelled():
     left, held = (rows.execution(job, State.PENDING, waiting_on=f"held:{job[0]}") for job in (deleted, disabled))
     retention.prune()
     assert (rows.state_of(left), rows.state_of(held)) == (State.CANCELLED, State.PENDING)
+
+
+def ended(job: object, age: timedelta, *, ended_ago: timedelta | None = None, state: str = State.FAILED) -> UUID:
+    """An execution made ``age`` ago, with an attempt, a log, an event and a dead letter."""
+    at = rows.now() - age
+    columns = {"finished_at": rows.now() - (ended_ago or age)} if state == State.FAILED else {}
+    execution = rows.execution(job, state, id=identity.request_id(at), created_at=at, **columns)
+    tenant, common = job[1], {"tenant_id": job[1], "execution_id": execution}  # type: ignore[index]
+    rows.insert("attempt", id=ids.child_of(execution), number=1, epoch=1, state="failed", worker_id=uuid4(), worker_pid=1,
+                worker="", started_at=at, error_code="", error_message="", **common)  # fmt: skip
+    console.log(execution, tenant, ["x"])
+    rows.insert("event", id=ids.child_of(execution), kind="execution.failed", data={}, created_at=at, **common)
+    rows.insert("dead_letter", id=ids.child_of(execution), job_id=job[0], error_code="", error_message="",  # type: ignore[index]
+                error_fingerprint="", state="open", closed_by="", created_at=at, **common)  # fmt: skip
+    return execution
+
+
+def left(table: str, column: str = "execution_id") -> set[UUID]:
+    return {row[0] for row in rows.fetch(f"SELECT {column} FROM {table}")}
+
+
+def test_a_tenant_that_keeps_less_loses_what_ended_before_with_all_that_belongs_to_it(monkeypatch):
+    monkeypatch.setattr(retention, "EXECUTIONS", 2)
+    brief, other = rows.job(rows.tenant(retention_days=3)), rows.job(rows.tenant())
+    for days in (4, 5, 6):
+        ended(brief, timedelta(days=days))
+    kept = {
+        ended(brief, timedelta(days=2)),
+        ended(brief, timedelta(days=5), ended_ago=timedelta(days=1)),
+        ended(brief, timedelta(days=5), state=State.PENDING),
+        ended(other, timedelta(days=6)),
+    }
+    assert retention.expire() == 3
+    assert left("execution", "id") == kept
+    for table in ("attempt", "execution_log", "event", "dead_letter"):
+        assert left(table) == kept, table
+    assert retention.expire() == 0
+
+
+def test_a_tenant_cannot_keep_for_longer_than_the_installation(settings):
+    settings.RETENTION = timedelta(days=8)
+    job = rows.job(rows.tenant(retention_days=365))
+    ended(job, timedelta(days=9))
+    kept = ended(job, timedelta(days=7))
+    assert retention.expire() == 1
+    assert left("execution", "id") == {kept}

@@ -219,3 +219,18 @@ def test_what_carries_no_schedule_makes_no_job(tenant):
         def run(self) -> None: ...
 
     assert sync(tenant) == {}
+
+
+def test_what_code_does_not_mention_is_the_tenants_default(tenant):
+    defaults = "default_timeout_seconds = 7, default_timezone = 'Asia/Tokyo', default_retry = '{\"max_attempts\": 4}'"
+    rows.change(f"UPDATE tenant SET {defaults} WHERE id = %s", tenant.pk)
+    tenant.refresh_from_db()
+    declare("0 2 * * *")
+    assert sync(tenant)["settle"][0] == Outcome.CREATED
+    made = job(tenant)
+    assert (made.timeout_seconds, made.retry, rules(tenant)[0][2]) == (7, {"max_attempts": 4}, "Asia/Tokyo")
+    assert sync(tenant)["settle"] == (Outcome.UNCHANGED, [])
+    declare("0 2 * * *", timeout=9, timezone="UTC", retry={"max_attempts": 2})
+    assert sync(tenant)["settle"][0] == Outcome.CHANGED
+    made = job(tenant)
+    assert (made.timeout_seconds, made.retry, rules(tenant)[0][2]) == (9, {"max_attempts": 2}, "UTC")

@@ -36,6 +36,12 @@ EXPECTED = {
     "advance_schedules": {"schedule_pkey"},
     "forget_workers": {"execution_owned"},
     "queue_is_busy": {"execution_by_state"},
+    "count_jobs": {"job_name_once"},
+    "count_schedules": {"schedule_tenant_key"},
+    "count_unfinished": {"execution_by_state"},
+    "count_in_state": {"execution_by_state"},
+    "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
+    "expire_executions": {"execution_recent"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 
@@ -51,6 +57,9 @@ NOTHING_TO_FIND = {
     "allow_minutes": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
+    "draw": "calls a function, which counts as count_unfinished does",
+    "lock_quota": "takes a lock",
+    "kept_shorter": "looks at tenants once an hour",
     "readers_of_jobs": "looks at the locks that are held",
     "prune_buckets": "looks at the few buckets that are not full",
     "default_rows": "counts in partitions that are empty, or there is an alarm",

@@ -11,14 +11,19 @@ import pytest
 from django.db import DataError, transaction
 
 from jobs import sql
-from jobs.models import AttemptState, JobState
+from jobs.models import AttemptState, JobState, ScheduleState
 from jobs.rules.states import State
 from tenants.models import TenantState
 from tests.support import sources
 from tests.support.statements import ARGUMENTS
 
 #: Aliases whose state is not an execution's.
-ALIASES = {"t.": set(TenantState.values), "j.": set(JobState.values), "b.": set(JobState.values)}
+ALIASES = {
+    "t.": set(TenantState.values),
+    "j.": set(JobState.values),
+    "b.": set(JobState.values),
+    "s.": set(ScheduleState.values),
+}
 FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
 
 

@@ -11,7 +11,7 @@ from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from tests.support import console as support
-from tests.support import rows
+from tests.support import invitees, rows
 from tests.support.console import Console
 
 PER_PAGE = 50
@@ -88,6 +88,8 @@ def _fifty_of(label: str) -> None:
         support.failed_execution(job)
         support.api_key(tenant)
         support.audit_event(tenant)
+        invitees.member(tenant)
+        invitees.invitation(tenant)
         if label == "jobs.worker":
             rows.worker()
         if label == "jobs.queue":

@@ -1,0 +1,83 @@
+"""What a tenant's jobs and schedules have unless they say otherwise. Its own administrators set it.
+
+A default is copied into a job or a schedule when that is made. Changing it changes none that is stored; only jobs
+declared in code follow, since what code does not mention is brought to the default at each sync.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from jobs import errors
+from jobs.rules import retry_fields
+from jobs.triggers import zones
+from tenants import actors, context
+from tenants.models import Tenant
+from tenants.rules import permissions
+from tenants.services import audit
+
+_PLATFORM = context.Scope(platform=True)
+
+
+class DefaultFields(TypedDict, total=False):
+    """What is left out stays; empty ones are the product's own defaults."""
+
+    timezone: str
+    timeout_seconds: float | None
+    retry: dict[str, Any]
+
+
+def of_jobs(tenant: Tenant) -> dict[str, Any]:
+    """What a job has that names none."""
+    found: dict[str, Any] = {"timeout_seconds": tenant.default_timeout_seconds, "retry": tenant.default_retry}
+    return {name: value for name, value in found.items() if value}
+
+
+def of_schedules(tenant: Tenant) -> dict[str, Any]:
+    """What a schedule has that names none."""
+    return {"timezone": tenant.default_timezone} if tenant.default_timezone else {}
+
+
+def change(*, tenant: Tenant, fields: DefaultFields) -> Tenant:
+    """Store them, for jobs and schedules made from now on."""
+    if not actors.current().may(permissions.PLATFORM):
+        actors.require(permissions.ADMIN, tenant=tenant)
+    _check(fields)
+    with transaction.atomic(), context.within(_PLATFORM):
+        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        wanted = {f"default_{name}": value for name, value in fields.items()}
+        changes = {name: [getattr(tenant, name), value] for name, value in wanted.items()}
+        changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
+        for name, (_, value) in changes.items():
+            setattr(tenant, name, value)
+        _check_columns(tenant)
+        if changes:
+            tenant.save(update_fields=list(changes))
+            audit.record(
+                action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes
+            )
+    return tenant
+
+
+def _check(fields: DefaultFields) -> None:
+    if name := fields.get("timezone"):
+        try:
+            zones.zone(name)
+        except zones.UnknownZoneError as error:
+            raise errors.invalid({"timezone": [str(error)]}) from None
+    try:
+        retry_fields.parse(fields.get("retry", {}))
+    except retry_fields.InvalidRetry as error:
+        field = "retry" if error.field == "retry" else f"retry.{error.field}"
+        raise errors.invalid({field: [error.message]}) from None
+
+
+def _check_columns(tenant: Tenant) -> None:
+    try:
+        tenant.clean_fields()
+    except ValidationError as error:
+        told = {field.removeprefix("default_"): messages for field, messages in error.message_dict.items()}
+        raise errors.invalid(told) from None
