@@ -17,6 +17,7 @@ from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import Membership, Role, Tenant, User
+from tenants.rules import permissions
 from tenants.services import people as service
 
 admin.site.unregister(Group)  # people have roles in tenants, not Django's groups
@@ -35,7 +36,7 @@ class NewPerson(forms.Form):
     is_superuser = forms.BooleanField(
         required=False,
         label="Platform administrator",
-        help_text="May open this console.",
+        help_text="May see and change everything, of every tenant.",
         widget=widgets.UnfoldBooleanWidget,
     )
 
@@ -88,6 +89,8 @@ class Leaving(Dialog):
 class PersonAdmin(pages.ConsoleAdmin):
     """Everybody who may log in."""
 
+    add_permission = permissions.PLATFORM
+    shared = True
     title = "People"
     empty_hint = "People log in with their e-mail address and belong to tenants."
     add_label = "New person"
@@ -97,14 +100,11 @@ class PersonAdmin(pages.ConsoleAdmin):
     search_help_text = "E-mail or name"
     actions_detail = ("rights", "password", "join", "leave")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
-
     @admin.display(description="State")
     def may(self, person: User) -> str:
         return marks.state("active" if person.is_active else "disabled")
 
-    @admin.display(description="Console", boolean=True)
+    @admin.display(description="Platform administrator", boolean=True)
     def platform(self, person: User) -> bool:
         return person.is_superuser
 

@@ -13,11 +13,12 @@ from django.urls import reverse
 from unfold import widgets
 from unfold.enums import ActionVariant
 
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.models import Tenant, TenantState
+from tenants.rules import permissions
 from tenants.services import tenant_limits
 from tenants.services import tenants as service
 
@@ -66,8 +67,11 @@ class NewTenant(Limits):
 
 @admin.register(Tenant)
 class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
-    """Every tenant of the installation."""
+    """Every tenant of the installation, for the platform's people."""
 
+    read_permission = "jobs:read"
+    add_permission = permissions.PLATFORM
+    shared = True
     title = "Tenants"
     empty_hint = "A tenant owns jobs, keys and executions, and sees nobody else's. Make the first one."
     add_label = "New tenant"
@@ -77,8 +81,8 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     search_help_text = "Slug or name"
     actions_detail = ("limits", "throttle", "unthrottle", "suspend", "activate")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
+    def may_look(self) -> bool:
+        return actors.current().of_platform and super().may_look()
 
     @admin.display(description="State")
     def standing(self, tenant: Tenant) -> str:
