@@ -17,6 +17,7 @@ from tenants import actors, marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, Editing, dialog
+from tenants.console import menu
 from tenants.models import Tenant, TenantState
 from tenants.rules import permissions
 from tenants.services import tenant_limits
@@ -111,7 +112,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
             ("Created", marks.instant(row.created_at)),
-            ("Its", _ways_on(row)),
+            ("Its", _ways_on(request, row)),
         ]
         return {"facts": facts}
 
@@ -169,7 +170,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
         return self.done(request, f"{form.row.name} is active.", self.row_url(form.row.pk))
 
 
-def _ways_on(tenant: Tenant) -> Any:
+def _ways_on(request: HttpRequest, tenant: Tenant) -> Any:
     lists = (
         ("executions", "jobs_execution"),
         ("jobs", "jobs_job"),
@@ -177,6 +178,8 @@ def _ways_on(tenant: Tenant) -> Any:
         ("API keys", "tenants_apikey"),
     )
     links = [
-        marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text) for text, name in lists
+        marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text)
+        for text, name in lists
+        if menu.shows_list(request, name)
     ]
     return marks.joined(links)
