@@ -14,7 +14,7 @@ def _list(title: str, icon: str, name: str) -> dict[str, Any]:
     """A list, for whoever may look at it."""
 
     def shown(request: HttpRequest) -> bool:
-        return _menu().shows_list(request, name)
+        return bool(_menu().shows_list(request, name))
 
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist"), "permission": shown}
 

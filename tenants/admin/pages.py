@@ -177,8 +177,12 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
         if row is None:
             return self.gone(request, object_id)
         name = self.name_of(row)
-        context = {"title": name, "subtitle": None, "crumbs": [(self.title, self.list_url()), (name, "")]}
-        context["trail"] = self.has_trail and actors.may("audit:read")
+        context = {
+            "title": name,
+            "subtitle": None,
+            "crumbs": [(self.title, self.list_url()), (name, "")],
+            "trail": self.has_trail and actors.may("audit:read"),
+        }
         context |= self.detail(request, row)
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
         return answer
@@ -255,8 +259,8 @@ def page_of(model: type[Model], pk: Any) -> str:
 
 def link_to(row: Model, name: Any) -> Any:
     """A link to the console's page of a row; its name alone for who may not open that."""
-    may_look = admin.site.get_model_admin(type(row)).has_module_permission
-    return marks.link(page_of(type(row), row.pk), name) if may_look(None) else name
+    page: Any = admin.site.get_model_admin(type(row))
+    return marks.link(page_of(type(row), row.pk), name) if page.may_look() else name
 
 
 def _is_needless(name: Any) -> bool:

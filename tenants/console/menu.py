@@ -13,7 +13,8 @@ from tenants.rules import permissions
 
 def shows_list(request: HttpRequest, name: str) -> bool:
     """Whether they may look at the list of ``<app>_<model>``."""
-    page = admin.site.get_model_admin(apps.get_model(*name.rsplit("_", 1)))
+    app, model = name.rsplit("_", 1)
+    page = admin.site.get_model_admin(apps.get_model(app, model))
     return bool(page.has_module_permission(request))
 
 

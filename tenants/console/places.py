@@ -26,7 +26,7 @@ _PLATFORM = context.Scope(platform=True)
 class Trouble(StrEnum):
     """Why somebody who is logged in can do nothing just now; the value says it to them."""
 
-    NOWHERE = "You belong to no tenant yet. Ask an administrator of yours, or one of the platform's, to add you."
+    NOWHERE = "You belong to no tenant yet. Ask an administrator of a tenant, or of the platform, to add you."
     UNDECIDED = "Choose the tenant that you want to work in."
     ENDED = "You no longer belong to the tenant that you worked in."
     SUSPENDED = "This tenant is suspended: nothing of it starts, and nobody works in it. Ask the platform's operators."

@@ -79,12 +79,12 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
 
     def refused(self, request: HttpRequest, why: str, *, status: int = 403) -> HttpResponse:
         """A page that says why there is nothing to see."""
-        title = "Nothing to see yet" if status == 200 else "Not for you"
+        title = "Nothing to see yet" if status == 200 else "Not permitted"
         context = {
             **self.each_context(request),
             "title": title,
             "crumbs": [(title, "")],
-            "why": why[:1].upper() + why[1:],
+            "why": why[:1].upper() + why[1:].rstrip(".") + ".",
         }
         return render(request, "console/refused.html", context, status=status)
 
