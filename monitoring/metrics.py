@@ -4,6 +4,8 @@
 counts, and only grow from there: retention does not lower them, a restart may, as with any counter.
 They have the names that dashboards expect, so they are exposed as gauges: a Prometheus counter would
 have to end in ``_total``.
+
+``scheduler_requests_…_total`` are the one exception: each web process counts its own, and tells its own.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from datetime import timedelta
 
 from django.db import connection, transaction
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from jobs.rules.states import State
 from monitoring import selectors
+from tenants import limits
 
 #: The first count reads every kept execution once; longer than a request may usually take.
 FIRST_COUNT = timedelta(minutes=1)
@@ -30,8 +33,9 @@ class Collector:
         self._lock = threading.Lock()
         self._ended: dict[State, selectors.Ended] = {}
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Every metric."""
+        yield from _limits()
         with self._lock, transaction.atomic():
             yield from self._ends()
             yield from _under_way()
@@ -76,6 +80,18 @@ def _parts() -> Iterator[GaugeMetricFamily]:
     yield _gauge("scheduler_executor_count", "Workers whose lease holds.", selectors.live_workers())
     yield _gauge("scheduler_tick_age_seconds", "Since the engine's last round.", _seconds(ages.get("dispatch")))
     yield _gauge("scheduler_ring_age_seconds", "Since beat last rang the engine.", _seconds(ages.get("ring")))
+
+
+def _limits() -> Iterator[CounterMetricFamily]:
+    counts = limits.counts()
+    for what, label, description in (
+        ("refused", "limit", "API requests answered 429, by the limit they met."),
+        ("uncounted", "answer", "API requests that Redis could not count, by whether they were served or refused."),
+    ):
+        family = CounterMetricFamily(f"scheduler_requests_{what}", description, labels=[label])
+        for which, count in sorted(counts[what].items()):
+            family.add_metric([which], count)
+        yield family
 
 
 def _gauge(name: str, description: str, value: float) -> GaugeMetricFamily:

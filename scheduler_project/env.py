@@ -11,9 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#: As in tenants.rules.rates, or empty.
+RATE = r"^([1-9][0-9]{0,5}/[smhd])?$"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -74,6 +76,50 @@ class Env(BaseSettings):
         "",
         validation_alias="CARILLON_URL",
         description="Where people reach the web process; https turns secure cookies and HSTS on.",
+    )
+    trusted_proxies: list[IPvAnyNetwork] = Field(
+        [],
+        validation_alias="CARILLON_TRUSTED_PROXIES",
+        description=(
+            "Networks of the proxies in front of the web process, a JSON list; their X-Forwarded-For and "
+            "X-Forwarded-Proto are believed, nobody else's."
+        ),
+    )
+    api_rate: str = Field(
+        "1000/s",
+        pattern=RATE,
+        validation_alias="CARILLON_API_RATE",
+        description="Most API requests of one key or person, per s, m, h or d; at once as many as the number. Empty for no limit.",
+    )
+    api_rate_tenant: str = Field(
+        "2000/s",
+        pattern=RATE,
+        validation_alias="CARILLON_API_RATE_TENANT",
+        description="The same for all of a tenant's requests together, unless the tenant has a rate of its own.",
+    )
+    api_rate_address: str = Field(
+        "2000/s",
+        pattern=RATE,
+        validation_alias="CARILLON_API_RATE_ADDRESS",
+        description="The same for all requests from one address (IPv6: one /64), whoever makes them.",
+    )
+    api_rate_anonymous: str = Field(
+        "300/m",
+        pattern=RATE,
+        validation_alias="CARILLON_API_RATE_ANONYMOUS",
+        description="Most API requests without a key from one address, and as many whose key is refused.",
+    )
+    login_rate: str = Field(
+        "10/m",
+        pattern=RATE,
+        validation_alias="CARILLON_LOGIN_RATE",
+        description="Most tries to log in to one account over the API.",
+    )
+    login_rate_address: str = Field(
+        "100/m",
+        pattern=RATE,
+        validation_alias="CARILLON_LOGIN_RATE_ADDRESS",
+        description="Most tries to log in over the API from one address.",
     )
     flower_url: str = Field(
         "", validation_alias="CARILLON_FLOWER_URL", description="Where people reach Flower; linked from the console."

@@ -50,7 +50,9 @@ def _answer(exception: Exception) -> Response | None:
 
 
 def _from_service(error: errors.ServiceError) -> Response:
-    headers = {503: {"Retry-After": "2"}, 401: {"WWW-Authenticate": 'Bearer realm="carillon"'}}.get(error.status)
+    headers = {"WWW-Authenticate": 'Bearer realm="carillon"'} if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     return Response(errors.envelope(error.code, str(error), error.details), status=error.status, headers=headers)
 
 

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tenants.middleware.RequestIdMiddleware",
+    "tenants.middleware.RateLimitHeaders",
     "scheduler_project.headers.ConsoleHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -177,6 +178,8 @@ PUBLIC_URL = _env.public_url
 FLOWER_URL = _env.flower_url
 METRICS_TOKEN = _env.metrics_token.get_secret_value()
 _https = PUBLIC_URL.startswith("https://")
+TRUSTED_PROXIES = _env.trusted_proxies
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
@@ -188,9 +191,21 @@ X_FRAME_OPTIONS = "DENY"
 LOGIN_REDIRECT_URL = "admin:index"  # for who opens the log-in page itself: the theme's form drops Django's `next`
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
+#: By the names of tenants.limits; empty for no limit.
+API_RATES = {
+    "key": _env.api_rate,
+    "tenant": _env.api_rate_tenant,
+    "address": _env.api_rate_address,
+    "anonymous": _env.api_rate_anonymous,
+    "failed": _env.api_rate_anonymous,
+    "login": _env.login_rate_address,
+    "account": _env.login_rate,
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttling.Counted"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -17,6 +17,8 @@ class ServiceError(Exception):
 
     code: ClassVar[str] = "CONFLICT"
     status: ClassVar[int] = 409
+    #: Seconds after which trying again may do; sent as Retry-After.
+    retry_after: int | None = None
 
     def __init__(self, message: str = "", *, details: Mapping[str, Any] | None = None) -> None:
         super().__init__(message or type(self).__doc__)
@@ -63,6 +65,7 @@ class Unavailable(ServiceError):
 
     code = "UNAVAILABLE"
     status = 503
+    retry_after = 2
 
 
 def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -81,8 +84,8 @@ def envelope(code: str, message: str, details: Mapping[str, Any] | None = None) 
 def answer(error: ServiceError) -> JsonResponse:
     """An error as a plain Django response, for where DRF does not reach."""
     response = JsonResponse(envelope(error.code, str(error), error.details), status=error.status)
-    if error.status == 503:
-        response["Retry-After"] = "2"
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
     return response
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
-from tenants import context, errors, requests
+from tenants import context, errors, limits, requests
 from tenants.console import places
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -27,6 +27,20 @@ class RequestIdMiddleware:
             response = self.get_response(request)
             response["X-Request-Id"] = request_id
             return response
+
+
+class RateLimitHeaders:
+    """Tells each answer's reader how much of the tightest limit is left, if anything was counted."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        limits.begin()
+        response = self.get_response(request)
+        for name, value in limits.headers().items():
+            response[name] = value
+        return response
 
 
 def outside_transaction(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:

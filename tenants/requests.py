@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from django.conf import settings
 from django.http import HttpRequest
 
-from tenants.rules import permissions
+from tenants.rules import addresses, permissions
 
 if TYPE_CHECKING:  # errors need this module, and models need errors
     from tenants.models import Tenant
@@ -54,6 +55,7 @@ class Request:
     """One HTTP request; empty outside of any."""
 
     request_id: str = ""
+    #: The client's, whatever proxies are in between.
     address: str | None = None
     actor: Actor = SYSTEM
 
@@ -71,12 +73,19 @@ def serving(request: HttpRequest) -> Iterator[str]:
     """For the length of a request, this is the one; yields its id: the caller's X-Request-Id if it is sane, else a new one."""
     sent = request.headers.get("X-Request-Id", "")
     request_id = sent if _SANE.fullmatch(sent) else uuid4().hex
-    address = request.META.get("REMOTE_ADDR") or None
-    token = _current.set(Request(request_id=request_id, address=address, actor=ANONYMOUS))
+    token = _current.set(Request(request_id=request_id, address=_address(request), actor=ANONYMOUS))
     try:
         yield request_id
     finally:
         _current.reset(token)
+
+
+def _address(request: HttpRequest) -> str | None:
+    peer = request.META.get("REMOTE_ADDR") or ""
+    if not addresses.is_proxy(peer, settings.TRUSTED_PROXIES):
+        # Only a proxy of ours may say that it was called by https, see SECURE_PROXY_SSL_HEADER.
+        request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+    return addresses.client(peer, request.headers.get("X-Forwarded-For", ""), settings.TRUSTED_PROXIES)
 
 
 def known_as(actor: Actor) -> None:

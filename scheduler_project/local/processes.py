@@ -64,7 +64,7 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
         Program(
             name="web",
             argv=_module("uvicorn", "scheduler_project.asgi:application", f"--fd={listener}", f"--log-level={level}",
-                         "--no-access-log", "--timeout-graceful-shutdown=5", "--lifespan=off"),
+                         "--no-access-log", "--no-proxy-headers", "--timeout-graceful-shutdown=5", "--lifespan=off"),
             env=site.environment("app"),
             ready="Uvicorn running",
             fds=(listener,),

@@ -42,6 +42,13 @@ class Limits(Editing, throttling.Rate):
         widget=widgets.UnfoldAdminIntegerFieldWidget,
         help_text="Executions queued or running at once. Empty for no cap.",
     )
+    api_rate_limit = forms.CharField(
+        max_length=16,
+        required=False,
+        label="API requests",
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="Most per s, m, h or d, such as 100/s. Empty for the installation's limit.",
+    )
     allowed_hosts = console_forms.LinesField(
         required=False,
         help_text="Private hosts its jobs may call, one a line: host, host:port or network.",
@@ -52,7 +59,9 @@ class Limits(Editing, throttling.Rate):
         help_text="Names, one a line, such as shop.jobs:settle or shop.jobs:*. Empty for none.",
     )
 
-    field_order: tuple[str, ...] = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts")
+    field_order: tuple[str, ...] = (
+        "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts",
+    )  # fmt: skip
 
 
 class NewTenant(Limits):
@@ -109,6 +118,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Most in flight", row.max_running or "no cap"),
             *throttling.facts(row),
             ("Rate", throttling.rate(row)),
+            ("API requests", row.api_rate_limit or "the installation's limit"),
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
             ("Created", marks.instant(row.created_at)),

@@ -58,6 +58,7 @@ class ApiKeyViewSet(TenantViewSet):
     noun = "API key"
     read_scope = write_scope = "admin"
     query_parameters = {"list": PAGED}
+    must_be_counted = ("create",)
 
     def list(self, request: Request) -> Response:
         """All keys, revoked ones too, newest first."""

@@ -35,8 +35,24 @@ class Describing(Protocol):
         """The query parameters of the current action."""
 
 
+#: Of answers to what was counted, see tenants.limits.
+_RATE_HEADERS = {
+    "RateLimit-Policy": {
+        "description": 'The tightest limit that this request met: `"key";q=1000;w=1` is 1000 requests in 1 second.',
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": 'What is left of it: `"key";r=999;t=1` is 999 requests; full again in 1 second.',
+        "schema": {"type": "string"},
+    },
+}
+_RETRY_AFTER = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}, "required": True}
+}
+
+
 class Schema(AutoSchema):
-    """Adds what our views declare: query parameters, the scope, the error envelope."""
+    """Adds what our views declare: query parameters, the scope, the error envelope, rate limits."""
 
     def get_override_parameters(self) -> list[Any]:
         view = cast(Describing, self.view)
@@ -49,8 +65,17 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
         if operation is not None:
-            operation["responses"]["default"] = self._get_response_for_code(ErrorEnvelope, "default")  # type: ignore[no-untyped-call]
+            answers = operation["responses"]
+            answers["429"] = self._error("429") | {"description": "Too many requests: `RATE_LIMITED`."}
+            answers["default"] = self._error("default")
+            for answer in answers.values():
+                answer["headers"] = answer.get("headers", {}) | _RATE_HEADERS
+            answers["429"]["headers"] = _RETRY_AFTER | answers["429"]["headers"]
         return operation
+
+    def _error(self, code: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self._get_response_for_code(ErrorEnvelope, code)  # type: ignore[no-untyped-call]
+        return answer
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Model, QuerySet
@@ -12,7 +12,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from tenants import authentication, errors
-from tenants.api import fields, openapi, pagination, parameters
+from tenants.api import fields, openapi, pagination, parameters, throttling
 from tenants.api.parameters import Parameter
 from tenants.api.parsers import StrictJSONParser
 from tenants.models import Tenant
@@ -33,6 +33,17 @@ class ApiViewSet(GenericViewSet[Any]):
     write_scope: ClassVar[str]
     action_scopes: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[Mapping[str, tuple[Parameter, ...]]] = {}
+    #: Actions that are refused while nothing can be counted; all others are served then.
+    must_be_counted: ClassVar[Collection[str]] = ()
+
+    def perform_authentication(self, request: Request) -> None:
+        with throttling.guesses_counted(request):
+            super().perform_authentication(request)
+
+    def check_permissions(self, request: Request) -> None:
+        # Before, not after: a refusal for want of a scope is a request too.
+        self.check_throttles(request)
+        super().check_permissions(request)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -7,6 +7,7 @@ from django.db import models
 
 from tenants.fields import new_id
 from tenants.models import limited
+from tenants.rules import rates
 
 
 class TenantState(models.TextChoices):
@@ -39,6 +40,14 @@ class Tenant(limited.Limited):
         blank=True,
         help_text="Names of Python callables its jobs may call; * stands for anything.",
     )
+    api_rate_limit = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(rates.PATTERN, "must be a number of requests per s, m, h or d, such as 100/s")],
+        help_text="Most API requests in a time, such as 100/s; s, m, h or d. Empty for the installation's limit.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -47,6 +56,10 @@ class Tenant(limited.Limited):
             models.CheckConstraint(condition=models.Q(state__in=TenantState.values), name="tenant_state_known"),
             models.CheckConstraint(condition=models.Q(weight__gte=1), name="tenant_weight_positive"),
             limited.rate_is_known("tenant"),
+            models.CheckConstraint(
+                condition=models.Q(api_rate_limit="") | models.Q(api_rate_limit__regex=rates.PATTERN),
+                name="tenant_api_rate_known",
+            ),
         ]
         indexes = [
             models.Index(fields=["id"], condition=~models.Q(state="active"), name="tenant_held"),

@@ -17,7 +17,9 @@ from tenants.services import audit, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _CALLABLE = re.compile(r"[\w.:*-]{1,200}")
-_FIELDS = ("name", "weight", "max_running", "rate_limit", "rate_burst", "allowed_hosts", "allowed_callables")
+_FIELDS = (
+    "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts", "allowed_callables",
+)  # fmt: skip
 
 
 def change(
@@ -28,6 +30,7 @@ def change(
     max_running: int | None,
     rate_limit: str,
     rate_burst: int | None,
+    api_rate_limit: str,
     allowed_hosts: Sequence[str],
     allowed_callables: Sequence[str],
 ) -> Tenant:
@@ -38,6 +41,7 @@ def change(
         before = _told(tenant)
         tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
         tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
+        tenant.api_rate_limit = api_rate_limit
         tenant.allowed_hosts, tenant.allowed_callables = list(allowed_hosts), list(allowed_callables)
         try:
             tenant.clean_fields()

@@ -23,6 +23,7 @@ def create(
     max_running: int | None = None,
     rate_limit: str = "",
     rate_burst: int | None = None,
+    api_rate_limit: str = "",
     allowed_hosts: Sequence[str] = (),
     allowed_callables: Sequence[str] = (),
 ) -> Tenant:
@@ -36,6 +37,7 @@ def create(
         max_running=max_running,
         rate_limit=rate_limit,
         rate_burst=rate_burst,
+        api_rate_limit=api_rate_limit,
         allowed_hosts=list(allowed_hosts),
         allowed_callables=list(allowed_callables),
     )

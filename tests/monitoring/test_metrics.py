@@ -13,7 +13,8 @@ from jobs.engine import transitions
 from jobs.engine.records import Fence, Problem
 from jobs.rules.states import State
 from monitoring import metrics
-from tests.support import logins, one, rows, servers
+from tenants import buckets, limits
+from tests.support import logins, one, rates, rows, servers
 
 
 @pytest.fixture
@@ -23,11 +24,11 @@ def registry(empty_database):
 
 def read(registry):
     families = text_string_to_metric_families(generate_latest(registry).decode())
-    return {
-        sample.name + str(sample.labels.get("state", "")): sample.value
-        for family in families
-        for sample in family.samples
+    samples = [sample for family in families for sample in family.samples]
+    limited = {
+        (s.name, s.labels.get("limit") or s.labels.get("answer")): s.value for s in samples if "_requests_" in s.name
     }
+    return limited | {s.name + str(s.labels.get("state", "")): s.value for s in samples if "_requests_" not in s.name}
 
 
 def _end(execution, *, well):
@@ -116,6 +117,26 @@ def test_stored_executions_are_read_at_the_first_scrape_only(registry):
     assert not [
         query for query in captured if str(State.SUCCEEDED) in query["sql"] and "FROM execution" in query["sql"]
     ]
+
+
+def test_requests_refused_and_uncounted_are_counted_by_limit_and_answer(registry, monkeypatch):
+    before = read(registry)
+    assert before["scheduler_requests_refused_total", "account"] >= 0
+    account = rates.address()
+    with rates.only(account="1/d"):
+        limits.take_login(account)
+        for _ in range(2):
+            with pytest.raises(limits.RateLimited):
+                limits.take_login(account)
+        monkeypatch.setattr(buckets.breaker, "lets_ask", lambda: False)
+        with pytest.raises(limits.Uncounted):
+            limits.take_login(f"another {account}")
+    after = read(registry)
+    grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    assert grown == {
+        ("scheduler_requests_refused_total", "account"): 2,
+        ("scheduler_requests_uncounted_total", "refused"): 1,
+    }
 
 
 def test_loopback_may_read_without_a_token():

@@ -40,6 +40,14 @@ def test_every_operation_says_its_scope_its_key_and_its_errors(document):
         assert "ErrorEnvelope" in str(operation["responses"]["default"]), name
 
 
+def test_every_operation_says_that_it_is_limited_and_how_that_is_told(document):
+    for name, operation in operations(document):
+        answers = operation["responses"]
+        assert "ErrorEnvelope" in str(answers["429"]["content"]), name
+        assert "Retry-After" in answers["429"]["headers"], name
+        assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values()), name
+
+
 def test_lists_are_described_as_pages_with_their_filters(document):
     listing = document["paths"]["/api/v1/executions"]["get"]
     assert {"state", "job", "created_at[gte]", "limit", "cursor"} <= {

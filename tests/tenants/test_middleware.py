@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from ipaddress import ip_network
 from types import SimpleNamespace
 
 import pytest
@@ -159,3 +160,48 @@ def test_person_who_is_not_logged_in_is_nobody_in_the_console(request_):
     seen = []
     serve(request_, lambda request: seen.append(context.current()) or HttpResponse())
     assert seen == [context.NOBODY]
+
+
+PROXY, CLIENT = "10.0.0.1", "203.0.113.7"
+
+
+@pytest.fixture
+def behind_a_proxy(settings):
+    settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+
+def seen(peer, **headers):
+    """The client's address, and whether it is taken to have come by https."""
+    request = RequestFactory().get("/", REMOTE_ADDR=peer, headers=headers)
+    with requests.serving(request):
+        return requests.current().address, request.is_secure()
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+def test_request_comes_from_the_client_before_the_proxy():
+    assert seen(PROXY, X_Forwarded_For=f"198.51.100.1, {CLIENT}") == (CLIENT, False)
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+def test_only_a_proxy_is_believed():
+    assert seen(CLIENT, X_Forwarded_For="198.51.100.1", X_Forwarded_Proto="https") == (CLIENT, False)
+    assert seen(PROXY, X_Forwarded_For=CLIENT, X_Forwarded_Proto="https") == (CLIENT, True)
+
+
+def test_nobody_is_believed_unless_said():
+    assert seen(PROXY, X_Forwarded_For=CLIENT, X_Forwarded_Proto="https") == (PROXY, False)
+
+
+@pytest.mark.parametrize("peer", ["", "nonsense"])
+def test_caller_without_an_address_has_none(peer):
+    assert seen(peer, X_Forwarded_For=CLIENT) == (None, False)
+
+
+@pytest.mark.usefixtures("behind_a_proxy")
+def test_audit_trail_has_the_clients_address(owner):
+    client = Client(REMOTE_ADDR=PROXY, headers={"X-API-Key": owner.key, "X-Forwarded-For": f"::1, {CLIENT}:5123"})
+    key = client.post("/api/v1/api-keys", {"name": "ci", "scopes": ["jobs:read"]}, content_type="application/json")
+    assert key.status_code == 201
+    found = rows.fetch("SELECT host(address) FROM audit_event WHERE object_id = %s", str(key.json()["id"]))
+    assert found == [(CLIENT,)]

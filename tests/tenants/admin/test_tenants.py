@@ -10,6 +10,7 @@ from tests.support import rows
 from tests.support.console import Console
 
 LIMITS = {"name": "Acme", "weight": 3, "max_running": 20, "allowed_hosts": "api.internal:8080\n10.0.0.0/8\n"}
+LIMITS["api_rate_limit"] = "50/s"
 LIMITS["allowed_callables"] = "shop.jobs:*\nreports.daily\n"
 
 
@@ -39,7 +40,9 @@ def test_limits_are_shown_and_changed(console: Console) -> None:
     assert (form.initial["name"], form.initial["max_running"]) == ("Before", 5)
     console.pressed("tenants_tenant_limits", tenant, **LIMITS)
     assert _row(tenant)[:4] == ("Acme", 3, 20, ["api.internal:8080", "10.0.0.0/8"])
-    assert "shop.jobs:*, reports.daily" in console.page("tenants_tenant_change", tenant)
+    page = console.page("tenants_tenant_change", tenant)
+    assert "shop.jobs:*, reports.daily" in page
+    assert "50/s" in page
 
 
 def test_a_host_that_is_none_is_refused_beside_the_hosts(console: Console) -> None:

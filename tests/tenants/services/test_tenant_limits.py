@@ -29,6 +29,7 @@ def _change(tenant: Tenant, **fields: Any) -> Tenant:
         "max_running": None,
         "rate_limit": "",
         "rate_burst": None,
+        "api_rate_limit": "",
         "allowed_hosts": [],
         "allowed_callables": [],
     }
@@ -77,6 +78,15 @@ def test_a_limit_out_of_range_is_refused_by_name(tenant: Tenant, field: str, wro
     with pytest.raises(errors.Invalid) as refused:
         _change(tenant, **{field: wrong})
     assert list(refused.value.details) == [field]
+
+
+def test_a_rate_of_api_requests_is_taken_and_what_is_none_refused(tenant: Tenant) -> None:
+    assert _change(tenant, api_rate_limit="100/s").api_rate_limit == "100/s"
+    for wrong in ("100", "0/s", "100/y", "1e3/s", "-1/m", "1000000/s"):
+        with pytest.raises(errors.Invalid) as refused:
+            _change(tenant, api_rate_limit=wrong)
+        assert list(refused.value.details) == ["api_rate_limit"]
+        assert "number of requests" in str(refused.value.details)
 
 
 def test_old_and_new_are_in_the_trail(tenant: Tenant) -> None:
