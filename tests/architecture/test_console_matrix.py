@@ -196,3 +196,10 @@ def test_lists_are_not_asked_through_relations(world: Any) -> None:
         "job__owner",
     ):
         assert viewer.get(support.url("jobs_execution_changelist"), {lookup: "a"}).status_code == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_may_not_is_told_so_also_of_what_is_not_there(world: Any, method: str) -> None:
+    for route in console_routes.OF_MODELS:
+        if route.has_row and route.name and not may("viewer", route):
+            assert ask(world.people["viewer"].client, method, route.at(uuid4())).status_code == 403, route
