@@ -32,6 +32,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from jobs.connections import Connection
 from jobs.rules.codes import Failure
 
 #: Anything json.dumps takes.
@@ -74,6 +75,9 @@ class Context(Protocol):
 
     def earlier_result(self) -> Json:
         """The result which the last attempt that stored one left as it failed; None at the first attempt."""
+
+    def connection(self, name: str) -> Connection:
+        """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
 
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""

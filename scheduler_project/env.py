@@ -64,6 +64,23 @@ class Env(BaseSettings):
         validation_alias="CARILLON_SECRET_KEY",
         description="Django's signing key; API key hashes are keyed with it too. `make up` generates one.",
     )
+    encryption_keys: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_ENCRYPTION_KEYS",
+        description=(
+            "Installation keys that tenants' secrets are encrypted under, for web, engine and workers alike: 64 hexadecimal "
+            "digits each, with commas between. The first writes, all read. `make up` generates one; without any, no secret "
+            "is stored or read."
+        ),
+    )
+    audit_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_AUDIT_KEY",
+        description=(
+            "Signs and seals the audit trail, the same for all processes; empty: CARILLON_SECRET_KEY does. Several, "
+            "with spaces between them: the first seals, the others still verify what they sealed."
+        ),
+    )
     debug: bool = Field(
         False, validation_alias="CARILLON_DEBUG", description="Django's debug pages. Never in production."
     )

@@ -12,9 +12,11 @@ from pathlib import Path
 from django.conf import settings
 
 from jobs import selectors
+from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import Json
+from jobs.handlers import HandlerError, Json
+from tasks import revealing
 from tasks.journal import Journal
 from tasks.patience import patiently
 
@@ -29,6 +31,7 @@ class RunningContext:
         self.execution_id = claim.id
         self.attempt = claim.attempt
         self.tenant = claim.tenant
+        self._tenant_id = claim.tenant_id
         self.job = claim.job
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
@@ -60,6 +63,14 @@ class RunningContext:
             return None
         until = boot_time() + settings.LEASE.total_seconds()
         return patiently(lambda: selectors.earlier_result(self.execution_id), until=until)
+
+    def connection(self, name: str) -> Connection:
+        """Read when it is asked for, so that what was rotated meanwhile is in force."""
+        until = boot_time() + settings.LEASE.total_seconds()
+        found = patiently(lambda: revealing.connection(self._tenant_id, name), until=until)
+        if found is None:
+            raise HandlerError(f"the secret {name} cannot be read: the database is away")
+        return found
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

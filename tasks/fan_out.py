@@ -19,6 +19,7 @@ from queue import SimpleQueue
 from django.db import connections
 
 from jobs.callables import current
+from jobs.connections import Connection
 from jobs.handlers import Context, HandlerError, Interrupted, Json
 from tasks import failures
 
@@ -57,6 +58,10 @@ class ItemContext:
     def earlier_result(self) -> Json:
         """Nothing: an item that is called has not succeeded before."""
         return None
+
+    def connection(self, name: str) -> Connection:
+        """The attempt's."""
+        return self._whole.connection(name)
 
     def folder(self) -> Path:
         """A folder of the item's own."""

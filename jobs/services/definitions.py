@@ -87,20 +87,21 @@ def check_payload(job: Job, payload: Mapping[str, Any], path: str = "payload") -
     try:
         params = handler.params.model_validate(payload)
     except pydantic.ValidationError as error:
-        raise errors.invalid(_details(error, payload, path)) from None
+        raise errors.invalid(details(error, payload, path)) from None
     if refusals := handler.refusals(params, job.tenant):
         raise errors.invalid({f"{path}.{field}": messages for field, messages in refusals.items()})
 
 
-def _details(error: pydantic.ValidationError, payload: Mapping[str, Any], path: str) -> dict[str, list[str]]:
-    details: dict[str, list[str]] = {}
+def details(error: pydantic.ValidationError, payload: Mapping[str, Any], path: str) -> dict[str, list[str]]:
+    """What pydantic refuses, by the place below ``path``; no message quotes a value."""
+    found: dict[str, list[str]] = {}
     for item in error.errors(include_url=False, include_input=False):
         field = _field(item["loc"], payload, path, missing=item["type"] == "missing")
         message = "unknown field" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        messages = details.setdefault(field, [])
+        messages = found.setdefault(field, [])
         if message not in messages:
             messages.append(message)
-    return details
+    return found
 
 
 def _field(location: Iterable[int | str], value: Any, path: str, *, missing: bool) -> str:

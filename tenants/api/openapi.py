@@ -6,10 +6,18 @@ from typing import Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from tenants import permissions
+from tenants import permissions, requests
 from tenants.api.parameters import Parameter
+
+_REASON = OpenApiParameter(
+    "X-Audit-Reason",
+    {"type": "string", "maxLength": requests.LONGEST_REASON},
+    OpenApiParameter.HEADER,
+    description="Why, for the audit trail.",
+)
 
 
 class ErrorBody(serializers.Serializer[Any]):
@@ -56,7 +64,8 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         view = cast(Describing, self.view)
-        return [parameter.documented() for parameter in view.declared_parameters()]
+        declared = [parameter.documented() for parameter in view.declared_parameters()]
+        return declared if self.method == "GET" else [*declared, _REASON]
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = permissions.required_scope(self.method, self.view)

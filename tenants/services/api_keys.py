@@ -34,7 +34,8 @@ def create(
             expires_at=expires_at,
             created_by=actors.current().name,
         )
-        changes = {"name": [None, name], "scopes": [None, row.scopes]}
+        expiry = expires_at.isoformat() if expires_at else None
+        changes = {"name": [None, name], "scopes": [None, row.scopes], "expires_at": [None, expiry]}
         audit.record(action="api_key.created", object_type="api_key", object_id=row.pk, tenant=tenant, changes=changes)
     return row, key.text
 
@@ -43,8 +44,12 @@ def revoke(*, key: ApiKey) -> None:
     """Refused from now on; revoking twice changes nothing."""
     actors.require(permissions.ADMIN, tenant=key.tenant_id)
     with transaction.atomic():
-        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            audit.record(action="api_key.revoked", object_type="api_key", object_id=key.pk, tenant=key.tenant)
+        now = timezone.now()
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+            changes = {"revoked_at": [None, now.isoformat()]}
+            audit.record(
+                action="api_key.revoked", object_type="api_key", object_id=key.pk, tenant=key.tenant, changes=changes
+            )
 
 
 def _check(scopes: Collection[str], expires_at: datetime | None) -> None:

@@ -25,7 +25,7 @@ def create(*, email: str, name: str, password: str, is_superuser: bool, is_audit
         person.clean_fields()
         with transaction.atomic():
             person.save(force_insert=True)
-            told = {"email": person.email, **roles}
+            told = {"email": person.email, "name": name, "is_active": True, **roles}
             _record("person.created", person, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
         raise errors.Invalid(details=error.message_dict) from None

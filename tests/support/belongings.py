@@ -9,7 +9,19 @@ from uuid import UUID, uuid4
 from tests.support import rows
 
 #: Tables that a test of other tenants' ids watches.
-TABLES = ("job", "schedule", "execution", "dead_letter", "api_key", "job_revision", "job_tag", "audit_event")
+TABLES = (
+    "job",
+    "schedule",
+    "execution",
+    "dead_letter",
+    "api_key",
+    "job_revision",
+    "job_tag",
+    "secret",
+    "secret_version",
+    "audit_event",
+    "audit_seal",
+)
 
 
 def of(owner: Any) -> dict[str, list[Any]]:
@@ -20,6 +32,8 @@ def of(owner: Any) -> dict[str, list[Any]]:
     assert answer.status_code == 201, answer.content
     job = answer.json()
     execution = rows.execution((job["id"], owner.tenant.id), "failed")
+    secret = f"token_{secrets.token_hex(4)}"
+    kept = owner.api.post("/api/v1/secrets", {"name": secret, "value": "a value of theirs"}).json()
     return {
         "jobs": [job["id"], name],
         "schedules": [job["schedules"][0]["id"]],
@@ -27,8 +41,11 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
         "queues": ["default"],
         "job-types": ["dummy"],
+        "secrets": [kept["id"], secret],
+        "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],
+        "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
 
 
@@ -43,4 +60,4 @@ def _dead_letter(owner: Any, job: str, execution: UUID) -> UUID:
 
 def stored(tenant: Any) -> list[Any]:
     """All that is stored of a tenant, to compare."""
-    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY id", tenant.id) for table in TABLES]
+    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY 1", tenant.id) for table in TABLES]

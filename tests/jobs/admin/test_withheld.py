@@ -27,7 +27,6 @@ def furniture() -> Any:
     )  # fmt: skip
     support.log(execution, tenant, [LINE])
     event = support.audit_event(tenant)
-    rows.change("UPDATE audit_event SET changes = %s WHERE id = %s", f'{{"payload": [null, "{PAYLOAD}"]}}', event)
     return {
         "tenant": tenant,
         "pages": [
