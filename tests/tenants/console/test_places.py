@@ -179,3 +179,16 @@ def test_part_of_a_page_that_asks_sends_the_browser_to_where_it_belongs() -> Non
     member = Console(support.member(rows.tenant(), of=support.member(rows.tenant())))
     answer = member.client.get(support.url("index"), headers={"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Redirect"]) == (200, support.url("tenant"))
+
+
+def test_an_administrator_exports_the_trail_of_their_tenant_alone() -> None:
+    tenant, other = rows.tenant(), rows.tenant()
+    theirs, foreign = support.audit_event(tenant), support.audit_event(other)
+    admin = Console(support.member(tenant, "admin"))
+    url = support.url("tenants_auditevent_export")
+    assert "of every tenant" not in admin.page("tenants_auditevent_export")
+    answer = admin.client.post(f"{url}?object_type=job", {"form": "csv"})
+    assert answer.status_code == 200, support.problems(answer)
+    said = answer.getvalue().decode()
+    assert str(theirs) in said
+    assert str(foreign) not in said
