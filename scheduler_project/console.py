@@ -11,15 +11,26 @@ from django.urls import reverse_lazy
 
 
 def _list(title: str, icon: str, name: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist"), "permission": _is_platform}
+    """A list, for whoever may look at it."""
+
+    def shown(request: HttpRequest) -> bool:
+        return bool(_menu().shows_list(request, name))
+
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist"), "permission": shown}
 
 
-def _is_platform(request: HttpRequest) -> bool:
-    return bool(request.user.is_superuser)
+def _menu() -> Any:
+    from tenants.console import menu  # noqa: PLC0415 - the settings are read before there are models
+
+    return menu
+
+
+def _has_place(request: HttpRequest) -> bool:
+    return bool(_menu().shows_overview(request))
 
 
 def _has_flower(request: HttpRequest) -> bool:
-    return bool(settings.FLOWER_URL) and _is_platform(request)
+    return bool(settings.FLOWER_URL) and _menu().shows_platform(request)
 
 
 def _flower(request: HttpRequest) -> str:  # noqa: ARG001 - called by the theme
@@ -33,7 +44,12 @@ def _never(request: HttpRequest) -> bool:  # noqa: ARG001
 NAVIGATION: list[dict[str, Any]] = [
     {
         "items": [
-            {"title": "Overview", "icon": "monitor_heart", "link": reverse_lazy("admin:index")},
+            {
+                "title": "Overview",
+                "icon": "monitor_heart",
+                "link": reverse_lazy("admin:index"),
+                "permission": _has_place,
+            },
             _list("Executions", "play_circle", "jobs_execution"),
             _list("Jobs", "work", "jobs_job"),
             _list("Schedules", "calendar_clock", "jobs_schedule"),

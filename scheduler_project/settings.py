@@ -53,9 +53,9 @@ APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 
 _WEB_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # its site is ours
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "tenants.console.apps.ConsoleConfig",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",

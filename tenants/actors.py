@@ -78,6 +78,15 @@ def require(needed: str, *, tenant: Tenant | UUID | None = None, owner: str | No
         )
 
 
+def may(needed: str, *, tenant: Tenant | UUID | None = None, owner: str | None = None) -> bool:
+    """Whether :func:`require` would let who acts do it."""
+    try:
+        require(needed, tenant=tenant, owner=owner)
+    except errors.ServiceError:
+        return False
+    return True
+
+
 def check(actor: Actor, needed: str) -> None:
     """Refuse unless ``actor`` may do what asks for ``needed``."""
     if actor.may(needed):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -11,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 
-from tenants import actors, context, errors, limits, requests
+from tenants import context, errors, limits, requests
+from tenants.console import places
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -89,10 +89,7 @@ def _serve(
 ) -> HttpResponse:
     match = request.resolver_match
     if match is not None and match.app_name == "admin" and request.user.is_authenticated:
-        actor = actors.platform(request.user) or replace(requests.ANONYMOUS, name=f"user:{request.user.email}")
-        requests.known_as(actor)
-        if actor.of_platform:
-            context.enter(context.Scope(platform=True))
+        places.enter(request)
     response = view(request, *args, **kwargs)
     if isinstance(response, SimpleTemplateResponse) and not response.is_rendered:
         response.render()  # a template's queries belong in the transaction too

@@ -17,7 +17,7 @@ from jobs.models import DeadLetter, DeadLetterState, Execution
 from jobs.services import dead_letters as service
 from tenants import marks
 from tenants.admin import pages
-from tenants.admin.dialogs import Dialog, dialog
+from tenants.admin.dialogs import Dialog, dialog, together
 from tenants.errors import ServiceError
 
 CONFIRMED = "confirmed"
@@ -28,6 +28,7 @@ _SAMPLE = 5
 class DeadLetterAdmin(pages.ConsoleAdmin):
     """What failed for good."""
 
+    read_permission = "executions:read"
     title = "Dead letters"
     empty_hint = "An execution whose every attempt failed lands here and waits until somebody decides."
     list_display = ("since", "standing", "job_name", "tenant_name", "error_code", "message")
@@ -95,6 +96,7 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
         description="Replays its execution with the job's newest revision, and closes this.",
         icon="replay",
         variant=ActionVariant.PRIMARY,
+        permission="executions:run",
     )
     def redrive(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         _, execution = service.redrive(dead_letter=form.row)
@@ -106,16 +108,17 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
         description="Closes this without running anything. The execution stays in the list.",
         icon="delete",
         variant=ActionVariant.DANGER,
+        permission="executions:run",
     )
     def discard(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         letter = service.discard(dead_letter=form.row)
         return self.done(request, "Discarded.", self.row_url(letter.pk))
 
-    @admin.action(description="Redrive: run them again", permissions=["view"])
+    @together("Redrive: run them again", permission="executions:run")
     def redrive_chosen(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse | None:
         return self._together(request, queryset, "redrive", lambda letter: service.redrive(dead_letter=letter))
 
-    @admin.action(description="Discard: let them go", permissions=["view"])
+    @together("Discard: let them go", permission="executions:run")
     def discard_chosen(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse | None:
         return self._together(request, queryset, "discard", lambda letter: service.discard(dead_letter=letter))
 

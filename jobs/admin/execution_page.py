@@ -15,7 +15,7 @@ from jobs.admin import wording
 from jobs.engine.records import Line
 from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
 from jobs.rules import states
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import pages
 
 LINES = 500
@@ -24,7 +24,8 @@ LINES = 500
 def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     """What the template shows."""
     now = timezone.now()
-    lines, cut = log_tail(execution.pk)
+    may_see, may_read_log = actors.may("payloads:read"), actors.may("logs:read")
+    lines, cut = log_tail(execution.pk) if may_read_log else ([], False)
     revision = JobRevision.objects.filter(job_id=execution.job_id, number=execution.revision).first()
     found = waits.waiting_for(execution)
     base = revision.spec.get("payload") or {} if revision else {}
@@ -39,8 +40,11 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "lines": lines,
         "cut": cut,
         "log_url": request.build_absolute_uri(f"/api/v1/executions/{execution.pk}/logs"),
-        "payload": {**base, **(execution.payload or {})},
-        "overridden": sorted(execution.payload or {}),
+        "may_read_log": may_read_log,
+        "may_see_payloads": may_see,
+        "payload": {**base, **(execution.payload or {})} if may_see else None,
+        "result": execution.result if may_see else None,
+        "overridden": sorted(execution.payload or {}) if may_see else [],
     }
 
 
@@ -59,7 +63,7 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         ("Ended", marks.instant(execution.finished_at, millis=True)),
         ("Took", wording.took(execution)),
     ]
-    if execution.concurrency_key:
+    if execution.concurrency_key and actors.may("payloads:read"):  # it is made of the payload
         facts.insert(5, ("Concurrency key", marks.code(execution.concurrency_key)))
     if execution.schedule_id:
         facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]

@@ -34,6 +34,7 @@ class Overrides(Dialog):
 class ExecutionAdmin(pages.ConsoleAdmin):
     """Every run: planned, under way or ended."""
 
+    read_permission = "executions:read"
     title = "Executions"
     empty_hint = "A job's schedule makes one for each slot; Run now on a job's page makes one at once."
     change_form_template = "console/execution.html"
@@ -114,6 +115,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         icon="cancel",
         submit="Cancel the execution",
         variant=ActionVariant.DANGER,
+        permission="executions:run",
     )
     def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         execution = service.cancel(execution=form.row)
@@ -128,6 +130,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         icon="replay",
         form=Overrides,
         variant=ActionVariant.PRIMARY,
+        permission="executions:run",
     )
     def replay(self, request: HttpRequest, form: Overrides) -> HttpResponse:
         execution = service.replay(execution=form.row, payload=form.cleaned_data["payload"])

@@ -8,8 +8,9 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
 from jobs.admin import recent, wording
+from jobs.admin.wording import WITHHELD
 from jobs.models import Execution, Job, JobRevision, JobState, Schedule, ScheduleState
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import pages, throttling
 
 RUNS, REVISIONS, SCHEDULES = 20, 20, 100
@@ -23,16 +24,17 @@ def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
 
 def context(job: Job) -> dict[str, Any]:
     """What the template shows."""
+    may_see = actors.may("payloads:read")
     runs = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
     all_runs = f"{reverse('admin:jobs_execution_changelist')}?job__id__exact={job.pk}"
     return {
         "job": job,
         "facts": _facts(job),
-        "may_change": job.state != JobState.DELETED,
+        "may_see_payloads": may_see,
         "schedules": _schedules(job),
         "runs": recent.table("Last executions", runs, limit=RUNS, empty="It has never run.", more=(all_runs, "All")),
         "revisions": [
-            {"row": row, "spec": row.spec}
+            {"row": row, "spec": row.spec if may_see else {**row.spec, "payload": WITHHELD}}
             for row in JobRevision.objects.filter(job=job).order_by("-number")[:REVISIONS]
         ],
     }

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -29,6 +28,9 @@ from tenants.admin.dialogs import Dialog, dialog
 class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
     """Every tenant's definitions."""
 
+    read_permission = "jobs:read"
+    add_permission = "jobs:write"
+    button_permissions = {"throttle": "jobs:write", "unthrottle": "jobs:write", "definition": "jobs:write"}
     title = "Jobs"
     empty_hint = (
         "A job is something to run: an HTTP call, a script. A schedule says when; without one it runs when asked."
@@ -44,9 +46,6 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
     search_fields = ("name",)
     search_help_text = "Name"
     actions_detail = ("run_now", "pause", "resume", "activate", "throttle", "unthrottle", "disable", "delete")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
 
     def for_list(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
         return job_page.with_next_run(recent.with_last_end(queryset)).select_related("tenant").defer("payload", "retry")
@@ -76,8 +75,11 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
     def name_of(self, row: Job) -> str:
         return row.name
 
+    def owner_of(self, row: Job) -> str:
+        return row.owner
+
     def detail(self, request: HttpRequest, row: Job) -> dict[str, Any]:
-        return job_page.context(row)
+        return {**job_page.context(row), "may_change": row.state != JobState.DELETED and self.allows("jobs:write", row)}
 
     def offered(self, row: Job) -> Collection[str]:
         if row.state == JobState.DELETED:
@@ -113,11 +115,12 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         )
 
     def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        needed = self.needs("definition")
+        self.require(needed)
         job = self.row(request, object_id)
         if job is None:
             return self.gone(request, object_id)
+        self.require(needed, job)
         form = job_form.Definition(request.POST or None, initial=job_form.initial(job))
         url = self.row_url(job.pk)
         crumbs = [(self.title, self.list_url()), (job.name, url), ("Definition", "")]
@@ -133,6 +136,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         icon="play_arrow",
         form=Overrides,
         variant=ActionVariant.PRIMARY,
+        permission="executions:run",
     )
     def run_now(self, request: HttpRequest, form: Overrides) -> HttpResponse:
         execution = executions.trigger(job=form.row, payload=form.cleaned_data["payload"])
@@ -143,6 +147,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         title="Pause this job?",
         description="Its schedules are held; it can still be run by hand. What runs goes on.",
         icon="pause",
+        permission="jobs:write",
     )
     def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         return self._changed(request, job_states.pause(job=form.row), "paused")
@@ -153,6 +158,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         description="Each schedule's misfire policy decides about the slots missed meanwhile.",
         icon="resume",
         variant=ActionVariant.PRIMARY,
+        permission="jobs:write",
     )
     def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         return self._changed(request, job_states.resume(job=form.row), "active again")
@@ -162,6 +168,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         title="Activate this job?",
         description="Its schedules begin anew: what was due while it was disabled is forgotten, and recorded as such.",
         icon="play_circle",
+        permission="jobs:write",
     )
     def activate(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         return self._changed(request, job_states.activate(job=form.row), "active")
@@ -171,6 +178,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         title="Disable this job?",
         description="Nothing of it starts any more, not even by hand. What runs goes on.",
         icon="do_not_disturb_on",
+        permission="jobs:write",
     )
     def disable(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         return self._changed(request, job_states.disable(job=form.row), "disabled")
@@ -181,6 +189,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
         description="Its schedules end and its name is free again. Its executions stay until retention.",
         icon="delete",
         variant=ActionVariant.DANGER,
+        permission="jobs:write",
     )
     def delete(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         service.delete(job=form.row)

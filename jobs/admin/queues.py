@@ -19,16 +19,20 @@ from jobs.models import Queue
 from jobs.models.queue import Pool
 from jobs.services import queue_states
 from jobs.services import queues as service
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, dialog
+from tenants.rules import permissions
 
 
 @admin.register(Queue)
 class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
     """Every queue."""
 
+    read_permission = "jobs:read"
+    add_permission = permissions.PLATFORM
+    shared = True
     title = "Queues"
     change_form_template = "console/queue.html"
     empty_hint = "Jobs run on queues; the first is named default."
@@ -39,9 +43,6 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
     changelist_class = ChangeList  # few rows, and not in the order of their keys
     ordering = ("name",)
     actions_detail = ("edit", "throttle", "unthrottle", "pause", "resume", "delete")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
 
     def for_list(self, queryset: QuerySet[Queue]) -> QuerySet[Queue]:
         return selectors.with_load(queryset)
@@ -56,7 +57,7 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
 
     @admin.display(description="State")
     def standing(self, queue: Queue) -> Any:
-        return marks.state(selectors.queue_state(queue))
+        return marks.state(_state(queue))
 
     @admin.display(description="In flight")
     def in_flight(self, queue: Any) -> int:
@@ -73,9 +74,9 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
     def detail(self, request: HttpRequest, row: Queue) -> dict[str, Any]:
         load: Any = selectors.queues().get(pk=row.pk)
         facts = [
-            ("State", marks.state(selectors.queue_state(load))),
+            ("State", marks.state(_state(load))),
             ("Paused since", marks.instant(row.paused_at)),
-            ("In flight", load.flying or 0),
+            ("In flight" if actors.current().of_platform else "In flight, of this tenant", load.flying or 0),
             ("Slots of live workers", load.seats or 0),
             ("Most in flight", row.max_running or "no cap"),
             ("Pool", row.pool),
@@ -84,7 +85,8 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Rate", throttling.rate(row)),
             ("Created", marks.instant(row.created_at)),
         ]
-        return {"facts": facts, "command": worker_command(row), "unserved": not load.seats}
+        command = worker_command(row) if self.allows(permissions.PLATFORM) else None
+        return {"facts": facts, "command": command, "unserved": not load.seats}
 
     def offered(self, row: Queue) -> Collection[str]:
         lifting = {"unthrottle"} if throttling.is_throttled(row) else set()
@@ -154,6 +156,11 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
     def delete(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         service.delete(queue=form.row)
         return self.done(request, f"The queue {form.row.name} is deleted.", self.list_url())
+
+
+def _state(queue: Any) -> str:
+    """Whether a paused one has drained can be told only by who sees every tenant's executions."""
+    return selectors.queue_state(queue) if actors.current().of_platform or not queue.paused_at else "paused"
 
 
 def worker_command(queue: Queue) -> str:

@@ -17,7 +17,7 @@ from jobs import selectors, triggers
 from jobs.admin import recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
@@ -28,6 +28,7 @@ _FIRES = 10
 class ScheduleAdmin(pages.ConsoleAdmin):
     """Every recurrence rule."""
 
+    read_permission = "jobs:read"
     title = "Schedules"
     empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, or one instant."
     change_form_template = "console/schedule.html"
@@ -75,6 +76,9 @@ class ScheduleAdmin(pages.ConsoleAdmin):
     def name_of(self, row: Schedule) -> str:
         return f"{row.job.name} · {wording.rule(row)}"
 
+    def owner_of(self, row: Schedule) -> str:
+        return row.job.owner
+
     def detail(self, request: HttpRequest, row: Schedule) -> dict[str, Any]:
         runs = Execution.objects.filter(tenant=row.tenant_id, schedule=row.pk)
         return {
@@ -88,7 +92,11 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         return () if row.state == "deleted" else {"delete", *service.allowed_actions(row.state)}
 
     @dialog(
-        "Pause", title="Pause this schedule?", description="Nothing of it is planned until it is resumed.", icon="pause"
+        "Pause",
+        title="Pause this schedule?",
+        description="Nothing of it is planned until it is resumed.",
+        icon="pause",
+        permission="jobs:write",
     )
     def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         schedule = service.pause(schedule=form.row)
@@ -100,6 +108,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         description="Its misfire policy decides about the slots missed meanwhile.",
         icon="resume",
         variant=ActionVariant.PRIMARY,
+        permission="jobs:write",
     )
     def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         schedule = service.resume(schedule=form.row)
@@ -111,6 +120,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         description="It ends; its executions stay until retention.",
         icon="delete",
         variant=ActionVariant.DANGER,
+        permission="jobs:write",
     )
     def delete(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         service.delete(schedule=form.row)
@@ -130,9 +140,15 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("Until", marks.instant(schedule.end_at)),
         ("Clocks put forward, back", f"{schedule.dst_gap}, {schedule.dst_fold}"),
         ("Misfire policy", _misfire(schedule)),
-        ("Payload overrides", marks.json_block(schedule.payload) if schedule.payload else "none"),
+        ("Payload overrides", _overrides(schedule)),
         ("Id", marks.code(schedule.pk)),
     ]
+
+
+def _overrides(schedule: Schedule) -> Any:
+    if not actors.may("payloads:read"):
+        return wording.WITHHELD
+    return marks.json_block(schedule.payload) if schedule.payload else "none"
 
 
 def _misfire(schedule: Schedule) -> str:

@@ -44,9 +44,8 @@ class SecretAdmin(pages.ConsoleAdmin):
     search_fields = ("name",)
     search_help_text = "Name"
     actions_detail = ("new_version", "rollback", "test", "describe", "discard", "delete")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
+    read_permission = add_permission = secrets.PERMISSION
+    button_permissions = dict.fromkeys(actions_detail, secrets.PERMISSION)
 
     def for_list(self, queryset: QuerySet[Secret]) -> QuerySet[Secret]:
         return queryset.select_related("tenant")

@@ -14,6 +14,9 @@ from jobs.rules.states import State
 from jobs.rules.waiting import Waiting
 from tenants import marks
 
+#: In place of a payload or a result, as the API has null there.
+WITHHELD = "not shown: it takes the permission payloads:read"
+
 #: Why a slot has not run, and what to do about it.
 ABSENCES: Mapping[str, str] = {
     Absence.PAUSED_SCHEDULE: "Its schedule was paused. Resume the schedule, or run this again by hand.",

@@ -11,7 +11,7 @@ from unfold.views import ChangeList
 
 from jobs.admin import recent
 from jobs.models import Execution, Worker
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import pages
 
 
@@ -19,6 +19,7 @@ from tenants.admin import pages
 class WorkerAdmin(pages.ConsoleAdmin):
     """Each boot of a worker; those that ended stay for a day."""
 
+    read_permission = "jobs:read"
     title = "Workers"
     has_trail = False
     empty_hint = "No worker has ever started: nothing runs until one does. `make up` starts one; a container runs `celery worker`."
@@ -52,8 +53,7 @@ class WorkerAdmin(pages.ConsoleAdmin):
             ("Name", row.name),
             ("Queues", ", ".join(row.queues)),
             ("Pool, concurrency", f"{row.pool}, {row.concurrency}"),
-            ("Main process", row.pid),
-            ("Processes", ", ".join(map(str, row.pids)) or marks.NOTHING),
+            *(_processes(row) if actors.current().of_platform else ()),
             ("Started", marks.instant(row.started_at)),
             ("Lease renewed", marks.length(timezone.now() - row.renewed_at) + " ago"),
             ("Lease ends", marks.instant(row.lease_expires_at)),
@@ -61,6 +61,10 @@ class WorkerAdmin(pages.ConsoleAdmin):
         ]
         running = Execution.objects.filter(worker_id=row.pk, state="running")
         return {"facts": facts, "running": recent.table("Running there", running, limit=100, empty="Nothing.")}
+
+
+def _processes(worker: Worker) -> list[tuple[str, Any]]:
+    return [("Main process", worker.pid), ("Processes", ", ".join(map(str, worker.pids)) or marks.NOTHING)]
 
 
 def _standing(worker: Worker) -> str:

@@ -19,9 +19,10 @@ from jobs.models import Execution, Job
 from jobs.rules.states import IN_FLIGHT, State
 from monitoring import health, selectors
 from monitoring.admin import verdict
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import pages
 from tenants.models import Tenant
+from tenants.rules import permissions
 
 CAP = 10_000
 LATEST = 8
@@ -40,7 +41,7 @@ _FIGURES = (
 def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     """What the template shows. Called by the theme."""
     given["crumbs"] = [("Overview", "")]
-    if not pages.platform(request):
+    if not actors.may("executions:read"):
         return given
     tenants = list(Tenant.objects.values_list("pk", flat=True))
     since = recent.floor(timezone.now(), DAY)
@@ -49,12 +50,23 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     verdict_now = verdict.verdict(_pulse(), engine_stale=health.ENGINE_STALE, beat_stale=health.BEAT_STALE)
     return {
         **given,
-        "verdict": verdict_now,
+        "verdict": verdict_now if actors.current().of_platform else verdict.for_members(verdict_now),
         "figures": [_figure(latest, state) for state in _FIGURES],
-        "failures": _failures(latest),
-        "absences": _absences(latest),
-        "first_steps": None if Job.objects.exists() else _first_steps(request, bool(tenants)),
+        "failures": _without_tenant(_failures(latest)),
+        "absences": _without_tenant(_absences(latest)),
+        "first_steps": _first_steps(request, bool(tenants))
+        if actors.may("jobs:write") and not Job.objects.exists()
+        else None,
     }
+
+
+def _without_tenant(table: dict[str, Any]) -> dict[str, Any]:
+    """Who works in one tenant needs no column that says which."""
+    if actors.current().tenant is None:
+        return table
+    at = table["headers"].index("Tenant")
+    kept = [(*row[:at], *row[at + 1 :]) for row in table["rows"]]
+    return {**table, "headers": (*table["headers"][:at], *table["headers"][at + 1 :]), "rows": kept}
 
 
 def _pulse() -> verdict.Pulse:
@@ -127,4 +139,9 @@ def _absences(latest: QuerySet[Execution]) -> dict[str, Any]:
 
 
 def _first_steps(request: HttpRequest, has_tenant: bool) -> dict[str, Any]:
-    return {"has_tenant": has_tenant, "url": request.build_absolute_uri("/api/v1/jobs")}
+    return {
+        "has_tenant": has_tenant,
+        "may_make_tenant": actors.may(permissions.PLATFORM),
+        "may_make_key": actors.may(permissions.ADMIN),
+        "url": request.build_absolute_uri("/api/v1/jobs"),
+    }

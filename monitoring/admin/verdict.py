@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tenants import marks
@@ -50,6 +50,11 @@ def verdict(pulse: Pulse, *, engine_stale: timedelta, beat_stale: timedelta) -> 
         advice = "Beat does not ring, so the engine wakes itself, less punctually. Start beat, or look at its log."
         return Verdict("warning", "warning", f"Keeping up, without beat: {told}.", advice)
     return Verdict("good", "check_circle", f"Keeping up: {told}.")
+
+
+def for_members(told: Verdict) -> Verdict:
+    """For who cannot start anything: whom to ask."""
+    return replace(told, advice="The platform's operators can see why.") if told.advice else told
 
 
 def _told(pulse: Pulse) -> str:

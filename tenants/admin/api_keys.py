@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -16,13 +16,22 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import ApiKey
 from tenants.rules import permissions
 from tenants.services import api_keys as service
+
+
+def _scopes(known: Iterable[str], help_text: str) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in known],
+        initial=["jobs:read", "executions:read", "logs:read"],
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=help_text,
+    )
 
 
 class NewKey(forms.Form):
@@ -34,11 +43,9 @@ class NewKey(forms.Form):
         widget=widgets.UnfoldAdminTextInputWidget,
         help_text="What will use it, such as: billing service.",
     )
-    scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in (*permissions.OF_TENANTS, permissions.PLATFORM)],
-        initial=["jobs:read", "executions:read", "logs:read"],
-        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="admin includes all above it. platform, for operators alone, changes queues, which are every tenant's.",
+    scopes = _scopes(
+        (*permissions.OF_TENANTS, permissions.PLATFORM),
+        "admin includes all above it. platform, for operators alone, changes queues, which are every tenant's.",
     )
     days = forms.IntegerField(
         min_value=1,
@@ -49,20 +56,24 @@ class NewKey(forms.Form):
         help_text="Empty for never.",
     )
 
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        if not actors.may(permissions.PLATFORM):
+            self.fields["scopes"] = _scopes(permissions.OF_TENANTS, "admin includes all above it.")
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(pages.ConsoleAdmin):
     """Every tenant's keys. The texts are kept nowhere."""
 
+    read_permission = permissions.ADMIN
+    add_permission = permissions.ADMIN
     title = "API keys"
     empty_hint = "Programs speak to the API with a key of their tenant."
     add_label = "New API key"
     list_display = ("prefix", "name", "standing", "tenant", "may", "used", "expires")
     list_filter = (("tenant", AutocompleteSelectFilter),)
     actions_detail = ("revoke",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
 
     def for_list(self, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
         return queryset.select_related("tenant")
@@ -133,6 +144,7 @@ class ApiKeyAdmin(pages.ConsoleAdmin):
         description="Whatever uses it is refused from now on. This cannot be taken back.",
         icon="block",
         variant=ActionVariant.DANGER,
+        permission="admin",
     )
     def revoke(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         service.revoke(key=form.row)

@@ -7,14 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.audit_filters import Action, Actor, From, Kind, Until
@@ -40,6 +39,8 @@ class Export(forms.Form):
 class AuditEventAdmin(pages.ConsoleAdmin):
     """Every change, the newest first."""
 
+    read_permission = "audit:read"
+    extra_lookups = ("object_type", "object_id")
     title = "Audit"
     has_trail = False
     empty_hint = "Every change by a person or a key is written down here, in the transaction of the change."
@@ -93,16 +94,18 @@ class AuditEventAdmin(pages.ConsoleAdmin):
 
     def export(self, request: HttpRequest) -> HttpResponse:
         """The rows of the list as a file. Asked first: who exports is written down, and looking writes nothing."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        self.require_look()
         given = {
             name: value for name, value in request.GET.items() if value and name not in (BEFORE, AFTER, "p", "all")
         }
+        tenant = actors.current().tenant
         narrowed = ", ".join(f"{name.removesuffix('__id__exact')} {value}" for name, value in given.items())
         context = {
             "title": "Export the audit trail",
             "crumbs": [(self.title, self.list_url()), ("Export", "")],
-            "intro": f"Rows with {narrowed}." if narrowed else "Every row that is sealed, of every tenant.",
+            "intro": f"Rows with {narrowed}."
+            if narrowed
+            else f"Every row that is sealed, of {tenant.name if tenant else 'every tenant'}.",
             "back": self.list_url() + (f"?{request.GET.urlencode()}" if given else ""),
             "submit": "Export",
         }
@@ -113,7 +116,7 @@ class AuditEventAdmin(pages.ConsoleAdmin):
 
     def _exported(self, request: HttpRequest, given: Mapping[str, Any], form: str) -> HttpResponse:
         chosen = self.get_changelist_instance(request).queryset.select_related(None) if given else None
-        parts = audit_export.export(tenant=None, form=form, filters=given, chosen=chosen)
+        parts = audit_export.export(tenant=actors.current().tenant, form=form, filters=given, chosen=chosen)
         return Download(parts, name=f"audit.{form}", content_type=audit_export.FORMS[form])  # type: ignore[return-value]
 
 

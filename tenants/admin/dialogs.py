@@ -14,7 +14,6 @@ from functools import wraps
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -25,6 +24,7 @@ from unfold.enums import ActionVariant
 from tenants import requests
 from tenants.admin.forms import refuse
 from tenants.errors import ServiceError
+from tenants.rules import permissions
 
 
 class Dialog(forms.Form):
@@ -91,8 +91,9 @@ def dialog(
     form: type[Dialog] = Dialog,
     submit: str = "",
     variant: ActionVariant = ActionVariant.DEFAULT,
+    permission: str = permissions.PLATFORM,
 ) -> Callable[[Answer], Any]:
-    """Make a method the button ``label`` of a row's page."""
+    """Make a method the button ``label`` of a row's page, for whoever has ``permission``."""
     question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
     if question.danger:
         form = type(form.__name__, (_Reasoned, form), {"__doc__": form.__doc__})
@@ -100,11 +101,13 @@ def dialog(
     def decorate(answer: Answer) -> Any:
         @wraps(answer)
         def view(admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-            if not admin.has_view_permission(request):
-                raise PermissionDenied
+            needed = admin.needs(answer.__name__)
+            admin.require_look()
+            admin.require(needed)
             row = admin.row(request, object_id)
             if row is None:
                 return admin.gone(request, object_id)  # type: ignore[no-any-return]
+            admin.require(needed, row)
             if request.method == "GET":
                 return _ask(admin, request, question, form(row))
             if request.method != "POST":
@@ -113,8 +116,18 @@ def dialog(
 
         # What the theme reads of a button.
         view.__dict__.update(short_description=label, icon=icon, variant=variant, dialog=question, attrs={})
-        view.__dict__.update(allowed_permissions=["view"])
+        view.__dict__.update(allowed_permissions=["view"], permission=permission)
         return view
+
+    return decorate
+
+
+def together(label: str, *, permission: str) -> Callable[[Callable[..., Any]], Any]:
+    """Make a method what a list offers for the rows that are chosen, to whoever has ``permission``."""
+
+    def decorate(act: Callable[..., Any]) -> Any:
+        act.__dict__.update(short_description=label, permission=permission)
+        return act
 
     return decorate
 

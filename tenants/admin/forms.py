@@ -15,7 +15,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from unfold import widgets
 
+from tenants import actors
 from tenants.errors import ServiceError
+
+#: What a form says of the tenant it was opened in: in another tab another one may have been chosen meanwhile.
+_HERE = "working_in"
+_ELSEWHERE = (
+    "You have gone to another tenant since this form was opened, so nothing was stored: go back, or send it again."
+)
 
 
 def refuse(form: forms.Form, error: ServiceError) -> None:
@@ -74,11 +81,21 @@ class LinesField(forms.CharField):
         return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
 
 
-def tenant_field(model: type[Any]) -> forms.ModelChoiceField[Any]:
+class TenantField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A choice of tenant. Who works in one is not asked: it is theirs."""
+
+    def __deepcopy__(self, memo: Any) -> TenantField:
+        field: TenantField = super().__deepcopy__(memo)
+        if (tenant := actors.current().tenant) is not None:
+            field.disabled, field.initial, field.widget = True, tenant, forms.HiddenInput()
+        return field
+
+
+def tenant_field(model: type[Any]) -> TenantField:
     """A choice of tenant that finds by typing; ``model`` is what is to belong to it."""
     field = model._meta.get_field("tenant")
     widget = AutocompleteSelect(field, admin.site, attrs={"class": "unfold-admin-autocomplete admin-autocomplete"})
-    return forms.ModelChoiceField(queryset=field.remote_field.model.objects.all(), widget=widget)
+    return TenantField(queryset=field.remote_field.model.objects.all(), widget=widget)
 
 
 def page(
@@ -89,11 +106,17 @@ def page(
     context: dict[str, Any],
 ) -> HttpResponse:
     """A form as a page of its own. ``carry_out`` calls the service and says where to go next, or answers itself."""
-    if request.method == "POST" and form.is_valid():
+    tenant = actors.current().tenant
+    here = str(tenant.pk) if tenant else ""
+    if request.method == "POST" and request.POST.get(_HERE, here) != here:
+        form.add_error(None, _ELSEWHERE)
+    elif request.method == "POST" and form.is_valid():
         try:
             done = carry_out(form.cleaned_data)
         except ServiceError as error:
             refuse(form, error)
         else:
             return redirect(done) if isinstance(done, str) else done
-    return render(request, "console/form.html", {**admin.site.each_context(request), **context, "form": form})
+    return render(
+        request, "console/form.html", {**admin.site.each_context(request), **context, "form": form, "here": here}
+    )

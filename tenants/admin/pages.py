@@ -1,28 +1,34 @@
-"""What every page of the console has in common: for the platform's people, to look at, and changed by services alone."""
+"""What every page of the console has in common: words of permission decide what is seen, and services alone change it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import dialogs
 from tenants.admin.keyset import CappedPaginator, KeysetChangeList
+from tenants.rules import permissions
+
+#: How a list may be narrowed by a field that it offers: nothing that finds out letter by letter what it does not show.
+_COMPARISONS = {"", "exact", "id__exact", "in", "isnull", "gt", "gte", "lt", "lte"}
+#: Columns and filters that say nothing to who works in one tenant.
+_TENANT = {"tenant", "tenant_name"}
 
 
-def platform(request: HttpRequest) -> bool:
-    """Only the platform's administrators: to others row-level security shows no tenant's row, and these pages nothing."""
-    return bool(request.user.is_active and request.user.is_superuser)
+def platform(request: HttpRequest) -> bool:  # noqa: ARG001 - as Django asks
+    """Whether who asks is an administrator of the platform."""
+    return actors.may(permissions.PLATFORM)
 
 
 class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
@@ -30,8 +36,20 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
 
     Nothing is added, changed or deleted by Django's own forms: rows change through services, and the
     audit trail is the services'. Subclasses say how a row is called (:meth:`name_of`), what its page
-    shows (:meth:`detail`), and which of its buttons make sense now (:meth:`offered`).
+    shows (:meth:`detail`), and which of its buttons make sense now (:meth:`offered`). Words of permission
+    open pages and buttons; what declares none is open to the platform's administrators alone.
     """
+
+    #: What looking takes.
+    read_permission = permissions.PLATFORM
+    #: What the form for a new row takes; empty where there is none.
+    add_permission = ""
+    #: What buttons take that say something else where they are declared, and pages of one's own, by name.
+    button_permissions: Mapping[str, str] = {}
+    #: Fields that an address may ask for although no filter offers them.
+    extra_lookups: Collection[str] = ()
+    #: Whether the rows are the installation's: its people see all of them, also while they look at one tenant.
+    shared = False
 
     title = ""
     #: What an empty list says about how rows come here.
@@ -51,14 +69,39 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     paginator = CappedPaginator
     changelist_class: type[Any] = KeysetChangeList
 
+    def may_look(self) -> bool:
+        """Whether who asks may see these pages."""
+        return actors.may(self.read_permission)
+
+    def allows(self, needed: str, row: Any = None) -> bool:
+        """Whether who asks may do what takes this word, at all or to a row."""
+        return actors.may(needed, owner=self._owner(needed, row))
+
+    def require(self, needed: str, row: Any = None) -> None:
+        """Refuse unless they may."""
+        actors.require(needed, owner=self._owner(needed, row))
+
+    def _owner(self, needed: str, row: Any) -> str | None:
+        return self.owner_of(row) if row is not None and needed == "jobs:write" else None
+
+    def owner_of(self, row: Any) -> str | None:
+        """Whose a row is, for editors of own jobs; None for what has no owner."""
+        return None
+
+    def needs(self, button: str) -> str:
+        """The word of permission that a button or a page of one's own takes."""
+        return self.button_permissions.get(button) or str(
+            getattr(getattr(self, button, None), "permission", self.read_permission)
+        )
+
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return platform(request)
+        return self.may_look()
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return platform(request)
+        return self.may_look()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        return self.may_look() and bool(self.add_permission) and self.allows(self.add_permission)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -92,8 +135,34 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         row = self.row(request, str(object_id))
         prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
-        wanted = {prefix + name for name in self.offered(row)} if row is not None else set()
+        offered = self.offered(row) if row is not None else ()
+        wanted = {prefix + name for name in offered if self.allows(self.needs(name), row)}
         return [action for action in super().get_actions_detail(request, object_id) if action.action_name in wanted]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_actions(request)
+        return {
+            name: action
+            for name, action in found.items()
+            if self.allows(getattr(action[0], "permission", permissions.PLATFORM))
+        }
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [column for column in super().get_list_display(request) if not _is_needless(column)]
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        return [entry for entry in super().get_list_filter(request) if not _is_needless(_name_of(entry))]
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Only what a filter offers: Django would let an address ask for any field, also for one that is not shown."""
+        name, _, comparison = lookup.partition("__")
+        if name in {*map(_name_of, self.list_filter), *self.extra_lookups}:
+            return comparison in _COMPARISONS
+        try:
+            self.opts.get_field(name)
+        except FieldDoesNotExist:
+            return comparison in ("", "exact")  # a filter's own word, or nothing
+        return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {"title": self.title, "crumbs": [(self.title, "")]}
@@ -103,13 +172,17 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        self.require_look()
         row = self.row(request, object_id)
         if row is None:
             return self.gone(request, object_id)
         name = self.name_of(row)
-        context = {"title": name, "subtitle": None, "crumbs": [(self.title, self.list_url()), (name, "")]}
+        context = {
+            "title": name,
+            "subtitle": None,
+            "crumbs": [(self.title, self.list_url()), (name, "")],
+            "trail": self.has_trail and actors.may("audit:read"),
+        }
         context |= self.detail(request, row)
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
         return answer
@@ -117,6 +190,9 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        self.require_look()
+        if self.add_permission:
+            self.require(self.add_permission)
         if not self.has_add_permission(request):
             raise PermissionDenied
         return self.add_page(request)
@@ -129,8 +205,16 @@ class ConsoleAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The audit trail has it."""
+        self.require_look()
+        self.require("audit:read")
         found = f"?object_type={self.opts.db_table}&object_id={unquote(object_id)}"
         return redirect(reverse("admin:tenants_auditevent_changelist") + found)
+
+    def require_look(self) -> None:
+        """Refuse who may not see these pages."""
+        self.require(self.read_permission)
+        if not self.may_look():
+            raise PermissionDenied
 
     def list_url(self) -> str:
         """The list."""
@@ -174,5 +258,17 @@ def page_of(model: type[Model], pk: Any) -> str:
 
 
 def link_to(row: Model, name: Any) -> Any:
-    """A link to the console's page of a row."""
-    return marks.link(page_of(type(row), row.pk), name)
+    """A link to the console's page of a row; its name alone for who may not open that."""
+    page: Any = admin.site.get_model_admin(type(row))
+    return marks.link(page_of(type(row), row.pk), name) if page.may_look() else name
+
+
+def _is_needless(name: Any) -> bool:
+    return name in _TENANT and actors.current().tenant is not None
+
+
+def _name_of(entry: Any) -> str:
+    """What a filter of a list is called in addresses."""
+    if isinstance(entry, str):
+        return entry
+    return str(entry[0]) if isinstance(entry, list | tuple) else str(entry.parameter_name)

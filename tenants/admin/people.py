@@ -17,9 +17,19 @@ from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import Membership, Role, Tenant, User
+from tenants.rules import permissions
 from tenants.services import people as service
 
 admin.site.unregister(Group)  # people have roles in tenants, not Django's groups
+
+
+def _auditor() -> forms.BooleanField:
+    return forms.BooleanField(
+        required=False,
+        label="Auditor",
+        help_text="Sees every tenant's jobs, executions and audit trail; changes nothing.",
+        widget=widgets.UnfoldBooleanWidget,
+    )
 
 
 class NewPerson(forms.Form):
@@ -35,9 +45,10 @@ class NewPerson(forms.Form):
     is_superuser = forms.BooleanField(
         required=False,
         label="Platform administrator",
-        help_text="May open this console.",
+        help_text="May see and change everything, of every tenant.",
         widget=widgets.UnfoldBooleanWidget,
     )
+    is_auditor = _auditor()
 
 
 class Rights(Dialog):
@@ -48,6 +59,7 @@ class Rights(Dialog):
     is_superuser = forms.BooleanField(
         required=False, label="Platform administrator", widget=widgets.UnfoldBooleanWidget
     )
+    is_auditor = _auditor()
 
     def __init__(self, row: User, data: Any = None) -> None:
         super().__init__(row, data)
@@ -67,6 +79,12 @@ class Joining(Dialog):
 
     tenant = forms.ModelChoiceField(Tenant.objects.order_by("slug"), widget=widgets.UnfoldAdminSelectWidget)
     role = forms.ChoiceField(choices=Role.choices, widget=widgets.UnfoldAdminSelectWidget)
+    own_jobs_only = forms.BooleanField(
+        required=False,
+        label="Only their own jobs",
+        help_text="Of an editor: changes only jobs whose owner is their e-mail address.",
+        widget=widgets.UnfoldBooleanWidget,
+    )
 
 
 class _MembershipField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -88,6 +106,8 @@ class Leaving(Dialog):
 class PersonAdmin(pages.ConsoleAdmin):
     """Everybody who may log in."""
 
+    add_permission = permissions.PLATFORM
+    shared = True
     title = "People"
     empty_hint = "People log in with their e-mail address and belong to tenants."
     add_label = "New person"
@@ -97,14 +117,11 @@ class PersonAdmin(pages.ConsoleAdmin):
     search_help_text = "E-mail or name"
     actions_detail = ("rights", "password", "join", "leave")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
-
     @admin.display(description="State")
     def may(self, person: User) -> str:
         return marks.state("active" if person.is_active else "disabled")
 
-    @admin.display(description="Console", boolean=True)
+    @admin.display(description="Platform administrator", boolean=True)
     def platform(self, person: User) -> bool:
         return person.is_superuser
 
@@ -118,7 +135,7 @@ class PersonAdmin(pages.ConsoleAdmin):
             "title": "Memberships",
             "headers": ("Tenant", "Role", "Since"),
             "rows": [
-                (pages.link_to(m.tenant, m.tenant.name), m.role, marks.instant(m.created_at)) for m in memberships
+                (pages.link_to(m.tenant, m.tenant.name), _role(m), marks.instant(m.created_at)) for m in memberships
             ],
             "empty": "Belongs to no tenant.",
         }
@@ -127,6 +144,7 @@ class PersonAdmin(pages.ConsoleAdmin):
             ("E-mail", row.email),
             ("Name", row.name or marks.NOTHING),
             ("Platform administrator", "yes" if row.is_superuser else "no"),
+            ("Auditor", "yes" if row.is_auditor else "no"),
             ("Last log-in", marks.instant(row.last_login)),
             ("Known since", marks.instant(row.created_at)),
         ]
@@ -188,3 +206,7 @@ class PersonAdmin(pages.ConsoleAdmin):
         membership = form.cleaned_data["membership"]
         service.leave(membership=membership)
         return self.done(request, f"{form.row.email} has left {membership.tenant.name}.", self.row_url(form.row.pk))
+
+
+def _role(membership: Membership) -> str:
+    return f"{membership.role}, of their own jobs" if membership.own_jobs_only else membership.role

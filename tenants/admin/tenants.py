@@ -13,11 +13,13 @@ from django.urls import reverse
 from unfold import widgets
 from unfold.enums import ActionVariant
 
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, Editing, dialog
+from tenants.console import menu
 from tenants.models import Tenant, TenantState
+from tenants.rules import permissions
 from tenants.services import tenant_limits
 from tenants.services import tenants as service
 
@@ -87,8 +89,11 @@ class Suspending(Dialog):
 
 @admin.register(Tenant)
 class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
-    """Every tenant of the installation."""
+    """Every tenant of the installation, for the platform's people."""
 
+    read_permission = "jobs:read"
+    add_permission = permissions.PLATFORM
+    shared = True
     title = "Tenants"
     empty_hint = "A tenant owns jobs, keys and executions, and sees nobody else's. Make the first one."
     add_label = "New tenant"
@@ -98,8 +103,8 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     search_help_text = "Slug or name"
     actions_detail: tuple[str, ...] = ("limits", "throttle", "unthrottle", "suspend", "activate")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
+    def may_look(self) -> bool:
+        return actors.current().of_platform and super().may_look()
 
     @admin.display(description="State")
     def standing(self, tenant: Tenant) -> str:
@@ -129,7 +134,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
             ("Created", marks.instant(row.created_at)),
-            ("Its", _ways_on(row)),
+            ("Its", _ways_on(request, row)),
         ]
         return {"facts": facts}
 
@@ -188,7 +193,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
         return self.done(request, f"{form.row.name} is active.", self.row_url(form.row.pk))
 
 
-def _ways_on(tenant: Tenant) -> Any:
+def _ways_on(request: HttpRequest, tenant: Tenant) -> Any:
     lists = (
         ("executions", "jobs_execution"),
         ("jobs", "jobs_job"),
@@ -199,6 +204,8 @@ def _ways_on(tenant: Tenant) -> Any:
         ("invitations", "tenants_invitation"),
     )
     links = [
-        marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text) for text, name in lists
+        marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text)
+        for text, name in lists
+        if menu.shows_list(request, name)
     ]
     return marks.joined(links)

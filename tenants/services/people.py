@@ -9,22 +9,23 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from tenants import actors, errors
-from tenants.models import Membership, Tenant, User
+from tenants.models import Membership, Role, Tenant, User
 from tenants.rules import permissions
 from tenants.services import audit
 
 
-def create(*, email: str, name: str, password: str, is_superuser: bool) -> User:
-    """A person who can log in. Only platform administrators may open the console."""
+def create(*, email: str, name: str, password: str, is_superuser: bool, is_auditor: bool = False) -> User:
+    """A person who can log in. What they see is what their memberships and their role in the platform show them."""
     actors.require(permissions.PLATFORM)
-    person = User(email=email.lower(), name=name, is_superuser=is_superuser, is_staff=is_superuser)
+    roles = {"is_superuser": is_superuser, "is_auditor": is_auditor}
+    person = User(email=email.lower(), name=name, is_staff=is_superuser, **roles)
     _check_password(person, password)
     try:
         person.set_password(password)
         person.clean_fields()
         with transaction.atomic():
             person.save(force_insert=True)
-            told = {"email": person.email, "name": name, "is_active": True, "is_superuser": is_superuser}
+            told = {"email": person.email, "name": name, "is_active": True, **roles}
             _record("person.created", person, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
         raise errors.Invalid(details=error.message_dict) from None
@@ -34,14 +35,15 @@ def create(*, email: str, name: str, password: str, is_superuser: bool) -> User:
     return person
 
 
-def change(*, person: User, name: str, is_active: bool, is_superuser: bool) -> User:
-    """Store what somebody is called and may do. Nobody locks themselves out."""
+def change(*, person: User, name: str, is_active: bool, is_superuser: bool, is_auditor: bool | None = None) -> User:
+    """Store what somebody is called and may do; whether they are an auditor stays unless it is said. Nobody locks themselves out."""
     actors.require(permissions.PLATFORM)
     with transaction.atomic():
         person = User.objects.select_for_update(no_key=True).get(pk=person.pk)
         if actors.current().name == f"user:{person.email}" and not (is_active and is_superuser):
             raise errors.ServiceError("you cannot take your own rights away: ask another administrator")
         wanted = {"name": name, "is_active": is_active, "is_superuser": is_superuser, "is_staff": is_superuser}
+        wanted["is_auditor"] = person.is_auditor if is_auditor is None else is_auditor
         changes = {
             field: [getattr(person, field), value] for field, value in wanted.items() if getattr(person, field) != value
         }
@@ -63,13 +65,18 @@ def set_password(*, person: User, password: str) -> None:
         _record("person.password_set", person, {})
 
 
-def join(*, person: User, tenant: Tenant, role: str) -> None:
-    """Make somebody a member, or give a member another role."""
+def join(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False) -> None:
+    """Make somebody a member, or give a member another role; of editors, perhaps for their own jobs alone."""
     actors.require(permissions.PLATFORM)
+    if own_jobs_only and role != Role.EDITOR:
+        message = "only an editor can be held to their own jobs: take the role editor, or leave this out"
+        raise errors.Invalid(f"own_jobs_only: {message}", details={"own_jobs_only": [message]})
     with transaction.atomic():
         known = Membership.objects.filter(user=person, tenant=tenant).first()
-        Membership.objects.update_or_create(user=person, tenant=tenant, defaults={"role": role})
-        changes = {"tenant": tenant.slug, "role": [known.role if known else None, role]}
+        given = {"role": role, "own_jobs_only": own_jobs_only}
+        Membership.objects.update_or_create(user=person, tenant=tenant, defaults=given)
+        before = {field: getattr(known, field, None) for field in given}
+        changes = {"tenant": tenant.slug, **{field: [before[field], value] for field, value in given.items()}}
         _record("person.joined", person, changes, tenant)
 
 

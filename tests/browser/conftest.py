@@ -28,11 +28,12 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass(frozen=True)
 class Site:
-    """Where the console is, who may log in, and what is in it."""
+    """Where the console is, who may log in (``email`` with every right, and others by role), and what is in it."""
 
     url: str
     email: str
     furniture: console.Furniture
+    people: dict[str, str]
 
 
 @dataclass
@@ -48,6 +49,15 @@ class Watched:
         self.page.goto(self.url + path)
         self.page.wait_for_function("() => window.Alpine && document.fonts.status === 'loaded'")
 
+    def log_in(self, email: str) -> None:
+        """As somebody, whoever it was before."""
+        self.page.context.clear_cookies()
+        self.open("/admin/login/")
+        self.page.fill("input[name=username]", email)
+        self.page.fill("input[name=password]", PASSWORD)
+        self.page.click("button[type=submit]")
+        self.page.wait_for_url(lambda url: "/login/" not in url)
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -56,10 +66,29 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     operator = console.person(password=PASSWORD)
     for state in ("scheduled", "pending", "queued", "running", "succeeded", "cancelled", "skipped"):
         rows.execution((furniture["jobs.job"], furniture["tenants.tenant"]), state)
+    people = {role: user.email for role, user in _people(furniture["tenants.tenant"]).items()}
     log = tmp_path_factory.mktemp("web") / "log"
     port = ports.free()
     with _web(port, log):
-        yield Site(f"http://127.0.0.1:{port}", operator.email, furniture)
+        yield Site(f"http://127.0.0.1:{port}", operator.email, furniture, people)
+
+
+def _people(tenant: Any) -> dict[str, Any]:
+    nobody = console.person(superuser=False, staff=False, password=PASSWORD)
+    auditor = console.person(superuser=False, staff=False, password=PASSWORD)
+    auditor.is_auditor = True
+    auditor.save(update_fields=["is_auditor"])
+    found = {"nobody": nobody, "auditor": auditor}
+    for role in ("viewer", "editor", "admin"):
+        user = console.person(superuser=False, staff=False, password=PASSWORD)
+        found[role] = console.member(tenant, role, of=user)
+    several = console.person(superuser=False, staff=False, password=PASSWORD)
+    for where in (tenant, rows.tenant(name="A second tenant whose name is rather long for a header")):
+        console.member(where, "viewer", of=several)
+    found["several"] = several
+    newcomer = console.person(superuser=False, staff=False, password=PASSWORD)
+    found["newcomer"] = console.member(rows.tenant(name="Brand new"), "admin", of=newcomer)
+    return found
 
 
 class _web:  # noqa: N801 - reads as a block
@@ -121,11 +150,7 @@ def browser(site: Site, chromium: Any, request: pytest.FixtureRequest) -> Iterat
     watched = Watched(context.new_page(), site.url)
     watched.page.on("console", lambda m: watched.complaints.append(m.text) if m.type in {"error", "warning"} else None)
     watched.page.on("pageerror", lambda error: watched.complaints.append(str(error)))
-    watched.open("/admin/login/")
-    watched.page.fill("input[name=username]", site.email)
-    watched.page.fill("input[name=password]", PASSWORD)
-    watched.page.click("button[type=submit]")
-    watched.page.wait_for_url(f"{site.url}/admin/")
+    watched.log_in(site.email)
     yield watched
     context.close()
     assert watched.complaints == []

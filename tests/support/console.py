@@ -28,6 +28,22 @@ def person(*, superuser: bool = True, staff: bool = True, password: str | None =
     return User.objects.create_user(email, password, is_superuser=superuser, is_staff=staff)
 
 
+def member(tenant: Any, role: str = "viewer", *, of: User | None = None, **columns: Any) -> User:
+    """Somebody who belongs to a tenant, or to one more."""
+    user = of or person(superuser=False, staff=False)
+    defaults = {"id": uuid4(), "tenant_id": tenant, "user_id": user.pk, "role": role, "created_at": rows.now()}
+    rows.insert("membership", **(defaults | columns))
+    return user
+
+
+def auditor() -> User:
+    """Somebody who looks at every tenant and changes nothing."""
+    user = person(superuser=False, staff=False)
+    user.is_auditor = True
+    user.save(update_fields=["is_auditor"])
+    return user
+
+
 class Console:
     """A logged-in operator."""
 

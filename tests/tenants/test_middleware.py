@@ -141,6 +141,7 @@ def test_templates_are_rendered_inside_the_transaction(request_):
 def test_platforms_people_see_everybody_in_the_console_only(request_, app, role, sees_all, granted):
     request_.resolver_match = SimpleNamespace(app_name=app)
     request_.user = User(email="ada@example.com", **({role: True} if role else {}))
+    request_.session = {}
     seen = []
     with requests.serving(request_):
         serve(

@@ -67,3 +67,21 @@ def test_only_ones_own_memberships_can_be_ended(console: Console) -> None:
     ((membership,),) = rows.fetch("SELECT id FROM membership WHERE user_id = %s", other.pk)
     assert console.press("tenants_user_leave", one.pk, membership=str(membership)).status_code == 200
     assert rows.fetch("SELECT count(*) FROM membership WHERE tenant_id = %s", tenant) == [(2,)]
+
+
+def test_an_auditor_is_made_and_made_none(console: Console) -> None:
+    other = support.person(superuser=False)
+    for given, is_auditor in (({"is_auditor": "on"}, True), ({}, False)):
+        console.pressed("tenants_user_rights", other.pk, name="Grace", is_active="on", **given)
+        assert rows.fetch("SELECT is_auditor, is_superuser FROM person WHERE id = %s", other.pk) == [
+            (is_auditor, False)
+        ]
+
+
+def test_an_editor_may_be_held_to_their_own_jobs_and_nobody_else(console: Console) -> None:
+    other, tenant = support.person(superuser=False), rows.tenant()
+    joining = {"tenant": str(tenant), "own_jobs_only": "on"}
+    answer = console.press("tenants_user_join", other.pk, **joining, role="admin")
+    assert "only an editor" in support.problems(answer)[0]
+    console.pressed("tenants_user_join", other.pk, **joining, role="editor")
+    assert "editor, of their own jobs" in console.page("tenants_user_change", other.pk)
