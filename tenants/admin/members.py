@@ -21,6 +21,7 @@ from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.api import sites
 from tenants.models import Invitation, Membership, Role
+from tenants.rules import permissions
 from tenants.services import invitations, members
 
 
@@ -56,6 +57,7 @@ class Inviting(RoleFields):
 class MemberAdmin(pages.ConsoleAdmin):
     """Who belongs to which tenant."""
 
+    read_permission = permissions.ADMIN
     title = "Members"
     empty_hint = "People become members of a tenant by invitation."
     list_display = ("email", "tenant", "role", "own", "joined")
@@ -98,6 +100,7 @@ class MemberAdmin(pages.ConsoleAdmin):
         title="Change the role",
         description="In force from their next request on.",
         icon="badge",
+        permission=permissions.ADMIN,
         form=Changing,
         submit="Save",
     )
@@ -110,6 +113,7 @@ class MemberAdmin(pages.ConsoleAdmin):
         title="Remove this member?",
         description="Their next request finds nothing of the tenant. API keys they made stay: revoke those apart.",
         icon="group_remove",
+        permission=permissions.ADMIN,
         variant=ActionVariant.DANGER,
     )
     def remove(self, request: HttpRequest, form: Dialog) -> HttpResponse:
@@ -121,6 +125,8 @@ class MemberAdmin(pages.ConsoleAdmin):
 class InvitationAdmin(pages.ConsoleAdmin):
     """Who is asked to join which tenant."""
 
+    read_permission = permissions.ADMIN
+    add_permission = permissions.ADMIN
     title = "Invitations"
     empty_hint = "Whoever is invited joins a tenant by a link that works once."
     add_label = "Invite"
@@ -129,9 +135,6 @@ class InvitationAdmin(pages.ConsoleAdmin):
     search_fields = ("email",)
     search_help_text = "E-mail"
     actions_detail = ("resend", "revoke")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return pages.platform(request)
 
     def for_list(self, queryset: QuerySet[Invitation]) -> QuerySet[Invitation]:
         return queryset.select_related("tenant")
@@ -188,6 +191,7 @@ class InvitationAdmin(pages.ConsoleAdmin):
         title="Make a new link?",
         description="The former link is void then.",
         icon="forward_to_inbox",
+        permission=permissions.ADMIN,
     )
     def resend(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         invitation, link = invitations.resend(invitation=form.row, site=sites.of(request))
@@ -199,6 +203,7 @@ class InvitationAdmin(pages.ConsoleAdmin):
         title="Revoke this invitation?",
         description="Its link is void from now on.",
         icon="block",
+        permission=permissions.ADMIN,
         variant=ActionVariant.DANGER,
     )
     def revoke(self, request: HttpRequest, form: Dialog) -> HttpResponse:

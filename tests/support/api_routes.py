@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +10,19 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from tenants import permissions
+from tenants.rules import permissions as rules
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Of the installation: the same for every tenant, or no rows at all.
-SHARED = {"queues", "workers", "job-types", "connection-types"}
+SHARED = {
+    "queues",
+    "workers",
+    "job-types",
+    "connection-types",
+    "tenants",
+}  # of tenants: tests/tenants/api/test_tenants.py
 #: For whoever asks.
-PUBLIC = {"openapi.json", "docs"}
+PUBLIC = {"openapi.json", "docs", "invitations/accept"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Route:
     def at(self, identifier: Any) -> str:
         """The whole path of a row."""
         return "/api/v1/" + self.path.replace("<str:id>", str(identifier))
+
+    def lets_in(self, granted: Collection[str], method: str) -> bool:
+        """Whether these words suffice."""
+        of_platform = getattr(self.view, "open_to_platform", False) and "platform" in granted
+        return of_platform or rules.allows(granted, self.needs(method))
 
     def needs(self, method: str) -> str:
         """The word of permission that a method takes."""
