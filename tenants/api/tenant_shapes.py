@@ -54,6 +54,12 @@ class TenantChanges(QuotaInput):
         max_length=16, required=False, allow_blank=True, help_text="Most starts per s, m, h or d, such as 100/m."
     )
     rate_burst = _most("Most starts at once after a rest.", min_value=1)
+    api_rate_limit = serializers.CharField(
+        max_length=16,
+        required=False,
+        allow_blank=True,
+        help_text="Most API requests per s, m, h or d, such as 100/s; empty for the installation's limit.",
+    )
     allowed_hosts = serializers.ListField(child=serializers.CharField(max_length=300), max_length=200, required=False)
     allowed_callables = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=200, required=False
@@ -94,6 +100,7 @@ class TenantShape(serializers.Serializer[Tenant]):
     max_running = serializers.IntegerField(allow_null=True)
     rate_limit = serializers.CharField()
     rate_burst = serializers.IntegerField(allow_null=True)
+    api_rate_limit = serializers.CharField()
     throttle = serializers.SerializerMethodField(help_text="A lower cap for a while; null if none is in force.")
     max_jobs = serializers.IntegerField(allow_null=True)
     max_schedules = serializers.IntegerField(allow_null=True)

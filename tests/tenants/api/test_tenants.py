@@ -37,7 +37,14 @@ def test_operators_make_find_and_limit_tenants(operator, slug):
     assert {name: shown[name] for name in given} == given
     assert (shown["state"], shown["max_unfinished"], shown["throttle"]) == ("active", None, None)
     assert operator.api.get(f"{TENANTS}/{slug}").json() == shown
-    changes = {"max_running": 5, "rate_limit": "10/m", "max_unfinished": 100, "retention_days": 7, "name": "B"}
+    changes = {
+        "max_running": 5,
+        "rate_limit": "10/m",
+        "max_unfinished": 100,
+        "retention_days": 7,
+        "name": "B",
+        "api_rate_limit": "50/s",
+    }
     changed = operator.api.patch(f"{TENANTS}/{slug}", changes).json()
     assert changed == {**shown, **changes}
     assert operator.api.get(TENANTS, limit=200).status_code == 200
