@@ -71,6 +71,11 @@ def operator(scopes: Sequence[str] = (*VIEWER, permissions.PLATFORM)) -> Actor:
     return _actor(owner().tenant, list(scopes))
 
 
+def with_scopes(of: Actor, scopes: Sequence[str]) -> Actor:
+    """Another key of the same tenant."""
+    return _actor(of.tenant, list(scopes))
+
+
 def _actor(tenant: Tenant, scopes: list[str]) -> Actor:
     key = api_keys.generate()
     with platform():

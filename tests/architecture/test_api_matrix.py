@@ -1,0 +1,124 @@
+"""Every route and method of the API, asked by everybody: each is told exactly what docs/api.md says.
+
+In this order: who is it (401), does the tenant work (403 TENANT_SUSPENDED), may they (403 MISSING_SCOPE),
+is there such a row and such a method (404, 405). What is left is the route's own business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+
+from tenants.rules import api_keys, permissions
+from tests.support import actors, api_routes, belongings, rows
+from tests.support.actors import Api
+from tests.support.api_routes import METHODS, Route
+
+ROLES = {**permissions.OF_ROLES, "platform": frozenset({permissions.PLATFORM})}
+CASES = [(route, method) for route in api_routes.GUARDED for method in METHODS]
+
+
+def named(case: tuple[Route, str]) -> str:
+    return f"{case[1]} {case[0].path}"
+
+
+every_route = pytest.mark.parametrize("case", CASES, ids=named)
+
+
+def test_the_url_conf_is_read_as_it_is() -> None:
+    paths = {route.path for route in api_routes.ALL}
+    assert {"jobs", "jobs/<str:id>", "jobs/<str:id>/trigger", "executions/<str:id>/logs", "api-keys"} <= paths
+    assert len(api_routes.WITH_ID) >= 20
+    assert {"get", "patch", "delete"} == set(next(r for r in api_routes.ALL if r.path == "jobs/<str:id>").actions)
+
+
+@pytest.fixture(scope="module")
+def world() -> Any:
+    """A tenant with a row for each resource, and keys of it in every condition."""
+    owner = actors.owner()
+    keys = {name: actors.with_scopes(owner, sorted(granted)) for name, granted in ROLES.items()}
+    suspended = actors.owner()
+    rows.change("UPDATE tenant SET state = 'suspended' WHERE id = %s", suspended.tenant.id)
+    return SimpleNamespace(
+        owner=owner, rows=belongings.of(owner), keys=keys, suspended=suspended,
+        unknown=Api(api_keys.generate().text), garbage=Api("ck_nonsense"), anonymous=Api(""),
+        expired=_spoiled(owner, "expires_at"), revoked=_spoiled(owner, "revoked_at"),
+    )  # fmt: skip
+
+
+def _spoiled(owner: Any, column: str) -> Api:
+    key = actors.with_scopes(owner, list(permissions.OF_TENANTS))
+    key_id = key.key.split("_")[1]
+    rows.change(f"UPDATE api_key SET {column} = now() - interval '1 second' WHERE key_id = %s", key_id)
+    return key.api
+
+
+def ask(api: Api, case: tuple[Route, str], identifier: Any) -> Any:
+    """The answer; what it changed is forgotten."""
+    route, method = case
+    with transaction.atomic():
+        answer = api.send(method, route.at(identifier), {})
+        transaction.set_rollback(True)
+    return answer
+
+
+def told(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+def own_id(world: Any, route: Route) -> Any:
+    return world.rows[route.resource][0] if "<" in route.path else None
+
+
+@every_route
+def test_who_is_not_known_is_told_so(world: Any, case: tuple[Route, str]) -> None:
+    for api in (world.anonymous, world.unknown, world.garbage, world.revoked):
+        answer = ask(api, case, own_id(world, case[0]))
+        assert told(answer) == (401, "UNAUTHENTICATED")
+        assert answer["WWW-Authenticate"].startswith("Bearer")
+    assert told(ask(world.expired, case, own_id(world, case[0]))) == (401, "KEY_EXPIRED")
+
+
+@every_route
+def test_who_is_of_a_suspended_tenant_is_told_so(world: Any, case: tuple[Route, str]) -> None:
+    assert told(ask(world.suspended.api, case, own_id(world, case[0]))) == (403, "TENANT_SUSPENDED")
+
+
+@every_route
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_may_what_its_words_say_and_nothing_else(world: Any, case: tuple[Route, str], role: str) -> None:
+    route, method = case
+    answer = ask(world.keys[role].api, case, own_id(world, route))
+    needed = route.needs(method)
+    if not permissions.allows(ROLES[role], needed):
+        assert told(answer) == (403, "MISSING_SCOPE")
+        assert answer.json()["error"]["details"]["required"] == needed
+    elif method.lower() not in route.actions:
+        assert told(answer) == (405, "METHOD_NOT_ALLOWED")
+    else:
+        assert answer.status_code in (200, 201, 202, 204, 409, 422), answer.content
+
+
+@every_route
+def test_a_key_with_every_word_but_the_needed_one_is_refused(world: Any, case: tuple[Route, str]) -> None:
+    needed = case[0].needs(case[1])
+    others = [word for word in (*permissions.OF_TENANTS, permissions.PLATFORM) if word not in (needed, "admin")]
+    answer = ask(_key_with(world, others), case, own_id(world, case[0]))
+    assert told(answer) == (403, "MISSING_SCOPE")
+
+
+def _key_with(world: Any, scopes: list[str]) -> Api:
+    made: Callable[..., Any] = actors.with_scopes
+    return world.keys.setdefault(tuple(scopes), made(world.owner, scopes)).api
+
+
+@pytest.mark.parametrize("case", [(route, method) for route, method in CASES if route.names_a_tenants_row], ids=named)
+def test_who_may_is_told_that_what_is_not_there_is_not_there(world: Any, case: tuple[Route, str]) -> None:
+    expected = (404, "NOT_FOUND") if case[1].lower() in case[0].actions else (405, "METHOD_NOT_ALLOWED")
+    for absent in (uuid4(), "nonsense", "a%00b"):
+        assert told(ask(world.owner.api, case, absent)) == expected

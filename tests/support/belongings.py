@@ -1,0 +1,46 @@
+"""A row of a tenant for each resource of the API, so that generated tests have an id to ask for."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID, uuid4
+
+from tests.support import rows
+
+#: Tables that a test of other tenants' ids watches.
+TABLES = ("job", "schedule", "execution", "dead_letter", "api_key", "job_revision", "job_tag", "audit_event")
+
+
+def of(owner: Any) -> dict[str, list[Any]]:
+    """Ids (and names, where a path takes them) of new rows of an actor's, by resource; of what is shared, one that is there."""
+    name = f"job-{secrets.token_hex(4)}"
+    wanted = {"name": name, "type": "dummy", "tags": ["a"], "schedules": [{"kind": "cron", "expression": "0 0 * * *"}]}
+    answer = owner.api.post("/api/v1/jobs", wanted)
+    assert answer.status_code == 201, answer.content
+    job = answer.json()
+    execution = rows.execution((job["id"], owner.tenant.id), "failed")
+    return {
+        "jobs": [job["id"], name],
+        "schedules": [job["schedules"][0]["id"]],
+        "executions": [execution],
+        "dead-letters": [_dead_letter(owner, job["id"], execution)],
+        "queues": ["default"],
+        "job-types": ["dummy"],
+        "workers": [rows.worker(queues=(), lease=-60)],
+        "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],
+    }
+
+
+def _dead_letter(owner: Any, job: str, execution: UUID) -> UUID:
+    letter = uuid4()
+    rows.insert(
+        "dead_letter", id=letter, tenant_id=owner.tenant.id, job_id=job, execution_id=execution, state="open",
+        error_code="TIMEOUT", error_message="", error_fingerprint="", closed_by="", created_at=rows.now(),
+    )  # fmt: skip
+    return letter
+
+
+def stored(tenant: Any) -> list[Any]:
+    """All that is stored of a tenant, to compare."""
+    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY id", tenant.id) for table in TABLES]
