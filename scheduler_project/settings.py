@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sys
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from scheduler_project import app_settings, console
 from scheduler_project.env import ROOT, env
+from tenants.rules import sessions
 
 _env = env()
 
@@ -46,6 +48,7 @@ _WEB_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
 ]
 INSTALLED_APPS = [
     # Engine and workers show no page: without these they take a sixth less memory.
@@ -70,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
     "tenants.middleware.TransactionMiddleware",
 ]
 
@@ -93,6 +97,25 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# PBKDF2 by Django's count: costly in time alone. Argon2's memory, 100 MB a try, would be a lever for whoever floods.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+
+# Wrong passwords: so many per account and address, then none are judged for a while (tenants.guessing).
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail tells of log-ins
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "tenants.guessing.account"
+AXES_CLIENT_IP_CALLABLE = "tenants.guessing.address"
+AXES_WHITELIST_CALLABLE = "tenants.guessing.uncounted"
+AXES_LOCKOUT_CALLABLE = "tenants.guessing.locked_out"
+
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -202,8 +225,20 @@ API_RATES = {
     "account": _env.login_rate,
 }
 
+#: People's tokens. The key is not that of anything else that is signed.
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": hmac.digest(SECRET_KEY.encode(), b"tokens of people", "sha256").hex(),
+    "AUDIENCE": "carillon-api",
+    "ISSUER": PUBLIC_URL or "carillon",
+    "LEEWAY": 5,
+    "USER_ID_CLAIM": "sub",
+    "ACCESS_TOKEN_LIFETIME": sessions.ACCESS,
+    "REFRESH_TOKEN_LIFETIME": sessions.IDLE,
+}
+
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.KeyOrToken"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttling.Counted"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

@@ -16,6 +16,9 @@ from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
 from tenants.api.api_keys import ApiKeyViewSet
+from tenants.api.auth import SessionViewSet, TokenViewSet
+from tenants.api.me import MeViewSet
+from tenants.middleware import outside_transaction
 
 api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
@@ -27,6 +30,15 @@ api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
+api.register("auth/sessions", SessionViewSet, basename="session")
+
+people = [
+    path("auth/token", outside_transaction(TokenViewSet.as_view({"post": "log_in"}))),
+    path("auth/refresh", outside_transaction(TokenViewSet.as_view({"post": "refresh"}))),
+    path("auth/revoke", outside_transaction(TokenViewSet.as_view({"post": "revoke"}))),
+    path("me", MeViewSet.as_view({"get": "show"})),
+    path("me/password", MeViewSet.as_view({"post": "password"})),
+]
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
@@ -34,6 +46,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/", include(people)),
     path("api/v1/", include(api.urls)),
     path("health", monitoring.health),
     path("health/live", monitoring.live),

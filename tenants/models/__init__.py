@@ -2,8 +2,9 @@
 
 from tenants.models.api_key import ApiKey
 from tenants.models.audit_event import AuditEvent
+from tenants.models.login_session import LoginSession
 from tenants.models.membership import Membership, Role
 from tenants.models.tenant import Tenant, TenantState
 from tenants.models.user import User
 
-__all__ = ["ApiKey", "AuditEvent", "Membership", "Role", "Tenant", "TenantState", "User"]
+__all__ = ["ApiKey", "AuditEvent", "LoginSession", "Membership", "Role", "Tenant", "TenantState", "User"]

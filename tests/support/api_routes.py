@@ -15,7 +15,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Of the installation: the same for every tenant, or no rows at all.
 SHARED = {"queues", "workers", "job-types"}
 #: For whoever asks.
-PUBLIC = {"openapi.json", "docs"}
+PUBLIC = {"openapi.json", "docs", "auth/token", "auth/refresh", "auth/revoke"}
 
 
 @dataclass(frozen=True)
