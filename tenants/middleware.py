@@ -38,7 +38,8 @@ class RateLimitHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         limits.begin()
         response = self.get_response(request)
-        response.headers.update(limits.headers())
+        for name, value in limits.headers().items():
+            response[name] = value
         return response
 
 

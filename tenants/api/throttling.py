@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from tenants import errors, limits
+from tenants.requests import Actor
 
 if TYPE_CHECKING:  # DRF's views load this class while they are being loaded themselves
     from rest_framework.views import APIView
@@ -27,10 +28,10 @@ class Counted(BaseThrottle):
             return True
         request.counted = True  # type: ignore[attr-defined]
         must = getattr(view, "action", None) in getattr(view, "must_be_counted", ())
-        if request.auth is None:
-            limits.take_anonymous(must=must)
-        else:
+        if isinstance(request.auth, Actor):
             limits.take_request(request.auth, must=must)
+        else:
+            limits.take_anonymous(must=must)
         return True
 
 

@@ -13,6 +13,7 @@ from django.test import override_settings
 from scheduler_project.local import leash, throwaway
 from scheduler_project.local.valkey import Valkey
 from tenants import buckets
+from tests.support.stack import wait_for
 
 
 class OwnRedis:
@@ -30,6 +31,7 @@ class OwnRedis:
     def kill(self) -> None:
         """As a crash does."""
         self._signal(signal.SIGKILL)
+        wait_for(lambda: not self._server.alive(), 10, "Redis is dead")
 
     def start(self) -> None:
         """Again, and empty."""

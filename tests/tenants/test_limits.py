@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 
 from tenants import buckets, limits, requests
 from tenants.requests import Actor
@@ -65,14 +65,14 @@ def test_uncounted_tries_to_log_in_are_refused(monkeypatch):
     assert (refused.value.status, refused.value.retry_after) == (503, 2)
 
 
-def test_redis_learns_no_account_no_address_and_no_key(settings):
+def test_redis_learns_no_account_no_address_and_no_key():
     rates = {"account": "9/d", "login": "9/d", "key": "9/d", "address": "9/d"}
     with only(**rates), own_redis() as server, call_from("203.0.113.7"):
         limits.take_login("ada@example.com")
         limits.take_request(Actor("key:abcdef", frozenset()))
         keys = server.keys()
-        settings.SECRET_KEY = "another installation's"
-        limits.take_login("ada@example.com")
+        with override_settings(SECRET_KEY="another installation's"):
+            limits.take_login("ada@example.com")
         others = set(server.keys()) - set(keys)
         stored = b" ".join([*keys, *(server.client.get(key) for key in keys)])
     assert {key.split(b":")[2] for key in keys} == {b"account", b"login", b"address", b"key"}
