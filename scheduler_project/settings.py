@@ -101,6 +101,23 @@ AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contri
 # PBKDF2 by Django's count: costly in time alone. Argon2's memory, 100 MB a try, would be a lever for whoever floods.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 
+OIDC_ISSUER = _env.oidc_issuer
+OIDC_NAME = _env.oidc_name
+OIDC_LOGOUT_URL = _env.oidc_logout_url
+OIDC_RP_CLIENT_ID = _env.oidc_client_id
+OIDC_RP_CLIENT_SECRET = _env.oidc_client_secret.get_secret_value()
+OIDC_RP_SIGN_ALGO = _env.oidc_algorithm
+OIDC_RP_SCOPES = "openid email"
+OIDC_OP_AUTHORIZATION_ENDPOINT = _env.oidc_authorization_url
+OIDC_OP_TOKEN_ENDPOINT = _env.oidc_token_url
+OIDC_OP_JWKS_ENDPOINT = _env.oidc_keys_url
+OIDC_OP_USER_ENDPOINT = ""  # the token's own claims are enough
+OIDC_AUTHENTICATION_CALLBACK_URL = "console-oidc-callback"
+OIDC_USE_NONCE = OIDC_USE_PKCE = OIDC_VERIFY_KID = True
+OIDC_CREATE_USER = OIDC_STORE_ID_TOKEN = OIDC_STORE_ACCESS_TOKEN = False
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append("tenants.oidc.Provider")
+
 # Wrong passwords: so many per account and address, then none are judged for a while (tenants.guessing).
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)

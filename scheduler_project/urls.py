@@ -15,6 +15,7 @@ from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
+from tenants import oidc
 from tenants.api.api_keys import ApiKeyViewSet
 from tenants.api.auth import SessionViewSet, TokenViewSet
 from tenants.api.me import MeViewSet
@@ -43,6 +44,8 @@ people = [
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("admin", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("admin/oidc/start", oidc.start, name="console-oidc-start"),
+    path("admin/oidc/callback", oidc.callback, name="console-oidc-callback"),
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),

@@ -86,6 +86,11 @@ def is_locked_out(request: HttpRequest) -> bool:
     return bool(getattr(request, "axes_locked_out", False))
 
 
+def was_judged(request: HttpRequest) -> bool:
+    """Whether a password was found wrong, and that counted."""
+    return getattr(request, "axes_failures_since_start", None) is not None
+
+
 # What django-axes calls.
 
 
@@ -102,7 +107,7 @@ def address(request: HttpRequest) -> str | None:  # noqa: ARG001
 
 def uncounted(request: HttpRequest, credentials: Mapping[str, Any] | None) -> bool:  # noqa: ARG001
     """A log-in that a provider vouches for has no password to guess."""
-    return "username" not in (credentials or {})
+    return not (credentials or {}).get("username")
 
 
 def locked_out(request: HttpRequest, answer: HttpResponse | None, credentials: object) -> HttpResponse:  # noqa: ARG001

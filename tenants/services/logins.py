@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import auth
@@ -50,7 +52,8 @@ def log_in(*, request: HttpRequest, email: str, password: str, slug: str | None,
     with guessing.one_try(email):
         person = auth.authenticate(request, username=email, password=password)
         if not isinstance(person, User):
-            failed(email)
+            if guessing.was_judged(request):
+                failed(email, is_locked_out=guessing.is_locked_out(request))
         else:
             # Tells django-axes, and notes the last log-in. No session of the console's is begun.
             user_logged_in.send(sender=User, request=request, user=person)
@@ -64,14 +67,21 @@ def log_in(*, request: HttpRequest, email: str, password: str, slug: str | None,
         return _begin(person, actor.tenant, user_agent[:200])
 
 
-def failed(email: str) -> None:
+def failed(email: str, *, is_locked_out: bool = False, by: str = "password") -> None:
     """Tell the audit trail; as often as passwords are judged, which is seldom (see :mod:`tenants.guessing`).
 
     An unknown address costs as much as a known one, and is not written down: it may be a password that somebody
     typed into the wrong field.
     """
     person = User.objects.filter(email=email.strip().lower()).first()
-    _record("person.login_failed", person.pk if person else "unknown", None)
+    action = "person.locked_out" if is_locked_out else "person.login_failed"
+    _record(action, person.pk if person else "unknown", None, {"by": [None, by]})
+
+
+def succeeded(person: User, *, by: str = "password") -> None:
+    """Tell the audit trail of a log-in at the console."""
+    requests.known_as(Actor(f"user:{person.email}", frozenset()))
+    _record("person.logged_in", person.pk, None, {"by": [None, by], "at": [None, "console"]})
 
 
 def refresh(*, text: str) -> LoggedIn:
@@ -201,11 +211,13 @@ def _end(rows: QuerySet[LoginSession], because: str, now: datetime) -> int:
     return rows.filter(ended_at=None).update(ended_at=now, ended_because=because)
 
 
-def _record(action: str, object_id: UUID | str, tenant_id: UUID | None) -> None:
+def _record(
+    action: str, object_id: UUID | str, tenant_id: UUID | None, changes: Mapping[str, Any] | None = None
+) -> None:
     kind = action.partition(".")[0]
     with context.within(_PLATFORM):
         tenant = Tenant.objects.filter(pk=tenant_id).first() if tenant_id else None
-        audit.record(action=action, object_type=kind, object_id=object_id, tenant=tenant)
+        audit.record(action=action, object_type=kind, object_id=object_id, tenant=tenant, changes=changes)
 
 
 def _bytes(stored: bytes | memoryview | None) -> bytes | None:
