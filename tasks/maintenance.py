@@ -7,6 +7,7 @@ from typing import Any
 from celery import shared_task
 
 from jobs.engine import partitions, retention
+from tenants import retention as log_ins
 
 
 @shared_task(name="tasks.maintenance.maintain", ignore_result=False)
@@ -14,4 +15,5 @@ def maintain() -> dict[str, Any]:
     """Make partitions ahead, drop expired ones, prune. Returns what was made and dropped."""
     report = {"made": partitions.make_ahead(), "dropped": partitions.drop_expired()}
     retention.prune()
+    log_ins.prune()
     return report

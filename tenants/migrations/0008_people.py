@@ -61,5 +61,6 @@ class Migration(migrations.Migration):
         *rls.grant("login_session", app="SELECT, INSERT, UPDATE, DELETE", engine="SELECT, DELETE"),
         *rls.grant("axes_accessattempt", app="SELECT, INSERT, UPDATE, DELETE", engine="SELECT, DELETE"),
         *rls.grant("axes_accessattemptexpiration", app="SELECT, DELETE", engine=""),
+        *rls.grant("django_session", app="", engine="SELECT, DELETE"),
         rls.run(f"GRANT USAGE ON SEQUENCE axes_accessattempt_id_seq TO {rls.APP}"),
     ]

@@ -67,3 +67,12 @@ def test_only_ones_own_memberships_can_be_ended(console: Console) -> None:
     ((membership,),) = rows.fetch("SELECT id FROM membership WHERE user_id = %s", other.pk)
     assert console.press("tenants_user_leave", one.pk, membership=str(membership)).status_code == 200
     assert rows.fetch("SELECT count(*) FROM membership WHERE tenant_id = %s", tenant) == [(2,)]
+
+
+def test_a_person_is_logged_out_everywhere(console: Console) -> None:
+    other = support.person()
+    elsewhere = Console(other)
+    assert elsewhere.get("index").status_code == 200
+    console.pressed("tenants_user_log_out", other.pk)
+    assert elsewhere.get("index").status_code == 302
+    assert Console(support.User.objects.get(pk=other.pk)).get("index").status_code == 200
