@@ -162,7 +162,9 @@ class Env(BaseSettings):
         description="What the log-in page calls the provider.",
     )
     oidc_algorithm: Literal["RS256", "ES256"] = Field(
-        "RS256", validation_alias="CARILLON_OIDC_ALGORITHM", description="The one algorithm its tokens may be signed by."
+        "RS256",
+        validation_alias="CARILLON_OIDC_ALGORITHM",
+        description="The one algorithm its tokens may be signed by.",
     )
     flower_url: str = Field(
         "", validation_alias="CARILLON_FLOWER_URL", description="Where people reach Flower; linked from the console."

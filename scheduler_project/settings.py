@@ -268,7 +268,8 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Carillon",
-    "DESCRIPTION": "Jobs, schedules and executions of one tenant. Authenticate with X-API-Key or Authorization: Bearer.",
+    "DESCRIPTION": "Jobs, schedules and executions of one tenant. Authenticate with an API key (X-API-Key or Authorization: Bearer) "
+    "or as a person: POST /api/v1/auth/token.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

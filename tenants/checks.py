@@ -39,7 +39,7 @@ def role_is_held_by_row_level_security(databases: Sequence[str] | None = None, *
 @register(Tags.security)
 def tokens_are_strict(app_configs: object = None, **_: Any) -> list[CheckMessage]:  # noqa: ARG001
     """simplejwt asks for little by itself: what it is told must leave one way to make a token, and one to read it."""
-    told = settings.SIMPLE_JWT
+    told: dict[str, Any] = settings.SIMPLE_JWT
     key, access = str(told.get("SIGNING_KEY", "")), told.get("ACCESS_TOKEN_LIFETIME", sessions.ACCESS)
     wrong = {
         "ALGORITHM must be HS256": told.get("ALGORITHM") != "HS256",

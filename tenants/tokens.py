@@ -62,7 +62,7 @@ def access(session: LoginSession) -> str:
 
 def refresh(session: LoginSession) -> Refresh:
     """A new refresh token, good for as long as its log-in."""
-    token = _of(session, Refresh())
+    token: Refresh = _of(session, Refresh())
     token["exp"] = int(session.expires_at.timestamp())
     return token
 
@@ -84,4 +84,3 @@ def read(text: str, kind: type[_Checked]) -> dict[str, Any]:
         return dict(kind(text).payload)  # type: ignore[arg-type]
     except (TokenError, ValueError, TypeError, OverflowError, RecursionError):
         raise BadToken from None
-

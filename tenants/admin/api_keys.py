@@ -24,7 +24,6 @@ from tenants.models import ApiKey
 from tenants.rules import permissions
 from tenants.services import api_keys as service
 
-
 _ADDRESSES = "Addresses and networks it may be used from, one a line, such as 203.0.113.7 or 10.0.0.0/8. Empty for any."
 
 
@@ -165,7 +164,14 @@ class ApiKeyAdmin(pages.ConsoleAdmin):
         shown = {**admin.site.each_context(request), **context, "key": key, "text": text, "url": self.row_url(key.pk)}
         return render(request, "console/new_key.html", shown)
 
-    @dialog("Edit", title="Name and addresses", description="In force at its next request.", icon="edit", form=Changes, submit="Save")
+    @dialog(
+        "Edit",
+        title="Name and addresses",
+        description="In force at its next request.",
+        icon="edit",
+        form=Changes,
+        submit="Save",
+    )
     def edit(self, request: HttpRequest, form: Changes) -> HttpResponse:
         fields: Any = form.cleaned_data
         key = service.update(key=form.row, fields=fields)

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
@@ -57,15 +58,13 @@ class OwnPassword(AdminOwnPasswordChangeForm):  # type: ignore[misc]
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if not self.errors:
             try:
-                people.change_password(
-                    person=self.user, current=given["old_password"], password=given["new_password1"]
-                )
+                people.change_password(person=self.user, current=given["old_password"], password=given["new_password1"])
             except errors.ServiceError as refusal:
                 refusal.details = {_FIELDS.get(name, name): texts for name, texts in refusal.details.items()}
                 refuse(self, refusal)
         return given
 
-    def save(self, commit: bool = True) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+    def save(self, commit: bool = True) -> Any:
         return self.user
 
 
@@ -81,13 +80,12 @@ def log_in(request: HttpRequest, extra_context: dict[str, Any] | None = None) ->
     return answer
 
 
-def change_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+def change_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
     """One's own password."""
     context = {**admin.site.each_context(request), **(extra_context or {})}
     done = reverse("admin:password_change_done")
     view = PasswordChangeView.as_view(form_class=OwnPassword, success_url=done, extra_context=context)
-    answer: HttpResponse = view(request)
-    return answer
+    return view(request)
 
 
 def log_out(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -100,6 +98,6 @@ def log_out(request: HttpRequest, extra_context: dict[str, Any] | None = None) -
 admin.site.login_form = LogIn
 admin.site.login_template = "console/log_in.html"
 admin.site.logout_template = "console/logged_out.html"
-admin.site.login = log_in  # type: ignore[method-assign]
-admin.site.logout = log_out  # type: ignore[method-assign]
-admin.site.password_change = change_password  # type: ignore[method-assign]
+admin.site.login = log_in  # type: ignore[method-assign, assignment]
+admin.site.logout = log_out  # type: ignore[method-assign, assignment]
+admin.site.password_change = change_password  # type: ignore[method-assign, assignment]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,12 +22,15 @@ from tenants.api.fields import Instant, StrictSerializer
 from tenants.api.pagination import PAGED
 from tenants.api.views import TenantViewSet
 from tenants.models import ApiKey, Tenant
+from tenants.requests import Actor
 from tenants.rules import key_addresses
 from tenants.rules.permissions import OF_TENANTS, PLATFORM
 from tenants.services import api_keys
 
 _SCOPES = (*OF_TENANTS, PLATFORM)
 _STATES = ("live", "expired", "revoked")
+_SCOPE = parameters.one_of("scope", "scopes", _SCOPES, "With this scope; repeated, with any of them.")
+_STATE = parameters.one_of("state", "state", _STATES, "Whether it is good, and if not, why.")
 
 
 class _Addresses(serializers.ListField):
@@ -68,7 +72,9 @@ class ApiKeyShape(serializers.Serializer[ApiKey]):
 
     id = serializers.UUIDField()
     name = serializers.CharField()
-    tenant = serializers.CharField(source="tenant.slug", allow_null=True, default=None, help_text="Null is the platform's.")
+    tenant = serializers.CharField(
+        source="tenant.slug", allow_null=True, default=None, help_text="Null is the platform's."
+    )
     prefix = serializers.SerializerMethodField(help_text="How the key begins.")
     scopes = serializers.ListField(child=serializers.CharField())
     addresses = serializers.ListField(child=serializers.CharField())
@@ -104,8 +110,8 @@ class ApiKeyViewSet(TenantViewSet):
             *PAGED,
             parameters.text("name", "name", "Of this name."),
             parameters.text("created_by", "created_by", "Made by: user:<e-mail> or key:<id>."),
-            parameters.one_of("scope", "scopes__overlap", _SCOPES, "With this scope; repeated, with any of them."),
-            parameters.one_of("state", "", _STATES, "Whether it is good, and if not, why."),
+            replace(_SCOPE, lookup="scopes__overlap"),
+            replace(_STATE, lookup=""),  # no column of its own: see list
         )
     }
     must_be_counted = ("create", "rotate")
@@ -119,7 +125,7 @@ class ApiKeyViewSet(TenantViewSet):
     @property
     def _at_large(self) -> bool:
         actor = self.request.auth
-        return isinstance(actor, actors.Actor) and actor.of_platform and actor.tenant is None
+        return isinstance(actor, Actor) and actor.of_platform and actor.tenant is None
 
     def get_queryset(self) -> QuerySet[Any]:
         return ApiKey.objects.filter(tenant=None) if self._at_large else super().get_queryset()

@@ -28,7 +28,9 @@ class Credentials(StrictSerializer):
     email = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     tenant = serializers.CharField(
-        max_length=63, required=False, help_text="Its slug. Needed by who belongs to several; optional for the platform's."
+        max_length=63,
+        required=False,
+        help_text="Its slug. Needed by who belongs to several; optional for the platform's.",
     )
 
 
@@ -43,10 +45,13 @@ class TokensShape(serializers.Serializer[LoggedIn]):
 
     access = serializers.CharField(help_text="Send it as Authorization: Bearer.")
     refresh = serializers.CharField(help_text="Good for one POST to /auth/refresh.")
-    token_type = serializers.ReadOnlyField(default="Bearer")
+    token_type = serializers.SerializerMethodField(help_text="Always Bearer.")
     expires_in_seconds = serializers.SerializerMethodField(help_text="Of the access token.")
     session = serializers.UUIDField(source="session.id")
     session_expires_at = Instant(source="session.expires_at", help_text="Unless it is refreshed before.")
+
+    def get_token_type(self, made: LoggedIn) -> str:
+        return "Bearer"
 
     def get_expires_in_seconds(self, made: LoggedIn) -> int:
         return int(sessions.ACCESS.total_seconds())

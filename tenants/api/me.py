@@ -73,7 +73,11 @@ class MeViewSet(ApiViewSet):
         if not isinstance(request.user, User):
             raise MissingPermission("an API key has no password: log in as yourself")
         given = self.body(PasswordInput)
+        actor: Any = request.auth
         people.change_password(
-            person=request.user, current=given["current_password"], password=given["new_password"], keep=request.auth.session
-        )  # fmt: skip
+            person=request.user,
+            current=given["current_password"],
+            password=given["new_password"],
+            keep=actor.session,
+        )
         return Response(status=204)

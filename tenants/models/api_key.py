@@ -17,7 +17,7 @@ class ApiKey(TenantOwned):
     ``key_id`` is the public part by which it is found; ``digest`` the hash of the secret.
     """
 
-    tenant = models.ForeignKey(
+    tenant = models.ForeignKey(  # type: ignore[assignment]
         Tenant, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     name = models.CharField(max_length=100)

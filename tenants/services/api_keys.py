@@ -104,7 +104,9 @@ def rotate(*, key: ApiKey, overlap: timedelta) -> tuple[ApiKey, str]:
             addresses=old.addresses,
         )
         _retire(old, now, now + overlap)
-        _record("api_key.rotated", old, {"successor": [None, str(new.pk)], "expires_at": [None, _plain(old.expires_at)]})
+        _record(
+            "api_key.rotated", old, {"successor": [None, str(new.pk)], "expires_at": [None, _plain(old.expires_at)]}
+        )
     return new, text
 
 

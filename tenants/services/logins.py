@@ -97,7 +97,11 @@ def refresh(*, text: str) -> LoggedIn:
         shown = sessions.digest(claims["jti"])
         now = timezone.now()
         verdict = sessions.judge(
-            shown, current=bytes(session.current), former=_bytes(session.former), refreshed_at=session.refreshed_at, now=now
+            shown,
+            current=bytes(session.current),
+            former=_bytes(session.former),
+            refreshed_at=session.refreshed_at,
+            now=now,
         )
         if verdict is Shown.GOOD:
             requests.known_as(standing.by_session(session, None))
@@ -159,7 +163,8 @@ def end_all(*, person: User) -> None:
 
 def end_others(*, person: User, keep: UUID | None, because: str) -> None:
     """End what somebody has open over the API, but for one log-in. Whoever calls has asked."""
-    _end(LoginSession.objects.filter(person=person).exclude(pk=keep), because, timezone.now())
+    rows = LoginSession.objects.filter(person=person)
+    _end(rows.exclude(pk=keep) if keep else rows, because, timezone.now())
 
 
 def _live(session_id: str, *, lock: bool = False) -> LoginSession:

@@ -76,7 +76,8 @@ def change_password(*, person: User, current: str, password: str, keep: UUID | N
     with transaction.atomic():
         person.save(update_fields=["password"])
         logins.end_others(person=person, keep=keep, because="password_changed")
-        LoginSession.objects.filter(pk=keep).update(auth_hash=person.get_session_auth_hash())
+        if keep is not None:
+            LoginSession.objects.filter(pk=keep).update(auth_hash=person.get_session_auth_hash())
         with context.within(context.Scope(platform=True)):
             _record("person.password_changed", person, {})
 

@@ -17,7 +17,7 @@ import tenants.services
 from jobs import selectors
 from jobs.models import DeadLetter, Queue
 from tenants import actors, context, requests
-from tenants.models import ApiKey, Membership, User
+from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
 from tests.support import actors as actors_of_tests
 
@@ -26,6 +26,9 @@ ASKED_BEFORE = {
     "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
     "queue_states.hold", "tenant_limits.check",
+    # Whoever logs in is nobody yet, and proves who they are.
+    "logins.log_in", "logins.refresh", "logins.forget", "logins.by_access_token", "logins.failed", "logins.succeeded",
+    "logins.visible", "logins.end_others",
 }  # fmt: skip
 
 
@@ -72,6 +75,7 @@ def arguments() -> dict[str, Any]:
             "queue": Queue.objects.get(pk="default"),
             "key": ApiKey(tenant=job.tenant),
             "person": person,
+            "session": LoginSession(person=person, home=job.tenant),
             "membership": Membership.objects.create(user=person, tenant=job.tenant),
         }
     return found | {"fields": {}, "scopes": ["admin"]}

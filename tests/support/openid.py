@@ -1,7 +1,7 @@
 """A small OpenID provider over real HTTP: keys, tokens, and every way to answer wrongly.
 
-    with openid.provider() as provider:
-        ...  # the settings of provider.settings(); then a browser's way: openid.log_in(client, provider)
+with openid.provider() as provider:
+    ...  # the settings of provider.settings(); then a browser's way: openid.log_in(client, provider)
 """
 
 from __future__ import annotations

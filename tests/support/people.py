@@ -84,7 +84,13 @@ def member(tenant: Any, role: str = "viewer", **fields: Any) -> Person:
 def join(person: Person, tenant: Any, role: str, **fields: Any) -> None:
     """Another membership."""
     rows.insert(
-        "membership", id=uuid4(), tenant_id=tenant.id, user_id=person.user.pk, role=role, created_at=rows.now(), **fields
+        "membership",
+        id=uuid4(),
+        tenant_id=tenant.id,
+        user_id=person.user.pk,
+        role=role,
+        created_at=rows.now(),
+        **fields,
     )
 
 

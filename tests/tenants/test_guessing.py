@@ -54,7 +54,9 @@ def test_five_wrong_passwords_close_the_account_to_that_address_alone(person: Pe
     assert locked["Retry-After"] == "900"
     elsewhere = Person(person.user)
     assert elsewhere.log_in().status_code == 200
-    rows.change("UPDATE axes_accessattempt SET attempt_time = now() - interval '16 minutes' WHERE username = %s", person.email)
+    rows.change(
+        "UPDATE axes_accessattempt SET attempt_time = now() - interval '16 minutes' WHERE username = %s", person.email
+    )
     assert person.log_in().status_code == 200
 
 
@@ -87,7 +89,10 @@ def test_an_unknown_account_is_answered_like_a_known_one(person: Person) -> None
     disabled = people.somebody(is_active=False)
     for _ in range(6):
         answers = [person.log_in(WRONG), nobody.log_in(WRONG), disabled.log_in(people.PASSWORD)]
-        told = {(*code(answer), answer.json()["error"]["message"], str(answer.json()["error"]["details"])) for answer in answers}
+        told = {
+            (*code(answer), answer.json()["error"]["message"], str(answer.json()["error"]["details"]))
+            for answer in answers
+        }
         assert len(told) == 1
 
 
@@ -115,7 +120,9 @@ def test_parallel_guesses_are_judged_as_often_as_the_limit_says(
     answers = _storm(person, 200, 50)
     assert set(answers) <= {401, 429, 503}
     assert len(judged) == 5
-    assert rows.fetch("SELECT sum(failures_since_start) FROM axes_accessattempt WHERE username = %s", person.email) == [(5,)]
+    assert rows.fetch("SELECT sum(failures_since_start) FROM axes_accessattempt WHERE username = %s", person.email) == [
+        (5,)
+    ]
     assert code(person.log_in()) == (429, "RATE_LIMITED")
 
 

@@ -47,7 +47,9 @@ def refused(browser: Client, answer: Any) -> bool:
     return not is_in(browser)
 
 
-def test_the_log_in_page_has_a_button_if_there_is_a_provider(provider: Provider, browser: Client, settings: Any) -> None:
+def test_the_log_in_page_has_a_button_if_there_is_a_provider(
+    provider: Provider, browser: Client, settings: Any
+) -> None:
     assert "Log in with Test SSO" in browser.get("/admin/login/").content.decode()
     settings.OIDC_ISSUER = ""
     assert "oidc" not in browser.get("/admin/login/").content.decode()
@@ -89,7 +91,9 @@ def test_the_code_is_asked_for_with_state_nonce_and_a_challenge_that_the_verifie
     ],
     ids=str,
 )  # fmt: skip
-def test_a_token_that_says_anything_else_is_refused(provider: Provider, browser: Client, claims: dict[str, Any]) -> None:
+def test_a_token_that_says_anything_else_is_refused(
+    provider: Provider, browser: Client, claims: dict[str, Any]
+) -> None:
     provider.claims |= claims
     assert refused(browser, openid.log_in(browser, provider))
 
@@ -100,7 +104,9 @@ def _public(provider: Provider) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-@pytest.mark.parametrize("way", ["none", "secret", "public key as secret", "another key", "another kid", "no kid", "RS512"])
+@pytest.mark.parametrize(
+    "way", ["none", "secret", "public key as secret", "another key", "another kid", "no kid", "RS512"]
+)
 def test_a_token_signed_in_any_other_way_is_refused(provider: Provider, browser: Client, way: str) -> None:
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     provider.signing = {
@@ -134,7 +140,9 @@ def test_a_state_that_is_not_this_browsers_or_was_used_is_refused(provider: Prov
     assert refused(browser, browser.get(CALLBACK, {"code": "abc", "state": sent["state"]}))
 
 
-@pytest.mark.parametrize("back", [{}, {"error": "access_denied"}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "\0"}])
+@pytest.mark.parametrize(
+    "back", [{}, {"error": "access_denied"}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "\0"}]
+)
 def test_coming_back_with_anything_else_is_refused(provider: Provider, browser: Client, back: dict[str, str]) -> None:
     openid.begin(browser)
     assert refused(browser, browser.get(CALLBACK, back))
@@ -148,7 +156,9 @@ def test_coming_back_with_anything_else_is_refused(provider: Provider, browser: 
     ],
     ids=lambda answer: str(answer)[:40],
 )  # fmt: skip
-def test_a_provider_that_answers_nonsense_logs_nobody_in(provider: Provider, browser: Client, answer: dict[str, Any]) -> None:
+def test_a_provider_that_answers_nonsense_logs_nobody_in(
+    provider: Provider, browser: Client, answer: dict[str, Any]
+) -> None:
     sent = openid.begin(browser)
     provider.server.answer("/token", **answer)
     assert refused(browser, browser.get(CALLBACK, {"code": "abc", "state": sent["state"]}))
@@ -182,7 +192,9 @@ def test_a_log_in_by_password_asks_no_provider_whatever_its_query(provider: Prov
     assert provider.server.requests == []
 
 
-def test_after_logging_out_the_page_leads_to_the_providers_log_out(provider: Provider, browser: Client, settings: Any) -> None:
+def test_after_logging_out_the_page_leads_to_the_providers_log_out(
+    provider: Provider, browser: Client, settings: Any
+) -> None:
     settings.OIDC_LOGOUT_URL = "https://sso.example.com/logout"
     openid.log_in(browser, provider)
     page = browser.post("/admin/logout/").content.decode()

@@ -8,11 +8,10 @@ import pytest
 
 from tenants import retention
 from tests.support import people, rows
-from tests.support.people import quick_hashes  # noqa: F401 - a fixture
 
 
-@pytest.mark.usefixtures("quick_hashes", "as_engine")
-def test_what_is_over_is_deleted_and_the_rest_stays(owner: Any, empty_database: None) -> None:
+@pytest.mark.usefixtures("as_engine", "empty_database")
+def test_what_is_over_is_deleted_and_the_rest_stays() -> None:
     def left() -> list[int]:
         tables = ("login_session", "axes_accessattempt", "django_session")
         return [rows.fetch(f"SELECT count(*) FROM {table}")[0][0] for table in tables]

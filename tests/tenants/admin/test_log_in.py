@@ -68,7 +68,9 @@ def test_who_may_not_open_the_console_is_told_what_a_stranger_is(browser: Client
     assert "sessionid" not in browser.cookies
 
 
-@pytest.mark.parametrize("form", [{}, {"username": "a"}, {"username": "a\0b", "password": "x"}, {"username": "a" * 300, "password": "x"}])
+@pytest.mark.parametrize(
+    "form", [{}, {"username": "a"}, {"username": "a\0b", "password": "x"}, {"username": "a" * 300, "password": "x"}]
+)
 def test_odd_forms_are_refused(browser: Client, form: dict[str, str]) -> None:
     assert browser.post(LOG_IN, form).status_code == 200
 

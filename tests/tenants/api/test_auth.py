@@ -136,7 +136,9 @@ def test_one_of_many_parallel_refreshes_wins_and_the_others_end_nothing(owner):
 def test_a_log_in_is_over_after_a_week_however_often_it_is_refreshed(owner):
     person = people.member(owner.tenant)
     token = person.tokens()["refresh"]
-    rows.change("UPDATE login_session SET created_at = now() - interval '167 hours' WHERE person_id = %s", person.user.pk)
+    rows.change(
+        "UPDATE login_session SET created_at = now() - interval '167 hours' WHERE person_id = %s", person.user.pk
+    )
     assert person.refresh(token).status_code == 200
     [(left,)] = rows.fetch("SELECT expires_at - now() FROM login_session WHERE person_id = %s", person.user.pk)
     assert left <= timedelta(hours=1)
@@ -201,7 +203,9 @@ def test_a_new_password_of_ones_own_ends_all_other_sessions(owner):
     assert person.log_in(password="a completely different one").status_code == 200
 
 
-@pytest.mark.parametrize("body", [{}, {"email": "a@example.com"}, {"email": 1, "password": []}, [], {"email": "a", "password": "b", "x": 1}])
+@pytest.mark.parametrize(
+    "body", [{}, {"email": "a@example.com"}, {"email": 1, "password": []}, [], {"email": "a", "password": "b", "x": 1}]
+)
 def test_bad_credentials_are_refused_by_field(body):
     assert people.Person(User(email="x")).post(people.TOKEN, body).status_code in (400, 422)
 
@@ -217,7 +221,9 @@ def test_log_ins_are_in_the_audit_trail(owner):
 def test_tokens_are_stored_nowhere(owner):
     person = people.member(owner.tenant)
     tokens = person.tokens()
-    stored = str(rows.fetch("SELECT s::text, a::text FROM login_session s, audit_event a WHERE s.person_id = %s", person.user.pk))
+    stored = str(
+        rows.fetch("SELECT s::text, a::text FROM login_session s, audit_event a WHERE s.person_id = %s", person.user.pk)
+    )
     for text in (tokens["access"], tokens["refresh"]):
         assert not any(part in stored for part in text.split("."))
 
@@ -234,4 +240,6 @@ def _trail(person, action):
 
 
 def _long_ago(person):
-    rows.change("UPDATE login_session SET refreshed_at = now() - interval '6 seconds' WHERE person_id = %s", person.user.pk)
+    rows.change(
+        "UPDATE login_session SET refreshed_at = now() - interval '6 seconds' WHERE person_id = %s", person.user.pk
+    )
