@@ -64,6 +64,14 @@ class Env(BaseSettings):
         validation_alias="CARILLON_SECRET_KEY",
         description="Django's signing key; API key hashes are keyed with it too. `make up` generates one.",
     )
+    audit_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_AUDIT_KEY",
+        description=(
+            "Signs and seals the audit trail, the same for all processes; empty: CARILLON_SECRET_KEY does. Several, "
+            "with spaces between them: the first seals, the others still verify what they sealed."
+        ),
+    )
     debug: bool = Field(
         False, validation_alias="CARILLON_DEBUG", description="Django's debug pages. Never in production."
     )

@@ -24,6 +24,9 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "no database, no secrets: only checks and migrations being written"  # noqa: S105
 
+#: The first signs and seals the audit trail, all of them verify it.
+AUDIT_KEYS = _env.audit_key.get_secret_value().split() or [SECRET_KEY]
+
 DEBUG = _env.debug
 ALLOWED_HOSTS = _env.allowed_hosts
 ROOT_URLCONF = "scheduler_project.urls"

@@ -17,6 +17,7 @@ from jobs.api.schedules import ScheduleViewSet
 from monitoring import api as monitoring
 from tenants import oidc
 from tenants.api.api_keys import ApiKeyViewSet
+from tenants.api.audit_events import AuditEventViewSet
 from tenants.api.auth import SessionViewSet, TokenViewSet
 from tenants.api.me import MeViewSet
 from tenants.middleware import outside_transaction
@@ -31,6 +32,7 @@ api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
+api.register("audit-events", AuditEventViewSet, basename="audit-event")
 api.register("auth/sessions", SessionViewSet, basename="session")
 
 people = [

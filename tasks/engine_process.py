@@ -2,6 +2,7 @@
 
     timer      plans and admits, see jobs.engine.timer
     watchdog   every five seconds: lost owners, caps with room, lost messages
+    sealer     every second: new audit rows into the chain, see tenants.services.audit_sealing
 
 They live beside Celery's thread pool, not in it: a full pool cannot hold them up.
 """
@@ -9,6 +10,7 @@ They live beside Celery's thread pool, not in it: a full pool cannot hold them u
 from __future__ import annotations
 
 import threading
+from time import monotonic
 from typing import Any
 
 import redis
@@ -21,8 +23,13 @@ from jobs import sql
 from jobs.engine import parking, partitions, watchdog
 from jobs.engine.dispatch import ENGINE_QUEUE
 from jobs.engine.timer import Timer
+from tenants.rules.audit_chain import Anchor
+from tenants.services import audit_sealing
 
 SWEEP_EVERY = 5.0
+SEAL_EVERY = 1.0
+#: Seconds between two lines of the log that say where the audit trail's chain stands, if it grew.
+ANCHOR_EVERY = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +70,39 @@ class Watchdog(threading.Thread):
             connection.close()
 
 
-_threads: list[Timer | Watchdog] = []
+class Sealer(threading.Thread):
+    """Seals audit rows until stopped, and logs where the chain stands: whoever keeps the log can tell a chain that was cut."""
+
+    def __init__(self) -> None:
+        super().__init__(name="carillon-sealer", daemon=True)
+        self._stopping = threading.Event()
+        self._unlogged: Anchor | None = None
+        self._logged_at = 0.0
+
+    def stop(self) -> None:
+        """End after the batch in progress."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.wait(SEAL_EVERY):
+            try:
+                self.seal()
+            except Exception as error:
+                # Whatever it is, rows that are never sealed would be the worse answer.
+                log.warning("audit.sealing_failed", problem=str(error), exc_info=not isinstance(error, Error))
+                connection.close()
+        connection.close()
+
+    def seal(self) -> None:
+        """All that waits, batch by batch."""
+        while (head := audit_sealing.seal_new()) is not None and not self._stopping.is_set():
+            self._unlogged = head
+        if self._unlogged and monotonic() - self._logged_at > ANCHOR_EVERY:
+            log.info("audit.anchored", anchor=str(self._unlogged))
+            self._unlogged, self._logged_at = None, monotonic()
+
+
+_threads: list[Timer | Watchdog | Sealer] = []
 
 
 def ring() -> None:
@@ -77,7 +116,7 @@ def ring() -> None:
 def _start(sender: Any, **_: Any) -> None:
     if ENGINE_QUEUE not in {queue.name for queue in sender.task_consumer.queues}:
         return
-    _threads.extend([Timer(), Watchdog()])
+    _threads.extend([Timer(), Watchdog(), Sealer()])
     for thread in _threads:
         thread.start()
 

@@ -222,4 +222,5 @@ def _whole(seconds: float) -> int:
 
 def _hash(text: str) -> str:
     key = hashlib.sha256(settings.SECRET_KEY.encode()).digest()
-    return hashlib.blake2b(text.encode(), key=key, digest_size=15).hexdigest()
+    # What a client has sent may hold half of a surrogate pair.
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), key=key, digest_size=15).hexdigest()

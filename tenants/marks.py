@@ -47,6 +47,8 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "gone": ("cancel", "calm"),
     "expired": ("timer_off", "warning"),
     "revoked": ("block", "calm"),
+    "sealed": ("verified", "good"),
+    "unsealed": ("pending", "warning"),
 }
 
 

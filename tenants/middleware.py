@@ -17,16 +17,26 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, echoed as X-Request-Id; takes the caller's if it is sane."""
+    """Gives each request an id, echoed as X-Request-Id; takes the caller's if it is sane.
+
+    Notes X-Audit-Reason as well, for whatever the request changes.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with requests.serving(request) as request_id:
-            response = self.get_response(request)
+            response = self._refuse_or_answer(request)
             response["X-Request-Id"] = request_id
             return response
+
+    def _refuse_or_answer(self, request: HttpRequest) -> HttpResponse:
+        try:
+            requests.because(requests.reason_of(request))
+        except ValueError as error:
+            return errors.answer(errors.Invalid(str(error), details={"X-Audit-Reason": [str(error)]}))
+        return self.get_response(request)
 
 
 class RateLimitHeaders:

@@ -18,6 +18,8 @@ from tenants.rules import addresses, permissions
 if TYPE_CHECKING:  # errors need this module, and models need errors
     from tenants.models import Tenant
 
+#: As long as the column.
+LONGEST_REASON = 500
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -60,6 +62,8 @@ class Request:
     #: The client's, whatever proxies are in between.
     address: str | None = None
     actor: Actor = SYSTEM
+    #: Why, in the caller's words: X-Audit-Reason, or what the console's dialog asked.
+    reason: str = ""
 
 
 _current: ContextVar[Request] = ContextVar("carillon_request", default=Request())  # noqa: B039 - frozen
@@ -93,3 +97,22 @@ def _address(request: HttpRequest) -> str | None:
 def known_as(actor: Actor) -> None:
     """Note who the request's author is."""
     _current.set(replace(_current.get(), actor=actor))
+
+
+def reason_of(request: HttpRequest) -> str:
+    """What X-Audit-Reason says; raises ValueError with what is wrong with it."""
+    try:
+        # Servers hand headers over as Latin-1, whatever they are.
+        reason = request.headers.get("X-Audit-Reason", "").encode("latin-1").decode().strip()
+    except UnicodeError:
+        raise ValueError("X-Audit-Reason must be text in UTF-8") from None
+    if len(reason) > LONGEST_REASON:
+        raise ValueError(f"X-Audit-Reason must have at most {LONGEST_REASON} characters")
+    if not reason.isprintable():
+        raise ValueError("X-Audit-Reason must not hold control characters")
+    return reason
+
+
+def because(reason: str) -> None:
+    """Note why the request is made, for the audit rows of what it changes."""
+    _current.set(replace(_current.get(), reason=reason))

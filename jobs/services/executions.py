@@ -14,7 +14,7 @@ from jobs.engine import dispatch, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, JobState, TriggerKind
 from jobs.rules import concurrency_keys, identity, retry_fields, states
-from jobs.services import definitions, job_states
+from jobs.services import changes, definitions, job_states
 from tenants import actors
 from tenants.services import audit
 
@@ -53,7 +53,7 @@ def cancel(*, execution: Execution) -> Execution:
             state = states.State(_current(execution.pk).state)
             message = f"this execution has ended already: it is {state}"
             raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
-        _record("execution.cancel_requested", execution, execution.job)
+        _record("execution.cancel_requested", execution, execution.job, {"cancel_requested": [False, True]})
         dispatch.ring_after_commit()  # the room it leaves may be waited for
     return _current(execution.pk)
 
@@ -90,7 +90,7 @@ def _create(
     with transaction.atomic():
         transitions.create([row])
         execution = _current(row.id)
-        _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job)
+        _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job, _asked(row, job))
         dispatch.ring_after_commit()
     return execution
 
@@ -120,5 +120,15 @@ def _current(execution_id: UUID) -> Execution:
     return selectors.executions().get(pk=execution_id)
 
 
-def _record(action: str, execution: Execution, job: Job) -> None:
-    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=job.tenant)
+def _asked(row: NewExecution, job: Job) -> dict[str, Any]:
+    asked = {
+        "job": job.name,
+        "run_at": row.scheduled_for.isoformat() if row.scheduled_for else None,
+        "replay_of": str(row.replay_of) if row.replay_of else None,
+        "payload": row.payload,
+    }
+    return changes.between({}, asked)
+
+
+def _record(action: str, execution: Execution, job: Job, changed: dict[str, Any]) -> None:
+    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=job.tenant, changes=changed)

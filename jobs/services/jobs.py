@@ -72,11 +72,12 @@ def update(*, job: Job, fields: JobFields) -> Job:
         if not changed:
             return job
         if _spec(job) != spec:
+            changed["revision"] = [job.revision, job.revision + 1]
             job.revision += 1
             _add_revision(job)
         _save(job)
         _store_tags(job, tags)
-        _record("job.updated", job, {**changed, "revision": job.revision})
+        _record("job.updated", job, changed)
         dispatch.ring_after_commit()  # a raised cap may let waiting ones go
     return get(tenant=job.tenant, job=job)
 
@@ -85,11 +86,12 @@ def delete(*, job: Job) -> None:
     """Its name is free again, its schedules end; what waits is cancelled, what runs or ran stays until retention."""
     with transaction.atomic():
         job = lock(job)
+        changed = {"name": [job.name, None], "state": [job.state, JobState.DELETED]}
         job.state = JobState.DELETED
         job.save(update_fields=["state", "updated_at"])
         job.schedules.exclude(state=ScheduleState.DELETED).update(state=ScheduleState.DELETED)
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.pk)
-        _record("job.deleted", job, {"name": [job.name, None]})
+        _record("job.deleted", job, changed)
 
 
 def get(*, tenant: Tenant, job: Job) -> Job:

@@ -89,9 +89,10 @@ def delete(*, schedule: Schedule) -> None:
     """End it; its executions stay until retention."""
     with transaction.atomic():
         schedule = _lock(schedule)
+        changed = {"state": [schedule.state, ScheduleState.DELETED]}
         schedule.state = ScheduleState.DELETED
         schedule.save(update_fields=["state", "updated_at"])
-        _record("schedule.deleted", schedule, {})
+        _record("schedule.deleted", schedule, changed)
 
 
 def begin_anew(*, job: Job, now: datetime) -> None:

@@ -19,8 +19,10 @@ from django.db.models import Model
 from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
+from unfold import widgets
 from unfold.enums import ActionVariant
 
+from tenants import requests
 from tenants.admin.forms import refuse
 from tenants.errors import ServiceError
 
@@ -40,6 +42,30 @@ class Editing(Dialog):
         super().__init__(row, data)
         if row is not None:
             self.initial = model_to_dict(row, list(self.fields))
+
+
+class _Reasoned(forms.Form):
+    """What is asked before something ends: the audit trail keeps it."""
+
+    because = forms.CharField(
+        required=False,
+        max_length=requests.LONGEST_REASON,
+        label="Reason",
+        help_text="For the audit trail.",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+
+    def clean_because(self) -> str:
+        """Not handed to the service, but noted for whatever it records."""
+        reason = str(self.cleaned_data["because"]).strip()
+        if not reason.isprintable():
+            raise forms.ValidationError("must not hold control characters")
+        requests.because(reason or requests.current().reason)
+        return reason
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]
+        self.cleaned_data.pop("because", None)
 
 
 #: ``answer(admin, request, form)`` calls the service for ``form.row`` and says where to go.
@@ -68,6 +94,8 @@ def dialog(
 ) -> Callable[[Answer], Any]:
     """Make a method the button ``label`` of a row's page."""
     question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
+    if question.danger:
+        form = type(form.__name__, (_Reasoned, form), {"__doc__": form.__doc__})
 
     def decorate(answer: Answer) -> Any:
         @wraps(answer)

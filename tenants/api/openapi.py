@@ -6,11 +6,19 @@ from typing import Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from tenants import permissions
+from tenants import permissions, requests
 from tenants.api import parameters
 from tenants.api.parameters import Parameter
+
+_REASON = OpenApiParameter(
+    "X-Audit-Reason",
+    {"type": "string", "maxLength": requests.LONGEST_REASON},
+    OpenApiParameter.HEADER,
+    description="Why, for the audit trail.",
+)
 
 
 class ErrorBody(serializers.Serializer[Any]):
@@ -58,7 +66,8 @@ class Schema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         view = cast(Describing, self.view)
         anywhere = () if self.auth_is_none() else (parameters.TENANT,)
-        return [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
+        declared = [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
+        return declared if self.method == "GET" else [*declared, _REASON]
 
     def auth_is_none(self) -> bool:
         """Whether it is for whoever asks."""

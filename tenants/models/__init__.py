@@ -2,9 +2,21 @@
 
 from tenants.models.api_key import ApiKey
 from tenants.models.audit_event import AuditEvent
+from tenants.models.audit_seal import AuditSeal, UnsealedEvent
 from tenants.models.login_session import LoginSession
 from tenants.models.membership import Membership, Role
 from tenants.models.tenant import Tenant, TenantState
 from tenants.models.user import User
 
-__all__ = ["ApiKey", "AuditEvent", "LoginSession", "Membership", "Role", "Tenant", "TenantState", "User"]
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "AuditSeal",
+    "LoginSession",
+    "Membership",
+    "Role",
+    "Tenant",
+    "TenantState",
+    "UnsealedEvent",
+    "User",
+]

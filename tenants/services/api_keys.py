@@ -57,8 +57,8 @@ def create(
     with _behind_the_wall(tenant):
         _room_for(tenant, name)
         row, text = _made(tenant=tenant, name=name, scopes=scopes, expires_at=expires_at, addresses=addresses)
-        changes = {"name": [None, name], "scopes": [None, row.scopes], "addresses": [None, addresses]}
-        _record("api_key.created", row, changes)
+        made = {"name": name, "scopes": row.scopes, "addresses": addresses, "expires_at": _plain(expires_at)}
+        _record("api_key.created", row, {field: [None, value] for field, value in made.items()})
     return row, text
 
 
@@ -103,10 +103,9 @@ def rotate(*, key: ApiKey, overlap: timedelta) -> tuple[ApiKey, str]:
             expires_at=now + life if life else None,
             addresses=old.addresses,
         )
+        was = _plain(old.expires_at)
         _retire(old, now, now + overlap)
-        _record(
-            "api_key.rotated", old, {"successor": [None, str(new.pk)], "expires_at": [None, _plain(old.expires_at)]}
-        )
+        _record("api_key.rotated", old, {"successor": [None, str(new.pk)], "expires_at": [was, _plain(old.expires_at)]})
     return new, text
 
 
@@ -114,8 +113,9 @@ def revoke(*, key: ApiKey) -> None:
     """Refused from now on; revoking twice changes nothing."""
     _require(key.tenant)
     with _behind_the_wall(key.tenant):
-        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
-            _record("api_key.revoked", key, {})
+        now = timezone.now()
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+            _record("api_key.revoked", key, {"revoked_at": [None, now.isoformat()]})
 
 
 def _require(tenant: Tenant | None) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from tenants import requests
 from tenants.models import AuditEvent, Tenant
+from tenants.rules import audit_chain
+from tenants.rules.audit_chain import Key
 
 
 def record(
@@ -19,16 +24,31 @@ def record(
     changes: Mapping[str, Any] | None = None,
     reason: str = "",
 ) -> None:
-    """One row: who (from the current request), did what (noun.participle), to which object, with old and new values."""
+    """One row: who (from the current request), did what (noun.participle), to which object, with old and new values.
+
+    Without a ``reason`` of its own the request's is taken.
+    """
     request = requests.current()
-    AuditEvent.objects.create(
+    event = AuditEvent(
         tenant=tenant,
         actor=request.actor.name,
         action=action,
         object_type=object_type,
         object_id=str(object_id),
         changes=dict(changes or {}),
-        reason=reason,
+        reason=reason or request.reason,
         request_id=request.request_id,
         address=request.address,
     )
+    event.signature = audit_chain.sign(keys()[0].of_rows, audit_chain.facts(event))
+    event.save(force_insert=True)
+
+
+def keys() -> tuple[Key, ...]:
+    """The installation's keys: the first signs and seals, all of them verify."""
+    return _keys(tuple(settings.AUDIT_KEYS))
+
+
+@lru_cache(maxsize=8)
+def _keys(secrets: tuple[str, ...]) -> tuple[Key, ...]:
+    return tuple(map(Key, secrets))

@@ -25,7 +25,8 @@ def create(*, email: str, name: str, password: str, is_superuser: bool) -> User:
         person.clean_fields()
         with transaction.atomic():
             person.save(force_insert=True)
-            _record("person.created", person, {"email": [None, person.email], "is_superuser": [None, is_superuser]})
+            told = {"email": person.email, "name": name, "is_active": True, "is_superuser": is_superuser}
+            _record("person.created", person, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
         raise errors.Invalid(details=error.message_dict) from None
     except IntegrityError:

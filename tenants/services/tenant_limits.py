@@ -38,7 +38,7 @@ def change(
     check(allowed_hosts, allowed_callables)
     with transaction.atomic():
         tenant = _lock(tenant)
-        before = _told(tenant)
+        before = told(tenant)
         tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
         tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
         tenant.api_rate_limit = api_rate_limit
@@ -47,7 +47,7 @@ def change(
             tenant.clean_fields()
         except ValidationError as error:
             raise errors.Invalid(details=error.message_dict) from None
-        changes = {field: [before[field], value] for field, value in _told(tenant).items() if before[field] != value}
+        changes = {field: [before[field], value] for field, value in told(tenant).items() if before[field] != value}
         if changes:
             tenant.save(update_fields=list(changes))
             audit.record(
@@ -83,7 +83,8 @@ def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> Non
     _check_callables(allowed_callables)
 
 
-def _told(tenant: Tenant) -> dict[str, object]:
+def told(tenant: Tenant) -> dict[str, object]:
+    """All that an operator may say of a tenant, as it is now."""
     return {field: getattr(tenant, field) for field in _FIELDS}
 
 

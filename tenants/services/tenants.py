@@ -45,8 +45,8 @@ def create(
         tenant.clean_fields()
         with transaction.atomic(), context.within(_PLATFORM):
             tenant.save(force_insert=True)
-            changes = {"slug": [None, slug], "name": [None, name]}
-            _record("tenant.created", tenant, changes)
+            told = {"slug": slug, **tenant_limits.told(tenant)}
+            _record("tenant.created", tenant, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
         raise errors.Invalid(details=error.message_dict) from None
     except IntegrityError:

@@ -11,7 +11,7 @@ from tests.support import rows
 APP, ENGINE = "carillon_app", "carillon_engine"
 #: What belongs to the platform, and to no tenant.
 PLATFORM = {
-    "queue", "worker", "pulse", "rate_bucket", "person", "person_groups", "person_user_permissions",
+    "queue", "worker", "pulse", "rate_bucket", "person", "person_groups", "person_user_permissions", "audit_unsealed",
     "login_session", "axes_accessattempt", "axes_accessattemptexpiration",
 }  # fmt: skip
 
@@ -88,6 +88,7 @@ def test_functions_that_act_as_the_owner_are_closed_and_have_a_fixed_path():
            FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace ORDER BY 1"""
     )
     assert found == [
+        ("carillon_audit_row_written", True, None),
         ("carillon_drop_partitions", True, [ENGINE]),
         ("carillon_find_api_key", True, [APP]),
         ("carillon_make_partition", True, [ENGINE]),
@@ -139,5 +140,5 @@ def test_only_partitioned_tables_do_without_a_reference_to_their_tenant():
 
 def test_the_tenants_key_is_never_empty():
     nullable = {model.__name__ for model in owned() if model._meta.get_field("tenant").null}
-    assert nullable == {"AuditEvent", "ApiKey"}  # of the platform itself, which is no tenant's
+    assert nullable == {"ApiKey", "AuditEvent", "AuditSeal"}  # of the platform itself, which is no tenant's
     assert Tenant._meta.pk is not None

@@ -25,7 +25,9 @@ from tests.support import actors as actors_of_tests
 ASKED_BEFORE = {
     "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
-    "queue_states.hold", "tenant_limits.check",
+    "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "audit_export.seals_of",
+    # What the engine does with nobody asking.
+    "audit_sealing",
     # Whoever logs in is nobody yet, and proves who they are.
     "logins.log_in", "logins.refresh", "logins.forget", "logins.by_access_token", "logins.failed", "logins.succeeded",
     "logins.visible", "logins.end_others",

@@ -8,6 +8,9 @@ LATE = "slot to start"
 NEW_SCHEDULE = "a new schedule takes effect"
 NEIGHBOUR = "wait of a small tenant's run"
 MEMORY = "memory"
+STOP = "SIGTERM to the end of a busy worker"
+AGAIN = "a new worker's readiness to the next start"
+LOST = "attempts lost to graceful ends"
 
 
 def at_once(due: int, stored: int) -> str:

@@ -28,6 +28,7 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/run_now/",
         "/admin/jobs/queue/default/edit/",
         "/admin/jobs/queue/default/delete/",
+        "/admin/tenants/auditevent/export/?actor=system",
     ]
     return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", *dialogs]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from tests.chaos.checker import attempts, claims, recovery
+from tests.chaos.checker import attempts, claims, recovery, slots
 from tests.chaos.checker.evidence import Evidence
 from tests.chaos.checker.recovery import percentile
 from tests.chaos.checker.verdict import INVARIANTS, Verdict
@@ -18,11 +18,12 @@ def figures(evidence: Evidence, verdict: Verdict) -> dict[str, Any]:
     """As they stand in report.json. Seconds are rounded to milliseconds."""
     starts = recovery.starts(evidence, verdict.schedules)
     late = sum(LATE in violation.message for violation in verdict.of("I1"))
+    seen_late = sum(slots.SAW_NONE in violation.message for violation in verdict.of("I1"))
     duplicates = len(attempts.duplicate_starts(evidence))
     outcomes = Counter(operation.outcome for operation in evidence.operations)
     return {
         "slots judged": verdict.slots,
-        "slots lost": _count(verdict, "I1") - late,
+        "slots lost": _count(verdict, "I1") - late - seen_late,
         "slots late": late,
         "slots doubled": _count(verdict, "I2"),
         "stale writes": _count(verdict, "I5"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos import worlds
+from tests.chaos import figures, worlds
 from tests.chaos.checker import attempts, verdict
 from tests.chaos.checker.evidence import Attempt, Evidence, Operation, PlannedSchedule, Renewal, Rule, Run
 from tests.chaos.worlds import EVERY, SLOTS, WORKER, ZERO, change, execution
@@ -144,7 +144,20 @@ def test_a_wrong_name_cannot_hide_a_missing_run():
     world = worlds.without(worlds.sound(), SLOT)
     named = worlds.with_row(world, SLOTS[1], slot=float(SLOT))
     messages = [violation.message for violation in verdict.judge(named).of("I1")]
-    assert any(message.startswith("the witness saw no start") for message in messages)
+    assert any(message.startswith("the witness never saw a start") for message in messages)
+
+
+def test_what_started_late_is_not_counted_as_lost():
+    world = _late(worlds.sound())
+    judged = verdict.judge(world)
+    told = figures.figures(world, judged)
+    assert judged.of("I1")
+    assert (told["slots lost"], told["slots late"] > 0) == (0, True)
+
+
+def test_what_never_started_is_counted_as_lost_whatever_its_deadline():
+    world = worlds.with_fault(worlds.without(worlds.sound(), SLOT), "kill worker", SLOT - 1, SLOT)
+    assert figures.figures(world, verdict.judge(world))["slots lost"] > 0
 
 
 def test_a_fault_puts_a_deadline_off_but_loses_no_slot():

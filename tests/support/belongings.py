@@ -11,7 +11,17 @@ from tenants.models import User
 from tests.support import rows
 
 #: Tables that a test of other tenants' ids watches.
-TABLES = ("job", "schedule", "execution", "dead_letter", "api_key", "job_revision", "job_tag", "audit_event")
+TABLES = (
+    "job",
+    "schedule",
+    "execution",
+    "dead_letter",
+    "api_key",
+    "job_revision",
+    "job_tag",
+    "audit_event",
+    "audit_seal",
+)
 
 
 def of(owner: Any) -> dict[str, list[Any]]:
@@ -32,6 +42,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "workers": [rows.worker(queues=(), lease=-60)],
         "auth": [_session(owner)],
         "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],
+        "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
 
 
@@ -55,4 +66,4 @@ def _dead_letter(owner: Any, job: str, execution: UUID) -> UUID:
 
 def stored(tenant: Any) -> list[Any]:
     """All that is stored of a tenant, to compare."""
-    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY id", tenant.id) for table in TABLES]
+    return [rows.fetch(f"SELECT * FROM {table} WHERE tenant_id = %s ORDER BY 1", tenant.id) for table in TABLES]

@@ -45,6 +45,23 @@ def test_an_account_is_one_however_it_is_written():
         assert logs_in(f"ada@{who}", address()) == "account"
 
 
+@pytest.mark.parametrize("account", ["", "\ud800", "a" * 100_000, "\0", " "])
+def test_what_is_no_account_is_counted_like_one(account):
+    here = address()
+    with only(login="2/d"):
+        assert [logs_in(account, here) for _ in range(3)] == [None, None, "login"]
+
+
+def test_the_platforms_people_use_up_no_tenants_rate(owner):
+    auditor = Actor("user:auditor@example.com", frozenset(), owner.tenant, of_platform=True)
+    with only(tenant="1/d"), call_from(address()):
+        for _ in range(3):
+            limits.take_request(auditor)
+        limits.take_request(Actor("key:own", frozenset(), owner.tenant))
+        with pytest.raises(limits.RateLimited):
+            limits.take_request(Actor("key:other", frozenset(), owner.tenant))
+
+
 def test_many_tries_at_the_same_time_are_no_more():
     account = address()
 

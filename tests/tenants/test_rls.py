@@ -132,9 +132,14 @@ def fill_every_table() -> UUID:
         "audit_event": {
             "at": now, "actor": "", "action": "", "object_type": "", "object_id": "", "changes": {}, "reason": "", "request_id": "",
         },
+        "audit_seal": {
+            "number": 1, "event_id": uuid4(), "position": 1, "previous_seal": b"", "seal": b"", "previous_link": b"", "link": b"",
+            "key_id": "", "sealed_at": now,
+        },
         "job_tag": {"job_id": job[0], "tag": "x"},
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
     }  # fmt: skip
     for table, columns in owned.items():
-        rows.insert(table, id=uuid4(), tenant_id=tenant, **columns)
+        key = {} if table == "audit_seal" else {"id": uuid4()}
+        rows.insert(table, **key, tenant_id=tenant, **columns)
     return tenant

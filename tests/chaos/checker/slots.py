@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from tests.chaos.checker.evidence import Attempt, Evidence, Execution, PlannedJo
 from tests.chaos.checker.targets import Targets, targets
 from tests.chaos.checker.timelines import SLACK, Timeline, timelines
 
+#: In the message of a start that the witness saw too late.
+SAW_NONE = "the witness saw no start"
 #: A start is no earlier than its slot, but for the reading of two clocks.
 EARLY = 0.1
 
@@ -147,7 +150,10 @@ def _runs(schedule: Judged, first: Mapping[str, float], cancelled: set[str]) -> 
 
 
 def unwitnessed(evidence: Evidence, schedules: Sequence[Judged]) -> Iterator[Violation]:
-    """I1 by the witness alone: each slot that must run has a start of its own, whatever the rows say."""
+    """I1 by the witness alone: each slot that must run has a start of its own, whatever the rows say.
+
+    Where starts are only late, as many windows have none as do; what is lost has none however long one waits.
+    """
     starts: dict[str, dict[str, float]] = defaultdict(dict)
     for run in sorted(evidence.runs, key=lambda one: one.began, reverse=True):
         if run.operation is None:
@@ -173,5 +179,9 @@ def unwitnessed(evidence: Evidence, schedules: Sequence[Judged]) -> Iterator[Vio
     for job, wanted in windows.items():
         if job in skipped or job in cancelled:
             continue
-        for begins, ends in matching.unmatched(wanted, starts[job].values()):
-            yield Violation("I1", f"the witness saw no start between {begins:.1f} and {ends:.1f}", job)
+        seen = starts[job].values()
+        lost = matching.unmatched([(begins, math.inf) for begins, _ in wanted], seen)
+        for begins, _ in lost:
+            yield Violation("I1", f"the witness never saw a start that was due at {begins:.1f}", job)
+        for begins, ends in matching.unmatched(wanted, seen)[len(lost) :]:
+            yield Violation("I1", f"{SAW_NONE} between {begins:.1f} and {ends:.1f}", job)

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from uuid import uuid4
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from tenants import buckets, limits
 from tenants.rules import api_keys
 from tests.support import actors, api_routes, rows
+from tests.support.api_routes import METHODS
 from tests.support.rates import Caller, address, only
 from tests.support.redis_faults import own_redis
 from tests.support.stack import wait_for
 from tests.support.threads import together
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: What is refused while nothing can be counted. Log-in routes of the API belong here too.
 REFUSED_UNCOUNTED = {("POST", "api-keys/<str:id>/rotate"), ("POST", "api-keys")}
 
 
-def _routes(patterns, prefix=""):
-    for pattern in patterns:
-        path = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from _routes(pattern.url_patterns, path)
-        elif isinstance(pattern, URLPattern) and path.startswith("api/v1/"):
-            yield path.removeprefix("api/v1/")
-
-
-ROUTES = sorted(set(_routes(get_resolver().url_patterns)))
-
-
 def path_of(route):
-    return re.sub(r"<\w+:\w+>", str(uuid4()), route)
+    return route.at(uuid4()).removeprefix("/api/v1/")
 
 
 @pytest.fixture
@@ -59,14 +45,14 @@ def refused(answer, limit):
     return error
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", api_routes.ALL, ids=lambda route: route.path)
 def test_every_route_is_limited_with_a_key_and_without(owner, route):
     with only(key="1/d", anonymous="1/d"):
         for method in METHODS:
             key = actors.teammate(owner).key
             first, second = (Caller(key).ask(path_of(route), method) for _ in range(2))
             assert first.status_code != 429
-            if route in api_routes.PUBLIC:
+            if route.path in api_routes.PUBLIC:
                 continue  # asks for no key, and so knows nobody by one
             refused(second, "key")
         for method in METHODS:
@@ -235,16 +221,16 @@ def test_the_installations_own_limits_are_met_by_nobody_in_a_test(owner):
     assert set(Caller(owner.key).statuses(50)) == {200}
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if route not in api_routes.PUBLIC])
+@pytest.mark.parametrize("route", api_routes.GUARDED, ids=lambda route: route.path)
 def test_while_redis_is_away_every_route_does_as_it_says(owner, route, away):
     with only(key="1000/s"):
         for method in METHODS:
             answer = Caller(owner.key).ask(path_of(route), method)
-            if (method, route) in REFUSED_UNCOUNTED:
+            if (method, route.path) in REFUSED_UNCOUNTED:
                 assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
                 assert int(answer["Retry-After"]) >= 1
             else:
-                assert answer.status_code not in (429, 503), (method, route, answer.content)
+                assert answer.status_code not in (429, 503), (method, route.path, answer.content)
             assert "RateLimit" not in answer
 
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('axes', '0010_accessattemptexpiration'),
-        ('tenants', '0007_api_rate_limit'),
+        ('tenants', '0008_audit_chain'),
     ]
 
     operations = [
