@@ -57,7 +57,8 @@ def create(
     with _behind_the_wall(tenant):
         _room_for(tenant, name)
         row, text = _made(tenant=tenant, name=name, scopes=scopes, expires_at=expires_at, addresses=addresses)
-        made = {"name": name, "scopes": row.scopes, "addresses": addresses, "expires_at": _plain(expires_at)}
+        made = {"name": name, "scopes": row.scopes, "expires_at": _plain(expires_at)}
+        made |= {"addresses": addresses} if addresses else {}
         _record("api_key.created", row, {field: [None, value] for field, value in made.items()})
     return row, text
 
