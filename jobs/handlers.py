@@ -32,6 +32,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from jobs.connections import Connection
 from jobs.rules.codes import Failure
 
 #: Anything json.dumps takes.
@@ -45,6 +46,16 @@ class Params(BaseModel):
 
 
 P = TypeVar("P", bound=Params)
+
+
+class Masking(Protocol):
+    """Takes pieces of a stream, and gives them back without secrets."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be said now; what may be the beginning of a secret comes later."""
+
+    def close(self) -> bytes:
+        """The rest."""
 
 
 class Context(Protocol):
@@ -69,11 +80,20 @@ class Context(Protocol):
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """Append to the execution's log. ``stream`` is handler, stdout or stderr. Readable within 200 ms."""
 
+    def masking(self) -> Masking:
+        """For output that the handler itself cuts into lines or parts before it logs them; one for each stream.
+
+        Whatever is logged, returned or raised is masked anyway, but of a secret cut in two neither part is one.
+        """
+
     def progress(self, fraction: float, message: str = "") -> None:
         """Report how far the attempt is, 0 to 1."""
 
     def earlier_result(self) -> Json:
         """The result which the last attempt that stored one left as it failed; None at the first attempt."""
+
+    def connection(self, name: str) -> Connection:
+        """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
 
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""
@@ -105,10 +125,14 @@ class Handler(ABC, Generic[P]):
     #: give others for one run. To override any other field takes the right to change the job.
     inputs: ClassVar[frozenset[str]] = frozenset()
 
+    #: Fields in which no secret may stand, because others could see what is in them; and what to do instead.
+    without_secrets: ClassVar[Mapping[str, str]] = {}
+
     def refusals(self, params: P, tenant: Allowance) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - for subclasses
         """What a tenant may not do, or this installation cannot: messages by the payload's field, empty for nothing.
 
-        Asked whenever such a payload is stored, and again when it is to run.
+        Asked whenever such a payload is stored, and again when it is to run. When it is stored, what is said of a
+        field in which an expression stands is passed over.
         """
         return {}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Now
 
 from jobs.engine import planner
@@ -95,6 +95,12 @@ def earlier_result(execution_id: UUID) -> Any:
     """The result of the newest of its attempts that stored one; None if none did."""
     stored = attempts(execution_id).filter(result__isnull=False)
     return stored.order_by("-epoch").values_list("result", flat=True).first()
+
+
+def told_to_expressions(execution_id: UUID) -> Mapping[str, Any]:
+    """What a payload's expressions may read of an execution, beside what its claim says."""
+    rows = Execution.objects.filter(pk=execution_id)
+    return rows.values("trigger", "scheduled_for", "created_at", tenant_name=F("tenant__name")).get()
 
 
 def log(

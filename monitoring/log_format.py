@@ -1,6 +1,6 @@
 """How log lines look: for people, or one JSON object a line. Both carry whatever is bound: tenant, execution, attempt.
 
-Nothing secret is ever bound; code logs an event's name and fields, and only this module words them.
+Nothing secret is ever bound, and what an attempt must not write is taken out of every line; code logs an event's name and fields, and only this module words them.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+
+from monitoring import redaction
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -45,9 +47,7 @@ def configure(options: Mapping[str, Any]) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=_SHARED, processors=_final(options["format"]))
-    )
+    handler.setFormatter(_Formatter(foreign_pre_chain=_SHARED, processors=_final(options["format"])))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(str(options["level"]).upper())
@@ -55,6 +55,13 @@ def configure(options: Mapping[str, Any]) -> None:
     logging.getLogger("celery.apps.worker").setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Says nothing that is to be hidden, whatever the line came from."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redaction.redacted(super().format(record))
 
 
 def _final(kind: str) -> list[Any]:

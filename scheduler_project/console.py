@@ -56,6 +56,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _list("Tenants", "apartment", "tenants_tenant"),
             _list("People", "group", "tenants_user"),
             _list("API keys", "key", "tenants_apikey"),
+            _list("Secrets", "lock", "tenants_secret"),
             _list("Audit", "history", "tenants_auditevent"),
         ],
     },

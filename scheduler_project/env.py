@@ -64,6 +64,15 @@ class Env(BaseSettings):
         validation_alias="CARILLON_SECRET_KEY",
         description="Django's signing key; API key hashes are keyed with it too. `make up` generates one.",
     )
+    encryption_keys: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_ENCRYPTION_KEYS",
+        description=(
+            "Installation keys that tenants' secrets are encrypted under, for web, engine and workers alike: 64 hexadecimal "
+            "digits each, with commas between. The first writes, all read. `make up` generates one; without any, no secret "
+            "is stored or read."
+        ),
+    )
     audit_key: SecretStr = Field(
         SecretStr(""),
         validation_alias="CARILLON_AUDIT_KEY",

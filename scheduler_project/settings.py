@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from scheduler_project import app_settings, console
 from scheduler_project.env import ROOT, env
-from tenants.rules import sessions
+from tenants.rules import sealing, sessions
 
 _env = env()
 
@@ -24,6 +24,18 @@ if not SECRET_KEY:
         )
     SECRET_KEY = "no database, no secrets: only checks and migrations being written"  # noqa: S105
 
+
+def _ring(text: str) -> sealing.Ring | None:
+    try:
+        return sealing.ring(text) if text else None
+    except ValueError as error:
+        raise ImproperlyConfigured(f"CARILLON_ENCRYPTION_KEYS {error}") from None
+
+
+#: What tenants' secrets are encrypted under; None keeps no secrets.
+ENCRYPTION_KEYS = _ring(_env.encryption_keys.get_secret_value())
+#: Whether this process is one that should have some.
+KEEPS_SECRETS = bool(_env.database_url.get_secret_value()) and _env.database_role != "owner"
 #: The first signs and seals the audit trail, all of them verify it.
 AUDIT_KEYS = _env.audit_key.get_secret_value().split() or [SECRET_KEY]
 

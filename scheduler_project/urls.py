@@ -14,6 +14,7 @@ from jobs.api.jobs import JobViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
+from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
 from monitoring import api as monitoring
 from tenants import oidc
 from tenants.api.api_keys import ApiKeyViewSet
@@ -31,6 +32,8 @@ api.register("executions", ExecutionViewSet, basename="execution")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
+api.register("secrets", SecretViewSet, basename="secret")
+api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
 api.register("audit-events", AuditEventViewSet, basename="audit-event")
 api.register("auth/sessions", SessionViewSet, basename="session")

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs import selectors
+from jobs import connections, selectors
+from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import Json
+from jobs.handlers import HandlerError, Json, Masking
+from tasks import revealing
 from tasks.journal import Journal
 from tasks.patience import patiently
 
@@ -29,6 +31,7 @@ class RunningContext:
         self.execution_id = claim.id
         self.attempt = claim.attempt
         self.tenant = claim.tenant
+        self._tenant_id = claim.tenant_id
         self.job = claim.job
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
@@ -50,6 +53,10 @@ class RunningContext:
         """Append to the execution's log."""
         self._journal.write(message, level=level, stream=stream)
 
+    def masking(self) -> Masking:
+        """For output that is cut before it is logged."""
+        return self._journal.masker.stream()
+
     def progress(self, fraction: float, message: str = "") -> None:
         """Report progress, as a line of the log."""
         self._journal.write(f"{min(max(fraction, 0), 1):.0%} {message}".rstrip(), level="info", stream="progress")
@@ -60,6 +67,15 @@ class RunningContext:
             return None
         until = boot_time() + settings.LEASE.total_seconds()
         return patiently(lambda: selectors.earlier_result(self.execution_id), until=until)
+
+    def connection(self, name: str) -> Connection:
+        """Read when it is asked for, so that what was rotated meanwhile is in force."""
+        until = boot_time() + settings.LEASE.total_seconds()
+        found = patiently(lambda: revealing.connection(self._tenant_id, name), until=until)
+        if found is None:
+            raise HandlerError(f"the secret {name} cannot be read: the database is away")
+        self._journal.hide(connections.sensitive(found))
+        return found
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

@@ -6,7 +6,7 @@ import asyncio
 import traceback
 from pathlib import Path
 
-from jobs.handlers import HandlerError
+from jobs.handlers import HandlerError, Masking
 
 _HERE = Path(__file__).parent
 #: What leads to somebody's code, and tells them nothing when it fails.
@@ -28,6 +28,15 @@ def of(error: Exception) -> HandlerError:
         return error
     kinds = [f"exception:{kind.__name__}" for kind in type(error).__mro__ if issubclass(kind, Exception)]
     return HandlerError(f"{type(error).__name__}: {error}", tags=kinds)
+
+
+def masked(error: HandlerError, masking: Masking) -> HandlerError:
+    """The failure without secrets in its words, which may be cut."""
+    words = str(error)
+    kept = (masking.feed(words.encode(errors="replace")) + masking.close()).decode()
+    if kept != words:
+        error.args = (kept,)
+    return error
 
 
 def trimmed(error: Exception) -> str:

@@ -19,7 +19,8 @@ from queue import SimpleQueue
 from django.db import connections
 
 from jobs.callables import current
-from jobs.handlers import Context, HandlerError, Interrupted, Json
+from jobs.connections import Connection
+from jobs.handlers import Context, HandlerError, Interrupted, Json, Masking
 from tasks import failures
 
 
@@ -50,6 +51,10 @@ class ItemContext:
         """A line of the execution's log."""
         self._whole.log(f"items[{self._index}]: {message}", level=level, stream=stream)
 
+    def masking(self) -> Masking:
+        """For output that is cut before it is logged."""
+        return self._whole.masking()
+
     def progress(self, fraction: float, message: str = "") -> None:
         """The item's own progress, as a line; the attempt's is how many items have ended."""
         self.log(f"{min(max(fraction, 0), 1):.0%} {message}".rstrip())
@@ -57,6 +62,10 @@ class ItemContext:
     def earlier_result(self) -> Json:
         """Nothing: an item that is called has not succeeded before."""
         return None
+
+    def connection(self, name: str) -> Connection:
+        """The attempt's."""
+        return self._whole.connection(name)
 
     def folder(self) -> Path:
         """A folder of the item's own."""
@@ -168,4 +177,4 @@ class FanOut:
             self._stopping = self._stopping or self._stop_on_error
             text = str(error) if isinstance(error, HandlerError) else failures.trimmed(error)
             context.log(text, level="error", stream="carillon")
-            return Outcome(index, error=failures.of(error))
+            return Outcome(index, error=failures.masked(failures.of(error), context.masking()))

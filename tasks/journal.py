@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from jobs.engine.records import Line, Tail
+from jobs.rules import masking
+from jobs.rules.masking import Masker
 from tasks import foreign
 
 CHUNK_BYTES = 64 * 1024
@@ -18,6 +21,9 @@ class Journal:
     """Lines in order, numbered on from the execution's earlier attempts."""
 
     def __init__(self, last_seq: int) -> None:
+        #: Of the attempt's secrets, once they are known: what it says, here and elsewhere, is said without them.
+        self.masker = masking.NOTHING
+        self._hidden: set[str] = set()
         self._lock = threading.Lock()
         self._next_seq = last_seq + 1
         self._lines: list[Line] = []
@@ -26,14 +32,19 @@ class Journal:
 
     def write(self, message: str, *, level: str, stream: str) -> None:
         """Append a line. Beyond the limit lines are dropped, and the last line says how many."""
-        text = foreign.storable(message[:MAX_LINE])
-        line = [datetime.now(UTC).isoformat(), level, stream, text]
+        text = foreign.storable(self.masker.head(message, MAX_LINE))
+        line = [datetime.now(UTC).isoformat(), self.masker.text(level), self.masker.text(stream), text]
         with self._lock:
             if self._bytes > MAX_BYTES:
                 self._dropped += 1
                 return
             self._bytes += len(text) + 64
             self._lines.append(line)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on none of these is readable in what the attempt says."""
+        self._hidden.update(secrets)
+        self.masker = Masker(self._hidden)
 
     def take(self) -> Tail | None:
         """The next chunk to store, or None."""

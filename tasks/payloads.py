@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pydantic
@@ -13,19 +13,30 @@ from jobs.handlers import Handler, HandlerError, Params, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import foreign
 
+#: Told what the attempt must not write.
+Hide = Callable[[Iterable[str]], None]
+
 MAX_RESULT_BYTES = 64 * 1024
 
 
-def resolve(claim: Claim) -> tuple[Handler[Any], Params]:
-    """The revision's payload with the execution's overrides on top, checked by its job type and against its tenant."""
+def resolve(claim: Claim, hide: Hide) -> tuple[Handler[Any], Params]:
+    """The revision's payload with the execution's overrides on top, checked by its job type and against its tenant.
+
+    ``hide`` is told of the secrets its expressions insert.
+    """
     if claim.spec is None:
         raise PermanentFailure("the job's revision is gone: trigger the job again", code=Failure.CONFIG_INVALID)
     try:
         handler = handlers.get(claim.spec["type"])
     except handlers.UnknownJobTypeError as error:
         raise PermanentFailure(f"{error}: this worker does not have it", code=Failure.CONFIG_INVALID) from None
+    payload = merged(claim.spec["payload"], claim.payload)
+    if claim.spec.get("expressions"):
+        from tasks import rendering  # noqa: PLC0415 - 8 MiB that a process without expressions does without
+
+        payload = rendering.rendered(claim, handler, payload, hide)
     try:
-        params = handler.params.model_validate(merged(claim.spec["payload"], claim.payload))
+        params = handler.params.model_validate(payload)
     except pydantic.ValidationError as error:
         raise PermanentFailure(_first(error), code=Failure.PAYLOAD_INVALID) from None
     for field, messages in handler.refusals(params, claim).items():

@@ -24,6 +24,7 @@ from jobs.engine.records import Claim, Fence
 from jobs.handlers import Handler, HandlerError, Interrupted, PermanentFailure
 from jobs.models.queue import Pool
 from jobs.rules.codes import Failure
+from monitoring import redaction
 from tasks import attendant, failures, payloads, worker_process
 from tasks.attendant import Attended
 from tasks.batch import Batch
@@ -75,15 +76,16 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
         beside=batch,
     )
     context = RunningContext(claim, journal, deadline, lambda: attended.interruption is not None)
-    with context.cleaned_up():
-        settle = _outcome(claim, context, attended, settling)
-    settle()
+    with redaction.hiding(journal):
+        with context.cleaned_up():
+            settle = _outcome(claim, context, attended, settling)
+        settle()
 
 
 def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Callable[[], None]:
     """Run the handler and return what settles the attempt."""
     try:
-        handler, params = payloads.resolve(claim)
+        handler, params = payloads.resolve(claim, attended.journal.hide)
         _check_pool(handler)
         with captured(context), attendant.current().attend(attended):
             result = handler.run(params, context)

@@ -43,7 +43,7 @@ class Settling:
 
     def succeeded(self, result: Any) -> None:
         """The work is done. Stored now, or kept with those of other members of its batch."""
-        ending = Ending(fence=self._fence, result=result, tail=self._journal.rest())
+        ending = Ending(fence=self._fence, result=self._journal.masker.value(result), tail=self._journal.rest())
         if self._keep is not None:
             self._keep(self, ending)
         else:
@@ -80,7 +80,9 @@ class Settling:
 
     def failed(self, error: HandlerError) -> None:
         """The policy decides: a further attempt, or the end."""
-        problem = Problem(code=error.code, message=foreign.storable(str(error))[:MAX_MESSAGE])
+        masker = self._journal.masker
+        message = foreign.storable(masker.head(str(error), MAX_MESSAGE))
+        problem = Problem(code=masker.text(error.code), message=message)
         result = self._checked(error)
         delay = self._next_delay(error)
         tail = self._journal.rest()
@@ -95,7 +97,7 @@ class Settling:
     def _checked(self, error: HandlerError) -> Any:
         """The failure's own result, unless it cannot be kept."""
         try:
-            return payloads.checked_result(error.result)
+            return self._journal.masker.value(payloads.checked_result(error.result))
         except HandlerError as refusal:
             self._journal.write(str(refusal), level="warning", stream="carillon")
             return None

@@ -38,7 +38,10 @@ class Definition(throttling.Rate):
 
     name = forms.CharField(max_length=200, widget=_TEXT)
     type = forms.ChoiceField(choices=job_types, widget=_CHOICE)
-    payload = console_forms.JsonObjectField(required=False, help_text="What the job type is told; examples are below.")
+    payload = console_forms.JsonObjectField(
+        required=False,
+        help_text="What the job type is told; examples are below. Any string may hold {{ expressions }}.",
+    )
     description = forms.CharField(required=False, widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 2}))
     queue = forms.ModelChoiceField(Queue.objects.order_by("name"), initial="default", widget=_CHOICE)
     priority = forms.IntegerField(

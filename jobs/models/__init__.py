@@ -7,6 +7,7 @@ from jobs.models.execution import Execution, TriggerKind
 from jobs.models.execution_log import ExecutionLog
 from jobs.models.job import Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
+from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
 from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
@@ -25,6 +26,7 @@ __all__ = [
     "ExecutionLog",
     "Job",
     "JobRevision",
+    "JobSecret",
     "JobState",
     "JobTag",
     "Misfire",

@@ -9,7 +9,7 @@ from tenants.models.owned import TenantOwned
 
 
 class JobRevision(TenantOwned):
-    """Insert-only. ``spec`` holds type, payload, timeout_seconds and retry: all that an attempt reads."""
+    """Insert-only. ``spec`` holds all that an attempt reads: type, payload, timeout_seconds, retry, and ``expressions`` if there are any."""
 
     job = models.ForeignKey(
         Job, on_delete=models.CASCADE, related_name="revisions", db_constraint=False, db_index=False

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import pydantic
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
@@ -15,7 +14,7 @@ from jobs import errors, handlers
 from jobs.models import Job
 from jobs.models.queue import Pool
 from jobs.rules import concurrency_keys, retry_fields
-from jobs.services import queue_states
+from jobs.services import payload_checks, queue_states
 
 #: Lists show payloads in full, so a page of them must fit into an answer.
 MAX_PAYLOAD_BYTES = 128 * 1024
@@ -74,8 +73,13 @@ def check_concurrency_key(job_type: str, template: str) -> None:
         raise errors.invalid({"concurrency_key": [message]})
 
 
-def check_payload(job: Job, payload: Mapping[str, Any], path: str = "payload") -> None:
-    """Refuse a payload the job's type or tenant does not take. ``path`` is what the payload is called in messages."""
+def check_payload(
+    job: Job, payload: Mapping[str, Any], path: str = "payload", *, overridden: Collection[str] = ()
+) -> None:
+    """Refuse a payload the job's type or tenant does not take.
+
+    ``path`` is what the payload is called in messages; its ``overridden`` fields are data and hold no expressions.
+    """
     try:
         handler = handlers.get(job.type)
     except handlers.UnknownJobTypeError as error:
@@ -84,35 +88,8 @@ def check_payload(job: Job, payload: Mapping[str, Any], path: str = "payload") -
         raise errors.invalid(
             {path: [f"is larger than {MAX_PAYLOAD_BYTES // 1024} KiB: keep bulk data elsewhere and name it"]}
         )
-    try:
-        params = handler.params.model_validate(payload)
-    except pydantic.ValidationError as error:
-        raise errors.invalid(_details(error, payload, path)) from None
-    if refusals := handler.refusals(params, job.tenant):
-        raise errors.invalid({f"{path}.{field}": messages for field, messages in refusals.items()})
-
-
-def _details(error: pydantic.ValidationError, payload: Mapping[str, Any], path: str) -> dict[str, list[str]]:
-    details: dict[str, list[str]] = {}
-    for item in error.errors(include_url=False, include_input=False):
-        field = _field(item["loc"], payload, path, missing=item["type"] == "missing")
-        message = "unknown field" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
-        messages = details.setdefault(field, [])
-        if message not in messages:
-            messages.append(message)
-    return details
-
-
-def _field(location: Iterable[int | str], value: Any, path: str, *, missing: bool) -> str:
-    """The place in the payload. A location also names branches of unions, which mean nothing to the client."""
-    for part in location:
-        if isinstance(value, Mapping) and part in value:
-            path, value = f"{path}.{part}", value[part]
-        elif isinstance(value, list) and isinstance(part, int):
-            path, value = f"{path}[{part}]", value[part]
-        elif missing and isinstance(value, Mapping):
-            path = f"{path}.{part}"
-    return path
+    if problems := payload_checks.problems(job, handler, payload, overridden, path):
+        raise errors.invalid(problems)
 
 
 def _check_pool(job: Job) -> None:

@@ -68,7 +68,7 @@ def _create(
 ) -> Execution:
     _refuse_held(job)
     payload = {**job.payload, **(overrides or {})}
-    definitions.check_payload(job, payload)
+    definitions.check_payload(job, payload, overridden=overrides or ())
     now = sql.run("clock")[0].now  # the engine's: on another, it would be due too early or too late
     row = NewExecution(
         id=identity.request_id(now),

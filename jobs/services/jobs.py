@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict
 
@@ -10,7 +11,8 @@ from django.db import IntegrityError, transaction
 from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
-from jobs.services import changes, definitions, schedules
+from jobs.rules import templates
+from jobs.services import changes, definitions, schedules, secret_uses
 from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
@@ -53,6 +55,7 @@ def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFie
     with transaction.atomic():
         _save(job)
         _store_tags(job, tags)
+        secret_uses.note(job)
         _add_revision(job)
         _add_schedules(job, schedules)
         _record("job.created", job, changes.between({}, told(job, tags)))
@@ -77,6 +80,7 @@ def update(*, job: Job, fields: JobFields) -> Job:
             _add_revision(job)
         _save(job)
         _store_tags(job, tags)
+        secret_uses.note(job)
         _record("job.updated", job, changed)
         dispatch.ring_after_commit()  # a raised cap may let waiting ones go
     return get(tenant=job.tenant, job=job)
@@ -162,8 +166,9 @@ def _add_schedules(job: Job, given: Sequence[ScheduleFields]) -> None:
 
 
 def _spec(job: Job) -> dict[str, Any]:
-    """All that an attempt reads."""
-    return {"type": job.type, "payload": job.payload, "timeout_seconds": job.timeout_seconds, "retry": job.retry}
+    """All that an attempt reads. Whether there are expressions is said here, so that no attempt looks for them."""
+    spec = {"type": job.type, "payload": job.payload, "timeout_seconds": job.timeout_seconds, "retry": job.retry}
+    return {**spec, "expressions": True} if templates.BEGIN in json.dumps(job.payload) else spec
 
 
 def told(job: Job, tags: list[str]) -> dict[str, Any]:

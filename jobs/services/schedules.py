@@ -16,7 +16,7 @@ from jobs.models import Job, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
-from jobs.services import changes, definitions
+from jobs.services import changes, definitions, secret_uses
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.services import audit
@@ -51,6 +51,8 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     schedule.next_run_at = _next_run(schedule, now, path)
     with transaction.atomic():
         schedule.save(force_insert=True)
+        if schedule.payload is not None:
+            secret_uses.note(schedule.job)
         _record("schedule.created", schedule, changes.between({}, told(schedule)))
         dispatch.ring_after_commit()
     return schedule
@@ -68,6 +70,8 @@ def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
         next_run = _next_run(schedule, now, "")
         if changed := changes.between(before, told(schedule)):
             schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
+            if "payload" in changed:
+                secret_uses.note(schedule.job)
             _record("schedule.updated", schedule, changed)
             dispatch.ring_after_commit()
         schedule.refresh_from_db(fields=["state", "problem"])
@@ -92,6 +96,8 @@ def delete(*, schedule: Schedule) -> None:
         changed = {"state": [schedule.state, ScheduleState.DELETED]}
         schedule.state = ScheduleState.DELETED
         schedule.save(update_fields=["state", "updated_at"])
+        if schedule.payload is not None:
+            secret_uses.note(schedule.job)
         _record("schedule.deleted", schedule, changed)
 
 
@@ -165,7 +171,8 @@ def _check(schedule: Schedule, path: str) -> None:
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
     if schedule.payload is not None:
         job = schedule.job
-        definitions.check_payload(job, {**job.payload, **schedule.payload}, f"{path}payload")
+        merged = {**job.payload, **schedule.payload}
+        definitions.check_payload(job, merged, f"{path}payload", overridden=schedule.payload)
 
 
 def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:

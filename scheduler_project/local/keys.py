@@ -15,11 +15,16 @@ def _new() -> str:
     return secrets.token_hex(24)
 
 
+def _new_encryption_key() -> str:
+    return secrets.token_hex(32)
+
+
 @dataclass(frozen=True)
 class Keys:
     """One secret for each purpose; the last three are the passwords of the database's roles."""
 
     secret_key: str = field(default_factory=_new, repr=False)
+    encryption: str = field(default_factory=_new_encryption_key, repr=False)
     flower_cookie: str = field(default_factory=_new, repr=False)
     postgres: str = field(default_factory=_new, repr=False)
     redis: str = field(default_factory=_new, repr=False)

@@ -17,7 +17,16 @@ from scheduler_project.local.child import Program
 from scheduler_project.local.roles import Urls
 
 #: What only some of them are given, so that none of it is inherited from the shell.
-_HANDED_OUT = {"DATABASE_URL", "REDIS_URL", "CARILLON_DATABASE_ROLE", "CARILLON_SECRET_KEY", "CELERY_BROKER_URL"}
+_HANDED_OUT = {
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CARILLON_DATABASE_ROLE",
+    "CARILLON_SECRET_KEY",
+    "CARILLON_ENCRYPTION_KEYS",
+    "CELERY_BROKER_URL",
+}
+#: Who writes or reads tenants' secrets.
+_KEEPS_SECRETS = ("app", "engine")
 #: What the demo's python job calls; an installation seeded with it goes on needing it.
 EXAMPLES = "scheduler_project.local.examples"
 Role = Literal["owner", "app", "engine"]
@@ -31,6 +40,7 @@ class Site:
     database: Urls = field(repr=False)
     redis_url: str = field(repr=False)
     secret_key: str = field(repr=False)
+    encryption_keys: str = field(repr=False)
     url: str
     flower_url: str
     jobs_user: str
@@ -53,6 +63,8 @@ class Site:
             told["PYTHONWARNINGS"] = "ignore:You're running the worker with superuser privileges"
         if role is not None:
             told |= {"DATABASE_URL": getattr(self.database, role), "CARILLON_DATABASE_ROLE": role}
+        if role in _KEEPS_SECRETS:
+            told["CARILLON_ENCRYPTION_KEYS"] = self.encryption_keys
         return inherited | told
 
 

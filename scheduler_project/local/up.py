@@ -65,6 +65,7 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
         database=installation.database(),
         redis_url=installation.redis_url(),
         secret_key=env.secret_key.get_secret_value() or installation.keys.secret_key,
+        encryption_keys=env.encryption_keys.get_secret_value() or installation.keys.encryption,
         url=env.public_url or urls["url"],
         flower_url=env.flower_url or urls["flower_url"],
         jobs_user=user.pw_name if user else "",

@@ -49,6 +49,9 @@ class Script(Handler[ScriptParams]):
     )
     params = ScriptParams
     inputs = frozenset({"stdin"})  # not env: a shell runs what BASH_ENV says
+    without_secrets: ClassVar[dict[str, str]] = {
+        "script": "its text is stored in a file; hand the secret over in env or stdin, and read it there"
+    }
     example: ClassVar[dict[str, Json]] = {
         "interpreter": "sh",
         "script": 'echo "Hello, $NAME"\necho \'::result {"rows": 3}\'\n',

@@ -24,6 +24,7 @@ class Output:
         self.dropped = 0
         self._context = context
         self._logged = 0
+        self._masked = {"stdout": context.masking(), "stderr": context.masking()}
         self._unfinished = {"stdout": b"", "stderr": b""}
         self._marked: Json = None
         self._last_json: Json = None
@@ -34,6 +35,9 @@ class Output:
         return self._last_json if self._marked is None else self._marked
 
     def feed(self, stream: str, data: bytes) -> None:
+        self._take(stream, self._masked[stream].feed(data))
+
+    def _take(self, stream: str, data: bytes) -> None:
         *lines, rest = (self._unfinished[stream] + data).split(b"\n")
         for line in lines:
             self._line(stream, line)
@@ -44,6 +48,8 @@ class Output:
 
     def close(self) -> None:
         """Log what never got its newline."""
+        for stream, masked in self._masked.items():
+            self._take(stream, masked.close())
         for stream, rest in self._unfinished.items():
             if rest:
                 self._unfinished[stream] = b""

@@ -181,6 +181,7 @@ def _ways_on(tenant: Tenant) -> Any:
         ("jobs", "jobs_job"),
         ("dead letters", "jobs_deadletter"),
         ("API keys", "tenants_apikey"),
+        ("secrets", "tenants_secret"),
     )
     links = [
         marks.link(f"{reverse(f'admin:{name}_changelist')}?tenant__id__exact={tenant.pk}", text) for text, name in lists

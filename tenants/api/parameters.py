@@ -121,6 +121,17 @@ def whole(name: str, low: int, high: int, description: str, *, default: int) -> 
     return Parameter(name, read, description, schema=schema)
 
 
+def flag(name: str, description: str) -> Parameter:
+    """Yes or no; left out, no."""
+
+    def read(sent: str) -> bool:
+        if sent not in ("true", "false"):
+            raise ValueError("must be true or false")
+        return sent == "true"
+
+    return Parameter(name, read, description, schema={"type": "boolean", "default": False})
+
+
 def instant(name: str, lookup: str, description: str, convert: Callable[[datetime], Any]) -> Parameter:
     """A bound in time; ``convert`` makes it what the column holds."""
 

@@ -23,9 +23,9 @@ from tests.support import actors as actors_of_tests
 
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
-    "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules",
-    "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
-    "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "audit_export.seals_of",
+    "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
+    "secret_uses", "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
+    "queue_states.hold", "tenant_limits.check", "secrets.reveal", "tenant_limits.told", "audit_export.seals_of",
     # What the engine does with nobody asking.
     "audit_sealing",
     # Whoever logs in is nobody yet, and proves who they are.

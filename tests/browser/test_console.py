@@ -13,10 +13,10 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
     "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/auditevent", "django_celery_results/taskresult", "django_celery_results/groupresult",
+    "tenants/apikey", "tenants/secret", "tenants/auditevent", "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
-FORMS = ("jobs/job", "jobs/queue", "tenants/tenant", "tenants/user", "tenants/apikey")
+FORMS = ("jobs/job", "jobs/queue", "tenants/tenant", "tenants/user", "tenants/apikey", "tenants/secret")
 
 
 def _pages(site: Any) -> list[str]:
@@ -24,7 +24,12 @@ def _pages(site: Any) -> list[str]:
     lists = [f"/admin/{name}/" for name in LISTS]
     forms = [f"/admin/{name}/add/" for name in FORMS]
     job = site.furniture["jobs.job"]
+    secret = site.furniture["tenants.secret"]
     dialogs = [
+        "/admin/tenants/secret/add/?kind=text",
+        "/admin/tenants/secret/add/?kind=postgresql",
+        "/admin/tenants/secret/add/?kind=sftp",
+        *(f"/admin/tenants/secret/{secret}/{name}/" for name in ("new_version", "rollback", "test", "delete")),
         f"/admin/jobs/job/{job}/run_now/",
         "/admin/jobs/queue/default/edit/",
         "/admin/jobs/queue/default/delete/",

@@ -13,7 +13,7 @@ from tenants import permissions
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Of the installation: the same for every tenant, or no rows at all.
-SHARED = {"queues", "workers", "job-types"}
+SHARED = {"queues", "workers", "job-types", "connection-types"}
 #: For whoever asks.
 PUBLIC = {"openapi.json", "docs", "auth/token", "auth/refresh", "auth/revoke"}
 

@@ -19,6 +19,8 @@ TABLES = (
     "api_key",
     "job_revision",
     "job_tag",
+    "secret",
+    "secret_version",
     "audit_event",
     "audit_seal",
 )
@@ -32,6 +34,8 @@ def of(owner: Any) -> dict[str, list[Any]]:
     assert answer.status_code == 201, answer.content
     job = answer.json()
     execution = rows.execution((job["id"], owner.tenant.id), "failed")
+    secret = f"token_{secrets.token_hex(4)}"
+    kept = owner.api.post("/api/v1/secrets", {"name": secret, "value": "a value of theirs"}).json()
     return {
         "jobs": [job["id"], name],
         "schedules": [job["schedules"][0]["id"]],
@@ -39,6 +43,8 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
         "queues": ["default"],
         "job-types": ["dummy"],
+        "secrets": [kept["id"], secret],
+        "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "auth": [_session(owner)],
         "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import logging
 import os
+import sys
 import time
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 from jobs.callables import current, job_handler
-from jobs.handlers import Cancelled, Context
+from jobs.handlers import Cancelled, Context, HandlerError
 
 NAME = "tests.support.callables"
 
@@ -59,3 +64,28 @@ def echo(item: Any = None) -> Any:
 def vanish() -> None:
     """Takes its process with it."""
     os._exit(7)
+
+
+@job_handler(name="tests.tell")
+def tell(secret: str, way: str = "result") -> Any:
+    """Says a secret in many ways."""
+    for piece in ("says ", *secret, "\n"):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    encoded = base64.b64encode(b"u:" + secret.encode()).decode()
+    sys.stdout.write(f"{secret!r} {json.dumps({'a': secret})} {quote(secret)} {encoded}\n")
+    sys.stdout.write("x" * 8185 + secret + "\n")
+    logging.getLogger("a.library").warning("logged %s", secret)
+    current.progress(0.5, f"half of {secret}")
+    if way == "raise":
+        try:
+            raise KeyError(secret)
+        except KeyError as error:
+            raise ValueError(f"wrong: {secret}") from error
+    if way == "fail":
+        raise HandlerError(f"failed with {secret}", result={"sent": [secret]})
+    if way == "long":
+        raise ValueError("y" * 276 + secret)
+    if way == "exit":
+        sys.exit(f"left with {secret}")
+    return {"token": secret, secret: f"in {quote(secret, safe='')}", "n": 5}

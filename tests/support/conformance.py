@@ -7,7 +7,7 @@ type that runs commands in the sandbox says ``SANDBOXED = True`` in its module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Payload = Mapping[str, Any]
@@ -27,3 +27,5 @@ class Case:
     #: Ends by itself and produces more than anybody wants to keep.
     oversized: Payload
     allowed_hosts: Sequence[str] = ()
+    #: Fields of connections, with their kind, by the name of the secret.
+    connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

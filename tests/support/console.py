@@ -100,6 +100,7 @@ def furnish() -> Furniture:
         "tenants.user": user.pk,
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),
+        "tenants.secret": secret(tenant),
         **_celery_results(),
     }
     rows.insert("membership", id=uuid4(), tenant_id=tenant, user_id=user.pk, role="viewer", created_at=rows.now())
@@ -141,6 +142,16 @@ def api_key(tenant: UUID) -> UUID:
         "api_key", id=key, tenant_id=tenant, name="billing", key_id=secrets.token_hex(6), digest=b"", scopes=["jobs:read"],
         created_at=rows.now(), created_by="system",
     )  # fmt: skip
+    return key
+
+
+def secret(tenant: UUID) -> UUID:
+    """A connection with two versions nobody can open."""
+    key = uuid4()
+    made = {"tenant_id": tenant, "created_at": rows.now(), "created_by": "system"}
+    rows.insert("secret", id=key, name="warehouse", kind="redis", description="", version=2, newest=2, **made)
+    for number in (1, 2):
+        rows.insert("secret_version", id=uuid4(), secret_id=key, number=number, sealed=b"sealed", **made)
     return key
 
 

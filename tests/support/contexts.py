@@ -6,12 +6,18 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+
+from jobs import connections
+from jobs.connections import Connection
+from jobs.handlers import PermanentFailure
+from jobs.rules.codes import Failure
+from jobs.rules.masking import Masker
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,9 @@ class RecordingContext:
     job: str = "nightly"
     timeout: float = 30.0
     earlier: Any = None
+    secrets: Sequence[str] = ()
+    #: What :meth:`connection` finds, by name, as a worker gets it revealed.
+    revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -54,11 +63,19 @@ class RecordingContext:
         self.lines.append(Line(message, level, stream))
         self.logged.set()
 
+    def masking(self) -> Any:
+        return Masker(self.secrets).stream()
+
     def progress(self, fraction: float, message: str = "") -> None:
         self.steps.append((fraction, message))
 
     def earlier_result(self) -> Any:
         return self.earlier
+
+    def connection(self, name: str) -> Connection:
+        if name not in self.revealed:
+            raise PermanentFailure(f"there is no secret named {name}", code=Failure.CONFIG_INVALID)
+        return connections.load(self.revealed[name])
 
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""
@@ -77,10 +94,14 @@ class RecordingContext:
 
 @contextmanager
 def recording(
-    allowed_hosts: Sequence[str] = (), *, timeout: float = 30.0, attempt: int = 1
+    allowed_hosts: Sequence[str] = (),
+    *,
+    timeout: float = 30.0,
+    attempt: int = 1,
+    revealed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[RecordingContext]:
     """A context whose folder is removed afterwards, as the runner does."""
-    context = RecordingContext(allowed_hosts, timeout=timeout, attempt=attempt)
+    context = RecordingContext(allowed_hosts, timeout=timeout, attempt=attempt, revealed=revealed or {})
     try:
         yield context
     finally:

@@ -1,6 +1,6 @@
 """Runs one handler in a process of its own, for tests that kill it.
 
-    python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null}'
+    python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null, "connections": {}}'
 
 Prints the execution's id and folder, then every line that is logged. ``level`` "process group" keeps bubblewrap out.
 """
@@ -32,7 +32,7 @@ def main() -> None:
     registry.load(["tests.support.callables"])
     if order["level"] == "process group":
         probe.wrapper = lambda: None  # type: ignore[assignment]
-    context = Loud(order["allowed_hosts"])
+    context = Loud(order["allowed_hosts"], revealed=order["connections"])
     say(f"{context.execution_id} {context.folder()}")
     handler = handlers.get(order["type"])
     handler.run(handler.params.model_validate(order["payload"]), context)

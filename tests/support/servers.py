@@ -29,6 +29,7 @@ OFF = "off"
 
 #: In every process of a test, as a developer's own module would be.
 os.environ["CARILLON_CALLABLES"] = '["tests.support.callables"]'
+os.environ["CARILLON_ENCRYPTION_KEYS"] = "5e" * 32
 #: All of a run's requests come from one address, and many tests try what is refused without a key.
 os.environ["CARILLON_API_RATE_ANONYMOUS"] = ""
 

@@ -38,6 +38,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "capacity": {},
     "paces": {"tenants": [uuid4()], "jobs": [uuid4()], "least": 3},
     "next_instants": {},
+    "hold_secret_names": {"job": str(uuid4())},
     "clock": {},
     "renew_lease": {
         "id": uuid4(), "name": "w", "queues": ["default"], "pool": "prefork", "concurrency": 1, "pid": 1, "pids": [1],

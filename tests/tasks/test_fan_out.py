@@ -217,3 +217,11 @@ def test_thread_that_cannot_be_started_fails_and_leaves_none_behind(monkeypatch)
     with pytest.raises(RuntimeError, match="new thread"):
         fan_out(lambda index, context: time.sleep(0.001), 1000, threads=2)
     assert eventually(lambda: ours() == [])
+
+
+def test_of_an_items_failure_no_part_of_a_secret_is_left_when_it_is_cut():
+    def call(index, context):
+        raise ValueError("x" * 290 + "s3cr3t-token")
+
+    (outcome,) = fan_out(call, 1, attempt=RecordingContext(secrets=["s3cr3t-token"]))
+    assert str(outcome.error) == f"ValueError: {'x' * 290}***"

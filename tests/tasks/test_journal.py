@@ -87,3 +87,21 @@ def test_threads_that_write_together_lose_nothing():
     together([talk] * 4)
     tail = lines.rest()
     assert len(tail.lines) == 800
+
+
+def test_what_is_hidden_is_in_no_line_from_then_on():
+    lines = Journal(0)
+    lines.hide(["first-secret"])
+    lines.hide(["second-secret"])
+    lines.write("first-secret and second-secret", level="second-secret", stream="first-secret")
+    (line,) = lines.rest().lines
+    assert line[1:] == ["***", "***", "*** and ***"]
+
+
+@pytest.mark.parametrize("before", range(1, 14))
+def test_a_secret_in_the_midst_of_a_cut_is_masked_wholly(before):
+    lines = Journal(0)
+    lines.hide(["s3cr3t-token"])
+    lines.write("x" * (journal.MAX_LINE - before) + "s3cr3t-token" + "y" * 100, level="info", stream="stdout")
+    (text,) = texts(lines.rest())
+    assert text.lstrip("x").rstrip("y") == "***"[: len(text) - (journal.MAX_LINE - before)]

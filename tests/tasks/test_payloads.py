@@ -20,9 +20,13 @@ def claim(spec: Any, payload: Any = None) -> Claim:
     )  # fmt: skip
 
 
+def nothing(secrets):
+    raise AssertionError("there is nothing to hide")
+
+
 def test_parameters_are_the_revisions_with_the_overrides_on_top():
     handler, params = payloads.resolve(
-        claim({"type": "dummy", "payload": {"result": 1, "output_bytes": 5}}, {"result": 2})
+        claim({"type": "dummy", "payload": {"result": 1, "output_bytes": 5}}, {"result": 2}), hide=nothing
     )
     assert handler.job_type == "dummy"
     assert params.model_dump(include={"result", "output_bytes"}) == {"result": 2, "output_bytes": 5}
@@ -39,7 +43,7 @@ def test_parameters_are_the_revisions_with_the_overrides_on_top():
 )
 def test_claim_that_cannot_be_resolved_fails_for_good(spec, code, says):
     with pytest.raises(PermanentFailure, match=says) as caught:
-        payloads.resolve(claim(spec))
+        payloads.resolve(claim(spec), nothing)
     assert caught.value.code == code
 
 

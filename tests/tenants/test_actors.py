@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tenants import actors, errors
@@ -54,6 +56,21 @@ def test_an_editor_of_own_jobs_changes_those_and_no_others():
         for owner in ("bob@example.com", ""):
             with pytest.raises(actors.MissingPermission):
                 actors.require("jobs:write", tenant=TENANT, owner=owner)
+
+
+def test_a_service_lends_words_for_a_block_in_the_name_of_who_acts():
+    with acting.as_actor(actor(own_jobs_of="ada@example.com")):
+        with contextlib.suppress(ZeroDivisionError), actors.entitled("executions:run"):
+            actors.require("executions:run", tenant=TENANT)
+            actors.require("jobs:write", tenant=TENANT, owner="")
+            assert actors.current().name == "key:abc"
+            with pytest.raises(errors.NotFound):
+                actors.require("executions:run", tenant=OTHER)
+            raise ZeroDivisionError
+        with pytest.raises(actors.MissingPermission):
+            actors.require("executions:run", tenant=TENANT)
+        with pytest.raises(actors.MissingPermission):
+            actors.require("jobs:write", tenant=TENANT, owner="")
 
 
 def test_whoever_has_not_said_who_they_are_may_nothing():

@@ -137,9 +137,16 @@ def fill_every_table() -> UUID:
             "key_id": "", "sealed_at": now,
         },
         "job_tag": {"job_id": job[0], "tag": "x"},
+        "job_secret": {"job_id": job[0], "name": "x"},
+        "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
+        "data_key": {"key_id": "", "wrapped": b"", "created_at": now},
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
     }  # fmt: skip
     for table, columns in owned.items():
         key = {} if table == "audit_seal" else {"id": uuid4()}
         rows.insert(table, **key, tenant_id=tenant, **columns)
+    (secret,) = rows.fetch("SELECT id FROM secret WHERE tenant_id = %s", tenant)[0]
+    rows.insert(
+        "secret_version", id=uuid4(), tenant_id=tenant, secret_id=secret, number=1, sealed=b"", created_at=now, created_by="",
+    )  # fmt: skip
     return tenant

@@ -21,7 +21,9 @@ STATES = [state.value for state in states.State]
 class TriggerInput(StrictSerializer):
     """A wish to run a job."""
 
-    payload = Object(required=False, allow_null=True, help_text="Overrides the job's, key by key.")
+    payload = Object(
+        required=False, allow_null=True, help_text="Overrides the job's, key by key. Data: a {{ in it is literal."
+    )
     run_at = Instant(required=False, allow_null=True, help_text="Now if left out; at most 90 days ahead.")
 
 
@@ -34,7 +36,7 @@ class NewExecutionInput(TriggerInput):
 class ReplayInput(StrictSerializer):
     """What to change for the next run."""
 
-    payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides.")
+    payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides. Data, as they are.")
 
 
 class JobReference(serializers.Serializer[Job]):
@@ -74,7 +76,7 @@ def error_shape(row: _Failed) -> ErrorShape | None:
 
 
 class EffectivePayload(Guarded):
-    """The revision's payload with the execution's overrides over it: what the handler gets."""
+    """The revision's payload with the execution's overrides over it: what the handler gets, but for expressions."""
 
     def get_attribute(self, instance: Any) -> Any:
         if not self.may_be_seen():

@@ -25,7 +25,7 @@ class JobChanges(RateInput):
     description = serializers.CharField(max_length=10_000, required=False, allow_blank=True)
     category = serializers.CharField(max_length=64, required=False, allow_blank=True)
     tags = serializers.ListField(child=serializers.CharField(max_length=64), max_length=20, required=False)
-    payload = Object(required=False, help_text="As the job type's schema says.")
+    payload = Object(required=False, help_text="As the job type's schema says; any string may hold {{ expressions }}.")
     queue = serializers.CharField(max_length=63, required=False)
     priority = serializers.IntegerField(min_value=0, max_value=9, required=False, help_text="9 goes first.")
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False)

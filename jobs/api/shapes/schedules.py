@@ -43,7 +43,9 @@ class ScheduleChanges(RuleInput):
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     misfire_grace_seconds = Number(min_value=0, max_value=86_400, required=False)
     catch_up_window_seconds = Number(min_value=0, required=False)
-    payload = Object(required=False, allow_null=True, help_text="Overrides of the job's payload.")
+    payload = Object(
+        required=False, allow_null=True, help_text="Overrides of the job's payload. Data: a {{ in it is literal."
+    )
 
 
 class ScheduleInput(ScheduleChanges):

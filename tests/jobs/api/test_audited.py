@@ -48,6 +48,20 @@ class World:
         made = self.actor.api.post("/api/v1/api-keys", {"name": "x", "scopes": ["admin"]})
         return str(made.json()["id"])
 
+    def secret(self) -> str:
+        """With two versions, the second in force."""
+        name = f"s_{uuid4().hex[:12]}"
+        self.actor.api.post("/api/v1/secrets", {"name": name, "value": "the first value"})
+        self.actor.api.patch(f"/api/v1/secrets/{name}", {"value": "the second value"})
+        return name
+
+    def connection(self) -> str:
+        name = f"c_{uuid4().hex[:12]}"
+        value = {"host": "redis.example.com", "password": "a long password"}
+        made = self.actor.api.post("/api/v1/secrets", {"name": name, "kind": "redis", "value": value})
+        assert made.status_code == 201, made.content
+        return name
+
     def queue(self, **columns: Any) -> str:
         name = f"q-{uuid4().hex[:12]}"
         rows.insert("queue", name=name, created_at=rows.now(), **columns)
@@ -95,6 +109,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/dead-letters/{id}/redrive"): (World.letter, lambda w: {}),
     ("post", "/api-keys"): (None, lambda w: {"name": "x", "scopes": ["admin"]}),
     ("delete", "/api-keys/{id}"): (World.key, lambda w: None),
+    ("post", "/secrets"): (None, lambda w: {"name": f"s_{uuid4().hex[:12]}", "value": "a value of ours"}),
+    ("patch", "/secrets/{id}"): (World.secret, lambda w: {"value": "the third value"}),
+    ("delete", "/secrets/{id}"): (World.secret, lambda w: None),
+    ("post", "/secrets/{id}/rollback"): (World.secret, lambda w: {"version": 1}),
+    ("post", "/secrets/{id}/discard"): (World.secret, lambda w: {"version": 1}),
+    ("post", "/secrets/{id}/test"): (World.connection, lambda w: {}),
     ("post", "/queues"): (None, lambda w: {"name": f"q-{uuid4().hex[:12]}"}),
     ("patch", "/queues/{id}"): (World.queue, lambda w: {"max_running": 3}),
     ("delete", "/queues/{id}"): (World.queue, lambda w: None),
@@ -103,8 +123,12 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/queues/{id}/throttle"): (World.queue, lambda w: {"max_running": 1, "until": soon()}),
     ("post", "/queues/{id}/unthrottle"): (World.throttled_queue, lambda w: {}),
 }
-#: More than one thing is done: a redriven dead letter is closed, and its execution runs anew.
-TWO = {("post", "/dead-letters/{id}/redrive"): ["dead_letter.redriven", "execution.replayed"]}
+#: More than one thing is done: a redriven dead letter is closed, and its execution runs anew; a tenant's first test of a
+#: connection makes the job that tests are executions of.
+TWO = {
+    ("post", "/dead-letters/{id}/redrive"): ["dead_letter.redriven", "execution.replayed"],
+    ("post", "/secrets/{id}/test"): ["execution.triggered", "job.created"],
+}
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def _error(answer):
 
 
 def test_another_tenants_rows_are_in_no_list_whatever_the_filter(owner, outsider, theirs, walls):
-    for path in ("jobs", "schedules", "executions", "dead-letters"):
+    for path in ("jobs", "schedules", "executions", "dead-letters", "secrets"):
         assert outsider.api.get(f"/api/v1/{path}").json()["data"] == []
     job, schedule = theirs["jobs"][0], theirs["schedules"][0]
     for path in ("schedules", "executions", "dead-letters"):

@@ -107,7 +107,7 @@ def test_schema_is_published_and_the_example_satisfies_it(job_type: str) -> None
 
 
 def test_success_returns_its_result(job_type: str, case: Case, level: str, temporary: Path) -> None:
-    with contexts.recording(case.allowed_hosts) as context:
+    with contexts.recording(case.allowed_hosts, revealed=case.connections) as context:
         result = run(job_type, case.success, context)
     assert case.accepts(json.loads(json.dumps(result)))
     assert list(temporary.iterdir()) == []
@@ -135,7 +135,7 @@ def test_interrupted_handler_ends_and_leaves_nothing(
     probe.wrapper()  # its own files and processes are not the handler's
     files = open_files()
     with (
-        contexts.recording(case.allowed_hosts, timeout=120) as context,
+        contexts.recording(case.allowed_hosts, timeout=120, revealed=case.connections) as context,
         raising(interruption, case, context) as raised_at,
     ):
         with pytest.raises(interruption):
@@ -171,7 +171,7 @@ def raising(interruption: type[Interrupted], case: Case, context: contexts.Recor
 
 
 def test_oversized_output_is_bounded(job_type: str, case: Case, level: str) -> None:
-    with contexts.recording(case.allowed_hosts, timeout=120) as context:
+    with contexts.recording(case.allowed_hosts, timeout=120, revealed=case.connections) as context:
         result = run(job_type, case.oversized, context)
     assert len(json.dumps(result)) <= 64 * 1024
     assert sum(len(line.message) for line in context.lines) < 11 * 1024 * 1024
@@ -179,7 +179,13 @@ def test_oversized_output_is_bounded(job_type: str, case: Case, level: str) -> N
 
 
 def test_killing_the_process_that_runs_it_leaves_nothing(job_type: str, case: Case, level: str) -> None:
-    order = {"type": job_type, "payload": case.slow, "allowed_hosts": case.allowed_hosts, "level": level}
+    order = {
+        "type": job_type,
+        "payload": case.slow,
+        "allowed_hosts": case.allowed_hosts,
+        "level": level,
+        "connections": case.connections,
+    }
     arguments = [sys.executable, "-m", "tests.support.handler_process", json.dumps(order)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -115,3 +115,36 @@ def test_result_is_looked_for_in_stdout_only(context: RecordingContext) -> None:
 def test_marked_line_that_is_no_usable_result_is_said(context: RecordingContext, value: bytes) -> None:
     assert fed(context, b"::result " + value + b"\n").result is None
     assert context.messages()[0].startswith("this ::result line is ignored")
+
+
+TOKEN = "s3cr3t-token"
+
+
+def test_a_secret_cut_by_chunks_is_masked(context: RecordingContext) -> None:
+    context.secrets = [TOKEN]
+    fed(context, *(bytes([byte]) for byte in f"a {TOKEN}\n{TOKEN}".encode()))
+    assert context.messages("stdout") == ["a ***", "***"]
+
+
+@pytest.mark.parametrize("cut", [output.PIECE_BYTES, output.LONGEST_LINE_BYTES, 3 * output.PIECE_BYTES])
+@pytest.mark.parametrize("before", [1, 5, 11])
+def test_a_secret_in_a_line_that_is_cut_is_masked(context: RecordingContext, cut: int, before: int) -> None:
+    context.secrets = [TOKEN]
+    text = b"x" * (cut - before) + TOKEN.encode() + b"y" * 100
+    fed(context, text[: cut - 2], text[cut - 2 :])
+    said = "".join(context.messages("stdout"))
+    assert said == "x" * (cut - before) + "***" + "y" * 100
+
+
+def test_result_is_masked_and_stays_json(context: RecordingContext) -> None:
+    context.secrets = [awkward := 'pass"word\\with/all']
+    printed = fed(context, b"::result " + json.dumps({"a": awkward}).encode() + b"\n")
+    assert printed.result == {"a": "***"}
+
+
+def test_secrets_of_one_stream_are_not_held_back_in_the_other(context: RecordingContext) -> None:
+    context.secrets = [TOKEN]
+    printed = Output(context)
+    printed.feed("stdout", b"a line\ns3cr")
+    printed.feed("stderr", b"3t-token\n")
+    assert [(line.stream, line.message) for line in context.lines] == [("stdout", "a line"), ("stderr", "3t-token")]

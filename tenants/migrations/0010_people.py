@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('axes', '0010_accessattemptexpiration'),
-        ('tenants', '0008_audit_chain'),
+        ('tenants', '0009_secrets'),
     ]
 
     operations = [

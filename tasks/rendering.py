@@ -1,0 +1,104 @@
+"""A payload's expressions and secrets, when an attempt is made ready. What comes of it never leaves the worker's memory.
+
+The secrets are hidden from everything the attempt writes before any of them is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pydantic
+from django.conf import settings
+
+from jobs import connections, selectors
+from jobs.engine.leases import boot_time
+from jobs.engine.records import Claim
+from jobs.handlers import Handler, HandlerError, PermanentFailure, Released
+from jobs.rules import masked_forms, payload_expressions
+from jobs.rules.codes import Failure
+from jobs.rules.expression_filters import instant
+from jobs.rules.payload_expressions import Expressions, InvalidPayload
+from tasks.patience import patiently
+from tasks.payloads import Hide
+from tenants.errors import Unavailable
+from tenants.services import secrets
+
+
+def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
+    """The payload with the values of its expressions; overrides are data and hold none."""
+    try:
+        expressions = payload_expressions.find(payload, claim.payload or (), handler.without_secrets)
+        revealed = _revealed(claim, expressions, hide)
+        return payload_expressions.render(payload, expressions, _scope(claim, expressions.names, revealed))
+    except InvalidPayload as error:
+        raise PermanentFailure(str(error), code=Failure.PAYLOAD_INVALID) from None
+
+
+def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, Any]:
+    named = expressions.secrets
+    if not named:
+        return {}
+    try:
+        revealed = _read(claim, lambda: secrets.reveal(claim.tenant_id, list(named)))
+    except secrets.UnknownSecrets as error:
+        raise PermanentFailure(str(error), code=Failure.CONFIG_INVALID) from None
+    except Unavailable as error:
+        raise HandlerError(str(error), code=Failure.CONFIG_INVALID) from None
+    for name, value in revealed.items():
+        hidden = _hidden(name, value)
+        hide(hidden)
+        if any(0 < len(text) < masked_forms.SHORTEST for text in hidden):
+            raise InvalidPayload([(named[name], _too_short(name))])
+    return dict(revealed)
+
+
+def _hidden(name: str, value: str | Mapping[str, Any]) -> list[str]:
+    """The texts of a secret that nobody may read."""
+    if isinstance(value, str):
+        return [value]
+    try:
+        return connections.sensitive(connections.load(value))
+    except (LookupError, pydantic.ValidationError):
+        message = f"the secret {name} is no connection that can be used: change it"
+        raise PermanentFailure(message, code=Failure.CONFIG_INVALID) from None
+
+
+def _too_short(name: str) -> str:
+    return f"the secret {name} has fewer than {masked_forms.SHORTEST} characters, so it could not be kept out of logs"
+
+
+def _scope(claim: Claim, names: set[str], revealed: Mapping[str, Any]) -> dict[str, Any]:
+    """What expressions are over, as far as they ask for it."""
+    spec: Mapping[str, Any] = claim.spec or {}
+    row: Mapping[str, Any] = {}
+    if names & {"execution", "tenant"}:
+        row = _read(claim, lambda: selectors.told_to_expressions(claim.id))
+    return {
+        "secrets": revealed,
+        "upstream": {},
+        "execution": {
+            "id": str(claim.id),
+            "attempt": claim.attempt,
+            "trigger": row.get("trigger"),
+            "scheduled_for": _told(row.get("scheduled_for")),
+            "created_at": _told(row.get("created_at")),
+        },
+        "job": {"id": str(claim.job_id), "name": claim.job, "type": spec.get("type")},
+        "tenant": {"slug": claim.tenant, "name": row.get("tenant_name")},
+        "now": instant(datetime.now(UTC)),
+    }
+
+
+def _told(at: datetime | None) -> str | None:
+    return instant(at) if at else None
+
+
+def _read(claim: Claim, query: Callable[[], Any]) -> Any:
+    """Its answer. While the database is away the attempt waits for it, and then is given back: it has not failed."""
+    patience = min(settings.LEASE.total_seconds(), claim.timeout_seconds)
+    answer = patiently(query, until=boot_time() + patience)
+    if answer is None:
+        raise Released
+    return answer
