@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from scheduler_project import app_settings, console
 from scheduler_project.env import ROOT, env
+from scheduler_project.guessing import *  # noqa: F403 - settings of django-axes
 from tenants.rules import sealing, sessions
 
 _env = env()
@@ -132,21 +133,6 @@ OIDC_USE_NONCE = OIDC_USE_PKCE = OIDC_VERIFY_KID = True
 OIDC_CREATE_USER = OIDC_STORE_ID_TOKEN = OIDC_STORE_ACCESS_TOKEN = False
 if OIDC_ISSUER:
     AUTHENTICATION_BACKENDS.append("tenants.oidc.Provider")
-
-# Wrong passwords: so many per account and address, then none are judged for a while (tenants.guessing).
-AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_RESET_ON_SUCCESS = True
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_DISABLE_ACCESS_LOG = True  # the audit trail tells of log-ins
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
-AXES_USERNAME_FORM_FIELD = "username"
-AXES_USERNAME_CALLABLE = "tenants.guessing.account"
-AXES_CLIENT_IP_CALLABLE = "tenants.guessing.address"
-AXES_WHITELIST_CALLABLE = "tenants.guessing.uncounted"
-AXES_LOCKOUT_CALLABLE = "tenants.guessing.locked_out"
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
