@@ -138,6 +138,51 @@ class Env(BaseSettings):
         validation_alias="CARILLON_LOGIN_RATE_ADDRESS",
         description="Most tries to log in over the API from one address.",
     )
+    oidc_issuer: str = Field(
+        "",
+        validation_alias="CARILLON_OIDC_ISSUER",
+        description="OpenID provider people may log in to the console by: its issuer, exactly as in its tokens. Empty for none.",
+    )
+    oidc_client_id: str = Field(
+        "",
+        validation_alias="CARILLON_OIDC_CLIENT_ID",
+        description="What the provider knows Carillon as.",
+    )
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="CARILLON_OIDC_CLIENT_SECRET",
+        description="Its secret there.",
+    )
+    oidc_authorization_url: str = Field(
+        "",
+        validation_alias="CARILLON_OIDC_AUTHORIZATION_URL",
+        description="Where the provider's log-in page is.",
+    )
+    oidc_token_url: str = Field(
+        "",
+        validation_alias="CARILLON_OIDC_TOKEN_URL",
+        description="Where the provider answers with tokens.",
+    )
+    oidc_keys_url: str = Field(
+        "",
+        validation_alias="CARILLON_OIDC_KEYS_URL",
+        description="Where the provider shows its signing keys (JWKS).",
+    )
+    oidc_logout_url: str = Field(
+        "",
+        validation_alias="CARILLON_OIDC_LOGOUT_URL",
+        description="Where people end their session at the provider; linked after logging out.",
+    )
+    oidc_name: str = Field(
+        "single sign-on",
+        validation_alias="CARILLON_OIDC_NAME",
+        description="What the log-in page calls the provider.",
+    )
+    oidc_algorithm: Literal["RS256", "ES256"] = Field(
+        "RS256",
+        validation_alias="CARILLON_OIDC_ALGORITHM",
+        description="The one algorithm its tokens may be signed by.",
+    )
     flower_url: str = Field(
         "", validation_alias="CARILLON_FLOWER_URL", description="Where people reach Flower; linked from the console."
     )

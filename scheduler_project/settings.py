@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import sys
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from scheduler_project import app_settings, console, mail
 from scheduler_project.env import ROOT, env
-from tenants.rules import sealing
+from scheduler_project.guessing import *  # noqa: F403 - settings of django-axes
+from tenants.rules import sealing, sessions
 
 _env = env()
 
@@ -62,6 +64,7 @@ _WEB_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
 ]
 INSTALLED_APPS = [
     # Engine and workers show no page: without these they take a sixth less memory.
@@ -86,6 +89,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
     "tenants.middleware.TransactionMiddleware",
 ]
 
@@ -109,6 +113,27 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# PBKDF2 by Django's count: costly in time alone. Argon2's memory, 100 MB a try, would be a lever for whoever floods.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+
+OIDC_ISSUER = _env.oidc_issuer
+OIDC_NAME = _env.oidc_name
+OIDC_LOGOUT_URL = _env.oidc_logout_url
+OIDC_RP_CLIENT_ID = _env.oidc_client_id
+OIDC_RP_CLIENT_SECRET = _env.oidc_client_secret.get_secret_value()
+OIDC_RP_SIGN_ALGO = _env.oidc_algorithm
+OIDC_RP_SCOPES = "openid email"
+OIDC_OP_AUTHORIZATION_ENDPOINT = _env.oidc_authorization_url
+OIDC_OP_TOKEN_ENDPOINT = _env.oidc_token_url
+OIDC_OP_JWKS_ENDPOINT = _env.oidc_keys_url
+OIDC_OP_USER_ENDPOINT = ""  # the token's own claims are enough
+OIDC_AUTHENTICATION_CALLBACK_URL = "console-oidc-callback"
+OIDC_USE_NONCE = OIDC_USE_PKCE = OIDC_VERIFY_KID = True
+OIDC_CREATE_USER = OIDC_STORE_ID_TOKEN = OIDC_STORE_ACCESS_TOKEN = False
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append("tenants.oidc.Provider")
+
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
@@ -224,8 +249,20 @@ API_RATES = {
     "account": _env.login_rate,
 }
 
+#: People's tokens. The key is not that of anything else that is signed.
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": hmac.digest(SECRET_KEY.encode(), b"tokens of people", "sha256").hex(),
+    "AUDIENCE": "carillon-api",
+    "ISSUER": PUBLIC_URL or "carillon",
+    "LEEWAY": 5,
+    "USER_ID_CLAIM": "sub",
+    "ACCESS_TOKEN_LIFETIME": sessions.ACCESS,
+    "REFRESH_TOKEN_LIFETIME": sessions.IDLE,
+}
+
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.KeyOrToken"],
     "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasScope"],
     "DEFAULT_THROTTLE_CLASSES": ["tenants.api.throttling.Counted"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -238,7 +275,8 @@ REST_FRAMEWORK = {
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Carillon",
-    "DESCRIPTION": "Jobs, schedules and executions of one tenant. Authenticate with X-API-Key or Authorization: Bearer.",
+    "DESCRIPTION": "Jobs, schedules and executions of one tenant. Authenticate with an API key (X-API-Key or Authorization: Bearer) "
+    "or as a person: POST /api/v1/auth/token.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -17,9 +17,12 @@ from jobs.api.schedules import ScheduleViewSet
 from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
 from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
 from monitoring import api as monitoring
+from tenants import oidc
 from tenants.api.accepting import AcceptViewSet
 from tenants.api.api_keys import ApiKeyViewSet
 from tenants.api.audit_events import AuditEventViewSet
+from tenants.api.auth import SessionViewSet, TokenViewSet
+from tenants.api.me import MeViewSet
 from tenants.api.members import InvitationViewSet, MemberViewSet
 from tenants.api.tenants import TenantViewSet
 from tenants.invitation_page import accept
@@ -43,14 +46,26 @@ api.register("tenants", TenantJobsViewSet, basename="tenant-jobs")
 api.register("quotas", QuotaViewSet, basename="quota")
 api.register("members", MemberViewSet, basename="member")
 api.register("invitations", InvitationViewSet, basename="invitation")
+api.register("auth/sessions", SessionViewSet, basename="session")
+
+people = [
+    path("auth/token", outside_transaction(TokenViewSet.as_view({"post": "log_in"}))),
+    path("auth/refresh", outside_transaction(TokenViewSet.as_view({"post": "refresh"}))),
+    path("auth/revoke", outside_transaction(TokenViewSet.as_view({"post": "revoke"}))),
+    path("me", MeViewSet.as_view({"get": "show"})),
+    path("me/password", MeViewSet.as_view({"post": "password"})),
+    path("invitations/accept", outside_transaction(AcceptViewSet.as_view({"post": "create"}))),
+]
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("admin", RedirectView.as_view(url="/admin/", permanent=False)),
+    path("admin/oidc/start", oidc.start, name="console-oidc-start"),
+    path("admin/oidc/callback", oidc.callback, name="console-oidc-callback"),
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
-    path("api/v1/invitations/accept", outside_transaction(AcceptViewSet.as_view({"post": "create"}))),
+    path("api/v1/", include(people)),
     path("api/v1/", include(api.urls)),
     path("invitations/<str:token>", accept, name="invitation"),
     path("health", monitoring.health),

@@ -8,6 +8,7 @@ import structlog
 from celery import shared_task
 
 from jobs.engine import partitions, retention, usage
+from tenants import retention as log_ins
 from tenants.services import audit_sealing
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ def maintain() -> dict[str, Any]:
     report = {"made": partitions.make_ahead(), "dropped": partitions.drop_expired()}
     usage.count()  # before what it is counted from is deleted
     retention.prune()
+    log_ins.prune()
     if head := audit_sealing.head():
         log.info("audit.anchored", anchor=str(head))
     return {**report, "expired": retention.expire()}

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -36,6 +36,8 @@ class Actor:
     of_platform: bool = False
     #: The e-mail address of an editor of own jobs alone.
     own_jobs_of: str = ""
+    #: The log-in a person acts by over the API.
+    session: UUID | None = None
 
     def may(self, needed: str) -> bool:
         """Whether they may do what asks for ``needed``."""

@@ -24,12 +24,13 @@ from jobs.services.jobs import JobFields
 from jobs.services.schedules import ScheduleFields
 from scheduler_project.env import env
 from tenants import context
-from tenants.models import Membership, Role, Tenant, User
+from tenants.models import ApiKey, Membership, Role, Tenant, User
 from tenants.rules import permissions
 from tenants.services import api_keys, tenants
 
 SLUG = "local"
 EMAIL = "admin@localhost"
+KEY = "make up"
 #: The local tenant works on this machine; our own servers' ports stay closed to it all the same.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -69,8 +70,15 @@ def seed(*, demo: bool) -> dict[str, Any]:
             tenant = tenants.create(slug=SLUG, name="Local", allowed_hosts=LOOPBACK, allowed_callables=["*"])
             _make_jobs(tenant, DEMO if demo else [])
         _make_administrator(tenant, password)
-        _, key = api_keys.create(tenant=tenant, name="make up", scopes=permissions.OF_TENANTS)
+        _make_room(tenant)
+        _, key = api_keys.create(tenant=tenant, name=KEY, scopes=permissions.OF_TENANTS)
     return {"tenant": tenant.slug, "api_key": key, "admin": {"email": EMAIL, "password": password}}
+
+
+def _make_room(tenant: Tenant) -> None:
+    """Whose credentials file is lost again and again has had enough keys of that name: the newest stays."""
+    for old in ApiKey.objects.filter(tenant=tenant, name=KEY, revoked_at=None).order_by("-id")[1:]:
+        api_keys.revoke(key=old)
 
 
 def _make_jobs(tenant: Tenant, definitions: list[tuple[JobFields, ScheduleFields]]) -> None:

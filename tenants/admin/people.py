@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from unfold import widgets
 from unfold.enums import ActionVariant
 
@@ -18,6 +19,7 @@ from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.models import Membership, Role, Tenant, User
 from tenants.rules import permissions
+from tenants.services import logins
 from tenants.services import people as service
 
 admin.site.unregister(Group)  # people have roles in tenants, not Django's groups
@@ -115,7 +117,7 @@ class PersonAdmin(pages.ConsoleAdmin):
     list_display = ("email", "name", "may", "platform", "seen")
     search_fields = ("email", "name")
     search_help_text = "E-mail or name"
-    actions_detail = ("rights", "password", "join", "leave")
+    actions_detail = ("rights", "password", "join", "leave", "log_out")
 
     @admin.display(description="State")
     def may(self, person: User) -> str:
@@ -148,10 +150,10 @@ class PersonAdmin(pages.ConsoleAdmin):
             ("Last log-in", marks.instant(row.last_login)),
             ("Known since", marks.instant(row.created_at)),
         ]
-        return {"facts": facts, "memberships": table}
+        return {"facts": facts, "memberships": table, "sessions": _sessions(row)}
 
     def offered(self, row: User) -> Collection[str]:
-        return {"rights", "password", "join", *(["leave"] if row.memberships.exists() else [])}
+        return {"rights", "password", "join", "log_out", *(["leave"] if row.memberships.exists() else [])}
 
     def add_page(self, request: HttpRequest) -> HttpResponse:
         crumbs = [(self.title, self.list_url()), ("New person", "")]
@@ -186,6 +188,17 @@ class PersonAdmin(pages.ConsoleAdmin):
         service.set_password(person=form.row, **form.cleaned_data)
         return self.done(request, f"{form.row.email} has a new password.", self.row_url(form.row.pk))
 
+    @dialog(
+        "Log out",
+        title="Log out everywhere?",
+        description="Ends every session they have, at the console and over the API. They may log in again.",
+        icon="logout",
+        variant=ActionVariant.DANGER,
+    )
+    def log_out(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        logins.end_all(person=form.row)
+        return self.done(request, f"{form.row.email} is logged out.", self.row_url(form.row.pk))
+
     @dialog("Add to tenant", title="Add to a tenant", icon="group_add", form=Joining, submit="Add")
     def join(self, request: HttpRequest, form: Joining) -> HttpResponse:
         service.join(person=form.row, **form.cleaned_data)
@@ -210,3 +223,21 @@ class PersonAdmin(pages.ConsoleAdmin):
 
 def _role(membership: Membership) -> str:
     return f"{membership.role}, of their own jobs" if membership.own_jobs_only else membership.role
+
+
+def _sessions(person: User) -> dict[str, Any]:
+    live = person.login_sessions.filter(ended_at=None, expires_at__gt=timezone.now()).order_by("-pk")[:20]
+    return {
+        "title": "Logged in over the API",
+        "headers": ("Since", "Last refreshed", "From", "With"),
+        "rows": [
+            (
+                marks.instant(each.created_at),
+                marks.instant(each.refreshed_at),
+                each.address or marks.NOTHING,
+                marks.shortened(each.user_agent, 60),
+            )
+            for each in live
+        ],
+        "empty": "Not logged in over the API.",
+    }

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from tenants import permissions, requests
+from tenants.api import parameters
 from tenants.api.parameters import Parameter
 
 _REASON = OpenApiParameter(
@@ -64,12 +65,18 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         view = cast(Describing, self.view)
-        declared = [parameter.documented() for parameter in view.declared_parameters()]
+        anywhere = () if self.auth_is_none() else (parameters.TENANT,)
+        declared = [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
         return declared if self.method == "GET" else [*declared, _REASON]
+
+    def auth_is_none(self) -> bool:
+        """Whether it is for whoever asks."""
+        return not getattr(self.view, "authentication_classes", ())
 
     def get_description(self) -> str:  # type: ignore[override]
         scope = permissions.required_scope(self.method, self.view)
-        return f"{super().get_description()}\n\nScope: `{scope}`.".strip()
+        needed = f"Scope: `{scope}`." if scope else "Scope: none."
+        return f"{super().get_description()}\n\n{needed}".strip()
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
@@ -87,14 +94,23 @@ class Schema(AutoSchema):
         return answer
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The two headers an API key may be sent in."""
+class KeyOrTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """An API key in either header, or a person's access token."""
 
-    target_class = "tenants.authentication.ApiKeyAuthentication"
-    name = ["ApiKey", "Bearer"]
+    target_class = "tenants.authentication.KeyOrToken"
+    name = ["ApiKey", "Bearer", "Person"]
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:  # noqa: ARG002 - its signature
-        return [{"type": "apiKey", "in": "header", "name": "X-API-Key"}, {"type": "http", "scheme": "bearer"}]
+        return [
+            {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            {"type": "http", "scheme": "bearer", "description": "An API key, as in X-API-Key."},
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "A person's access token, from POST /api/v1/auth/token. It lives for 10 minutes.",
+            },
+        ]
 
     def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:  # noqa: ARG002
         return [{name: []} for name in self.name]

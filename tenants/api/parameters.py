@@ -38,8 +38,18 @@ class Parameter:
         return OpenApiParameter(self.name, schema, OpenApiParameter.QUERY, description=self.description)
 
 
+#: Taken everywhere, and read where it is found out who asks.
+TENANT = Parameter(
+    "tenant",
+    str,
+    "Slug of the tenant to work with: for the platform's people and keys. Anybody else may name their own.",
+)
+
+
 def parse(given: QueryDict, declared: Collection[Parameter]) -> dict[str, Any]:
-    """The values sent, by name; those of repeatable parameters as lists."""
+    """The values sent, by name; those of repeatable parameters as lists. ``tenant`` goes without saying."""
+    given = given.copy()
+    given.pop(TENANT.name, None)
     known = {parameter.name: parameter for parameter in declared}
     if unknown := sorted(set(given) - set(known)):
         names = ", ".join(sorted(known)) or "none"

@@ -5,6 +5,7 @@ from tenants.models.audit_event import AuditEvent
 from tenants.models.audit_seal import AuditSeal, UnsealedEvent
 from tenants.models.data_key import DataKey
 from tenants.models.invitation import Invitation
+from tenants.models.login_session import LoginSession
 from tenants.models.membership import Membership, Role
 from tenants.models.secret import Secret, SecretVersion
 from tenants.models.tenant import Tenant, TenantState
@@ -16,6 +17,7 @@ __all__ = [
     "AuditSeal",
     "DataKey",
     "Invitation",
+    "LoginSession",
     "Membership",
     "Role",
     "Secret",

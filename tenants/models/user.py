@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 
 from tenants.fields import new_id
 
@@ -43,6 +44,9 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_default=False,
         help_text="Sees every tenant's jobs, executions and audit trail, changes nothing.",
     )
+    log_outs = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="How often all their sessions were ended at once."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -55,3 +59,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # Every session, of the console and of the API, carries it: whatever changes it ends them all.
+        of_password: str = super()._get_session_auth_hash(secret=secret)  # type: ignore[misc]
+        if not self.log_outs:
+            return of_password
+        return salted_hmac(
+            "tenants.log_outs", f"{self.log_outs}:{of_password}", secret=secret, algorithm="sha256"
+        ).hexdigest()

@@ -9,6 +9,8 @@ ADMIN = "admin"
 #: For what belongs to the installation and to no tenant. No other word includes it, and only the platform's
 #: administrators give it.
 PLATFORM = "platform"
+#: What whoever is known may do: look at themselves.
+ANYBODY = ""
 #: What a tenant's own administrator can give.
 OF_TENANTS = (
     "jobs:read",
@@ -39,7 +41,7 @@ SUPERADMIN = frozenset({ADMIN, PLATFORM})
 
 def allows(granted: Collection[str], needed: str) -> bool:
     """Whether whoever was granted these words may do what asks for ``needed``."""
-    return needed in granted or (ADMIN in granted and needed != PLATFORM)
+    return needed == ANYBODY or needed in granted or (ADMIN in granted and needed != PLATFORM)
 
 
 def roles_with(needed: str) -> list[str]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from tenants import actors, errors
-from tenants.models import Membership, Role, Tenant, User
+from tenants import actors, context, errors, guessing, limits
+from tenants.models import LoginSession, Membership, Role, Tenant, User
 from tenants.rules import permissions
-from tenants.services import audit
+from tenants.services import audit, logins
 
 
 def create(*, email: str, name: str, password: str, is_superuser: bool, is_auditor: bool = False) -> User:
@@ -62,7 +63,32 @@ def set_password(*, person: User, password: str) -> None:
     with transaction.atomic():
         person.set_password(password)
         person.save(update_fields=["password"])
+        logins.end_others(person=person, keep=None, because="password_changed")
         _record("person.password_set", person, {})
+
+
+def change_password(*, person: User, current: str, password: str, keep: UUID | None = None) -> None:
+    """Somebody's new password of their own. It ends every session they have but the one they say it in (``keep``)."""
+    _be(person)
+    limits.take_login(person.email)
+    with guessing.place_to_hash():
+        if not person.check_password(current):
+            raise errors.Invalid(details={"current_password": ["this is not your password"]})
+        _check_password(person, password)
+        person.set_password(password)
+    with transaction.atomic():
+        person.save(update_fields=["password"])
+        logins.end_others(person=person, keep=keep, because="password_changed")
+        if keep is not None:
+            LoginSession.objects.filter(pk=keep).update(auth_hash=person.get_session_auth_hash())
+        with context.within(context.Scope(platform=True)):
+            _record("person.password_changed", person, {})
+
+
+def _be(person: User) -> None:
+    name = actors.current().name
+    if name != f"user:{person.email}":
+        raise actors.MissingPermission(f"only {person.email} can change that password")
 
 
 def join(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False) -> None:

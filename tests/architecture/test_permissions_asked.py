@@ -17,7 +17,7 @@ import tenants.services
 from jobs import selectors
 from jobs.models import DeadLetter, Queue
 from tenants import actors, context, requests
-from tenants.models import ApiKey, Membership, User
+from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
 from tests.support import actors as actors_of_tests
 
@@ -31,6 +31,9 @@ ASKED_BEFORE = {
     "joining.find", "joining.accept", "joining.accept_as",
     # What the engine does with nobody asking.
     "audit_sealing",
+    # Whoever logs in is nobody yet, and proves who they are.
+    "logins.log_in", "logins.refresh", "logins.forget", "logins.by_access_token", "logins.failed", "logins.succeeded",
+    "logins.visible", "logins.end_others",
 }  # fmt: skip
 
 
@@ -77,6 +80,7 @@ def arguments() -> dict[str, Any]:
             "queue": Queue.objects.get(pk="default"),
             "key": ApiKey(tenant=job.tenant),
             "person": person,
+            "session": LoginSession(person=person, home=job.tenant),
             "membership": Membership.objects.create(user=person, tenant=job.tenant),
         }
     return found | {"fields": {}, "scopes": ["admin"]}

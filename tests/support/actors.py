@@ -19,25 +19,29 @@ VIEWER = ["jobs:read", "executions:read", "logs:read"]
 
 
 class Api:
-    """Speaks JSON to the REST API with one key."""
+    """Speaks JSON to the REST API with one key, naming a tenant if it must."""
 
-    def __init__(self, key: str) -> None:
-        self._client = Client(headers={"X-API-Key": key} if key else {}, raise_request_exception=False)
+    def __init__(self, key: str, names: str = "", *, header: str = "X-API-Key") -> None:
+        self._client = Client(headers={header: key} if key else {}, raise_request_exception=False)
+        self._names = names
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._client.get(path, query)
+        return self._client.get(path, {**query, **({"tenant": self._names} if self._names else {})})
 
     def post(self, path: str, body: Any = None) -> Any:
-        return self._client.post(path, {} if body is None else body, content_type="application/json")
+        return self._client.post(self._at(path), {} if body is None else body, content_type="application/json")
 
     def put(self, path: str, body: Any = None) -> Any:
-        return self._client.put(path, {} if body is None else body, content_type="application/json")
+        return self._client.put(self._at(path), {} if body is None else body, content_type="application/json")
 
     def patch(self, path: str, body: Any = None) -> Any:
-        return self._client.patch(path, {} if body is None else body, content_type="application/json")
+        return self._client.patch(self._at(path), {} if body is None else body, content_type="application/json")
 
     def delete(self, path: str) -> Any:
-        return self._client.delete(path)
+        return self._client.delete(self._at(path))
+
+    def _at(self, path: str) -> str:
+        return f"{path}?tenant={self._names}" if self._names else path
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """Any method."""
@@ -67,22 +71,22 @@ def teammate(of: Actor) -> Actor:
 
 
 def operator(scopes: Sequence[str] = (*VIEWER, permissions.PLATFORM)) -> Actor:
-    """Changes what is the platform's; its key is, as every key, some tenant's."""
-    return _actor(owner().tenant, list(scopes))
+    """Changes what is the platform's; its key belongs to no tenant."""
+    return _actor(None, list(scopes))
 
 
 def with_scopes(of: Actor, scopes: Sequence[str]) -> Actor:
-    """Another key of the same tenant."""
-    return _actor(of.tenant, list(scopes))
+    """Another key of the same tenant, or, with `platform`, one of the platform's that names that tenant."""
+    return _actor(None if permissions.PLATFORM in scopes else of.tenant, list(scopes), names=of.tenant)
 
 
-def _actor(tenant: Tenant, scopes: list[str]) -> Actor:
+def _actor(tenant: Tenant | None, scopes: list[str], *, names: Tenant | None = None) -> Actor:
     key = api_keys.generate()
     with platform():
         ApiKey.objects.create(
             tenant=tenant, name="test", key_id=key.key_id, digest=key.digest(settings.SECRET_KEY), scopes=scopes
         )
-    return Actor(tenant, key.text, Api(key.text))
+    return Actor(tenant, key.text, Api(key.text, "" if tenant else getattr(names, "slug", "")))  # type: ignore[arg-type]
 
 
 class platform:  # noqa: N801 - reads as a block

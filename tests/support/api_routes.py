@@ -22,7 +22,7 @@ SHARED = {
     "tenants",
 }  # of tenants: tests/tenants/api/test_tenants.py
 #: For whoever asks.
-PUBLIC = {"openapi.json", "docs", "invitations/accept"}
+PUBLIC = {"openapi.json", "docs", "auth/token", "auth/refresh", "auth/revoke", "invitations/accept"}
 
 
 @dataclass(frozen=True)

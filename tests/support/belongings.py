@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from tenants.models import User
 from tests.support import invitees, rows
 
 #: Tables that a test of other tenants' ids watches.
@@ -46,12 +48,22 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "secrets": [kept["id"], secret],
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
+        "auth": [_session(owner)],
         "api-keys": [owner.api.get("/api/v1/api-keys").json()["data"][0]["id"]],
         "members": [invitees.member(owner.tenant.id)],
         "invitations": [invitees.invitation(owner.tenant.id)],
         "tenants": [owner.tenant.slug],
         "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
+
+
+def _session(owner: Any) -> UUID:
+    session, person, now = uuid4(), User.objects.create_user(f"{secrets.token_hex(6)}@example.com"), rows.now()
+    rows.insert(
+        "login_session", id=session, person_id=person.pk, home_id=owner.tenant.id, current=b"", auth_hash="", user_agent="",
+        created_at=now, refreshed_at=now, expires_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    return session
 
 
 def _dead_letter(owner: Any, job: str, execution: UUID) -> UUID:

@@ -119,7 +119,7 @@ def test_the_platforms_scope_shows_nothing_of_a_tenant():
 
 def test_a_tenant_cannot_give_itself_the_platforms_scope(owner):
     answer = owner.api.post("/api/v1/api-keys", {"name": "more", "scopes": ["admin", "platform"]})
-    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["scopes[1]"])
+    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["scopes"])
 
 
 REFUSED = {

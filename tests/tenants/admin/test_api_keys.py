@@ -25,12 +25,34 @@ def test_a_new_key_is_shown_once_and_works(console: Console) -> None:
     assert text not in console.page("tenants_apikey_change", key)
 
 
-def test_the_platforms_scope_is_given_here(console: Console) -> None:
-    form = {"tenant": str(rows.tenant()), "name": "operators", "scopes": ["jobs:read", "platform"], "days": ""}
+def test_keys_of_the_platform_are_made_here_and_have_its_scope_alone(console: Console) -> None:
+    form = {"tenant": "", "name": secrets.token_hex(4), "scopes": ["jobs:read", "platform"], "days": ""}
     key = Api(console.client.post(support.url("tenants_apikey_add"), form).context["text"])
     name = f"q-{secrets.token_hex(4)}"
     assert key.post("/api/v1/queues", {"name": name}).status_code == 201
     assert key.delete(f"/api/v1/queues/{name}").status_code == 204
+    answer = console.client.post(support.url("tenants_apikey_add"), {**form, "tenant": str(rows.tenant())})
+    assert "scopes" in answer.context["form"].errors
+
+
+def test_a_key_is_rotated_and_its_successor_shown_once(console: Console) -> None:
+    key = support.api_key(rows.tenant())
+    answer = console.press("tenants_apikey_rotate", key, hours="1")
+    assert Api(answer.context["text"]).get("/api/v1/jobs").status_code == 200
+    assert 'id="dialog"' in answer.content.decode()
+    [(left,)] = rows.fetch("SELECT expires_at - now() FROM api_key WHERE id = %s", key)
+    assert timedelta(minutes=59) < left <= timedelta(hours=1)
+    assert "two live keys" in str(support.problems(console.press("tenants_apikey_rotate", key, hours="1"))).lower()
+
+
+def test_name_and_addresses_are_changed(console: Console) -> None:
+    key = support.api_key(rows.tenant())
+    console.pressed("tenants_apikey_edit", key, name="ledger", addresses="10.0.0.0/8\n203.0.113.7")
+    page = support.text_of(console.page("tenants_apikey_change", key))
+    assert "ledger" in page
+    assert "10.0.0.0/8, 203.0.113.7" in page
+    refused = console.press("tenants_apikey_edit", key, name="ledger", addresses="10.0.0.1/8")
+    assert "10.0.0.1/8" in str(support.problems(refused))
 
 
 def test_a_key_without_scopes_is_refused(console: Console) -> None:

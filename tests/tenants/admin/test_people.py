@@ -85,3 +85,12 @@ def test_an_editor_may_be_held_to_their_own_jobs_and_nobody_else(console: Consol
     assert "only an editor" in support.problems(answer)[0]
     console.pressed("tenants_user_join", other.pk, **joining, role="editor")
     assert "editor, of their own jobs" in console.page("tenants_user_change", other.pk)
+
+
+def test_a_person_is_logged_out_everywhere(console: Console) -> None:
+    other = support.person()
+    elsewhere = Console(other)
+    assert elsewhere.get("index").status_code == 200
+    console.pressed("tenants_user_log_out", other.pk)
+    assert elsewhere.get("index").status_code == 302
+    assert Console(support.User.objects.get(pk=other.pk)).get("index").status_code == 200
