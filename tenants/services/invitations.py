@@ -9,7 +9,9 @@ page it leads to, says whether the installation knows the address already.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -40,7 +42,7 @@ def create(*, tenant: Tenant, email: str, role: str, site: str, own_jobs_only: b
         link = _renew(invitation, site)
         _open(tenant, email).update(revoked_at=timezone.now())
         _insert(invitation)
-        _record("invitation.created", invitation, role=role)
+        _record("invitation.created", invitation, {"email": [None, email], "role": [None, role]})
     return invitation, link
 
 
@@ -54,9 +56,10 @@ def resend(*, invitation: Invitation, site: str) -> tuple[Invitation, str]:
         if timezone.now() - invitation.sent_at < PAUSE:
             raise errors.ServiceError("this invitation was sent less than a minute ago: wait a little")
         _refuse_too_many(invitation.tenant)
+        before = invitation.expires_at
         link = _renew(invitation, site)
         invitation.save(update_fields=["digest", "sent_at", "expires_at", "failures"])
-        _record("invitation.resent", invitation)
+        _record("invitation.resent", invitation, {"expires_at": [str(before), str(invitation.expires_at)]})
     return invitation, link
 
 
@@ -67,7 +70,7 @@ def revoke(*, invitation: Invitation) -> None:
         if invitation.accepted_at is None and invitation.revoked_at is None:
             invitation.revoked_at = timezone.now()
             invitation.save(update_fields=["revoked_at"])
-            _record("invitation.revoked", invitation)
+            _record("invitation.revoked", invitation, {"revoked_at": [None, str(invitation.revoked_at)]})
 
 
 def _checked(email: str) -> str:
@@ -129,11 +132,11 @@ def _lock(invitation: Invitation) -> Invitation:
     return Invitation.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=invitation.pk)
 
 
-def _record(action: str, invitation: Invitation, **told: str) -> None:
+def _record(action: str, invitation: Invitation, changes: Mapping[str, Any]) -> None:
     audit.record(
         action=action,
         object_type="invitation",
         object_id=invitation.pk,
         tenant=invitation.tenant,
-        changes={"email": invitation.email, **told},
+        changes=changes,
     )

@@ -99,7 +99,7 @@ def _join(invitation: Invitation, person: User) -> Membership:
     # Who became a member meanwhile keeps the role they have.
     membership, joined = Membership.objects.get_or_create(user=person, tenant=invitation.tenant, defaults=given)
     requests.known_as(actors.member(membership))
-    changes = {"email": person.email, "role": [None if joined else membership.role, membership.role]}
+    changes = {"email": [None, person.email], "role": [None if joined else membership.role, membership.role]}
     audit.record(
         action="invitation.accepted",
         object_type="invitation",

@@ -46,7 +46,7 @@ def remove(*, membership: Membership) -> None:
         _refuse_last_admin(membership)
         # A deleted row forgets its key, and the audit trail names it.
         Membership.objects.filter(pk=membership.pk).delete()
-        _record("member.removed", membership, {"role": [membership.role, None]})
+        _record("member.removed", membership, {"email": [membership.user.email, None], "role": [membership.role, None]})
 
 
 def check(role: str, *, own_jobs_only: bool) -> None:
@@ -81,5 +81,6 @@ def _refuse_last_admin(membership: Membership) -> None:
 
 
 def _record(action: str, membership: Membership, changes: dict[str, Any]) -> None:
-    told = {"email": membership.user.email, **changes}
-    audit.record(action=action, object_type="member", object_id=membership.pk, tenant=membership.tenant, changes=told)
+    audit.record(
+        action=action, object_type="member", object_id=membership.pk, tenant=membership.tenant, changes=changes
+    )

@@ -17,7 +17,14 @@ from tests.support import actors, invitees, rows
 #: Routes that take a POST and change nothing.
 LOOKING = {("post", "/schedules/preview")}
 #: Who asks is known by what they send, not by a key; their own tests look at the trail.
-BY_TOKEN = {("post", "/invitations/accept")}
+BY_TOKEN = {
+    ("post", "/invitations/accept"),
+    ("post", "/auth/token"),
+    ("post", "/auth/refresh"),
+    ("post", "/auth/revoke"),
+    ("post", "/me/password"),
+    ("delete", "/auth/sessions/{id}"),
+}
 UNTIL = "2126-01-01T00:00:00Z"
 
 
@@ -68,7 +75,7 @@ class World:
         return str(invitees.member(self.actor.tenant.id))
 
     def invitation(self) -> str:
-        return str(invitees.invitation(self.actor.tenant.id))
+        return str(invitees.invitation(self.actor.tenant.id, sent_at=rows.now() - rows.timedelta(hours=1)))
 
     def tenant(self, **columns: Any) -> str:
         """Its slug."""
@@ -128,6 +135,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/dead-letters/{id}/redrive"): (World.letter, lambda w: {}),
     ("post", "/api-keys"): (None, lambda w: {"name": "x", "scopes": ["admin"]}),
     ("delete", "/api-keys/{id}"): (World.key, lambda w: None),
+    ("patch", "/api-keys/{id}"): (World.key, lambda w: {"name": "another"}),
+    ("post", "/api-keys/{id}/rotate"): (World.key, lambda w: {}),
     ("post", "/secrets"): (None, lambda w: {"name": f"s_{uuid4().hex[:12]}", "value": "a value of ours"}),
     ("patch", "/secrets/{id}"): (World.secret, lambda w: {"value": "the third value"}),
     ("delete", "/secrets/{id}"): (World.secret, lambda w: None),
