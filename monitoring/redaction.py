@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from jobs.rules.masking import Masker
+if TYPE_CHECKING:  # beat logs too, and has nothing of the domain in it
+    from jobs.rules.masking import Masker
 
 
 class Hiding(Protocol):

@@ -40,6 +40,8 @@ ROLES = sorted(_READERS)
 SHARED = {"jobs.queue", "jobs.worker", "django_celery_results.taskresult", "django_celery_results.groupresult"}
 #: Answered to everybody who is logged in.
 FOR_ALL = {"tenant", "password_change", "password_change_done", "jsi18n", "logout", "login"}
+#: Of the log-in by a provider, which the settings of these tests name none for.
+OF_PROVIDERS = {"console-oidc-start", "console-oidc-callback"}
 #: Django's change page takes no POST from anybody: rows change through services.
 READ_ONLY = {"change"}
 
@@ -119,7 +121,7 @@ def test_strangers_are_sent_to_the_log_in(world: Any, method: str) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_who_belongs_nowhere_is_told_so_on_every_page(world: Any, method: str) -> None:
     for route in console_routes.ALL:
-        if route.kind in FOR_ALL:
+        if route.kind in FOR_ALL | OF_PROVIDERS:
             continue
         answer = ask(world.nobody.client, method, route.at(of(route, world)))
         assert answer.status_code == (200 if route.kind == "index" else 403), route

@@ -62,8 +62,9 @@ def test_an_unknown_account_is_answered_like_a_known_one(browser: Client, person
         assert told(person.email) == told("nobody@example.com")
 
 
-def test_who_may_not_open_the_console_is_told_what_a_stranger_is(browser: Client) -> None:
+def test_who_may_not_log_in_is_told_what_a_stranger_is(browser: Client) -> None:
     helper = console.person(staff=False, superuser=False, password=PASSWORD)
+    rows.change("UPDATE person SET is_active = false WHERE id = %s", helper.pk)
     assert console.problems(log_in(browser, helper)) == console.problems(log_in(browser, helper, "wrong"))
     assert "sessionid" not in browser.cookies
 
