@@ -85,8 +85,8 @@ def test_result_may_be_as_large_as_is_kept_and_no_larger():
 def test_what_was_granted_and_is_no_longer_does_not_run(granted, says):
     spec = {"type": "dummy", "payload": {}}
     assert payloads.resolve(
-        replace(claim(spec), queue="default", allowed_queues=["default"], allowed_job_types=["dummy"])
+        replace(claim(spec), queue="default", allowed_queues=["default"], allowed_job_types=["dummy"]), hide=nothing
     )
     with pytest.raises(PermanentFailure, match=says) as caught:
-        payloads.resolve(replace(claim(spec), queue="default", **granted))
+        payloads.resolve(replace(claim(spec), queue="default", **granted), hide=nothing)
     assert caught.value.code == Failure.CONFIG_INVALID
