@@ -5,7 +5,7 @@ INSTALLED := $(HERE).venv/installed
 INSTALLED_DEV := $(HERE).venv/installed-dev
 MANAGE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) manage.py
 .DEFAULT_GOAL := help
-.PHONY: help up down restart reset test check lint types lock system-packages bench scale chaos docs clean
+.PHONY: help up down restart reset manage test check lint types lock system-packages bench scale chaos docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(HERE)Makefile
@@ -21,6 +21,9 @@ restart: $(INSTALLED) ## migrate, then replace each process, one after the other
 
 reset: $(INSTALLED) ## stop it and delete all its data (FORCE=1 does not ask)
 	@cd $(HERE) && $(PYTHON) -m scheduler_project.local reset $(if $(FORCE),--force)
+
+manage: $(INSTALLED) ## a command of manage.py beside what runs: RUN='verify_audit' (ROLE=engine: as a worker)
+	@cd $(HERE) && $(PYTHON) -m scheduler_project.local --role $(or $(ROLE),app) manage $(RUN)
 
 test: $(INSTALLED_DEV) system-packages lint types ## all checks and all tests
 	@cd $(HERE) && $(MANAGE) makemigrations --check --dry-run

@@ -1,21 +1,24 @@
-"""The commands behind `make up`, `make down`, `make restart` and `make reset`."""
+"""The commands behind `make up`, `make down`, `make restart`, `make reset` and `make manage`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from scheduler_project.env import Env
+from scheduler_project.env import ROOT, Env
 from scheduler_project.local import postgres
 from scheduler_project.local.errors import LocalError
 from scheduler_project.local.home import Home
+from scheduler_project.local.processes import inherited
 from scheduler_project.local.up import up
 
 PATIENCE_SECONDS = 300.0
@@ -65,6 +68,15 @@ def reset(home: Home, *, force: bool) -> None:
     print(f"{home.path} is deleted.")
 
 
+def manage(home: Home, arguments: Sequence[str], *, role: str) -> int:
+    """Runs a command of manage.py as a process of what runs; returns its exit status."""
+    if home.holder() is None or not home.environments.exists():
+        raise LocalError("Carillon is not running: start it with make up.")
+    told: dict[str, str] = json.loads(home.environments.read_text())[role]
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, env=inherited() | told, cwd=ROOT, check=False).returncode
+
+
 def _wait_until(done: Callable[[], bool], complaint: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not done():
@@ -75,8 +87,10 @@ def _wait_until(done: Callable[[], bool], complaint: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m scheduler_project.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "restart", "reset"])
+    parser.add_argument("command", choices=["up", "down", "restart", "reset", "manage"])
     parser.add_argument("--force", action="store_true", help="reset without asking")
+    parser.add_argument("--role", choices=["app", "engine"], default="app", help="manage: whose environment")
+    parser.add_argument("run", nargs=argparse.REMAINDER, help="manage: the command and its arguments")
     arguments = parser.parse_args()
     try:
         env = Env()
@@ -89,6 +103,8 @@ def main() -> None:
             down(home)
         elif arguments.command == "restart":
             restart(home)
+        elif arguments.command == "manage":
+            sys.exit(manage(home, arguments.run, role=arguments.role))
         else:
             reset(home, force=arguments.force)
     except (LocalError, ValidationError) as error:

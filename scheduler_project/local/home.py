@@ -6,6 +6,7 @@
       lock                held by the running `make up`     running.json  its pid and address
       secrets.json        generated once, mode 0600        ports.json    used last
       credentials.json    for people, mode 0600            logs/
+      environments.json   for `make manage`, mode 0600
       postgres/ valkey/   the embedded servers' data
       outside ->          as root: the folder under /var/lib/carillon with postgres/ instead
 
@@ -37,6 +38,7 @@ class Home:
         self.secrets = self.path / "secrets.json"
         self.ports = self.path / "ports.json"
         self.credentials = self.path / "credentials.json"
+        self.environments = self.path / "environments.json"
         self.logs = self.path / "logs"
         self.valkey = self.path / "valkey"
         self._running = self.path / "running.json"

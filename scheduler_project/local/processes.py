@@ -47,7 +47,10 @@ class Site:
 
     def environment(self, role: Role | None) -> dict[str, str]:
         """The environment of a process of ours that logs in to the database as ``role``, or not at all."""
-        inherited = {name: value for name, value in os.environ.items() if name not in _HANDED_OUT}
+        return inherited() | self.told(role)
+
+    def told(self, role: Role | None) -> dict[str, str]:
+        """What of it is not the shell's."""
         told = {
             "CARILLON_HOME": str(self.env.home.absolute()),
             "CARILLON_SECRET_KEY": self.secret_key,
@@ -65,7 +68,12 @@ class Site:
             told |= {"DATABASE_URL": getattr(self.database, role), "CARILLON_DATABASE_ROLE": role}
         if role in _KEEPS_SECRETS:
             told["CARILLON_ENCRYPTION_KEYS"] = self.encryption_keys
-        return inherited | told
+        return told
+
+
+def inherited() -> dict[str, str]:
+    """What of this process's environment others of ours are given too."""
+    return {name: value for name, value in os.environ.items() if name not in _HANDED_OUT}
 
 
 def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, flower_cookie: str) -> list[Program]:

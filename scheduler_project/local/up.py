@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from scheduler_project.env import Env
 from scheduler_project.local import ports, processes, service_user, welcome
 from scheduler_project.local.child import Program
-from scheduler_project.local.home import Home
+from scheduler_project.local.home import Home, write_private
 from scheduler_project.local.installation import Installation
 from scheduler_project.local.output import Output
 from scheduler_project.local.supervisor import Rolling, Supervisor
@@ -70,6 +70,7 @@ def _run(installation: Installation, env: Env, output: Output, steps: Steps) -> 
         flower_url=env.flower_url or urls["flower_url"],
         jobs_user=user.pw_name if user else "",
     )
+    write_private(home.environments, {role: site.told(role) for role in ("app", "engine")})
     migrate = functools.partial(installation.migrate, steps.migrate, site.environment("owner"))
     migrate()
     credentials = installation.credentials(steps.seed, site.environment("app"), **urls)

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import redis
 
+from scheduler_project.env import ROOT
 from scheduler_project.local import leash, ports, postgres, throwaway
 from scheduler_project.local.home import Home
 from tests.scheduler_project.local import rehearsal
@@ -99,10 +100,36 @@ def test_jobs_that_code_declares_are_brought_up_to_date_and_a_refusal_stops_noth
 
 def test_secrets_are_in_private_files_alone(running: Running) -> None:
     home, known = running.home, credentials(running.home)
-    assert [mode(home.path), mode(home.credentials), mode(home.secrets)] == [0o700, 0o600, 0o600]
+    files = (home.credentials, home.secrets, home.environments)
+    assert [mode(home.path), *map(mode, files)] == [0o700, 0o600, 0o600, 0o600]
     secrets = {known["api_key"], known["admin"]["password"], *json.loads(home.secrets.read_text()).values()}
     logs = "".join(path.read_text() for path in home.logs.iterdir())
     assert not [secret for secret in secrets if secret in logs]
+
+
+@pytest.mark.parametrize(
+    ("role", "asked_for", "status", "told"),
+    [
+        ("app", "diffsettings", 0, "carillon_app"),
+        ("app", "rewrap_secrets", 1, "needs the engine's log-in"),
+        ("engine", "rewrap_secrets", 1, "does not exist"),  # of the rehearsal's tables, which it has asked for
+    ],
+)
+def test_a_command_of_manage_is_run_with_the_environment_of_what_runs(
+    run: Run, running: Running, tmp_path: Path, role: str, asked_for: str, status: int, told: str
+) -> None:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "jobs.py").touch()
+    where = {"CARILLON_HOME": str(running.home.path), "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    asked = run("-m", "scheduler_project.local", "--role", role, "manage", asked_for, **where)
+    assert asked.ends() == status, asked.text
+    assert told in asked.text
+
+
+def test_a_command_of_manage_needs_what_runs(run: Run, tmp_path: Path) -> None:
+    asked = run("-m", "scheduler_project.local", "manage", "check", CARILLON_HOME=str(tmp_path / "none"))
+    assert asked.ends() == 1
+    assert "start it with make up" in asked.text
 
 
 def test_start_beside_a_running_one_says_where_it_is(run: Run, running: Running) -> None:
