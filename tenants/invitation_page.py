@@ -59,7 +59,7 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
 def _join(request: HttpRequest, token: str, form: Joining | None) -> Membership:
     if form is None:
         return joining.accept_as(token=token, person=request.user)  # type: ignore[arg-type]
-    return joining.accept(token=token, **form.cleaned_data, request=request)
+    return joining.accept(token=token, **form.cleaned_data)
 
 
 def _page(request: HttpRequest, shown: dict[str, Any], *, status: int = 200) -> HttpResponse:

@@ -130,7 +130,7 @@ class SecretAdmin(pages.ConsoleAdmin):
         form=Other,
     )
     def rollback(self, request: HttpRequest, form: Other) -> HttpResponse:
-        secret = secrets.rollback(secret=form.row, **form.cleaned_data)
+        secret = service.rollback(secret=form.row, **form.cleaned_data)
         message = f"Version {secret.version} of {secret.name} is in force."
         return self.done(request, message, self.row_url(secret.pk))
 

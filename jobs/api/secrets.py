@@ -95,7 +95,7 @@ class SecretViewSet(TenantViewSet):
     def rollback(self, request: Request, id: str) -> Response:
         """Put another of its versions in force."""
         secret = self.row()
-        return self.shown(SecretShape, secrets.rollback(secret=secret, **self.body(VersionInput)))
+        return self.shown(SecretShape, service.rollback(secret=secret, **self.body(VersionInput)))
 
     @extend_schema(request=VersionInput, responses={204: None})
     @action(detail=True, methods=["post"])

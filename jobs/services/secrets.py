@@ -38,13 +38,23 @@ def change(*, secret: Secret, description: str | None = None, value: Value | Non
     """Describe it anew, and put a new version in force. A connection's value is given whole: nobody can read the former."""
     actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
     checked = None if value is None else _checked(secret.kind, value)
+    if checked is not None:
+        _refuse_others_jobs(secret)
     return secrets.change(secret=secret, description=description, value=checked)
+
+
+def rollback(*, secret: Secret, version: int) -> Secret:
+    """Put another of its versions in force."""
+    actors.require(secrets.PERMISSION, tenant=secret.tenant_id)
+    _refuse_others_jobs(secret)
+    return secrets.rollback(secret=secret, version=version)
 
 
 def delete(*, secret: Secret, force: bool = False) -> None:
     """Destroy it. Refused while jobs name it, unless forced: what they start from then on fails, and says so."""
     with transaction.atomic():
         secret = secrets.lock(secret)
+        _refuse_others_jobs(secret)
         names = list(secret_uses.users_of(secret).order_by("name").values_list("name", flat=True)[: MOST_TOLD + 1])
         if names and not force:
             more = " and others" if len(names) > MOST_TOLD else ""
@@ -61,6 +71,19 @@ def test_connection(*, secret: Secret) -> Execution:
     # Who may change a connection may try it out, without the right to make jobs of their own choice.
     with transaction.atomic(), actors.entitled("jobs:write", "executions:run"):
         return executions.trigger(job=_job_of_tests(secret.tenant), payload={"connection": secret.name})
+
+
+def _refuse_others_jobs(secret: Secret) -> None:
+    """An editor of own jobs changes nobody else's, and another value changes whatever uses it."""
+    own = actors.current().own_jobs_of
+    if not own:
+        return
+    others = secret_uses.users_of(secret).exclude(owner__iexact=own).order_by("name")
+    if (job := others.first()) is not None:
+        raise actors.MissingPermission(
+            f"jobs that are not yours use this secret, such as {job.name}: ask an editor of all jobs to change it",
+            details={"required": secrets.PERMISSION, "job": job.name},
+        )
 
 
 def _job_of_tests(tenant: Tenant) -> Job:

@@ -1,5 +1,7 @@
 """``POST /invitations/accept``: the one route without a key, since who accepts has none yet."""
 
+# ruff: noqa: ARG002 - DRF hands the request to every action
+
 from __future__ import annotations
 
 from typing import Any
@@ -51,5 +53,5 @@ class AcceptViewSet(ApiViewSet):
         given: Any = self.body(Acceptance)
         # Its own transactions: a wrong password is refused, and yet counted.
         with context.within(context.NOBODY):
-            membership = joining.accept(**given, request=request._request)
+            membership = joining.accept(**given)
             return self.shown(JoinedShape, membership, status=201)

@@ -72,10 +72,12 @@ class InvitationShape(serializers.Serializer[Invitation]):
 
 
 class SentInvitationShape(InvitationShape):
-    """An invitation just sent: the only time its link is shown."""
+    """An invitation just sent."""
 
-    link = serializers.CharField()
-    mailed = serializers.BooleanField(help_text="Whether the link is mailed as well.")
+    link = serializers.CharField(
+        allow_null=True, help_text="Shown this once. Null where it is mailed, but for the platform's administrators."
+    )
+    mailed = serializers.BooleanField(help_text="Whether the link is mailed.")
 
 
 class MemberViewSet(TenantViewSet):
@@ -108,7 +110,7 @@ class MemberViewSet(TenantViewSet):
 
 
 class InvitationViewSet(TenantViewSet):
-    """Invitations into this tenant. A link is shown once, when it is made, and works once."""
+    """Invitations into this tenant. A link is mailed, or shown once where no mail is set up, and works once."""
 
     queryset = Invitation.objects.select_related("tenant")
     serializer_class = InvitationShape
@@ -122,7 +124,7 @@ class InvitationViewSet(TenantViewSet):
 
     @extend_schema(request=InvitationInput, responses={201: SentInvitationShape})
     def create(self, request: Request) -> Response:
-        """Invite an e-mail address. Its link is in this answer and, where mail is set up, in a mail."""
+        """Invite an e-mail address. Its link is in a mail, or, where no mail is set up, in this answer."""
         given: Any = self.body(InvitationInput)
         invitation, link = invitations.create(tenant=self.tenant, site=sites.of(request), **given)
         return _sent(invitation, link, status=201)
@@ -145,6 +147,6 @@ class InvitationViewSet(TenantViewSet):
         return _sent(*invitations.resend(invitation=invitation, site=sites.of(request)))
 
 
-def _sent(invitation: Invitation, link: str, *, status: int = 200) -> Response:
+def _sent(invitation: Invitation, link: str | None, *, status: int = 200) -> Response:
     shape = InvitationShape(invitation).data
     return Response({**shape, "link": link, "mailed": mail.is_sent()}, status=status)

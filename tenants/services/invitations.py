@@ -3,8 +3,9 @@
     invite ──► sent ──accept──► a member        resend: a new link, the former is void
                 │ revoke, expiry, ten wrong passwords
 
-The link is in the mail and shown once to who invites; only its token's hash is stored. Nothing here, nor on the
-page it leads to, says whether the installation knows the address already.
+The link is mailed, or, where no mail is set up, shown once to who invites; only its token's hash is stored. Who holds
+it may choose the password of an address that is not known yet, so where there is mail, its owner alone gets it.
+Nothing here, nor on the page it leads to, says whether the installation knows the address already.
 """
 
 from __future__ import annotations
@@ -20,16 +21,19 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from tenants import actors, errors, mail
-from tenants.models import Invitation, Membership, Tenant
-from tenants.rules import invitations, permissions
+from tenants.models import AuditEvent, Invitation, Membership, Tenant
+from tenants.rules import ids, invitations, permissions
 from tenants.services import audit, members
 
 #: Sent in a tenant's name within a day: nobody's mail server is ours to flood with.
 MOST_A_DAY = 100
 PAUSE = timedelta(minutes=1)
+#: With its link, or None for who is not told it.
+Sent = tuple[Invitation, str | None]
+_RESENT = "invitation.resent"
 
 
-def create(*, tenant: Tenant, email: str, role: str, site: str, own_jobs_only: bool = False) -> tuple[Invitation, str]:
+def create(*, tenant: Tenant, email: str, role: str, site: str, own_jobs_only: bool = False) -> Sent:
     """The stored invitation and its link below ``site``. An open one of the same address is void from now on."""
     actors.require(permissions.ADMIN, tenant=tenant)
     members.check(role, own_jobs_only=own_jobs_only)
@@ -43,10 +47,10 @@ def create(*, tenant: Tenant, email: str, role: str, site: str, own_jobs_only: b
         _open(tenant, email).update(revoked_at=timezone.now())
         _insert(invitation)
         _record("invitation.created", invitation, {"email": [None, email], "role": [None, role]})
-    return invitation, link
+    return invitation, _told(link)
 
 
-def resend(*, invitation: Invitation, site: str) -> tuple[Invitation, str]:
+def resend(*, invitation: Invitation, site: str) -> Sent:
     """A new link for the same invitation; the former is void."""
     with transaction.atomic():
         invitation = _lock(invitation)
@@ -59,8 +63,8 @@ def resend(*, invitation: Invitation, site: str) -> tuple[Invitation, str]:
         before = invitation.expires_at
         link = _renew(invitation, site)
         invitation.save(update_fields=["digest", "sent_at", "expires_at", "failures"])
-        _record("invitation.resent", invitation, {"expires_at": [str(before), str(invitation.expires_at)]})
-    return invitation, link
+        _record(_RESENT, invitation, {"expires_at": [str(before), str(invitation.expires_at)]})
+    return invitation, _told(link)
 
 
 def revoke(*, invitation: Invitation) -> None:
@@ -71,6 +75,10 @@ def revoke(*, invitation: Invitation) -> None:
             invitation.revoked_at = timezone.now()
             invitation.save(update_fields=["revoked_at"])
             _record("invitation.revoked", invitation, {"revoked_at": [None, str(invitation.revoked_at)]})
+
+
+def _told(link: str) -> str | None:
+    return None if mail.is_sent() and not actors.may(permissions.PLATFORM) else link
 
 
 def _checked(email: str) -> str:
@@ -89,8 +97,11 @@ def _refuse_member(tenant: Tenant, email: str) -> None:
 
 
 def _refuse_too_many(tenant: Tenant) -> None:
-    sent = Invitation.objects.filter(tenant=tenant, sent_at__gt=timezone.now() - timedelta(days=1))
-    if sent.count() >= MOST_A_DAY:
+    since = timezone.now() - timedelta(days=1)
+    sent = Invitation.objects.filter(tenant=tenant, sent_at__gt=since).count()
+    # A row says when it was sent last, and not how often.
+    again = AuditEvent.objects.filter(tenant=tenant, action=_RESENT, id__gte=ids.floor_id(since), at__gt=since).count()
+    if sent + again >= MOST_A_DAY:
         raise errors.ServiceError(f"{MOST_A_DAY} invitations were sent within a day: go on tomorrow")
 
 

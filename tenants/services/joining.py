@@ -1,11 +1,13 @@
 """Accepting an invitation. Who holds its token may: the token is the permission, and it works once.
 
 One answer for a password that is not this person's and for one that nobody could choose: whether the address is
-known does not show. Wrong ones are counted, so that a link is no way to try out somebody's password.
+known does not show. A link is no way to try out somebody's password: each try passes the guard of log-ins
+(:mod:`tenants.guessing`) and counts there, and wrong ones end the invitation as well.
 """
 
 from __future__ import annotations
 
+from axes.utils import reset
 from django.conf import settings
 from django.contrib.auth import authenticate, password_validation
 from django.core.exceptions import ValidationError
@@ -13,10 +15,10 @@ from django.db import IntegrityError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tenants import actors, context, errors, requests
+from tenants import actors, context, errors, guessing, requests
 from tenants.models import Invitation, Membership, TenantState, User
 from tenants.rules import invitations
-from tenants.services import audit
+from tenants.services import audit, logins
 
 WRONG = "this is not the password of this address here: if you have logged in before, type that one"
 
@@ -47,16 +49,25 @@ def find(token: str) -> Invitation:
     return found
 
 
-def accept(*, token: str, password: str, name: str = "", request: HttpRequest | None = None) -> Membership:
-    """Make whoever was invited a member: known by their password, or a new person who has it from now on."""
+def accept(*, token: str, password: str, name: str = "") -> Membership:
+    """Make whoever was invited a member: known by their password, or a new person who has it from now on.
+
+    Raises:
+        RateLimited: too many tries, here or at the log-in.
+    """
     with transaction.atomic():
-        invitation = find(token)
+        email = find(token).email
+    with guessing.one_try(email):
+        # Looked for again, since the way here was outside the lock. What is refused is stored, and only then told.
+        invitation, tried = find(token), _try()
+        person = authenticate(tried, username=invitation.email, password=password)
         try:
-            with transaction.atomic():
-                return _join(invitation, _person(invitation, password, name, request))
-        except errors.Invalid as error:
-            problem = error
-        _count_failure(invitation)
+            return _joined(invitation, person, password, name, tried)
+        except (errors.Invalid, guessing.LockedOut) as error:
+            problem: errors.ServiceError = error
+        if guessing.was_judged(tried):
+            logins.failed(email, is_locked_out=guessing.is_locked_out(tried), by="invitation")
+            _count_failure(invitation)
     raise problem
 
 
@@ -69,12 +80,26 @@ def accept_as(*, token: str, person: User) -> Membership:
         return _join(invitation, person)
 
 
-def _person(invitation: Invitation, password: str, name: str, request: HttpRequest | None) -> User:
+def _try() -> HttpRequest:
+    """What django-axes notes a try by, and logs: not the request, whose path may hold the token."""
+    tried = HttpRequest()
+    tried.META["PATH_INFO"] = "/invitations"
+    return tried
+
+
+def _joined(invitation: Invitation, person: object, password: str, name: str, tried: HttpRequest) -> Membership:
+    """Judged whether the address is known or not, and as slow in either case."""
+    if guessing.is_locked_out(tried):
+        raise guessing.LockedOut
+    with transaction.atomic():
+        found = person if isinstance(person, User) else _new_person(invitation, password, name)
+        membership = _join(invitation, found)
+    reset(ip=guessing.address(tried), username=guessing.account(tried, {"username": invitation.email}))
+    return membership
+
+
+def _new_person(invitation: Invitation, password: str, name: str) -> User:
     problems = _problems(User(email=invitation.email, name=name), password)
-    # Asked whether the address is known or not, and as slow in either case.
-    person = authenticate(request, username=invitation.email, password=password)
-    if isinstance(person, User):
-        return person
     if problems or User.objects.filter(email=invitation.email).exists():
         raise errors.Invalid((problems or [WRONG])[0], details={"password": problems or [WRONG]})
     try:
@@ -98,6 +123,7 @@ def _join(invitation: Invitation, person: User) -> Membership:
     given = {"role": invitation.role, "own_jobs_only": invitation.own_jobs_only}
     # Who became a member meanwhile keeps the role they have.
     membership, joined = Membership.objects.get_or_create(user=person, tenant=invitation.tenant, defaults=given)
+    membership.tenant, membership.user = invitation.tenant, person  # for who is told: the wall is up again by then
     requests.known_as(actors.member(membership))
     changes = {"email": [None, person.email], "role": [None if joined else membership.role, membership.role]}
     audit.record(

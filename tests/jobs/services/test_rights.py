@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs.services import executions, job_states, jobs, schedules
+from jobs.services import executions, job_states, jobs, schedules, secrets
 from tenants import actors
 from tests.support import acting
 
@@ -88,3 +88,26 @@ def test_an_editor_of_own_jobs_cannot_give_them_away(of, job):
         jobs.update(job=job, fields={"description": "mine"})
         with pytest.raises(actors.MissingPermission):
             jobs.update(job=job, fields={"owner": "bob@example.com"})
+
+
+def test_an_editor_of_own_jobs_replaces_no_secret_that_others_jobs_use(tenant, of):
+    """Another host in their connection, and their jobs would send what they work with there."""
+    used = secrets.create(tenant=tenant, name="used", value="their password")
+    free = secrets.create(tenant=tenant, name="free", value="some password")
+    secrets.change(secret=used, value="their new password")
+    payload = {"script": "cat", "env": {"TOKEN": "{{ secrets.used }}"}}
+    jobs.create(tenant=tenant, fields={"name": "b", "type": "script", "payload": payload, "owner": "ada@example.com"})
+    with acting.as_(of, "editor", own_jobs_of="bob@example.com"):
+        for change in (
+            lambda: secrets.change(secret=used, value="my own password"),
+            lambda: secrets.rollback(secret=used, version=1),
+            lambda: secrets.delete(secret=used, force=True),
+        ):
+            with pytest.raises(actors.MissingPermission):
+                change()
+        secrets.change(secret=used, description="whose it is")
+        secrets.change(secret=free, value="another password")
+        secrets.delete(secret=free)
+    with acting.as_(of, "editor", own_jobs_of="ada@example.com"):
+        secrets.rollback(secret=used, version=1)
+        secrets.delete(secret=used, force=True)

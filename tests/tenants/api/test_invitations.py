@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from tenants.rules import invitations as rules
-from tests.support import invitees, rows
-from tests.support.actors import Api
+from tenants.services import invitations as service
+from tests.support import invitees, people, rows
 
 MEMBERS, INVITATIONS = "/api/v1/members", "/api/v1/invitations"
 ACCEPT = f"{INVITATIONS}/accept"
 PASSWORD = "correct horse battery staple"
-ANYBODY = Api("")
 
 
 @pytest.fixture
@@ -38,8 +38,15 @@ def token_of(invitation):
     return invitation["link"].rpartition("/")[2]
 
 
-def accept(invitation, password=PASSWORD, **fields):
-    return ANYBODY.post(ACCEPT, {"token": token_of(invitation), "password": password, **fields})
+def accept(invitation, password=PASSWORD, *, address=None, **fields):
+    somewhere = Client(REMOTE_ADDR=address or people.address(), raise_request_exception=False)
+    given = {"token": token_of(invitation), "password": password, **fields}
+    return somewhere.post(ACCEPT, given, content_type="application/json")
+
+
+def uncount(settings, *names):
+    """Only what the database counts."""
+    settings.API_RATES = {**settings.API_RATES, **dict.fromkeys(names, "")}
 
 
 def member_of(owner, email):
@@ -100,7 +107,9 @@ def test_of_many_who_accept_at_once_one_joins(owner, invite, email):
             connection.close()
 
     with ThreadPoolExecutor(8) as pool:
-        assert sorted(pool.map(join, range(8))) == [201, *[404] * 7]
+        first, *others = sorted(pool.map(join, range(8)))
+    # Of tries at the same moment all but one are sent away unjudged, as at the log-in.
+    assert (first, set(others) - {404, 429}) == (201, set())
     assert len(member_of(owner, email)) == 1
 
 
@@ -126,12 +135,69 @@ def test_inviting_again_makes_the_former_link_void(owner, invite, email):
     assert member_of(owner, email)[0]["role"] == "viewer"
 
 
-def test_ten_wrong_passwords_end_an_invitation(invite):
+def test_ten_wrong_passwords_end_an_invitation(invite, settings):
+    uncount(settings, "account")
     person = invitees.person(password=PASSWORD)
     invitation = invite(person.email)
     for _ in range(rules.MOST_FAILURES):
         assert accept(invitation, password="not the one they have").status_code == 422
     assert accept(invitation).status_code == 404
+
+
+def test_a_password_guessed_by_invitations_is_counted_as_at_the_log_in(owner, invite, settings):
+    """A tenant's administrator makes as many invitations, of whomever they like, as they want."""
+    uncount(settings, "account")
+    victim = people.Person(invitees.person(password=PASSWORD))
+    tries = [accept(invite(victim.email), "not the one they have", address=victim.address) for _ in range(6)]
+    assert [answer.status_code for answer in tries] == [422, 422, 422, 422, 429, 429]
+    assert tries[-1]["Retry-After"] == "900"
+    newest = invite(victim.email)
+    assert accept(newest, address=victim.address).status_code == 429
+    assert victim.log_in().status_code == 429
+    told = rows.fetch("SELECT action FROM audit_event WHERE object_id = %s ORDER BY id", str(victim.user.pk))
+    assert [row[0] for row in told] == ["person.login_failed"] * 4 + ["person.locked_out"]
+    assert accept(newest).status_code == 201
+
+
+def test_tries_to_join_and_to_log_in_share_the_rate_of_the_account(invite, email, settings):
+    settings.API_RATES = {**settings.API_RATES, "account": "2/h"}
+    invitation = invite(email)
+    answers = [accept(invitation, password="short") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [422, 422, 429]
+    assert answers[-1].json()["error"]["details"]["limit"] == "account"
+
+
+def test_without_its_counter_nobody_joins_by_password(invite, email, monkeypatch):
+    from tenants import buckets
+
+    def away(*_):
+        raise buckets.Away
+
+    invitation = invite(email)
+    monkeypatch.setattr(buckets, "draw", away)
+    assert accept(invitation).status_code == 503
+
+
+def test_who_joins_begins_with_no_failures(invite, email, settings):
+    uncount(settings, "account")
+    invitation, address = invite(email), people.address()
+    for _ in range(3):
+        assert accept(invitation, password="short", address=address).status_code == 422
+    assert accept(invitation, address=address).status_code == 201
+    assert rows.fetch("SELECT count(*) FROM axes_accessattempt WHERE username = %s", email) == [(0,)]
+
+
+def test_a_wrong_password_on_the_page_leaves_no_token_behind(invite, caplog):
+    person = invitees.person(password=PASSWORD)
+    invitation = invite(person.email)
+    token = token_of(invitation)
+    page = Client(REMOTE_ADDR=people.address()).post(f"/invitations/{token}", {"password": "not the one they have"})
+    assert page.status_code == 200
+    assert b"not the password of this address" in page.content
+    assert rows.fetch("SELECT count(*) FROM axes_accessattempt WHERE username = %s", person.email) == [(1,)]
+    assert rows.fetch("SELECT count(*) FROM axes_accessattempt a WHERE a::text LIKE %s", f"%{token}%") == [(0,)]
+    assert rows.fetch("SELECT failures FROM invitation WHERE id = %s", invitation["id"]) == [(1,)]
+    assert token not in caplog.text
 
 
 def test_an_invitation_sent_just_now_is_not_sent_again(owner, invite, email):
@@ -144,6 +210,17 @@ def test_so_many_a_day_and_no_more(owner, email):
     for _ in range(100):
         invitees.invitation(owner.tenant.id)
     assert owner.api.post(INVITATIONS, {"email": email, "role": "viewer"}).status_code == 409
+
+
+def test_sending_again_counts_as_well(owner, invite, email, monkeypatch):
+    """One invitation sent each minute would be 1,440 mails a day to somebody who never asked for one."""
+    monkeypatch.setattr(service, "MOST_A_DAY", 4)
+    invitation, answers = invite(email), []
+    for _ in range(4):
+        rows.change("UPDATE invitation SET sent_at = sent_at - interval '2 minutes' WHERE id = %s", invitation["id"])
+        answers.append(owner.api.post(f"{INVITATIONS}/{invitation['id']}/resend").status_code)
+    assert answers == [200, 200, 200, 409]
+    assert owner.api.post(INVITATIONS, {"email": f"b{email}", "role": "viewer"}).status_code == 409
 
 
 def test_no_invitation_into_a_suspended_tenant_is_accepted(owner, invite, email):

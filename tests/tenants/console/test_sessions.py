@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from tenants.console import sessions
 from tests.support import console as support
 from tests.support import console_routes, rows
 from tests.support.console import Console
@@ -75,7 +76,27 @@ def test_logging_out_ends_the_session_and_takes_a_post(member: Any) -> None:
     assert console.get("logout").status_code == 405
     assert console.get("index").status_code == 200
     assert console.client.post(support.url("logout")).status_code == 200
-    assert rows.fetch("SELECT 1 FROM django_session WHERE session_key = %s", key) == []
+    assert rows.fetch("SELECT 1 FROM django_session WHERE session_key = %s", sessions.stored(key)) == []
+    assert console.get("index")["Location"].startswith("/admin/login/")
+
+
+def test_who_reads_the_table_of_sessions_is_logged_in_as_nobody(member: Any) -> None:
+    """Such as from a backup, or with the engine's log-in, which sweeps what has ended."""
+    console = Console(member)
+    key = console.client.session.session_key
+    kept = rows.fetch("SELECT session_key FROM django_session WHERE session_key = %s", sessions.stored(key))
+    assert len(kept) == 1
+    assert rows.fetch("SELECT 1 FROM django_session s WHERE s::text LIKE %s", f"%{key}%") == []
+    thief = Client()
+    thief.cookies[settings.SESSION_COOKIE_NAME] = kept[0][0]
+    assert thief.get("/admin/").status_code == 302
+    assert console.get("index").status_code == 200
+
+
+def test_a_session_is_over_after_its_time(member: Any) -> None:
+    console = Console(member)
+    key = sessions.stored(console.client.session.session_key)
+    rows.change("UPDATE django_session SET expire_date = now() WHERE session_key = %s", key)
     assert console.get("index")["Location"].startswith("/admin/login/")
 
 
