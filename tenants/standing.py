@@ -9,19 +9,18 @@ from tenants import actors, context, errors, requests
 from tenants.models import LoginSession, Membership, Tenant, TenantState, User
 from tenants.requests import Actor
 
-_PLATFORM = context.Scope(platform=True)
 NO_SUCH = "there is no such tenant here"
 
 
 def memberships(person: User) -> list[Membership]:
     """All of somebody's, by their tenants' names."""
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         return list(Membership.objects.filter(user=person).select_related("tenant", "user").order_by("tenant__slug"))
 
 
 def named(slug: str) -> Tenant:
     """The tenant that somebody of the platform names."""
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         tenant = Tenant.objects.filter(slug=slug).first() if "\0" not in slug else None
     if tenant is None:
         raise errors.NotFound(NO_SUCH)

@@ -25,7 +25,6 @@ from tenants.models import Tenant
 from tenants.rules import permissions
 
 _SHOWN = timedelta(days=29)
-_PLATFORM = context.Scope(platform=True)
 
 
 def _day(name: str, description: str) -> Parameter:
@@ -82,7 +81,7 @@ class TenantJobsViewSet(NamedTenants):
         if not 0 <= (until - since).days < usage.MOST_DAYS:
             raise errors.invalid({"to": [f"must be from the first day on, at most {usage.MOST_DAYS} days in all"]})
         tenant = self.row()
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             shown = {
                 "data": usage.days(tenant, since=since, until=until),
                 "now": usage.now(tenant),

@@ -19,8 +19,6 @@ from tenants.models import Tenant
 from tenants.rules import permissions
 from tenants.services import audit
 
-_PLATFORM = context.Scope(platform=True)
-
 
 class DefaultFields(TypedDict, total=False):
     """What is left out stays; empty ones are the product's own defaults."""
@@ -46,7 +44,7 @@ def change(*, tenant: Tenant, fields: DefaultFields) -> Tenant:
     if not actors.current().may(permissions.PLATFORM):
         actors.require(permissions.ADMIN, tenant=tenant)
     _check(fields)
-    with transaction.atomic(), context.within(_PLATFORM):
+    with transaction.atomic(), context.within(context.PLATFORM):
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
         wanted = {f"default_{name}": value for name, value in fields.items()}
         changes = {name: [getattr(tenant, name), value] for name, value in wanted.items()}

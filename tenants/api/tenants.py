@@ -23,7 +23,6 @@ from tenants.rules import permissions
 from tenants.services import tenant_limits, tenant_quotas
 from tenants.services import tenants as service
 
-_PLATFORM = context.Scope(platform=True)
 _OF_QUOTAS = set(tenant_quotas.QuotaFields.__annotations__)
 
 
@@ -43,7 +42,7 @@ class NamedTenants(ApiViewSet):
 
     def row(self) -> Tenant:
         slug = self.kwargs["id"]
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             tenant = self.get_queryset().filter(slug=slug).first() if "\0" not in slug else None
         if tenant is None:
             raise self.missing()
@@ -61,7 +60,7 @@ class TenantViewSet(NamedTenants):
 
     def list(self, request: Request) -> Response:
         """Every tenant, by slug."""
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self.listed(TenantShape, self.get_queryset())
 
     @extend_schema(request=NewTenant, responses={201: TenantShape})
@@ -92,7 +91,7 @@ class TenantViewSet(NamedTenants):
             if quotas := _taken(given):
                 tenant = tenant_quotas.change(tenant=tenant, fields=quotas)
             if given:
-                with context.within(_PLATFORM):
+                with context.within(context.PLATFORM):
                     tenant = tenant_limits.merge(tenant=tenant, fields=given)
         return self._stored(tenant)
 
@@ -119,7 +118,7 @@ class TenantViewSet(NamedTenants):
         """Let at most `max_running` of its executions be in flight until an instant; it ends by itself."""
         tenant = self.row()
         wish: Any = self.body(ThrottleWish)
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self._stored(tenant_limits.throttle(tenant=tenant, **wish))
 
     @extend_schema(request=None)
@@ -128,7 +127,7 @@ class TenantViewSet(NamedTenants):
         """End its throttle before its time."""
         tenant = self.row()
         self.body(NoFields)
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self._stored(tenant_limits.unthrottle(tenant=tenant))
 
     def _ruled(self) -> Tenant:
@@ -139,7 +138,7 @@ class TenantViewSet(NamedTenants):
         return tenant
 
     def _stored(self, tenant: Tenant, *, status: int = 200) -> Response:
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self.shown(TenantShape, Tenant.objects.get(pk=tenant.pk), status=status)
 
 

@@ -129,7 +129,7 @@ def _require(tenant: Tenant | None) -> None:
 @contextmanager
 def _behind_the_wall(tenant: Tenant | None) -> Iterator[None]:
     """A transaction that sees the rows of keys like this one: the platform's show to the platform alone."""
-    scope = context.Scope(platform=True) if tenant is None else context.current()
+    scope = context.PLATFORM if tenant is None else context.current()
     with context.within(scope), transaction.atomic():
         yield
 

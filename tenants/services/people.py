@@ -81,7 +81,7 @@ def change_password(*, person: User, current: str, password: str, keep: UUID | N
         logins.end_others(person=person, keep=keep, because="password_changed")
         if keep is not None:
             LoginSession.objects.filter(pk=keep).update(auth_hash=person.get_session_auth_hash())
-        with context.within(context.Scope(platform=True)):
+        with context.within(context.PLATFORM):
             _record("person.password_changed", person, {})
 
 

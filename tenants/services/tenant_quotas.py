@@ -16,7 +16,6 @@ from tenants.services import audit
 
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 _LISTS = ("allowed_queues", "allowed_job_types")
-_PLATFORM = context.Scope(platform=True)
 
 
 class QuotaFields(TypedDict, total=False):
@@ -36,7 +35,7 @@ def change(*, tenant: Tenant, fields: QuotaFields) -> Tenant:
     actors.require(permissions.PLATFORM)
     for name in _LISTS:
         _check_names(name, fields.get(name, ()))  # type: ignore[arg-type]
-    with transaction.atomic(), context.within(_PLATFORM):
+    with transaction.atomic(), context.within(context.PLATFORM):
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
         changes = {name: [getattr(tenant, name), value] for name, value in fields.items()}
         changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}

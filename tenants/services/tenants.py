@@ -12,8 +12,6 @@ from tenants.models import Tenant, TenantState
 from tenants.rules import permissions
 from tenants.services import audit, tenant_limits
 
-_PLATFORM = context.Scope(platform=True)
-
 
 def create(
     *,
@@ -43,7 +41,7 @@ def create(
     )
     try:
         tenant.clean_fields()
-        with transaction.atomic(), context.within(_PLATFORM):
+        with transaction.atomic(), context.within(context.PLATFORM):
             tenant.save(force_insert=True)
             told = {"slug": slug, **tenant_limits.told(tenant)}
             _record("tenant.created", tenant, {field: [None, value] for field, value in told.items()})
@@ -59,7 +57,7 @@ def rename(*, tenant: Tenant, name: str) -> Tenant:
     """What its own administrators may call it; its slug stays."""
     if not actors.current().may(permissions.PLATFORM):
         actors.require(permissions.ADMIN, tenant=tenant)
-    with transaction.atomic(), context.within(_PLATFORM):
+    with transaction.atomic(), context.within(context.PLATFORM):
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
         before, tenant.name = tenant.name, name
         try:
@@ -87,7 +85,7 @@ def activate(*, tenant: Tenant) -> None:
 
 def _become(tenant: Tenant, state: TenantState, action: str, reason: str = "") -> None:
     actors.require(permissions.PLATFORM)
-    with transaction.atomic(), context.within(_PLATFORM):
+    with transaction.atomic(), context.within(context.PLATFORM):
         before, changed = tenant.state, {"state": state, "suspension_reason": reason}
         if Tenant.objects.filter(pk=tenant.pk).exclude(state=state).update(**changed):
             _record(action, tenant, {"state": [before, state]}, reason)

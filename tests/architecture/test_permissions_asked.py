@@ -90,7 +90,7 @@ def arguments() -> dict[str, Any]:
 def test_service_refuses_who_may_nothing_before_it_writes(name: str, arguments: dict[str, Any]) -> None:
     function = SERVICES[name]
     given = {name: arguments.get(name, mock.MagicMock()) for name in inspect.signature(function).parameters}
-    scope = context.within(context.Scope(platform=True))
+    scope = context.within(context.PLATFORM)
     by_place = [given.pop("job")] if name == "jobs.lock" else []
     nobody = acting.as_actor(requests.ANONYMOUS)
     said = CaptureQueriesContext(connection)
