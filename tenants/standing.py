@@ -35,7 +35,7 @@ def on_arrival(person: User, slug: str | None) -> Actor:
             return at_large
         if len(theirs) > 1:
             slugs = ", ".join(each.tenant.slug for each in theirs)
-            raise errors.Invalid(f"tenant: name one of {slugs}", details={"tenant": [f"name one of {slugs}"]})
+            raise errors.Invalid.about("tenant", f"name one of {slugs}")
         if not theirs:
             raise actors.MissingPermission("you belong to no tenant: ask an administrator to add you to one")
         return _in(person, theirs[0])

@@ -103,7 +103,7 @@ def _insert(queue: Queue) -> None:
         if "queue_pkey" not in str(error):
             raise
         message = f"a queue named {queue.pk!r} exists already: choose another name or change that queue"
-        raise errors.Conflict(f"name: {message}", details={"name": [message]}) from None
+        raise errors.Conflict.about("name", message) from None
 
 
 def _refuse_used(queue: Queue, so: str) -> None:

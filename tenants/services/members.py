@@ -53,10 +53,10 @@ def check(role: str, *, own_jobs_only: bool) -> None:
     """Refuse a role that is none, or above who gives it."""
     if role not in Role.values:
         message = f"must be one of {', '.join(Role.values)}"
-        raise errors.Invalid(f"role: {message}", details={"role": [message]})
+        raise errors.Invalid.about("role", message)
     if own_jobs_only and role != Role.EDITOR:
         message = "is for editors alone"
-        raise errors.Invalid(f"own_jobs_only: {message}", details={"own_jobs_only": [message]})
+        raise errors.Invalid.about("own_jobs_only", message)
     if not permissions.covers(actors.current().granted, role):
         message = f"you cannot make somebody {role}, which may do more than you"
         raise actors.MissingPermission(message, details={"role": [message]})

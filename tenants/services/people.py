@@ -29,10 +29,10 @@ def create(*, email: str, name: str, password: str, is_superuser: bool, is_audit
             told = {"email": person.email, "name": name, "is_active": True, **roles}
             _record("person.created", person, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
-        raise errors.Invalid(details=error.message_dict) from None
+        raise errors.invalid(error.message_dict) from None
     except IntegrityError:
         message = f"{email} is known already: change that person instead"
-        raise errors.ServiceError(f"email: {message}", details={"email": [message]}) from None
+        raise errors.ServiceError.about("email", message) from None
     return person
 
 
@@ -73,7 +73,7 @@ def change_password(*, person: User, current: str, password: str, keep: UUID | N
     limits.take_login(person.email)
     with guessing.place_to_hash():
         if not person.check_password(current):
-            raise errors.Invalid(details={"current_password": ["this is not your password"]})
+            raise errors.Invalid.about("current_password", "this is not your password")
         _check_password(person, password)
         person.set_password(password)
     with transaction.atomic():
@@ -96,7 +96,7 @@ def join(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False
     actors.require(permissions.PLATFORM)
     if own_jobs_only and role != Role.EDITOR:
         message = "only an editor can be held to their own jobs: take the role editor, or leave this out"
-        raise errors.Invalid(f"own_jobs_only: {message}", details={"own_jobs_only": [message]})
+        raise errors.Invalid.about("own_jobs_only", message)
     with transaction.atomic():
         known = Membership.objects.filter(user=person, tenant=tenant).first()
         given = {"role": role, "own_jobs_only": own_jobs_only}

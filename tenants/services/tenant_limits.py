@@ -47,7 +47,7 @@ def change(
         try:
             tenant.clean_fields()
         except ValidationError as error:
-            raise errors.Invalid(details=error.message_dict) from None
+            raise errors.invalid(error.message_dict) from None
         changes = {field: [before[field], value] for field, value in told(tenant).items() if before[field] != value}
         if changes:
             tenant.save(update_fields=list(changes))
@@ -102,14 +102,14 @@ def _check_hosts(entries: Sequence[str]) -> None:
         message = (
             f"{wrong[0]!r} is no host, host:port, address or network: write for example api.internal:8080 or 10.0.0.0/8"
         )
-        raise errors.Invalid(f"allowed_hosts: {message}", details={"allowed_hosts": [message]})
+        raise errors.Invalid.about("allowed_hosts", message)
 
 
 def _check_callables(patterns: Sequence[str]) -> None:
     wrong = [pattern for pattern in patterns if not _CALLABLE.fullmatch(pattern)]
     if wrong:
         message = f"{wrong[0]!r} is no callable's name or pattern: write for example shop.jobs:settle or shop.jobs:*"
-        raise errors.Invalid(f"allowed_callables: {message}", details={"allowed_callables": [message]})
+        raise errors.Invalid.about("allowed_callables", message)
 
 
 def _is_network(entry: str) -> bool:

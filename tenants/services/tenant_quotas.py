@@ -44,7 +44,7 @@ def change(*, tenant: Tenant, fields: QuotaFields) -> Tenant:
         try:
             tenant.clean_fields()
         except ValidationError as error:
-            raise errors.Invalid(details=error.message_dict) from None
+            raise errors.invalid(error.message_dict) from None
         if changes:
             tenant.save(update_fields=list(changes))
             audit.record(
@@ -57,4 +57,4 @@ def _check_names(field: str, names: Sequence[str]) -> None:
     wrong = [name for name in names if not _NAME.fullmatch(name)]
     if wrong:
         message = f"{wrong[0]!r} is no name: see /queues and /job-types"
-        raise errors.Invalid(f"{field}: {message}", details={field: [message]})
+        raise errors.Invalid.about(field, message)

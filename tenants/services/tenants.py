@@ -46,10 +46,10 @@ def create(
             told = {"slug": slug, **tenant_limits.told(tenant)}
             _record("tenant.created", tenant, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
-        raise errors.Invalid(details=error.message_dict) from None
+        raise errors.invalid(error.message_dict) from None
     except IntegrityError:
         message = f"{slug!r} is taken: choose another"
-        raise errors.ServiceError(f"slug: {message}", details={"slug": [message]}) from None
+        raise errors.ServiceError.about("slug", message) from None
     return tenant
 
 
@@ -63,7 +63,7 @@ def rename(*, tenant: Tenant, name: str) -> Tenant:
         try:
             tenant.clean_fields()
         except ValidationError as error:
-            raise errors.Invalid(details=error.message_dict) from None
+            raise errors.invalid(error.message_dict) from None
         if before != name:
             tenant.save(update_fields=["name"])
             _record("tenant.updated", tenant, {"name": [before, name]})
