@@ -29,6 +29,7 @@ from django.utils import timezone
 
 from tenants import actors, errors
 from tenants.models import Secret, SecretVersion, Tenant
+from tenants.quotas import QuotaExceeded
 from tenants.rules import sealing
 from tenants.services import audit, data_keys
 
@@ -210,14 +211,10 @@ def _encoded(kind: str, value: Value) -> bytes:
 
 def _check_room(tenant: Tenant) -> None:
     Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)  # two may want the last place
-    if Secret.objects.filter(tenant=tenant).count() >= MOST_SECRETS:
-        raise QuotaExceeded(f"a tenant has at most {MOST_SECRETS} secrets: delete what nothing uses")
-
-
-class QuotaExceeded(errors.ServiceError):
-    """There is no room for more."""
-
-    code = "QUOTA_EXCEEDED"
+    used = Secret.objects.filter(tenant=tenant).count()
+    if used >= MOST_SECRETS:
+        message = f"a tenant has at most {MOST_SECRETS} secrets: delete what nothing uses"
+        raise QuotaExceeded("secrets", message, limit=MOST_SECRETS, used=used)
 
 
 def _insert(secret: Secret) -> None:
