@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from tenants import actors, context, requests
+from tenants import actors, context, requests, standing
 from tenants.models import Membership, Tenant, TenantState, User
 from tenants.requests import Actor
 
@@ -97,8 +97,7 @@ def _is_theirs(person: Any, tenant_id: str) -> bool:
 def _find(person: User, chosen: str) -> Place:
     if person.is_superuser:
         return _of_the_platform(person, chosen)
-    with context.within(context.PLATFORM):
-        memberships = {str(m.tenant_id): m for m in person.memberships.select_related("tenant")}
+    memberships = {str(each.tenant_id): each for each in standing.memberships(person)}
     if person.is_auditor and not _works(memberships.get(chosen)):
         return _of_the_platform(person, chosen)
     if not chosen and len(memberships) == 1:

@@ -1,4 +1,7 @@
-"""The members of a tenant, for its own administrators. How somebody becomes one is in :mod:`tenants.services.invitations`."""
+"""The members of a tenant, for its own administrators.
+
+They make others members by :mod:`tenants.services.invitations`; the platform's need none.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from tenants import actors, errors
-from tenants.models import Membership, Role, Tenant
+from tenants.models import Membership, Role, Tenant, User
 from tenants.rules import permissions
 from tenants.services import audit
 
@@ -16,6 +19,20 @@ class LastAdmin(errors.ServiceError):
     """This is the tenant's last administrator who can log in: make somebody else one first."""
 
     code = "LAST_ADMIN"
+
+
+def add(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False) -> Membership:
+    """Make somebody a member without asking them, or give a member another role. For the platform."""
+    actors.require(permissions.PLATFORM)
+    check(role, own_jobs_only=own_jobs_only)
+    given = {"role": role, "own_jobs_only": own_jobs_only}
+    with transaction.atomic():
+        membership, is_new = Membership.objects.get_or_create(user=person, tenant=tenant, defaults=given)
+        if not is_new:
+            return change(membership=membership, role=role, own_jobs_only=own_jobs_only)
+        told = {"email": person.email, **given}
+        _record("member.added", membership, {name: [None, value] for name, value in told.items()})
+    return membership
 
 
 def change(*, membership: Membership, role: str | None = None, own_jobs_only: bool | None = None) -> Membership:
@@ -55,7 +72,7 @@ def check(role: str, *, own_jobs_only: bool) -> None:
         message = f"must be one of {', '.join(Role.values)}"
         raise errors.Invalid.about("role", message)
     if own_jobs_only and role != Role.EDITOR:
-        message = "is for editors alone"
+        message = "only an editor can be held to their own jobs: take the role editor, or leave this out"
         raise errors.Invalid.about("own_jobs_only", message)
     if not permissions.covers(actors.current().granted, role):
         message = f"you cannot make somebody {role}, which may do more than you"

@@ -1,4 +1,4 @@
-"""People and what they belong to. For the platform's administrators."""
+"""People: who may log in, and what they are in the platform. What they belong to is in :mod:`tenants.services.members`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from tenants import actors, context, errors, guessing, limits
-from tenants.models import LoginSession, Membership, Role, Tenant, User
+from tenants.models import LoginSession, User
 from tenants.rules import permissions
 from tenants.services import audit, logins
 
@@ -91,30 +91,6 @@ def _be(person: User) -> None:
         raise actors.MissingPermission(f"only {person.email} can change that password")
 
 
-def join(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False) -> None:
-    """Make somebody a member, or give a member another role; of editors, perhaps for their own jobs alone."""
-    actors.require(permissions.PLATFORM)
-    if own_jobs_only and role != Role.EDITOR:
-        message = "only an editor can be held to their own jobs: take the role editor, or leave this out"
-        raise errors.Invalid.about("own_jobs_only", message)
-    with transaction.atomic():
-        known = Membership.objects.filter(user=person, tenant=tenant).first()
-        given = {"role": role, "own_jobs_only": own_jobs_only}
-        Membership.objects.update_or_create(user=person, tenant=tenant, defaults=given)
-        before = {field: getattr(known, field, None) for field in given}
-        changes = {"tenant": tenant.slug, **{field: [before[field], value] for field, value in given.items()}}
-        _record("person.joined", person, changes, tenant)
-
-
-def leave(*, membership: Membership) -> None:
-    """End a membership."""
-    actors.require(permissions.PLATFORM)
-    with transaction.atomic():
-        membership.delete()
-        changes = {"tenant": membership.tenant.slug, "role": [membership.role, None]}
-        _record("person.left", membership.user, changes, membership.tenant)
-
-
 def _check_password(person: User, password: str) -> None:
     try:
         password_validation.validate_password(password, person)
@@ -122,5 +98,5 @@ def _check_password(person: User, password: str) -> None:
         raise errors.Invalid(error.messages[0], details={"password": error.messages}) from None
 
 
-def _record(action: str, person: User, changes: dict[str, Any], tenant: Tenant | None = None) -> None:
-    audit.record(action=action, object_type="person", object_id=person.pk, tenant=tenant, changes=changes)
+def _record(action: str, person: User, changes: dict[str, Any]) -> None:
+    audit.record(action=action, object_type="person", object_id=person.pk, tenant=None, changes=changes)
