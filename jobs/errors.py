@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tenants.errors import Invalid, ServiceError, invalid
 
-__all__ = ["Conflict", "InvalidSchedule", "InvalidState", "invalid"]
+__all__ = ["Conflict", "Invalid", "InvalidSchedule", "InvalidState", "invalid"]
 
 
 class Conflict(ServiceError):

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from tenants import actors, context, errors
 from tenants.models import Tenant, TenantState
 from tenants.rules import permissions
-from tenants.services import audit, tenant_limits
+from tenants.services import audit, tenant_columns, tenant_limits
 
 
 def create(
@@ -55,19 +55,8 @@ def create(
 
 def rename(*, tenant: Tenant, name: str) -> Tenant:
     """What its own administrators may call it; its slug stays."""
-    if not actors.current().may(permissions.PLATFORM):
-        actors.require(permissions.ADMIN, tenant=tenant)
-    with transaction.atomic(), context.within(context.PLATFORM):
-        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-        before, tenant.name = tenant.name, name
-        try:
-            tenant.clean_fields()
-        except ValidationError as error:
-            raise errors.invalid(error.message_dict) from None
-        if before != name:
-            tenant.save(update_fields=["name"])
-            _record("tenant.updated", tenant, {"name": [before, name]})
-    return tenant
+    actors.require_ruler(tenant)
+    return tenant_columns.store(tenant, {"name": name})
 
 
 def suspend(*, tenant: Tenant, reason: str = "") -> None:
