@@ -55,7 +55,7 @@ class NamedTenants(ApiViewSet):
         return tenant
 
 
-class TenantViewSet(NamedTenants):
+class TenantsViewSet(NamedTenants):
     """Tenants. In paths `{id}` is the slug. A key sees its own tenant; one with the scope `platform` sees all."""
 
     serializer_class = TenantShape

@@ -1,4 +1,4 @@
-"""The operators' console as a browser without scripts sees it, and a database with one of everything."""
+"""The console as a browser without scripts sees it, and a database with one of everything."""
 
 from __future__ import annotations
 
