@@ -39,7 +39,6 @@ def change(*, membership: Membership, role: str | None = None, own_jobs_only: bo
     """Another role, in force from their next request on. What is not named stays."""
     with transaction.atomic():
         membership = _lock(membership)
-        before = {"role": membership.role, "own_jobs_only": membership.own_jobs_only}
         role = membership.role if role is None else role
         if own_jobs_only is None:
             own_jobs_only = membership.own_jobs_only and role == Role.EDITOR
@@ -47,8 +46,7 @@ def change(*, membership: Membership, role: str | None = None, own_jobs_only: bo
         wanted = {"role": role, "own_jobs_only": own_jobs_only}
         if wanted["role"] != Role.ADMIN:
             _refuse_last_admin(membership)
-        changes = {name: [before[name], value] for name, value in wanted.items() if before[name] != value}
-        if changes:
+        if changes := audit.between(membership, wanted):
             for name, value in wanted.items():
                 setattr(membership, name, value)
             membership.save(update_fields=list(wanted))

@@ -45,10 +45,7 @@ def change(*, person: User, name: str, is_active: bool, is_superuser: bool, is_a
             raise errors.ServiceError("you cannot take your own rights away: ask another administrator")
         wanted = {"name": name, "is_active": is_active, "is_superuser": is_superuser, "is_staff": is_superuser}
         wanted["is_auditor"] = person.is_auditor if is_auditor is None else is_auditor
-        changes = {
-            field: [getattr(person, field), value] for field, value in wanted.items() if getattr(person, field) != value
-        }
-        if changes:
+        if changes := audit.between(person, wanted):
             for field, value in wanted.items():
                 setattr(person, field, value)
             person.save(update_fields=list(wanted))

@@ -18,8 +18,7 @@ def store(tenant: Tenant, wanted: Mapping[str, Any]) -> Tenant:
     # An administrator of a tenant sees its row, and only the platform may write it.
     with transaction.atomic(), context.within(context.PLATFORM):
         tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-        changes = {name: [getattr(tenant, name), value] for name, value in wanted.items()}
-        changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
+        changes = audit.between(tenant, wanted)
         for name, (_, value) in changes.items():
             setattr(tenant, name, value)
         try:
