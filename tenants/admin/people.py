@@ -16,7 +16,7 @@ from unfold.enums import ActionVariant
 from tenants import marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
-from tenants.admin.dialogs import Dialog, dialog
+from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.admin.members import RoleFields, role_of
 from tenants.models import Membership, Tenant, User
 from tenants.rules import permissions
@@ -54,7 +54,7 @@ class NewPerson(forms.Form):
     is_auditor = _auditor()
 
 
-class Rights(Dialog):
+class Rights(Editing):
     """What somebody is called and may do."""
 
     name = forms.CharField(max_length=200, required=False, widget=widgets.UnfoldAdminTextInputWidget)
@@ -63,10 +63,6 @@ class Rights(Dialog):
         required=False, label="Platform administrator", widget=widgets.UnfoldBooleanWidget
     )
     is_auditor = _auditor()
-
-    def __init__(self, row: User, data: Any = None) -> None:
-        super().__init__(row, data)
-        self.initial = {name: getattr(row, name) for name in self.fields}
 
 
 class Password(Dialog):
