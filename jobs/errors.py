@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from tenants.errors import Invalid, ServiceError
+from tenants.errors import Invalid, ServiceError, invalid
+
+__all__ = ["Conflict", "Invalid", "InvalidSchedule", "InvalidState", "invalid"]
 
 
 class Conflict(ServiceError):
@@ -26,14 +28,3 @@ class InvalidState(ServiceError):
 
     def __init__(self, message: str, *, state: str, allowed_actions: Sequence[str]) -> None:
         super().__init__(message, details={"state": str(state), "allowed_actions": list(allowed_actions)})
-
-
-def invalid(details: Mapping[str, Sequence[str]]) -> Invalid:
-    """A refusal that names each field and leads with the first."""
-    field, messages = next(iter(details.items()))
-    return Invalid(f"{field}: {messages[0]}", details={name: list(texts) for name, texts in details.items()})
-
-
-def invalid_schedule(field: str, message: str) -> InvalidSchedule:
-    """A schedule that cannot fire, because of one field."""
-    return InvalidSchedule(f"{field}: {message}", details={field: [message]})

@@ -18,7 +18,6 @@ from tenants.rules import rates
 
 #: Who stands further back does not care to know exactly.
 MOST_AHEAD = 1000
-_PLATFORM = context.Scope(platform=True)
 
 
 def waiting_for(execution: Execution) -> Waiting | None:
@@ -56,7 +55,7 @@ def _limit(row: Tenant | Queue, executions: QuerySet[Execution], token_at: datet
     if cap is None:
         return Limit(token_at=token_at)
     # What others have in flight may not be seen by a tenant; whether that fills the queue may.
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         in_flight = executions.filter(state__in=sorted(IN_FLIGHT)).order_by()[:cap].count() if cap else 0
     return Limit(is_full=in_flight >= cap, eases_at=_eases_at(row, now), token_at=token_at)
 

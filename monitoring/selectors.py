@@ -17,7 +17,6 @@ from jobs.models import Execution, Job, JobState, Pulse, Queue, Worker
 from jobs.rules.states import TERMINAL, State
 from tenants import context
 
-PLATFORM = context.Scope(platform=True)
 _LIVE_STATES = sorted(set(State) - TERMINAL)
 
 # Ends are counted from their events: a terminal row never changes, but finding the new ones among
@@ -54,7 +53,7 @@ class Ended:
 def ended(state: State, before: Ended | None) -> Ended:
     """Count on from ``before``; without it begin with the rows that are kept, which takes a scan."""
     kind = f"execution.{state}"
-    with context.within(PLATFORM), connection.cursor() as cursor:
+    with context.within(context.PLATFORM), connection.cursor() as cursor:
         if before is None:
             cursor.execute(_FIRST, {"state": state, "kind": kind})
             kept, beyond, horizon = cursor.fetchone()
@@ -84,13 +83,13 @@ def live_workers_by_queue() -> dict[str, int]:
 
 def active_jobs() -> int:
     """Jobs whose slots are planned, of all tenants."""
-    with context.within(PLATFORM):
+    with context.within(context.PLATFORM):
         return Job.objects.filter(state=JobState.ACTIVE).count()
 
 
 def executions_under_way() -> dict[str, int]:
     """Executions that have not ended, by state, of all tenants."""
     rows = Execution.objects.filter(state__in=_LIVE_STATES).values_list("state").annotate(Count("pk"))
-    with context.within(PLATFORM):
+    with context.within(context.PLATFORM):
         found = dict(rows)
     return {state: found.get(state, 0) for state in _LIVE_STATES}

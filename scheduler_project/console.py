@@ -1,4 +1,4 @@
-"""The operators' console: its name, colours, style sheet and navigation. The pages are the packages' own."""
+"""The console: its name, colours, style sheet and navigation. The pages are the packages' own."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ NAVIGATION: list[dict[str, Any]] = [
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Carillon",
     "SITE_HEADER": "Carillon",
-    "SITE_SUBHEADER": "Operators' console",
+    "SITE_SUBHEADER": "Console",
     "SITE_ICON": lambda request: static("console/icon.svg"),  # noqa: ARG005
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/icon.svg")}],  # noqa: ARG005
     "SITE_URL": None,

@@ -130,13 +130,13 @@ class Env(BaseSettings):
         "10/m",
         pattern=RATE,
         validation_alias="CARILLON_LOGIN_RATE",
-        description="Most tries to log in to one account over the API.",
+        description="Most tries to log in to one account, over the API and at the console together.",
     )
     login_rate_address: str = Field(
         "100/m",
         pattern=RATE,
         validation_alias="CARILLON_LOGIN_RATE_ADDRESS",
-        description="Most tries to log in over the API from one address.",
+        description="The same from one address.",
     )
     oidc_issuer: str = Field(
         "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -38,7 +37,7 @@ def _answer(exception: Exception) -> Response | None:
     if isinstance(exception, Http404):
         exception = errors.NotFound()
     if isinstance(exception, exceptions.ValidationError):
-        exception = _invalid(flatten(exception.detail))
+        exception = errors.invalid(flatten(exception.detail))
     if isinstance(exception, errors.ServiceError):
         return _unknown_fields(exception) or _from_service(exception)
     if isinstance(exception, PermissionDenied):
@@ -54,11 +53,6 @@ def _from_service(error: errors.ServiceError) -> Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     return Response(errors.envelope(error.code, str(error), error.details), status=error.status, headers=headers)
-
-
-def _invalid(details: Mapping[str, Sequence[str]]) -> errors.Invalid:
-    field, messages = next(iter(details.items()), ("", ["invalid"]))
-    return errors.Invalid(f"{field}: {messages[0]}", details=details)
 
 
 def _unknown_fields(error: errors.ServiceError) -> Response | None:

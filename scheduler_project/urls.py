@@ -24,7 +24,7 @@ from tenants.api.audit_events import AuditEventViewSet
 from tenants.api.auth import SessionViewSet, TokenViewSet
 from tenants.api.me import MeViewSet
 from tenants.api.members import InvitationViewSet, MemberViewSet
-from tenants.api.tenants import TenantViewSet
+from tenants.api.tenants import TenantsViewSet
 from tenants.invitation_page import accept
 from tenants.middleware import outside_transaction
 
@@ -41,7 +41,7 @@ api.register("secrets", SecretViewSet, basename="secret")
 api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")
 api.register("audit-events", AuditEventViewSet, basename="audit-event")
-api.register("tenants", TenantViewSet, basename="tenant")
+api.register("tenants", TenantsViewSet, basename="tenant")
 api.register("tenants", TenantJobsViewSet, basename="tenant-jobs")
 api.register("quotas", QuotaViewSet, basename="quota")
 api.register("members", MemberViewSet, basename="member")

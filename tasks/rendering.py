@@ -9,21 +9,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import pydantic
 from django.conf import settings
 
 from jobs import connections, selectors
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import Handler, HandlerError, PermanentFailure, Released
+from jobs.handlers import Handler, PermanentFailure, Released
 from jobs.rules import masked_forms, payload_expressions
 from jobs.rules.codes import Failure
 from jobs.rules.expression_filters import instant
 from jobs.rules.payload_expressions import Expressions, InvalidPayload
+from tasks import revealing
 from tasks.patience import patiently
 from tasks.payloads import Hide
-from tenants.errors import Unavailable
-from tenants.services import secrets
 
 
 def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
@@ -40,12 +38,7 @@ def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, A
     named = expressions.secrets
     if not named:
         return {}
-    try:
-        revealed = _read(claim, lambda: secrets.reveal(claim.tenant_id, list(named)))
-    except secrets.UnknownSecrets as error:
-        raise PermanentFailure(str(error), code=Failure.CONFIG_INVALID) from None
-    except Unavailable as error:
-        raise HandlerError(str(error), code=Failure.CONFIG_INVALID) from None
+    revealed = _read(claim, lambda: revealing.values(claim.tenant_id, list(named)))
     for name, value in revealed.items():
         hidden = _hidden(name, value)
         hide(hidden)
@@ -58,11 +51,7 @@ def _hidden(name: str, value: str | Mapping[str, Any]) -> list[str]:
     """The texts of a secret that nobody may read."""
     if isinstance(value, str):
         return [value]
-    try:
-        return connections.sensitive(connections.load(value))
-    except (LookupError, pydantic.ValidationError):
-        message = f"the secret {name} is no connection that can be used: change it"
-        raise PermanentFailure(message, code=Failure.CONFIG_INVALID) from None
+    return connections.sensitive(revealing.loaded(name, value))
 
 
 def _too_short(name: str) -> str:

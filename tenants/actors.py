@@ -78,6 +78,12 @@ def require(needed: str, *, tenant: Tenant | UUID | None = None, owner: str | No
         )
 
 
+def require_ruler(tenant: Tenant) -> None:
+    """Refuse unless who acts administers this tenant, or the platform."""
+    if not current().may(permissions.PLATFORM):
+        require(permissions.ADMIN, tenant=tenant)
+
+
 def may(needed: str, *, tenant: Tenant | UUID | None = None, owner: str | None = None) -> bool:
     """Whether :func:`require` would let who acts do it."""
     try:

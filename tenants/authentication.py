@@ -52,7 +52,7 @@ def _wanted(request: Request) -> str | None:
     """The tenant that the query names."""
     named = request.query_params.getlist("tenant")
     if len(named) > 1:
-        raise errors.Invalid("tenant: must be given once", details={"tenant": ["must be given once"]})
+        raise errors.Invalid.about("tenant", "must be given once")
     return named[0] if named else None
 
 
@@ -63,5 +63,5 @@ def tenant_of(request: Request) -> Tenant:
         raise errors.Unauthenticated
     if actor.tenant is None:
         message = "name the tenant whose rows these are: add ?tenant=slug"
-        raise errors.Invalid(f"tenant: {message}", details={"tenant": [message]})
+        raise errors.Invalid.about("tenant", message)
     return actor.tenant

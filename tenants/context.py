@@ -26,6 +26,7 @@ class Scope:
 
 
 NOBODY = Scope()
+PLATFORM = Scope(platform=True)
 _scope: ContextVar[Scope] = ContextVar("carillon_scope", default=NOBODY)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import Resolver404, resolve
@@ -24,12 +24,23 @@ class ServiceError(Exception):
         super().__init__(message or type(self).__doc__)
         self.details = dict(details or {})
 
+    @classmethod
+    def about(cls, field: str, message: str) -> Self:
+        """A refusal because of one field."""
+        return cls(f"{field}: {message}", details={field: [message]})
+
 
 class Invalid(ServiceError):
     """The request is well formed, and what it asks for is not valid; see details."""
 
     code = "VALIDATION_FAILED"
     status = 422
+
+
+def invalid(details: Mapping[str, Sequence[str]]) -> Invalid:
+    """A refusal that names each field and leads with the first."""
+    field, messages = next(iter(details.items()), ("", ["invalid"]))
+    return Invalid(f"{field}: {messages[0]}", details={name: list(texts) for name, texts in details.items()})
 
 
 class NotFound(ServiceError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 
 from tenants.errors import ServiceError
@@ -15,10 +17,13 @@ class QuotaExceeded(ServiceError):
 
     code = "QUOTA_EXCEEDED"
 
-    def __init__(self, quota: Quota, *, limit: int, used: int) -> None:
-        super().__init__(
-            quotas.refusal(quota, limit, used), details={"quota": quota.name, "limit": limit, "used": used}
-        )
+    def __init__(self, name: str, message: str, *, limit: int, used: int) -> None:
+        super().__init__(message, details={"quota": name, "limit": limit, "used": used})
+
+    @classmethod
+    def of(cls, quota: Quota, *, limit: int, used: int) -> Self:
+        """The refusal of one more."""
+        return cls(quota.name, quotas.refusal(quota, limit, used), limit=limit, used=used)
 
 
 def limit(tenant: Tenant, quota: Quota) -> int | None:

@@ -9,19 +9,18 @@ from tenants import actors, context, errors, requests
 from tenants.models import LoginSession, Membership, Tenant, TenantState, User
 from tenants.requests import Actor
 
-_PLATFORM = context.Scope(platform=True)
 NO_SUCH = "there is no such tenant here"
 
 
 def memberships(person: User) -> list[Membership]:
     """All of somebody's, by their tenants' names."""
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         return list(Membership.objects.filter(user=person).select_related("tenant", "user").order_by("tenant__slug"))
 
 
 def named(slug: str) -> Tenant:
     """The tenant that somebody of the platform names."""
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         tenant = Tenant.objects.filter(slug=slug).first() if "\0" not in slug else None
     if tenant is None:
         raise errors.NotFound(NO_SUCH)
@@ -36,7 +35,7 @@ def on_arrival(person: User, slug: str | None) -> Actor:
             return at_large
         if len(theirs) > 1:
             slugs = ", ".join(each.tenant.slug for each in theirs)
-            raise errors.Invalid(f"tenant: name one of {slugs}", details={"tenant": [f"name one of {slugs}"]})
+            raise errors.Invalid.about("tenant", f"name one of {slugs}")
         if not theirs:
             raise actors.MissingPermission("you belong to no tenant: ask an administrator to add you to one")
         return _in(person, theirs[0])

@@ -14,7 +14,7 @@ from jobs.admin import usage_panel
 from jobs.services import job_defaults
 from tenants import marks
 from tenants.admin import forms as console_forms
-from tenants.admin.dialogs import Dialog, dialog
+from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.admin.tenants import TenantAdmin
 from tenants.models import Tenant
 from tenants.rules.quotas import LEAST_LOG, MOST, MOST_LOG
@@ -28,7 +28,7 @@ def _most(label: str, help_text: str, **bounds: int) -> forms.IntegerField:
     return forms.IntegerField(required=False, label=label, help_text=help_text, widget=_WHOLE, **limits)
 
 
-class Quotas(Dialog):
+class Quotas(Editing):
     """How much a tenant may have, and which queues and types are granted to it."""
 
     max_jobs = _most("Most jobs", "Empty, here and below, for the installation's default.")
@@ -44,10 +44,6 @@ class Quotas(Dialog):
     allowed_job_types = console_forms.LinesField(
         required=False, label="Job types", help_text="One a line, such as http. Empty for all."
     )
-
-    def __init__(self, row: Tenant, data: Any = None) -> None:
-        super().__init__(row, data)
-        self.initial = {name: getattr(row, name) for name in self.fields}
 
 
 class Defaults(Dialog):

@@ -32,7 +32,7 @@ def job_in_body(tenant: Tenant, name_or_id: str) -> Job:
     """The same for a body's field ``job``."""
     found = job(tenant, name_or_id)
     if found is None:
-        raise NotFound("job: there is no such job here", details={"job": ["there is no such job here"]})
+        raise NotFound.about("job", "there is no such job here")
     return found
 
 

@@ -23,7 +23,6 @@ from tenants.api.views import ApiViewSet
 from tenants.rules import permissions
 
 #: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody.
-_PLATFORM = context.Scope(platform=True)
 
 
 class QueueViewSet(ApiViewSet):
@@ -39,7 +38,7 @@ class QueueViewSet(ApiViewSet):
 
     def row(self) -> Queue:
         name = self.kwargs["id"]
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             queue = self.get_queryset().filter(name=name).first() if "\0" not in name else None
         if queue is None:
             raise self.missing()
@@ -47,7 +46,7 @@ class QueueViewSet(ApiViewSet):
 
     def list(self, request: Request) -> Response:
         """Queues by name."""
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self.listed(QueueShape, self.get_queryset())
 
     @extend_schema(request=QueueInput, responses={201: QueueShape})
@@ -105,5 +104,5 @@ class QueueViewSet(ApiViewSet):
 
     def _stored(self, queue: Queue, *, status: int = 200) -> Response:
         """The queue as it is stored now, with its load."""
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self.shown(QueueShape, self.get_queryset().get(pk=queue.pk), status=status)

@@ -102,7 +102,7 @@ class ScheduleViewSet(OfJobsViewSet):
         try:
             trigger = triggers.build(kind, {**rule, "expression": rule.get("expression") or None})
         except triggers.InvalidSchedule as error:
-            raise errors.invalid_schedule(error.field, error.message) from None
+            raise errors.InvalidSchedule.about(error.field, error.message) from None
         zone = rule.get("timezone", "UTC")
         slots = [fires.shown(slot, zone) for slot in islice(trigger.after(after), count)]
         return self.shown(PreviewShape, {"next": slots})

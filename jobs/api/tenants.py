@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from jobs import errors
 from jobs.api.shapes.tenants import DefaultsInput, DefaultsShape, StandingShape, UsageShape
 from jobs.services import job_defaults, usage
-from tenants import actors, context
+from tenants import context
 from tenants.api.parameters import Parameter
 from tenants.api.tenants import NamedTenants
 from tenants.api.views import TenantViewSet
@@ -25,7 +25,6 @@ from tenants.models import Tenant
 from tenants.rules import permissions
 
 _SHOWN = timedelta(days=29)
-_PLATFORM = context.Scope(platform=True)
 
 
 def _day(name: str, description: str) -> Parameter:
@@ -64,14 +63,14 @@ class TenantJobsViewSet(NamedTenants):
     @action(detail=True, methods=["get"])
     def defaults(self, request: Request, id: str) -> Response:
         """What its jobs and schedules have unless they say otherwise."""
-        return self.shown(DefaultsShape, self.row())
+        return self.shown(DefaultsShape, self.ruled())
 
     @extend_schema(request=DefaultsInput, responses=DefaultsShape)
     @defaults.mapping.patch
     def change_defaults(self, request: Request, id: str) -> Response:
         """Change some of it, for jobs and schedules made from now on; none that is stored changes."""
         given: Any = self.body(DefaultsInput, partial=True)
-        return self.shown(DefaultsShape, job_defaults.change(tenant=self.row(), fields=given))
+        return self.shown(DefaultsShape, job_defaults.change(tenant=self.ruled(), fields=given))
 
     @extend_schema(responses=UsageShape)
     @action(detail=True, methods=["get"])
@@ -81,17 +80,11 @@ class TenantJobsViewSet(NamedTenants):
         since = self.query.get("from") or until - _SHOWN
         if not 0 <= (until - since).days < usage.MOST_DAYS:
             raise errors.invalid({"to": [f"must be from the first day on, at most {usage.MOST_DAYS} days in all"]})
-        tenant = self.row()
-        with context.within(_PLATFORM):
+        tenant = self.ruled()
+        with context.within(context.PLATFORM):
             shown = {
                 "data": usage.days(tenant, since=since, until=until),
                 "now": usage.now(tenant),
                 "counted_up_to": usage.COUNTED_UP_TO,
             }
             return self.shown(UsageShape, shown)
-
-    def row(self) -> Tenant:
-        tenant = super().row()
-        if not actors.current().may(permissions.PLATFORM):
-            actors.require(permissions.ADMIN, tenant=tenant)
-        return tenant

@@ -30,7 +30,7 @@ def draw_one(tenant: Tenant) -> None:
         return
     drawn = sql.run("draw", tenant_id=tenant.pk, wanted=1, most=most)[0]
     if not drawn.granted:
-        raise QuotaExceeded(UNFINISHED, limit=most, used=drawn.unfinished)
+        raise QuotaExceeded.of(UNFINISHED, limit=most, used=drawn.unfinished)
 
 
 def skip_beyond(rows: Sequence[NewExecution], limits: Mapping[UUID, int]) -> list[NewExecution]:

@@ -8,18 +8,12 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from django.core.exceptions import ValidationError
-from django.db import transaction
-
 from jobs import errors
 from jobs.rules import retry_fields
 from jobs.triggers import zones
-from tenants import actors, context
+from tenants import actors
 from tenants.models import Tenant
-from tenants.rules import permissions
-from tenants.services import audit
-
-_PLATFORM = context.Scope(platform=True)
+from tenants.services import tenant_columns
 
 
 class DefaultFields(TypedDict, total=False):
@@ -43,23 +37,13 @@ def of_schedules(tenant: Tenant) -> dict[str, Any]:
 
 def change(*, tenant: Tenant, fields: DefaultFields) -> Tenant:
     """Store them, for jobs and schedules made from now on."""
-    if not actors.current().may(permissions.PLATFORM):
-        actors.require(permissions.ADMIN, tenant=tenant)
+    actors.require_ruler(tenant)
     _check(fields)
-    with transaction.atomic(), context.within(_PLATFORM):
-        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-        wanted = {f"default_{name}": value for name, value in fields.items()}
-        changes = {name: [getattr(tenant, name), value] for name, value in wanted.items()}
-        changes = {name: pair for name, pair in changes.items() if pair[0] != pair[1]}
-        for name, (_, value) in changes.items():
-            setattr(tenant, name, value)
-        _check_columns(tenant)
-        if changes:
-            tenant.save(update_fields=list(changes))
-            audit.record(
-                action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes
-            )
-    return tenant
+    try:
+        return tenant_columns.store(tenant, {f"default_{name}": value for name, value in fields.items()})
+    except errors.Invalid as error:
+        told = {column.removeprefix("default_"): messages for column, messages in error.details.items()}
+        raise errors.invalid(told) from None
 
 
 def _check(fields: DefaultFields) -> None:
@@ -73,11 +57,3 @@ def _check(fields: DefaultFields) -> None:
     except retry_fields.InvalidRetry as error:
         field = "retry" if error.field == "retry" else f"retry.{error.field}"
         raise errors.invalid({field: [error.message]}) from None
-
-
-def _check_columns(tenant: Tenant) -> None:
-    try:
-        tenant.clean_fields()
-    except ValidationError as error:
-        told = {field.removeprefix("default_"): messages for field, messages in error.message_dict.items()}
-        raise errors.invalid(told) from None

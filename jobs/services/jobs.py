@@ -145,7 +145,7 @@ def _save(job: Job) -> None:
         if "job_name_once" not in str(error):
             raise
         message = f"a job named {job.name!r} exists already: choose another name or change that job"
-        raise errors.Conflict(f"name: {message}", details={"name": [message]}) from None
+        raise errors.Conflict.about("name", message) from None
 
 
 def _store_tags(job: Job, tags: Iterable[str]) -> None:

@@ -19,7 +19,6 @@ from tenants.rules import permissions
 from tenants.services import audit, throttles
 
 #: A queue is no tenant's, nor is the trail of its changes.
-_PLATFORM = context.Scope(platform=True)
 
 
 def allowed_actions(queue: Queue) -> list[str]:
@@ -39,7 +38,7 @@ def resume(*, queue: Queue) -> Queue:
 
 def throttle(*, queue: Queue, max_running: int, until: datetime) -> Queue:
     """Let at most ``max_running`` of it be in flight until then."""
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         queue = lock(queue)
         throttles.throttle(queue, tenant=None, max_running=max_running, until=until)
         dispatch.ring_after_commit()
@@ -48,7 +47,7 @@ def throttle(*, queue: Queue, max_running: int, until: datetime) -> Queue:
 
 def unthrottle(*, queue: Queue) -> Queue:
     """End its throttle before its time; does nothing without one."""
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         queue = lock(queue)
         throttles.lift(queue, tenant=None)
         dispatch.ring_after_commit()
@@ -79,7 +78,7 @@ def hold(name: str) -> str | None:
 
 
 def _become(queue: Queue, *, paused_at: datetime | None, action: str) -> Queue:
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         queue = lock(queue)
         if bool(queue.paused_at) == bool(paused_at):
             state = "paused" if paused_at else "active"

@@ -20,7 +20,6 @@ from tenants.rules import permissions
 from tenants.services import audit
 
 #: Who uses a queue is asked of every tenant, and the trail of its changes is the platform's.
-_PLATFORM = context.Scope(platform=True)
 #: Where jobs go that name no queue.
 DEFAULT = "default"
 _UNFINISHED = sorted(set(State) - TERMINAL)
@@ -41,7 +40,7 @@ def create(*, name: str, fields: QueueFields) -> Queue:
     actors.require(permissions.PLATFORM)
     queue = Queue(name=name, **fields)
     definitions.check_columns(queue, exclude=set())
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         _insert(queue)
         _refuse_other_pools(queue)
         _record("queue.created", queue, changes.between({}, {"name": name, **told(queue)}))
@@ -51,7 +50,7 @@ def create(*, name: str, fields: QueueFields) -> Queue:
 
 def update(*, queue: Queue, fields: QueueFields) -> Queue:
     """Store what is changed, for the next admission on. Nothing in flight is stopped by a lowered limit."""
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         queue = queue_states.lock(queue, wholly="pool" in fields)
         before = told(queue)
         for name, value in fields.items():
@@ -73,7 +72,7 @@ def delete(*, queue: Queue) -> None:
     actors.require(permissions.PLATFORM)
     if queue.pk == DEFAULT:
         raise _refused(queue, "default is where jobs go that name no queue, so it stays: pause it instead")
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         queue = queue_states.lock(queue, wholly=True)
         _refuse_used(queue, "it cannot be deleted")
         Job.objects.filter(queue=queue, state=JobState.DELETED).update(queue=DEFAULT)
@@ -104,7 +103,7 @@ def _insert(queue: Queue) -> None:
         if "queue_pkey" not in str(error):
             raise
         message = f"a queue named {queue.pk!r} exists already: choose another name or change that queue"
-        raise errors.Conflict(f"name: {message}", details={"name": [message]}) from None
+        raise errors.Conflict.about("name", message) from None
 
 
 def _refuse_used(queue: Queue, so: str) -> None:

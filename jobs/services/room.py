@@ -17,7 +17,7 @@ def for_one_more(tenant: Tenant, quota: Quota) -> None:
     sql.run("lock_quota", quota=quota.name, tenant_id=str(tenant.pk))
     used = count(tenant, quota, most=most)
     if used >= most:
-        raise QuotaExceeded(quota, limit=most, used=used)
+        raise QuotaExceeded.of(quota, limit=most, used=used)
 
 
 def count(tenant: Tenant, quota: Quota, *, most: int) -> int:

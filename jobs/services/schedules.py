@@ -167,7 +167,7 @@ def _check(schedule: Schedule, path: str) -> None:
     try:
         planner.trigger_of(schedule)
     except triggers.InvalidSchedule as error:
-        raise errors.invalid_schedule(path + error.field, error.message) from None
+        raise errors.InvalidSchedule.about(path + error.field, error.message) from None
     kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
@@ -184,7 +184,9 @@ def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
         field = {"once": "run_at", "interval": "end_at"}.get(
             schedule.kind, "end_at" if schedule.end_at else "expression"
         )
-        raise errors.invalid_schedule(path + field, "this schedule would never fire from now on: name a later time")
+        raise errors.InvalidSchedule.about(
+            path + field, "this schedule would never fire from now on: name a later time"
+        )
     return slot.at
 
 

@@ -64,7 +64,7 @@ DEMO: list[tuple[JobFields, ScheduleFields]] = [
 def seed(*, demo: bool) -> dict[str, Any]:
     """Make the tenant, or with a lost credentials file a new key and password for the one that exists."""
     password = secrets.token_urlsafe(15)
-    with context.within(context.Scope(platform=True)), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         tenant = Tenant.objects.filter(slug=SLUG).first()
         if tenant is None:
             tenant = tenants.create(slug=SLUG, name="Local", allowed_hosts=LOOPBACK, allowed_callables=["*"])

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import forms as auth_forms
 from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
-from unfold.forms import AdminOwnPasswordChangeForm
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
 from tenants import errors, guessing
 from tenants.admin.forms import refuse
-from tenants.console import log_in as log_in_form
 from tenants.middleware import outside_transaction
 from tenants.services import logins, people
 
 
-class LogIn(log_in_form.LogIn):
-    """E-mail address and password."""
+class LogIn(AuthenticationForm):  # type: ignore[misc]
+    """E-mail address and password: for everybody who may log in, not for Django's "staff" alone."""
+
+    error_messages: ClassVar[dict[str, Any]] = {
+        **auth_forms.AuthenticationForm.error_messages,
+        "invalid_login": "This e-mail address and password do not belong together, or may not log in.",
+    }
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        auth_forms.AuthenticationForm.confirm_login_allowed(self, user)
 
     def clean(self) -> dict[str, Any]:
         account = str(self.cleaned_data.get("username") or "")

@@ -53,6 +53,11 @@ class Inviting(RoleFields):
     field_order = ("tenant", "email", "role", "own_jobs_only")
 
 
+def role_of(row: Membership | Invitation) -> str:
+    """A role in words."""
+    return f"{row.role}, of their own jobs" if row.own_jobs_only else row.role
+
+
 @admin.register(Membership)
 class MemberAdmin(pages.ConsoleAdmin):
     """Who belongs to which tenant."""
@@ -90,7 +95,7 @@ class MemberAdmin(pages.ConsoleAdmin):
             ("Name", row.user.name or marks.NOTHING),
             ("May log in", "yes" if row.user.is_active else "no"),
             ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
-            ("Role", row.role + (", of own jobs only" if row.own_jobs_only else "")),
+            ("Role", role_of(row)),
             ("Since", marks.instant(row.created_at)),
         ]
         return {"facts": facts}
@@ -159,7 +164,7 @@ class InvitationAdmin(pages.ConsoleAdmin):
             ("State", marks.state(row.state_at(timezone.now()))),
             ("E-mail", row.email),
             ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
-            ("Role", row.role + (", of own jobs only" if row.own_jobs_only else "")),
+            ("Role", role_of(row)),
             ("Sent", marks.instant(row.sent_at)),
             ("Expires", marks.instant(row.expires_at)),
             ("Wrong passwords", row.failures),

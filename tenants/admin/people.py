@@ -16,10 +16,11 @@ from unfold.enums import ActionVariant
 from tenants import marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
-from tenants.admin.dialogs import Dialog, dialog
-from tenants.models import Membership, Role, Tenant, User
+from tenants.admin.dialogs import Dialog, Editing, dialog
+from tenants.admin.members import RoleFields, role_of
+from tenants.models import Membership, Tenant, User
 from tenants.rules import permissions
-from tenants.services import logins
+from tenants.services import logins, members
 from tenants.services import people as service
 
 admin.site.unregister(Group)  # people have roles in tenants, not Django's groups
@@ -53,7 +54,7 @@ class NewPerson(forms.Form):
     is_auditor = _auditor()
 
 
-class Rights(Dialog):
+class Rights(Editing):
     """What somebody is called and may do."""
 
     name = forms.CharField(max_length=200, required=False, widget=widgets.UnfoldAdminTextInputWidget)
@@ -62,10 +63,6 @@ class Rights(Dialog):
         required=False, label="Platform administrator", widget=widgets.UnfoldBooleanWidget
     )
     is_auditor = _auditor()
-
-    def __init__(self, row: User, data: Any = None) -> None:
-        super().__init__(row, data)
-        self.initial = {name: getattr(row, name) for name in self.fields}
 
 
 class Password(Dialog):
@@ -76,17 +73,11 @@ class Password(Dialog):
     )
 
 
-class Joining(Dialog):
+class Joining(Dialog, RoleFields):
     """A tenant and a role in it."""
 
     tenant = forms.ModelChoiceField(Tenant.objects.order_by("slug"), widget=widgets.UnfoldAdminSelectWidget)
-    role = forms.ChoiceField(choices=Role.choices, widget=widgets.UnfoldAdminSelectWidget)
-    own_jobs_only = forms.BooleanField(
-        required=False,
-        label="Only their own jobs",
-        help_text="Of an editor: changes only jobs whose owner is their e-mail address.",
-        widget=widgets.UnfoldBooleanWidget,
-    )
+    field_order = ("tenant", "role", "own_jobs_only")
 
 
 class _MembershipField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -137,7 +128,7 @@ class PersonAdmin(pages.ConsoleAdmin):
             "title": "Memberships",
             "headers": ("Tenant", "Role", "Since"),
             "rows": [
-                (pages.link_to(m.tenant, m.tenant.name), _role(m), marks.instant(m.created_at)) for m in memberships
+                (pages.link_to(m.tenant, m.tenant.name), role_of(m), marks.instant(m.created_at)) for m in memberships
             ],
             "empty": "Belongs to no tenant.",
         }
@@ -201,7 +192,7 @@ class PersonAdmin(pages.ConsoleAdmin):
 
     @dialog("Add to tenant", title="Add to a tenant", icon="group_add", form=Joining, submit="Add")
     def join(self, request: HttpRequest, form: Joining) -> HttpResponse:
-        service.join(person=form.row, **form.cleaned_data)
+        members.add(person=form.row, **form.cleaned_data)
         return self.done(
             request, f"{form.row.email} is in {form.cleaned_data['tenant'].name}.", self.row_url(form.row.pk)
         )
@@ -217,12 +208,8 @@ class PersonAdmin(pages.ConsoleAdmin):
     )
     def leave(self, request: HttpRequest, form: Leaving) -> HttpResponse:
         membership = form.cleaned_data["membership"]
-        service.leave(membership=membership)
+        members.remove(membership=membership)
         return self.done(request, f"{form.row.email} has left {membership.tenant.name}.", self.row_url(form.row.pk))
-
-
-def _role(membership: Membership) -> str:
-    return f"{membership.role}, of their own jobs" if membership.own_jobs_only else membership.role
 
 
 def _sessions(person: User) -> dict[str, Any]:

@@ -120,7 +120,7 @@ class ApiKeyViewSet(TenantViewSet):
         super().initial(request, *args, **kwargs)
         if self._at_large:
             actors.check(request.auth, PLATFORM)  # type: ignore[arg-type]
-            context.enter(context.Scope(platform=True))
+            context.enter(context.PLATFORM)
 
     @property
     def _at_large(self) -> bool:

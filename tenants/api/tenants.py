@@ -23,7 +23,6 @@ from tenants.rules import permissions
 from tenants.services import tenant_limits, tenant_quotas
 from tenants.services import tenants as service
 
-_PLATFORM = context.Scope(platform=True)
 _OF_QUOTAS = set(tenant_quotas.QuotaFields.__annotations__)
 
 
@@ -43,14 +42,20 @@ class NamedTenants(ApiViewSet):
 
     def row(self) -> Tenant:
         slug = self.kwargs["id"]
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             tenant = self.get_queryset().filter(slug=slug).first() if "\0" not in slug else None
         if tenant is None:
             raise self.missing()
         return tenant  # type: ignore[no-any-return]
 
+    def ruled(self) -> Tenant:
+        """The tenant the path names, for who administers it or all."""
+        tenant = self.row()
+        actors.require_ruler(tenant)
+        return tenant
 
-class TenantViewSet(NamedTenants):
+
+class TenantsViewSet(NamedTenants):
     """Tenants. In paths `{id}` is the slug. A key sees its own tenant; one with the scope `platform` sees all."""
 
     serializer_class = TenantShape
@@ -61,7 +66,7 @@ class TenantViewSet(NamedTenants):
 
     def list(self, request: Request) -> Response:
         """Every tenant, by slug."""
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self.listed(TenantShape, self.get_queryset())
 
     @extend_schema(request=NewTenant, responses={201: TenantShape})
@@ -77,12 +82,12 @@ class TenantViewSet(NamedTenants):
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One tenant, by its slug: takes `admin` of its own, or `platform`."""
-        return self._stored(self._ruled())
+        return self._stored(self.ruled())
 
     @extend_schema(request=TenantChanges)
     def partial_update(self, request: Request, id: str) -> Response:
         """Change some of it. Its own administrators change the name; all else takes `platform`."""
-        tenant = self._ruled()
+        tenant = self.ruled()
         given: Any = self.body(TenantChanges, partial=True)
         with transaction.atomic():
             if set(given) - {"name"}:
@@ -92,8 +97,7 @@ class TenantViewSet(NamedTenants):
             if quotas := _taken(given):
                 tenant = tenant_quotas.change(tenant=tenant, fields=quotas)
             if given:
-                with context.within(_PLATFORM):
-                    tenant = tenant_limits.merge(tenant=tenant, fields=given)
+                tenant = tenant_limits.merge(tenant=tenant, fields=given)
         return self._stored(tenant)
 
     @extend_schema(request=Suspension)
@@ -119,7 +123,7 @@ class TenantViewSet(NamedTenants):
         """Let at most `max_running` of its executions be in flight until an instant; it ends by itself."""
         tenant = self.row()
         wish: Any = self.body(ThrottleWish)
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self._stored(tenant_limits.throttle(tenant=tenant, **wish))
 
     @extend_schema(request=None)
@@ -128,18 +132,11 @@ class TenantViewSet(NamedTenants):
         """End its throttle before its time."""
         tenant = self.row()
         self.body(NoFields)
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self._stored(tenant_limits.unthrottle(tenant=tenant))
 
-    def _ruled(self) -> Tenant:
-        """The tenant the path names, for who administers it or all."""
-        tenant = self.row()
-        if not actors.current().may(permissions.PLATFORM):
-            actors.require(permissions.ADMIN, tenant=tenant)
-        return tenant
-
     def _stored(self, tenant: Tenant, *, status: int = 200) -> Response:
-        with context.within(_PLATFORM):
+        with context.within(context.PLATFORM):
             return self.shown(TenantShape, Tenant.objects.get(pk=tenant.pk), status=status)
 
 

@@ -14,13 +14,12 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from tenants import actors, context, requests
+from tenants import actors, context, requests, standing
 from tenants.models import Membership, Tenant, TenantState, User
 from tenants.requests import Actor
 
 #: What the session calls the tenant that was chosen.
 CHOSEN = "tenant"
-_PLATFORM = context.Scope(platform=True)
 
 
 class Trouble(StrEnum):
@@ -71,7 +70,7 @@ def leave(request: HttpRequest) -> None:
 
 def choices(person: Any, *, containing: str, limit: int) -> list[Tenant]:
     """The first tenants that somebody may work in, by slug."""
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         return list(_theirs(person).filter(slug__icontains=containing).order_by("slug")[:limit])
 
 
@@ -91,15 +90,14 @@ def _is_theirs(person: Any, tenant_id: str) -> bool:
         wanted = UUID(tenant_id)
     except ValueError:
         return False
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         return _theirs(person).filter(pk=wanted).exists()
 
 
 def _find(person: User, chosen: str) -> Place:
     if person.is_superuser:
         return _of_the_platform(person, chosen)
-    with context.within(_PLATFORM):
-        memberships = {str(m.tenant_id): m for m in person.memberships.select_related("tenant")}
+    memberships = {str(each.tenant_id): each for each in standing.memberships(person)}
     if person.is_auditor and not _works(memberships.get(chosen)):
         return _of_the_platform(person, chosen)
     if not chosen and len(memberships) == 1:
@@ -114,7 +112,7 @@ def _find(person: User, chosen: str) -> Place:
 
 
 def _of_the_platform(person: User, chosen: str) -> Place:
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         tenant = Tenant.objects.filter(pk=chosen).first() if chosen else None
     actor = actors.platform(person, tenant)
     assert actor is not None
@@ -140,7 +138,7 @@ def _scope(place: Place, request: HttpRequest) -> context.Scope:
     if place.trouble:
         return context.NOBODY
     if place.actor.of_platform and (place.tenant is None or _is_shared(request)):
-        return _PLATFORM
+        return context.PLATFORM
     return context.Scope(tenant_id=place.tenant.pk if place.tenant else None)
 
 

@@ -18,7 +18,6 @@ from unfold.sites import UnfoldAdminSite
 
 from tenants.actors import MissingPermission
 from tenants.console import choosing, places
-from tenants.console.log_in import LogIn
 from tenants.console.places import Place, Trouble
 
 View = Callable[..., HttpResponse]
@@ -29,8 +28,6 @@ _DENIED = "Your role does not include this page. Ask an administrator of your te
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
     """Open to everybody who may log in; what they see there is each page's question to :mod:`tenants.actors`."""
-
-    login_form = LogIn
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_authenticated and request.user.is_active)

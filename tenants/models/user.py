@@ -38,7 +38,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(max_length=254, unique=True)
     name = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField(default=True)
-    is_staff = models.BooleanField(default=False, help_text="May open the console.")
+    is_staff = models.BooleanField(
+        default=False, help_text="Django's word; nothing asks for it: whoever may log in opens the console."
+    )
     is_auditor = models.BooleanField(
         default=False,
         db_default=False,

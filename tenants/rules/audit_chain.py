@@ -96,10 +96,6 @@ class Key:
         """Seals one tenant's chain, or the platform's own: who has it can verify that chain, and no other."""
         return _of_tenant(self.secret, str(tenant or ""))
 
-    def of_exports(self, tenant: UUID | str | None) -> bytes:
-        """Ends an exported file."""
-        return export_key(self.of_tenant(tenant))
-
     def _derived(self, label: str) -> bytes:
         return hmac.digest(self.secret.encode(), f"carillon audit {label}".encode(), hashlib.sha256)
 

@@ -90,7 +90,7 @@ def rotate(*, key: ApiKey, overlap: timedelta) -> tuple[ApiKey, str]:
     _require(key.tenant)
     if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
         message = f"must be from 0 to {LONGEST_OVERLAP.days} days"
-        raise errors.Invalid(f"overlap_seconds: {message}", details={"overlap_seconds": [message]})
+        raise errors.Invalid.about("overlap_seconds", message)
     with _behind_the_wall(key.tenant):
         _lock_name(key.tenant, key.name)
         old, now = _live(key), timezone.now()
@@ -129,7 +129,7 @@ def _require(tenant: Tenant | None) -> None:
 @contextmanager
 def _behind_the_wall(tenant: Tenant | None) -> Iterator[None]:
     """A transaction that sees the rows of keys like this one: the platform's show to the platform alone."""
-    scope = context.Scope(platform=True) if tenant is None else context.current()
+    scope = context.PLATFORM if tenant is None else context.current()
     with context.within(scope), transaction.atomic():
         yield
 
@@ -179,33 +179,31 @@ def _lock_name(tenant: Tenant | None, name: str) -> None:
 def _check_scopes(tenant: Tenant | None, scopes: Collection[str]) -> None:
     actor = actors.current()
     if not scopes:
-        raise _bad_scopes("name at least one")
+        raise errors.Invalid.about("scopes", "name at least one")
     if unknown := sorted(set(scopes) - set(_KNOWN)):
-        raise _bad_scopes(f"unknown: {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
+        raise errors.Invalid.about("scopes", f"unknown: {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
     if permissions.PLATFORM in scopes and tenant is not None:
-        raise _bad_scopes(f"{permissions.PLATFORM} is for the platform's own keys, which belong to no tenant")
+        raise errors.Invalid.about(
+            "scopes", f"{permissions.PLATFORM} is for the platform's own keys, which belong to no tenant"
+        )
     if beyond := sorted(scope for scope in scopes if not actor.may(scope)):
-        raise _bad_scopes(f"you cannot give what you do not have: {', '.join(beyond)}")
-
-
-def _bad_scopes(message: str) -> errors.Invalid:
-    return errors.Invalid(f"scopes: {message}", details={"scopes": [message]})
+        raise errors.Invalid.about("scopes", f"you cannot give what you do not have: {', '.join(beyond)}")
 
 
 def _check_expiry(expires_at: datetime | None) -> None:
     if expires_at is not None and expires_at <= timezone.now():
         message = "must lie in the future"
-        raise errors.Invalid(f"expires_at: {message}", details={"expires_at": [message]})
+        raise errors.Invalid.about("expires_at", message)
 
 
 def _checked(addresses: Sequence[str]) -> list[str]:
     if len(addresses) > key_addresses.MOST:
         message = f"at most {key_addresses.MOST}: name networks instead"
-        raise errors.Invalid(f"addresses: {message}", details={"addresses": [message]})
+        raise errors.Invalid.about("addresses", message)
     try:
         return list(dict.fromkeys(map(key_addresses.normal, addresses)))
     except ValueError as error:
-        raise errors.Invalid(f"addresses: {error}", details={"addresses": [str(error)]}) from None
+        raise errors.Invalid.about("addresses", str(error)) from None
 
 
 def _plain(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Model
 
 from tenants import requests
 from tenants.models import AuditEvent, Tenant
@@ -42,6 +43,11 @@ def record(
     )
     event.signature = audit_chain.sign(keys()[0].of_rows, audit_chain.facts(event))
     event.save(force_insert=True)
+
+
+def between(row: Model, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """[old, new] of each column that the wanted values would change."""
+    return {name: [getattr(row, name), value] for name, value in wanted.items() if getattr(row, name) != value}
 
 
 def keys() -> tuple[Key, ...]:

@@ -143,6 +143,6 @@ def seals_of(events: list[AuditEvent]) -> dict[UUID, AuditSeal]:
 @contextmanager
 def _reading(tenant: Tenant | None) -> Iterator[None]:
     """A transaction of its own: the request's is over when the parts are taken."""
-    scope = context.Scope(tenant_id=tenant.pk) if tenant else context.Scope(platform=True)
+    scope = context.Scope(tenant_id=tenant.pk) if tenant else context.PLATFORM
     with context.within(scope), transaction.atomic():
         yield

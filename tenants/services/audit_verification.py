@@ -26,13 +26,11 @@ PATIENCE = timedelta(minutes=1)
 #: Rows outside the chain, named at most.
 MOST = 1000
 
-_PLATFORM = context.Scope(platform=True)
-
 
 @contextmanager
 def _reading() -> Iterator[None]:
     """A transaction that sees every tenant's rows."""
-    with context.within(_PLATFORM), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         yield
 
 

@@ -86,14 +86,14 @@ def _checked(email: str) -> str:
         validate_email(email)
     except ValidationError:
         message = "must be an e-mail address"
-        raise errors.Invalid(f"email: {message}", details={"email": [message]}) from None
+        raise errors.Invalid.about("email", message) from None
     return email.lower()
 
 
 def _refuse_member(tenant: Tenant, email: str) -> None:
     if Membership.objects.filter(tenant=tenant, user__email=email).exists():
         message = f"{email} is a member already: change their role instead"
-        raise errors.ServiceError(f"email: {message}", details={"email": [message]})
+        raise errors.ServiceError.about("email", message)
 
 
 def _refuse_too_many(tenant: Tenant) -> None:

@@ -22,8 +22,6 @@ from tenants.rules import permissions, sessions
 from tenants.rules.sessions import Shown
 from tenants.services import audit
 
-_PLATFORM = context.Scope(platform=True)
-
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
@@ -220,7 +218,7 @@ def _record(
     action: str, object_id: UUID | str, tenant_id: UUID | None, changes: Mapping[str, Any] | None = None
 ) -> None:
     kind = action.partition(".")[0]
-    with context.within(_PLATFORM):
+    with context.within(context.PLATFORM):
         tenant = Tenant.objects.filter(pk=tenant_id).first() if tenant_id else None
         audit.record(action=action, object_type=kind, object_id=object_id, tenant=tenant, changes=changes)
 

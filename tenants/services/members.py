@@ -1,4 +1,7 @@
-"""The members of a tenant, for its own administrators. How somebody becomes one is in :mod:`tenants.services.invitations`."""
+"""The members of a tenant, for its own administrators.
+
+They make others members by :mod:`tenants.services.invitations`; the platform's need none.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from tenants import actors, errors
-from tenants.models import Membership, Role, Tenant
+from tenants.models import Membership, Role, Tenant, User
 from tenants.rules import permissions
 from tenants.services import audit
 
@@ -18,11 +21,24 @@ class LastAdmin(errors.ServiceError):
     code = "LAST_ADMIN"
 
 
+def add(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False) -> Membership:
+    """Make somebody a member without asking them, or give a member another role. For the platform."""
+    actors.require(permissions.PLATFORM)
+    check(role, own_jobs_only=own_jobs_only)
+    given = {"role": role, "own_jobs_only": own_jobs_only}
+    with transaction.atomic():
+        membership, is_new = Membership.objects.get_or_create(user=person, tenant=tenant, defaults=given)
+        if not is_new:
+            return change(membership=membership, role=role, own_jobs_only=own_jobs_only)
+        told = {"email": person.email, **given}
+        _record("member.added", membership, {name: [None, value] for name, value in told.items()})
+    return membership
+
+
 def change(*, membership: Membership, role: str | None = None, own_jobs_only: bool | None = None) -> Membership:
     """Another role, in force from their next request on. What is not named stays."""
     with transaction.atomic():
         membership = _lock(membership)
-        before = {"role": membership.role, "own_jobs_only": membership.own_jobs_only}
         role = membership.role if role is None else role
         if own_jobs_only is None:
             own_jobs_only = membership.own_jobs_only and role == Role.EDITOR
@@ -30,8 +46,7 @@ def change(*, membership: Membership, role: str | None = None, own_jobs_only: bo
         wanted = {"role": role, "own_jobs_only": own_jobs_only}
         if wanted["role"] != Role.ADMIN:
             _refuse_last_admin(membership)
-        changes = {name: [before[name], value] for name, value in wanted.items() if before[name] != value}
-        if changes:
+        if changes := audit.between(membership, wanted):
             for name, value in wanted.items():
                 setattr(membership, name, value)
             membership.save(update_fields=list(wanted))
@@ -53,10 +68,10 @@ def check(role: str, *, own_jobs_only: bool) -> None:
     """Refuse a role that is none, or above who gives it."""
     if role not in Role.values:
         message = f"must be one of {', '.join(Role.values)}"
-        raise errors.Invalid(f"role: {message}", details={"role": [message]})
+        raise errors.Invalid.about("role", message)
     if own_jobs_only and role != Role.EDITOR:
-        message = "is for editors alone"
-        raise errors.Invalid(f"own_jobs_only: {message}", details={"own_jobs_only": [message]})
+        message = "only an editor can be held to their own jobs: take the role editor, or leave this out"
+        raise errors.Invalid.about("own_jobs_only", message)
     if not permissions.covers(actors.current().granted, role):
         message = f"you cannot make somebody {role}, which may do more than you"
         raise actors.MissingPermission(message, details={"role": [message]})

@@ -1,4 +1,4 @@
-"""People and what they belong to. For the platform's administrators."""
+"""People: who may log in, and what they are in the platform. What they belong to is in :mod:`tenants.services.members`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from tenants import actors, context, errors, guessing, limits
-from tenants.models import LoginSession, Membership, Role, Tenant, User
+from tenants.models import LoginSession, User
 from tenants.rules import permissions
 from tenants.services import audit, logins
 
@@ -29,10 +29,10 @@ def create(*, email: str, name: str, password: str, is_superuser: bool, is_audit
             told = {"email": person.email, "name": name, "is_active": True, **roles}
             _record("person.created", person, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
-        raise errors.Invalid(details=error.message_dict) from None
+        raise errors.invalid(error.message_dict) from None
     except IntegrityError:
         message = f"{email} is known already: change that person instead"
-        raise errors.ServiceError(f"email: {message}", details={"email": [message]}) from None
+        raise errors.ServiceError.about("email", message) from None
     return person
 
 
@@ -45,10 +45,7 @@ def change(*, person: User, name: str, is_active: bool, is_superuser: bool, is_a
             raise errors.ServiceError("you cannot take your own rights away: ask another administrator")
         wanted = {"name": name, "is_active": is_active, "is_superuser": is_superuser, "is_staff": is_superuser}
         wanted["is_auditor"] = person.is_auditor if is_auditor is None else is_auditor
-        changes = {
-            field: [getattr(person, field), value] for field, value in wanted.items() if getattr(person, field) != value
-        }
-        if changes:
+        if changes := audit.between(person, wanted):
             for field, value in wanted.items():
                 setattr(person, field, value)
             person.save(update_fields=list(wanted))
@@ -73,7 +70,7 @@ def change_password(*, person: User, current: str, password: str, keep: UUID | N
     limits.take_login(person.email)
     with guessing.place_to_hash():
         if not person.check_password(current):
-            raise errors.Invalid(details={"current_password": ["this is not your password"]})
+            raise errors.Invalid.about("current_password", "this is not your password")
         _check_password(person, password)
         person.set_password(password)
     with transaction.atomic():
@@ -81,7 +78,7 @@ def change_password(*, person: User, current: str, password: str, keep: UUID | N
         logins.end_others(person=person, keep=keep, because="password_changed")
         if keep is not None:
             LoginSession.objects.filter(pk=keep).update(auth_hash=person.get_session_auth_hash())
-        with context.within(context.Scope(platform=True)):
+        with context.within(context.PLATFORM):
             _record("person.password_changed", person, {})
 
 
@@ -91,30 +88,6 @@ def _be(person: User) -> None:
         raise actors.MissingPermission(f"only {person.email} can change that password")
 
 
-def join(*, person: User, tenant: Tenant, role: str, own_jobs_only: bool = False) -> None:
-    """Make somebody a member, or give a member another role; of editors, perhaps for their own jobs alone."""
-    actors.require(permissions.PLATFORM)
-    if own_jobs_only and role != Role.EDITOR:
-        message = "only an editor can be held to their own jobs: take the role editor, or leave this out"
-        raise errors.Invalid(f"own_jobs_only: {message}", details={"own_jobs_only": [message]})
-    with transaction.atomic():
-        known = Membership.objects.filter(user=person, tenant=tenant).first()
-        given = {"role": role, "own_jobs_only": own_jobs_only}
-        Membership.objects.update_or_create(user=person, tenant=tenant, defaults=given)
-        before = {field: getattr(known, field, None) for field in given}
-        changes = {"tenant": tenant.slug, **{field: [before[field], value] for field, value in given.items()}}
-        _record("person.joined", person, changes, tenant)
-
-
-def leave(*, membership: Membership) -> None:
-    """End a membership."""
-    actors.require(permissions.PLATFORM)
-    with transaction.atomic():
-        membership.delete()
-        changes = {"tenant": membership.tenant.slug, "role": [membership.role, None]}
-        _record("person.left", membership.user, changes, membership.tenant)
-
-
 def _check_password(person: User, password: str) -> None:
     try:
         password_validation.validate_password(password, person)
@@ -122,5 +95,5 @@ def _check_password(person: User, password: str) -> None:
         raise errors.Invalid(error.messages[0], details={"password": error.messages}) from None
 
 
-def _record(action: str, person: User, changes: dict[str, Any], tenant: Tenant | None = None) -> None:
-    audit.record(action=action, object_type="person", object_id=person.pk, tenant=tenant, changes=changes)
+def _record(action: str, person: User, changes: dict[str, Any]) -> None:
+    audit.record(action=action, object_type="person", object_id=person.pk, tenant=None, changes=changes)

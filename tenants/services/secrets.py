@@ -29,6 +29,7 @@ from django.utils import timezone
 
 from tenants import actors, errors
 from tenants.models import Secret, SecretVersion, Tenant
+from tenants.quotas import QuotaExceeded
 from tenants.rules import sealing
 from tenants.services import audit, data_keys
 
@@ -61,7 +62,9 @@ def create(*, tenant: Tenant, name: str, value: Value, kind: str = TEXT, descrip
     """A new secret, version 1. Its name and kind stay."""
     actors.require(PERMISSION, tenant=tenant)
     if not NAME.fullmatch(name):
-        raise _invalid("name", "must be a letter, then at most 63 letters, digits or underscores, such as stripe_key")
+        raise errors.Invalid.about(
+            "name", "must be a letter, then at most 63 letters, digits or underscores, such as stripe_key"
+        )
     plain = _encoded(kind, value)
     by = actors.current().name
     with transaction.atomic():
@@ -190,28 +193,28 @@ def _seal(secret: Secret, plain: bytes) -> None:
 
 def _encoded(kind: str, value: Value) -> bytes:
     if kind == TEXT and not isinstance(value, str):
-        raise _invalid("value", "must be text: an object is the value of a connection, which has another kind")
+        raise errors.Invalid.about(
+            "value", "must be text: an object is the value of a connection, which has another kind"
+        )
     if kind != TEXT and not isinstance(value, Mapping):
-        raise _invalid("value", f"must be an object with the fields of {kind}: see /connection-types")
+        raise errors.Invalid.about("value", f"must be an object with the fields of {kind}: see /connection-types")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if len(text) < SHORTEST:
-        raise _invalid("value", f"must have at least {SHORTEST} characters: a shorter one cannot be masked in logs")
+        raise errors.Invalid.about(
+            "value", f"must have at least {SHORTEST} characters: a shorter one cannot be masked in logs"
+        )
     plain = text.encode()
     if len(plain) > MOST_BYTES:
-        raise _invalid("value", f"must have at most {MOST_BYTES // 1024} KiB: keep files elsewhere")
+        raise errors.Invalid.about("value", f"must have at most {MOST_BYTES // 1024} KiB: keep files elsewhere")
     return plain
 
 
 def _check_room(tenant: Tenant) -> None:
     Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)  # two may want the last place
-    if Secret.objects.filter(tenant=tenant).count() >= MOST_SECRETS:
-        raise QuotaExceeded(f"a tenant has at most {MOST_SECRETS} secrets: delete what nothing uses")
-
-
-class QuotaExceeded(errors.ServiceError):
-    """There is no room for more."""
-
-    code = "QUOTA_EXCEEDED"
+    used = Secret.objects.filter(tenant=tenant).count()
+    if used >= MOST_SECRETS:
+        message = f"a tenant has at most {MOST_SECRETS} secrets: delete what nothing uses"
+        raise QuotaExceeded("secrets", message, limit=MOST_SECRETS, used=used)
 
 
 def _insert(secret: Secret) -> None:
@@ -222,14 +225,16 @@ def _insert(secret: Secret) -> None:
         if "secret_name_once" not in str(error):
             raise
         message = f"a secret named {secret.name!r} exists already: change that one, or choose another name"
-        raise errors.ServiceError(f"name: {message}", details={"name": [message]}) from None
+        raise errors.ServiceError.about("name", message) from None
 
 
 def _version(secret: Secret, number: int) -> SecretVersion:
     row = SecretVersion.objects.filter(secret=secret, number=number).first()
     if row is None:
         known = SecretVersion.objects.filter(secret=secret).order_by("number").values_list("number", flat=True)
-        raise _invalid("version", f"is no longer kept, or never was; there are {', '.join(map(str, known))}")
+        raise errors.Invalid.about(
+            "version", f"is no longer kept, or never was; there are {', '.join(map(str, known))}"
+        )
     return row
 
 
@@ -237,10 +242,6 @@ def _drop_oldest(secret: Secret) -> None:
     others = SecretVersion.objects.filter(secret=secret).exclude(number=secret.version).order_by("-number")
     old = list(others.values_list("pk", flat=True)[MOST_VERSIONS - 1 :])
     SecretVersion.objects.filter(pk__in=old).delete()
-
-
-def _invalid(field: str, message: str) -> errors.Invalid:
-    return errors.Invalid(f"{field}: {message}", details={field: [message]})
 
 
 def _record(action: str, secret: Secret, changes: dict[str, Any]) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from tenants import actors, errors
 from tenants.models import Tenant
 from tenants.rules import permissions
-from tenants.services import audit, throttles
+from tenants.services import tenant_columns, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _CALLABLE = re.compile(r"[\w.:*-]{1,200}")
@@ -36,32 +35,24 @@ def change(
     allowed_callables: Sequence[str],
 ) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
-    check(allowed_hosts, allowed_callables)
-    with transaction.atomic():
-        tenant = _lock(tenant)
-        before = told(tenant)
-        tenant.name, tenant.weight, tenant.max_running = name, weight, max_running
-        tenant.rate_limit, tenant.rate_burst = rate_limit, rate_burst
-        tenant.api_rate_limit = api_rate_limit
-        tenant.allowed_hosts, tenant.allowed_callables = list(allowed_hosts), list(allowed_callables)
-        try:
-            tenant.clean_fields()
-        except ValidationError as error:
-            raise errors.Invalid(details=error.message_dict) from None
-        changes = {field: [before[field], value] for field, value in told(tenant).items() if before[field] != value}
-        if changes:
-            tenant.save(update_fields=list(changes))
-            audit.record(
-                action="tenant.updated", object_type="tenant", object_id=tenant.pk, tenant=tenant, changes=changes
-            )
-    return tenant
+    wanted = {
+        "name": name,
+        "weight": weight,
+        "max_running": max_running,
+        "rate_limit": rate_limit,
+        "rate_burst": rate_burst,
+        "api_rate_limit": api_rate_limit,
+        "allowed_hosts": list(allowed_hosts),
+        "allowed_callables": list(allowed_callables),
+    }
+    return merge(tenant=tenant, fields=wanted)
 
 
 def merge(*, tenant: Tenant, fields: Mapping[str, Any]) -> Tenant:
     """Change some of them; what is left out stays."""
-    with transaction.atomic():
-        tenant = _lock(tenant)
-        return change(tenant=tenant, **{**told(tenant), **fields})
+    actors.require(permissions.PLATFORM)
+    check(fields.get("allowed_hosts", ()), fields.get("allowed_callables", ()))
+    return tenant_columns.store(tenant, fields)
 
 
 def throttle(*, tenant: Tenant, max_running: int, until: datetime) -> Tenant:
@@ -102,14 +93,14 @@ def _check_hosts(entries: Sequence[str]) -> None:
         message = (
             f"{wrong[0]!r} is no host, host:port, address or network: write for example api.internal:8080 or 10.0.0.0/8"
         )
-        raise errors.Invalid(f"allowed_hosts: {message}", details={"allowed_hosts": [message]})
+        raise errors.Invalid.about("allowed_hosts", message)
 
 
 def _check_callables(patterns: Sequence[str]) -> None:
     wrong = [pattern for pattern in patterns if not _CALLABLE.fullmatch(pattern)]
     if wrong:
         message = f"{wrong[0]!r} is no callable's name or pattern: write for example shop.jobs:settle or shop.jobs:*"
-        raise errors.Invalid(f"allowed_callables: {message}", details={"allowed_callables": [message]})
+        raise errors.Invalid.about("allowed_callables", message)
 
 
 def _is_network(entry: str) -> bool:

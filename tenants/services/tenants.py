@@ -10,9 +10,7 @@ from django.db import IntegrityError, transaction
 from tenants import actors, context, errors
 from tenants.models import Tenant, TenantState
 from tenants.rules import permissions
-from tenants.services import audit, tenant_limits
-
-_PLATFORM = context.Scope(platform=True)
+from tenants.services import audit, tenant_columns, tenant_limits
 
 
 def create(
@@ -43,33 +41,22 @@ def create(
     )
     try:
         tenant.clean_fields()
-        with transaction.atomic(), context.within(_PLATFORM):
+        with transaction.atomic(), context.within(context.PLATFORM):
             tenant.save(force_insert=True)
             told = {"slug": slug, **tenant_limits.told(tenant)}
             _record("tenant.created", tenant, {field: [None, value] for field, value in told.items()})
     except ValidationError as error:
-        raise errors.Invalid(details=error.message_dict) from None
+        raise errors.invalid(error.message_dict) from None
     except IntegrityError:
         message = f"{slug!r} is taken: choose another"
-        raise errors.ServiceError(f"slug: {message}", details={"slug": [message]}) from None
+        raise errors.ServiceError.about("slug", message) from None
     return tenant
 
 
 def rename(*, tenant: Tenant, name: str) -> Tenant:
     """What its own administrators may call it; its slug stays."""
-    if not actors.current().may(permissions.PLATFORM):
-        actors.require(permissions.ADMIN, tenant=tenant)
-    with transaction.atomic(), context.within(_PLATFORM):
-        tenant = Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-        before, tenant.name = tenant.name, name
-        try:
-            tenant.clean_fields()
-        except ValidationError as error:
-            raise errors.Invalid(details=error.message_dict) from None
-        if before != name:
-            tenant.save(update_fields=["name"])
-            _record("tenant.updated", tenant, {"name": [before, name]})
-    return tenant
+    actors.require_ruler(tenant)
+    return tenant_columns.store(tenant, {"name": name})
 
 
 def suspend(*, tenant: Tenant, reason: str = "") -> None:
@@ -87,7 +74,7 @@ def activate(*, tenant: Tenant) -> None:
 
 def _become(tenant: Tenant, state: TenantState, action: str, reason: str = "") -> None:
     actors.require(permissions.PLATFORM)
-    with transaction.atomic(), context.within(_PLATFORM):
+    with transaction.atomic(), context.within(context.PLATFORM):
         before, changed = tenant.state, {"state": state, "suspension_reason": reason}
         if Tenant.objects.filter(pk=tenant.pk).exclude(state=state).update(**changed):
             _record(action, tenant, {"state": [before, state]}, reason)

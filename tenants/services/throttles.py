@@ -20,9 +20,9 @@ def throttle(row: Limited, *, tenant: Tenant | None, max_running: int, until: da
     """Let at most ``max_running`` (0: none) start until then. ``row`` is locked by the caller."""
     now = timezone.now()
     if not 0 <= max_running <= MOST:
-        raise _invalid("max_running", f"must be from 0 to {MOST}")
+        raise errors.Invalid.about("max_running", f"must be from 0 to {MOST}")
     if not now < until <= now + LONGEST:
-        raise _invalid("until", f"must lie ahead, by at most {LONGEST.days} days")
+        raise errors.Invalid.about("until", f"must lie ahead, by at most {LONGEST.days} days")
     _store(row, "throttled", tenant, max_running, until)
 
 
@@ -45,7 +45,3 @@ def _store(row: Limited, verb: str, tenant: Tenant | None, max_running: int | No
 
 def _text(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
-
-
-def _invalid(field: str, message: str) -> errors.Invalid:
-    return errors.Invalid(f"{field}: {message}", details={field: [message]})

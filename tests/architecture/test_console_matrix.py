@@ -58,7 +58,7 @@ def world() -> Any:
     people["superadmin"] = Console()
     return SimpleNamespace(
         furniture=furniture, people=people, tenant=tenant, anonymous=Client(),
-        nobody=Console(support.person(superuser=False, staff=False)),
+        nobody=Console(support.person(superuser=False)),
         outsider=Console(support.member(rows.tenant(), "admin")),
     )  # fmt: skip
 

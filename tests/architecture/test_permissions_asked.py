@@ -23,7 +23,7 @@ from tests.support import actors as actors_of_tests
 
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
-    "audit", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
+    "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "secret_uses", "room", "usage", "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check", "secrets.reveal", "audit_export.seals_of",
@@ -90,7 +90,7 @@ def arguments() -> dict[str, Any]:
 def test_service_refuses_who_may_nothing_before_it_writes(name: str, arguments: dict[str, Any]) -> None:
     function = SERVICES[name]
     given = {name: arguments.get(name, mock.MagicMock()) for name in inspect.signature(function).parameters}
-    scope = context.within(context.Scope(platform=True))
+    scope = context.within(context.PLATFORM)
     by_place = [given.pop("job")] if name == "jobs.lock" else []
     nobody = acting.as_actor(requests.ANONYMOUS)
     said = CaptureQueriesContext(connection)

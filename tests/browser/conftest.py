@@ -74,19 +74,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def _people(tenant: Any) -> dict[str, Any]:
-    nobody = console.person(superuser=False, staff=False, password=PASSWORD)
-    auditor = console.person(superuser=False, staff=False, password=PASSWORD)
+    nobody = console.person(superuser=False, password=PASSWORD)
+    auditor = console.person(superuser=False, password=PASSWORD)
     auditor.is_auditor = True
     auditor.save(update_fields=["is_auditor"])
     found = {"nobody": nobody, "auditor": auditor}
     for role in ("viewer", "editor", "admin"):
-        user = console.person(superuser=False, staff=False, password=PASSWORD)
+        user = console.person(superuser=False, password=PASSWORD)
         found[role] = console.member(tenant, role, of=user)
-    several = console.person(superuser=False, staff=False, password=PASSWORD)
+    several = console.person(superuser=False, password=PASSWORD)
     for where in (tenant, rows.tenant(name="A second tenant whose name is rather long for a header")):
         console.member(where, "viewer", of=several)
     found["several"] = several
-    newcomer = console.person(superuser=False, staff=False, password=PASSWORD)
+    newcomer = console.person(superuser=False, password=PASSWORD)
     found["newcomer"] = console.member(rows.tenant(name="Brand new"), "admin", of=newcomer)
     return found
 

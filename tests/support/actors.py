@@ -93,7 +93,7 @@ class platform:  # noqa: N801 - reads as a block
     """A transaction that sees every tenant."""
 
     def __enter__(self) -> None:
-        self._scope = context.within(context.Scope(platform=True))
+        self._scope = context.within(context.PLATFORM)
         self._scope.__enter__()
         self._atomic = transaction.atomic()
         self._atomic.__enter__()

@@ -1,4 +1,4 @@
-"""The operators' console as a browser without scripts sees it, and a database with one of everything."""
+"""The console as a browser without scripts sees it, and a database with one of everything."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ from tests.support import ids, invitees, rows, servers
 SESSIONS = {"django_session"}
 
 
-def person(*, superuser: bool = True, staff: bool = True, password: str | None = None) -> User:
+def person(*, superuser: bool = True, password: str | None = None) -> User:
     """Somebody; hashing a password takes long, so only who shall type one has one."""
     email = f"{secrets.token_hex(6)}@example.com"
-    return User.objects.create_user(email, password, is_superuser=superuser, is_staff=staff)
+    return User.objects.create_user(email, password, is_superuser=superuser, is_staff=superuser)
 
 
 def member(tenant: Any, role: str = "viewer", *, of: User | None = None, **columns: Any) -> User:
     """Somebody who belongs to a tenant, or to one more."""
-    user = of or person(superuser=False, staff=False)
-    defaults = {"id": uuid4(), "tenant_id": tenant, "user_id": user.pk, "role": role, "created_at": rows.now()}
-    rows.insert("membership", **(defaults | columns))
+    user = of or person(superuser=False)
+    rows.membership(tenant, user.pk, role, **columns)
     return user
 
 
 def auditor() -> User:
     """Somebody who looks at every tenant and changes nothing."""
-    user = person(superuser=False, staff=False)
+    user = person(superuser=False)
     user.is_auditor = True
     user.save(update_fields=["is_auditor"])
     return user
@@ -103,7 +102,7 @@ def furnish() -> Furniture:
     """A tenant with one of everything."""
     tenant = rows.tenant()
     job = rows.job(tenant)
-    user = person(superuser=False, staff=False)
+    user = person(superuser=False)
     execution, letter = failed_execution(job)
     keys = {
         "tenants.tenant": tenant,
@@ -114,7 +113,7 @@ def furnish() -> Furniture:
         "jobs.worker": rows.worker(),
         "jobs.queue": "default",
         "tenants.user": user.pk,
-        "tenants.membership": invitees.member(tenant, of=user),
+        "tenants.membership": rows.membership(tenant, user.pk),
         "tenants.invitation": invitees.invitation(tenant),
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),

@@ -19,11 +19,7 @@ def person(*, password: str | None = None, **fields: Any) -> User:
 
 def member(tenant: UUID, role: str = "viewer", *, of: User | None = None, **columns: Any) -> UUID:
     """A membership; returns its id."""
-    identifier = uuid4()
-    user = of or person()
-    values = {"id": identifier, "tenant_id": tenant, "user_id": user.pk, "role": role, "created_at": rows.now()}
-    rows.insert("membership", **values, **columns)
-    return identifier
+    return rows.membership(tenant, (of or person()).pk, role, **columns)
 
 
 def invitation(tenant: UUID, **columns: Any) -> UUID:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -83,15 +82,7 @@ def member(tenant: Any, role: str = "viewer", **fields: Any) -> Person:
 
 def join(person: Person, tenant: Any, role: str, **fields: Any) -> None:
     """Another membership."""
-    rows.insert(
-        "membership",
-        id=uuid4(),
-        tenant_id=tenant.id,
-        user_id=person.user.pk,
-        role=role,
-        created_at=rows.now(),
-        **fields,
-    )
+    rows.membership(tenant.id, person.user.pk, role, **fields)
 
 
 def code(answer: Any) -> tuple[int, str]:

@@ -45,6 +45,14 @@ def tenant(**columns: Any) -> UUID:
     return identifier
 
 
+def membership(tenant_id: UUID, user_id: Any, role: str = "viewer", **columns: Any) -> UUID:
+    """Somebody's in a tenant; returns its id."""
+    identifier = uuid4()
+    defaults = {"id": identifier, "tenant_id": tenant_id, "user_id": user_id, "role": role, "created_at": now()}
+    insert("membership", **(defaults | columns))
+    return identifier
+
+
 def job(tenant_id: UUID | None = None, *, retry: dict[str, Any] | None = None, **columns: Any) -> Any:
     """A dummy job with its first revision; returns (id, tenant id)."""
     owner = tenant_id or tenant()

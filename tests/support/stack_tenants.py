@@ -38,7 +38,7 @@ def _make(wanted: list[dict[str, Any]], operator: str) -> dict[str, str]:
     from tenants.services import tenants as service
 
     made = {}
-    with context.within(context.Scope(platform=True)), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         for fields in wanted:
             tenant = service.create(name=fields["slug"].title(), allowed_hosts=["127.0.0.1"], **fields)
             _, made[fields["slug"]] = api_keys.create(tenant=tenant, name="of a test", scopes=permissions.OF_TENANTS)

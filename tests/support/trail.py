@@ -26,7 +26,7 @@ def write(of: Tenant | None, many: int = 1, **fields: Any) -> list[UUID]:
     """So many rows, written as services do, in their order."""
     told = {"action": "job.updated", "object_type": "job", "changes": {"priority": [5, 6.5]}, **fields}
     objects = [uuid4() for _ in range(many)]
-    with context.within(context.Scope(platform=True)), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         for each in objects:
             audit.record(object_id=each, tenant=of, **told)
     found = rows.fetch("SELECT id FROM audit_event WHERE object_id = ANY(%s) ORDER BY id", [str(o) for o in objects])

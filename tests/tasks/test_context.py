@@ -9,7 +9,9 @@ import pytest
 
 from jobs.engine import leases
 from jobs.engine.records import Claim
-from tasks import context
+from jobs.handlers import PermanentFailure
+from jobs.rules.codes import Failure
+from tasks import context, revealing
 from tasks.context import RunningContext
 from tasks.journal import Journal
 
@@ -52,6 +54,21 @@ def test_no_attempt_before_the_first_is_asked_for(running, monkeypatch):
     assert running.earlier_result() == f"of {running.execution_id}"
     running.attempt = 1
     assert running.earlier_result() is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "says"),
+    [
+        ("a text of some length", "is a text, and no connection"),
+        ({"kind": "no longer known"}, "is no connection that can be used"),
+        ({"kind": "redis", "colour": "red"}, "is no connection that can be used"),
+    ],
+)
+def test_what_is_no_connection_fails_for_good_and_names_the_secret(running, monkeypatch, stored, says):
+    monkeypatch.setattr(revealing.secrets, "reveal", lambda _, names: dict.fromkeys(names, stored))
+    with pytest.raises(PermanentFailure, match=f"the secret warehouse {says}") as failed:
+        running.connection("warehouse")
+    assert failed.value.code == Failure.CONFIG_INVALID
 
 
 @pytest.mark.parametrize(

@@ -100,9 +100,9 @@ def test_database_that_is_away_is_said_with_when_to_come_back(request_, error):
 
 def test_view_runs_in_a_transaction_that_belongs_to_nobody(request_):
     seen = []
-    with context.within(context.Scope(platform=True)):
+    with context.within(context.PLATFORM):
         serve(request_, lambda request: seen.append((context.current(), connection.in_atomic_block)) or HttpResponse())
-        assert context.current() == context.Scope(platform=True)
+        assert context.current() == context.PLATFORM
     assert seen == [(context.NOBODY, True)]
 
 

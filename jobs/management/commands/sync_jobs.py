@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--prune", action="store_true", help="Delete jobs that code no longer declares.")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        with context.within(context.Scope(platform=True)), transaction.atomic():
+        with context.within(context.PLATFORM), transaction.atomic():
             tenant = Tenant.objects.filter(slug=options["tenant"]).first()
         if tenant is None:
             raise CommandError(f"there is no tenant {options['tenant']!r}: is DATABASE_URL the app's log-in?")

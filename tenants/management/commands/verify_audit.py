@@ -91,7 +91,7 @@ class Command(BaseCommand):
 def _tenant(slug: str | None) -> Tenant | None:
     if slug is None:
         return None
-    with context.within(context.Scope(platform=True)), transaction.atomic():
+    with context.within(context.PLATFORM), transaction.atomic():
         found = Tenant.objects.filter(slug=slug).first()
     if found is None:
         raise CommandError(f"there is no tenant {slug!r}: is DATABASE_URL the app's log-in?", returncode=UNKNOWN)

@@ -100,7 +100,7 @@ def test_somebody_is_invited_again_and_revoked(console):
 
 
 def test_who_has_logged_in_joins_without_a_password(owner):
-    person = Console(support.person(superuser=False, staff=False))
+    person = Console(support.person(superuser=False))
     asked = owner.api.post("/api/v1/invitations", {"email": person.user.email, "role": "runner"}).json()
     path = asked["link"].partition("testserver")[2]
     assert 'name="password"' not in person.client.get(path).content.decode()
@@ -110,7 +110,7 @@ def test_who_has_logged_in_joins_without_a_password(owner):
 
 
 def test_the_page_of_an_invitation_wants_its_csrf_token(owner):
-    careful = Console(support.person(superuser=False, staff=False), csrf=True)
+    careful = Console(support.person(superuser=False), csrf=True)
     asked = owner.api.post("/api/v1/invitations", {"email": careful.user.email, "role": "runner"}).json()
     assert careful.client.post(asked["link"].partition("testserver")[2]).status_code == 403
 

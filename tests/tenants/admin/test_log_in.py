@@ -63,7 +63,7 @@ def test_an_unknown_account_is_answered_like_a_known_one(browser: Client, person
 
 
 def test_who_may_not_log_in_is_told_what_a_stranger_is(browser: Client) -> None:
-    helper = console.person(staff=False, superuser=False, password=PASSWORD)
+    helper = console.person(superuser=False, password=PASSWORD)
     rows.change("UPDATE person SET is_active = false WHERE id = %s", helper.pk)
     assert console.problems(log_in(browser, helper)) == console.problems(log_in(browser, helper, "wrong"))
     assert "sessionid" not in browser.cookies

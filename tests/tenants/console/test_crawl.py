@@ -19,7 +19,7 @@ _ONCE = {"before", "after", "state__exact", "hours", "o", "p", "q"}
 
 
 def _people(tenant: Any) -> dict[str, Any]:
-    user = support.person(superuser=False, staff=False)
+    user = support.person(superuser=False)
     rows.job(tenant, name="their own", owner=user.email)
     return {
         "viewer": support.member(tenant),
@@ -28,7 +28,7 @@ def _people(tenant: Any) -> dict[str, Any]:
         "admin": support.member(tenant, "admin"),
         "auditor": support.auditor(),
         "superadmin": support.person(),
-        "nobody": support.person(superuser=False, staff=False),
+        "nobody": support.person(superuser=False),
         "of two": support.member(rows.tenant(), of=support.member(tenant)),
     }
 

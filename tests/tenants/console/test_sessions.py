@@ -19,7 +19,7 @@ PASSWORD = "correct horse battery staple"
 @pytest.fixture
 def member() -> Any:
     """Somebody with a password, in a tenant."""
-    user = support.person(superuser=False, staff=False, password=PASSWORD)
+    user = support.person(superuser=False, password=PASSWORD)
     return support.member(rows.tenant(), of=user)
 
 

@@ -68,7 +68,7 @@ def test_addresses_read_alike_however_they_were_written():
 def test_a_tenants_key_is_neither_anothers_nor_the_installations():
     key, tenant = Key("secret"), uuid4()
     keys = {key.of_rows, key.of_links, key.of_tenant(None), key.of_tenant(tenant), key.of_tenant(uuid4())}
-    keys |= {Key("other").of_tenant(tenant), key.of_exports(tenant)}
+    keys |= {Key("other").of_tenant(tenant), audit_chain.export_key(key.of_tenant(tenant))}
     assert len(keys) == 7
     assert key.of_tenant(tenant) == key.of_tenant(str(tenant))
     assert key.key_id != Key("other").key_id

@@ -57,7 +57,7 @@ def test_the_platforms_scope_is_for_keys_of_the_platform_alone(owner: Any) -> No
 
 def test_nobody_gives_what_they_do_not_have() -> None:
     half = requests.Actor("key:x", frozenset({permissions.PLATFORM, "jobs:read"}), of_platform=True)
-    with acting.as_actor(half), context.within(context.Scope(platform=True)), transaction.atomic():
+    with acting.as_actor(half), context.within(context.PLATFORM), transaction.atomic():
         with pytest.raises(errors.Invalid, match="cannot give"):
             api_keys.create(tenant=None, name="x", scopes=["jobs:read", "jobs:write"])
         key, _ = api_keys.create(tenant=None, name=secrets.token_hex(4), scopes=["jobs:read"])

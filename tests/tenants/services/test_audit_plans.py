@@ -84,7 +84,7 @@ def read(node: dict[str, Any]) -> int:
 @pytest.mark.parametrize("tenant", [TENANT, None], ids=["a tenant's", "everybody's"])
 def test_a_page_of_the_list_is_found_by_an_index(name: str, tenant: UUID | None) -> None:
     conditions, expected = FILTERS[name]
-    scope = context.Scope(tenant_id=tenant) if tenant else context.Scope(platform=True)
+    scope = context.Scope(tenant_id=tenant) if tenant else context.PLATFORM
     with context.within(scope), transaction.atomic():
         chosen = AuditEvent.objects.filter(**conditions())
         chosen = chosen.filter(tenant_id=tenant) if tenant else chosen

@@ -60,7 +60,7 @@ def test_a_row_that_commits_late_is_sealed_after_rows_with_higher_ids():
     tenant = trail.tenant()
 
     def slow(written: threading.Event, go: threading.Event):
-        with trail.context.within(trail.context.Scope(platform=True)), transaction.atomic():
+        with trail.context.within(trail.context.PLATFORM), transaction.atomic():
             trail.audit.record(action="a", object_type="b", object_id="late", tenant=tenant)
             written.set()
             assert go.wait(30)

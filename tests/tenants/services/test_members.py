@@ -123,7 +123,7 @@ def test_two_administrators_who_remove_each_other_leave_one(owner):
 def test_own_jobs_only_is_for_editors(owner, admin):
     member = invitees.member(owner.tenant.id)
     with as_(owner, "admin"):
-        with pytest.raises(Invalid, match="editors alone"):
+        with pytest.raises(Invalid, match="only an editor"):
             in_scope(owner, lambda: members.change(membership=found(member), own_jobs_only=True))
         in_scope(owner, lambda: members.change(membership=found(member), role="editor", own_jobs_only=True))
         assert stored(member) == [("editor", True)]
@@ -152,3 +152,26 @@ def test_what_was_done_to_members_is_audited(owner, admin):
         ("member.updated", "user:admin@example.com", ["viewer", "editor"]),
         ("member.removed", "user:admin@example.com", ["editor", None]),
     ]
+
+
+def test_the_platform_makes_members_without_asking_them(owner):
+    person = invitees.person()
+
+    def add(role, **more):
+        return in_scope(owner, lambda: members.add(person=person, tenant=owner.tenant, role=role, **more))
+
+    with as_(owner, "superadmin"):
+        member = add("viewer").pk
+        assert add("editor", own_jobs_only=True).pk == member
+        with pytest.raises(Invalid, match="only an editor"):
+            add("admin", own_jobs_only=True)
+    assert stored(member) == [("editor", True)]
+    told = rows.fetch("SELECT action, changes->'role' FROM audit_event WHERE object_id = %s ORDER BY id", str(member))
+    assert told == [("member.added", [None, "viewer"]), ("member.updated", ["viewer", "editor"])]
+
+
+def test_nobody_else_does(owner, admin):
+    person = invitees.person()
+    with as_(owner, "admin"), pytest.raises(actors.MissingPermission):
+        in_scope(owner, lambda: members.add(person=person, tenant=owner.tenant, role="viewer"))
+    assert rows.fetch("SELECT 1 FROM membership WHERE user_id = %s", person.pk) == []

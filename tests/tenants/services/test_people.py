@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tenants import errors, requests
-from tenants.models import Tenant
 from tenants.services import people
 from tests.support import acting, rows
 from tests.support.actors import platform
@@ -63,10 +62,3 @@ def test_a_change_without_a_difference_is_not_told() -> None:
     before = rows.fetch("SELECT count(*) FROM audit_event")
     people.change(person=someone, name="Ada", is_active=True, is_superuser=False)
     assert rows.fetch("SELECT count(*) FROM audit_event") == before
-
-
-def test_joining_again_changes_the_role() -> None:
-    someone, tenant = _create(), Tenant.objects.get(pk=rows.tenant())
-    people.join(person=someone, tenant=tenant, role="viewer")
-    people.join(person=someone, tenant=tenant, role="admin")
-    assert [membership.role for membership in someone.memberships.all()] == ["admin"]

@@ -10,6 +10,7 @@ from django.test import override_settings
 
 from tenants import context, errors
 from tenants.models import Secret, Tenant
+from tenants.quotas import QuotaExceeded
 from tenants.rules import sealing
 from tenants.services import data_keys, secrets
 from tests.support import logins, rows
@@ -176,8 +177,9 @@ def test_names_are_taken_once_and_there_is_a_most(monkeypatch):
     with pytest.raises(errors.ServiceError, match="exists already"):
         make(tenant)
     monkeypatch.setattr(secrets, "MOST_SECRETS", 1)
-    with pytest.raises(secrets.QuotaExceeded):
+    with pytest.raises(QuotaExceeded) as refused:
         make(tenant, "another")
+    assert refused.value.details == {"quota": "secrets", "limit": 1, "used": 1}
     make(rows.tenant())
 
 
