@@ -130,13 +130,19 @@ class Env(BaseSettings):
         "10/m",
         pattern=RATE,
         validation_alias="CARILLON_LOGIN_RATE",
-        description="Most tries to log in to one account, over the API and at the console together.",
+        description="Most tries to log in to one account from one address, over the API and at the console together.",
+    )
+    login_rate_account: str = Field(
+        "60/m",
+        pattern=RATE,
+        validation_alias="CARILLON_LOGIN_RATE_ACCOUNT",
+        description="The same to one account, from all addresses together.",
     )
     login_rate_address: str = Field(
         "100/m",
         pattern=RATE,
         validation_alias="CARILLON_LOGIN_RATE_ADDRESS",
-        description="The same from one address.",
+        description="The same from one address, to all accounts together.",
     )
     oidc_issuer: str = Field(
         "",

@@ -248,6 +248,7 @@ API_RATES = {
     "failed": _env.api_rate_anonymous,
     "login": _env.login_rate_address,
     "account": _env.login_rate,
+    "everywhere": _env.login_rate_account,
 }
 
 #: People's tokens. The key is not that of anything else that is signed.

@@ -2,7 +2,7 @@
 
 Four things stand before a password, at the API and at the console alike:
 
-1. buckets in Redis, of the account and of the address (:func:`tenants.limits.take_login`);
+1. buckets in Redis, of the account from here and from anywhere, and of the address (:func:`tenants.limits.take_login`);
 2. a few places per process for hashing, which is costly by intent: who finds none in time is told to come again,
    and waits without a database connection, so that a flood of log-ins leaves the rest of the service alone;
 3. one try per account at a time, by an advisory lock held until its failure is stored. django-axes reads its count

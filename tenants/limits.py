@@ -35,7 +35,8 @@ WHOSE = {
     "anonymous": "without an API key from this address",
     "failed": "that were refused for their API key, from this address",
     "login": "to log in from this address",
-    "account": "to log in to this account",
+    "account": "to log in to this account from this address",
+    "everywhere": "to log in to this account, from anywhere",
 }
 _LONGEST_MEMORY = 1.0
 _GOOD_FOR = 600.0
@@ -134,12 +135,19 @@ def take_anonymous(*, must: bool = False) -> None:
 def take_login(account: str) -> None:
     """One try to log in to an account, whether there is such a one or not: ask before the password is looked at.
 
+    What one address can take of an account's rate is a small part of it, so nobody shuts out its owner from there.
+
     Raises:
         RateLimited: too many for the account or from the address.
         Uncounted: Redis is away; nobody may guess passwords uncounted.
     """
     name = unicodedata.normalize("NFKC", account).strip().casefold()
-    _take([Limit("account", _rate("account"), name), _of_address("login"), _of_address("address")], must=True)
+    here = _of_address("login")
+    of_account = [
+        Limit("account", _rate("account"), f"{here.who} {name}"),
+        Limit("everywhere", _rate("everywhere"), name),
+    ]
+    _take([*of_account, here, _of_address("address")], must=True)
 
 
 def refuse_guessing(credentials: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.test import Client, override_settings
 
-OFF = dict.fromkeys(("key", "tenant", "address", "anonymous", "failed", "login", "account"), "")
+OFF = dict.fromkeys(("key", "tenant", "address", "anonymous", "failed", "login", "account", "everywhere"), "")
 
 
 def only(**rates: str) -> Any:

@@ -40,7 +40,14 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def no_buckets(settings: Any) -> None:
     """Only what the database counts."""
-    settings.API_RATES = {**settings.API_RATES, "login": "", "account": "", "address": "", "anonymous": ""}
+    settings.API_RATES = {
+        **settings.API_RATES,
+        "login": "",
+        "account": "",
+        "everywhere": "",
+        "address": "",
+        "anonymous": "",
+    }
 
 
 def wrong(person: Person, **more: Any) -> Any:

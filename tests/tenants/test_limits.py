@@ -27,8 +27,15 @@ def logs_in(account, where):
 
 def test_an_account_is_tried_so_often_from_wherever():
     account = f"{address()}@example.com"
-    with only(account="3/d", login="100/d"):
-        assert [logs_in(account, address()) for _ in range(5)] == [None] * 3 + ["account"] * 2
+    with only(everywhere="3/d", login="100/d"):
+        assert [logs_in(account, address()) for _ in range(5)] == [None] * 3 + ["everywhere"] * 2
+
+
+def test_whoever_guesses_from_one_address_shuts_nobody_out_elsewhere():
+    account, here = f"{address()}@example.com", address()
+    with only(account="3/d", everywhere="6/d"):
+        assert [logs_in(account, here) for _ in range(9)] == [None] * 3 + ["account"] * 6
+        assert [logs_in(account, address()) for _ in range(3)] == [None] * 3
 
 
 def test_an_address_tries_so_many_accounts():
@@ -38,11 +45,11 @@ def test_an_address_tries_so_many_accounts():
 
 
 def test_an_account_is_one_however_it_is_written():
-    who = address()
+    who, here = address(), address()
     with only(account="3/d"):
         for spelling in (f"ada@{who}", f" ADA@{who.upper()} ", f"\uff41da@{who}"):
-            assert logs_in(spelling, address()) is None
-        assert logs_in(f"ada@{who}", address()) == "account"
+            assert logs_in(spelling, here) is None
+        assert logs_in(f"ada@{who}", here) == "account"
 
 
 @pytest.mark.parametrize("account", ["", "\ud800", "a" * 100_000, "\0", " "])
@@ -68,7 +75,7 @@ def test_many_tries_at_the_same_time_are_no_more():
     def ten():
         return [logs_in(account, address()) for _ in range(10)].count(None)
 
-    with only(account="12/d"):
+    with only(everywhere="12/d"):
         assert sum(together([ten] * 10)) == 12
 
 
@@ -83,7 +90,7 @@ def test_uncounted_tries_to_log_in_are_refused(monkeypatch):
 
 
 def test_redis_learns_no_account_no_address_and_no_key():
-    rates = {"account": "9/d", "login": "9/d", "key": "9/d", "address": "9/d"}
+    rates = {"account": "9/d", "everywhere": "9/d", "login": "9/d", "key": "9/d", "address": "9/d"}
     with only(**rates), own_redis() as server, call_from("203.0.113.7"):
         limits.take_login("ada@example.com")
         limits.take_request(Actor("key:abcdef", frozenset()))
@@ -92,10 +99,10 @@ def test_redis_learns_no_account_no_address_and_no_key():
             limits.take_login("ada@example.com")
         others = set(server.keys()) - set(keys)
         stored = b" ".join([*keys, *(server.client.get(key) for key in keys)])
-    assert {key.split(b":")[2] for key in keys} == {b"account", b"login", b"address", b"key"}
+    assert {key.split(b":")[2] for key in keys} == {b"account", b"everywhere", b"login", b"address", b"key"}
     assert all(key.startswith(b"carillon:limit:") for key in keys)
     assert not any(part in stored for part in (b"ada", b"example", b"203.0", b"abcdef"))
-    assert len(others) == 3, "hashes are the installation's own"
+    assert len(others) == 4, "hashes are the installation's own"
 
 
 def test_a_limit_is_off_when_it_is_empty():

@@ -160,11 +160,11 @@ def test_a_password_guessed_by_invitations_is_counted_as_at_the_log_in(owner, in
 
 
 def test_tries_to_join_and_to_log_in_share_the_rate_of_the_account(invite, email, settings):
-    settings.API_RATES = {**settings.API_RATES, "account": "2/h"}
+    settings.API_RATES = {**settings.API_RATES, "everywhere": "2/h"}
     invitation = invite(email)
     answers = [accept(invitation, password="short") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [422, 422, 429]
-    assert answers[-1].json()["error"]["details"]["limit"] == "account"
+    assert answers[-1].json()["error"]["details"]["limit"] == "everywhere"
 
 
 def test_without_its_counter_nobody_joins_by_password(invite, email, monkeypatch):
