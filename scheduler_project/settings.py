@@ -144,7 +144,6 @@ DATABASE_ROLE = _env.database_role
 ROLE_PREFIX = _env.role_prefix
 POOLED = DATABASE_ROLE == "app" and "pytest" not in sys.modules
 
-
 ENGINE_PLANNING = (
     "plan_cache_mode=force_generic_plan",
     "jit=off",
@@ -281,6 +280,7 @@ SPECTACULAR_SETTINGS = {
     "or as a person: POST /api/v1/auth/token.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "tenants.api.openapi.Generator",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],

@@ -10,6 +10,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
 
 
@@ -33,6 +34,12 @@ OF_NOBODY = {
     *(f"post /api/v1/auth/{word}" for word in ("token", "refresh", "revoke")),
     "post /api/v1/invitations/accept",
 }
+
+
+def test_document_is_made_once_whatever_is_asked(document, monkeypatch):
+    monkeypatch.setattr(SchemaGenerator, "get_schema", lambda *_, **__: pytest.fail("made again"))
+    for query in ({}, {"version": "2"}, {"lang": "de"}):
+        assert Client().get("/api/v1/openapi.json", query, headers={"Accept": "application/json"}).json() == document
 
 
 def test_document_is_valid_and_made_without_warnings(document):
