@@ -17,6 +17,7 @@ from tenants.admin import forms as console_forms
 from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.admin.tenants import TenantAdmin
 from tenants.models import Tenant
+from tenants.rules import permissions
 from tenants.rules.quotas import LEAST_LOG, MOST, MOST_LOG
 from tenants.services import tenant_quotas
 
@@ -117,6 +118,7 @@ class TenantWithJobsAdmin(TenantAdmin):
         title="What do its jobs and schedules have?",
         description="Of those made from now on that do not say otherwise. None that is stored changes.",
         icon="edit_note",
+        permission=permissions.ADMIN,
         form=Defaults,
         submit="Save",
     )

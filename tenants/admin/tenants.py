@@ -24,6 +24,12 @@ from tenants.services import tenant_limits
 from tenants.services import tenants as service
 
 
+class Naming(Editing):
+    """What a tenant is called."""
+
+    name = forms.CharField(max_length=200, widget=widgets.UnfoldAdminTextInputWidget)
+
+
 class Limits(Editing, throttling.Rate):
     """What a tenant gets."""
 
@@ -89,7 +95,7 @@ class Suspending(Dialog):
 
 @admin.register(Tenant)
 class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
-    """Every tenant of the installation, for the platform's people."""
+    """Every tenant of the installation, for the platform's people; their own for a tenant's administrators."""
 
     read_permission = "jobs:read"
     add_permission = permissions.PLATFORM
@@ -101,10 +107,10 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     search_fields = ("slug", "name")
     ordering = ("slug",)
     search_help_text = "Slug or name"
-    actions_detail: tuple[str, ...] = ("limits", "throttle", "unthrottle", "suspend", "activate")
+    actions_detail: tuple[str, ...] = ("limits", "rename", "throttle", "unthrottle", "suspend", "activate")
 
     def may_look(self) -> bool:
-        return actors.current().of_platform and super().may_look()
+        return (actors.current().of_platform or actors.may(permissions.ADMIN)) and super().may_look()
 
     @admin.display(description="State")
     def standing(self, tenant: Tenant) -> str:
@@ -140,7 +146,10 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
 
     def offered(self, row: Tenant) -> Collection[str]:
         lifting = {"unthrottle"} if throttling.is_throttled(row) else set()
-        return {"limits", "throttle", "suspend" if row.state == TenantState.ACTIVE else "activate"} | lifting
+        holding = "suspend" if row.state == TenantState.ACTIVE else "activate"
+        # Whoever sets the limits says the name there, too.
+        naming = "limits" if actors.may(permissions.PLATFORM) else "rename"
+        return {naming, "throttle", holding} | lifting
 
     def set_throttle(self, row: Tenant, *, max_running: int, until: datetime) -> None:
         tenant_limits.throttle(tenant=row, max_running=max_running, until=until)
@@ -168,6 +177,19 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
     def limits(self, request: HttpRequest, form: Limits) -> HttpResponse:
         tenant = tenant_limits.change(tenant=form.row, **form.cleaned_data)
         return self.done(request, f"{tenant.name} has new limits.", self.row_url(tenant.pk))
+
+    @dialog(
+        "Rename",
+        title="What is it called?",
+        description="Its slug stays.",
+        icon="edit",
+        permission=permissions.ADMIN,
+        form=Naming,
+        submit="Save",
+    )
+    def rename(self, request: HttpRequest, form: Naming) -> HttpResponse:
+        tenant = service.rename(tenant=form.row, **form.cleaned_data)
+        return self.done(request, f"It is called {tenant.name} now.", self.row_url(tenant.pk))
 
     @dialog(
         "Suspend",

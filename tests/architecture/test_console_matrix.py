@@ -33,8 +33,8 @@ WHO_HAS = {
     "admin": {"admin", "superadmin"},
     "platform": {"superadmin"},
 }
-#: Pages that show more than one tenant: for nobody who belongs to one.
-OF_THE_PLATFORM = {"tenants.tenant"}
+#: Of tenants themselves: for the platform's people, and for who administers one, which is all they see.
+OF_RULERS = {"tenants.tenant"}
 ROLES = sorted(_READERS)
 #: The installation's rows, which are no tenant's.
 SHARED = {"jobs.queue", "jobs.worker", "django_celery_results.taskresult", "django_celery_results.groupresult"}
@@ -73,7 +73,7 @@ def ask(client: Client, method: str, address: str) -> Any:
 
 
 def may(role: str, route: Route) -> bool:
-    if route.is_djangos_deletion or (route.model in OF_THE_PLATFORM and role not in ("auditor", "superadmin")):
+    if route.is_djangos_deletion or (route.model in OF_RULERS and role not in ("admin", "auditor", "superadmin")):
         return False
     if route.kind == "add" and not route.page.add_permission:
         return False

@@ -15,7 +15,7 @@ MENU = {
     "viewer": {"Overview", "Executions", "Jobs", "Schedules", "Dead letters", "Queues", "Workers", "API docs"},
     "nobody": {"API docs"},
 }
-MENU["admin"] = MENU["viewer"] | {"Members", "Invitations", "API keys", "Secrets", "Audit"}
+MENU["admin"] = MENU["viewer"] | {"Tenants", "Members", "Invitations", "API keys", "Secrets", "Audit"}
 MENU["auditor"] = MENU["viewer"] | {"Tenants", "Audit"}
 
 

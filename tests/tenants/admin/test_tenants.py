@@ -68,3 +68,30 @@ def test_a_page_leads_to_what_is_the_tenants(console: Console) -> None:
     tenant = rows.tenant()
     page = console.page("tenants_tenant_change", tenant)
     assert f"{support.url('jobs_execution_changelist')}?tenant__id__exact={tenant}" in page
+
+
+def test_an_administrator_of_a_tenant_sees_it_alone_and_changes_what_is_theirs(console: Console) -> None:
+    tenant, other = rows.tenant(), rows.tenant()
+    theirs = Console(support.member(tenant, "admin"))
+    assert [row.pk for row in theirs.get("tenants_tenant_changelist").context["cl"].result_list] == [tenant]
+    page = theirs.page("tenants_tenant_change", tenant)
+    for name, is_offered in {
+        "rename": True,
+        "defaults": True,
+        "limits": False,
+        "quotas": False,
+        "suspend": False,
+    }.items():
+        assert (support.url(f"tenants_tenant_{name}", tenant) in page) == is_offered, name
+    theirs.pressed("tenants_tenant_rename", tenant, name="Ours")
+    theirs.pressed("tenants_tenant_defaults", tenant, timezone="Europe/Berlin")
+    assert rows.fetch("SELECT name, default_timezone FROM tenant WHERE id = %s", tenant) == [("Ours", "Europe/Berlin")]
+    assert theirs.press("tenants_tenant_suspend", tenant).status_code == 403
+    theirs.press("tenants_tenant_rename", other, name="Ours too")
+    assert _row(other)[0] != "Ours too"
+
+
+def test_others_of_a_tenant_do_not_see_its_page(console: Console) -> None:
+    tenant = rows.tenant()
+    for role in ("viewer", "runner", "editor"):
+        assert Console(support.member(tenant, role)).get("tenants_tenant_change", tenant).status_code == 403
