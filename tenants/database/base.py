@@ -6,7 +6,9 @@ transaction for nobody, since what is told holds for one transaction and the nex
 
 A transaction that PostgreSQL ended for lasting too long is told of as Django's OperationalError, as a
 statement or a wait for a lock that took too long is: the driver calls it an InternalError, which nobody
-tries again after, and which would be taken for a defect.
+tries again after, and which would be taken for a defect. The same goes for a row that was on its way to a
+DEFAULT partition while the partition it belongs to was being made: nothing is wrong with it, and it finds
+its home the next time.
 """
 
 from __future__ import annotations
@@ -28,10 +30,15 @@ class _ErrorWrapper(DatabaseErrorWrapper):
     wrapper: base.DatabaseWrapper
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        if isinstance(exc_value, _ENDED_FOR_LASTING):
+        if isinstance(exc_value, _ENDED_FOR_LASTING) or _lost_its_home(exc_value):
             self.wrapper.errors_occurred = True
             raise OperationalError(*exc_value.args).with_traceback(traceback) from exc_value
         super().__exit__(exc_type, exc_value, traceback)
+
+
+def _lost_its_home(error: Any) -> bool:
+    # A table's own constraint has a name; that of a partition has none.
+    return isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -30,7 +30,7 @@ def waiting_jobs(carillon: Stack, count: int, *, seconds: float, name: str) -> l
 def test_sixteen_wait_at_once_in_one_process_and_one_of_them_is_cancelled(threads: Stack) -> None:
     executions = waiting_jobs(threads, 16, seconds=600, name="many-at-once")
     wait_for(lambda: runs.states(threads, executions)["running"] == 16, 30, "all run at once")
-    owners = threads.query("SELECT DISTINCT worker_pid FROM execution WHERE state = 'running'")
+    owners = threads.query("SELECT DISTINCT worker_pid FROM execution WHERE id = ANY(%s::uuid[])", executions)
     assert [row.worker_pid for row in owners] == [threads.the("io").pid]
     threads.api.send("POST", f"executions/{executions[3]}/cancel", {})
     assert runs.wait_ended(threads, executions[3], 10)["state"] == "cancelled"

@@ -36,7 +36,7 @@ def test_what_is_no_rate_is_refused(monkeypatch, variable, wrong):
 
 
 def test_rates_are_off_or_read_as_everywhere(monkeypatch):
-    assert len(RATES) == 6
+    assert len(RATES) == 7
     for variable in RATES:
         monkeypatch.setenv(variable, "")
     assert Env().api_rate == ""
