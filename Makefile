@@ -5,7 +5,7 @@ INSTALLED := $(HERE).venv/installed
 INSTALLED_DEV := $(HERE).venv/installed-dev
 MANAGE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) manage.py
 .DEFAULT_GOAL := help
-.PHONY: help up down restart reset manage test check lint types lock system-packages bench scale chaos docs clean
+.PHONY: help up down restart reset manage test check lint types lock system-packages bench scale chaos fuzz docs promise clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(HERE)Makefile
@@ -49,8 +49,15 @@ chaos: $(INSTALLED_DEV) ## hunt it: faults, a witness, a checker (SEED, LONG=1, 
 	@cd $(HERE) && $(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(MUTANTS),--mutants)
 
+fuzz: $(INSTALLED_DEV) ## try the API by its own description (CASES=10000, SEED)
+	@cd $(HERE) && $(PYTHON) -m tests.fuzz $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
+
+REFERENCE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) -m scheduler_project.reference
 docs: $(INSTALLED) ## write the generated parts of docs/
-	@cd $(HERE) && $(PYTHON) -m scheduler_project.reference
+	@cd $(HERE) && $(REFERENCE)
+
+promise: $(INSTALLED) ## at a release: measure further changes of the API by what it is now
+	@cd $(HERE) && $(REFERENCE) promise
 
 clean: ## delete the virtual environment and caches; make reset deletes data
 	@cd $(HERE) && rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from scheduler_project import app_settings, console, mail
+from scheduler_project import app_settings, console, description, mail
 from scheduler_project.env import ROOT, env
 from scheduler_project.guessing import *  # noqa: F403 - settings of django-axes
 from tenants.rules import sealing, sessions
@@ -274,23 +274,7 @@ REST_FRAMEWORK = {
     "DATETIME_FORMAT": "iso-8601",
 }
 
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Carillon",
-    "DESCRIPTION": "Jobs, schedules and executions of one tenant. Authenticate with an API key (X-API-Key or Authorization: Bearer) "
-    "or as a person: POST /api/v1/auth/token.",
-    "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.0",
-    "DEFAULT_GENERATOR_CLASS": "tenants.api.openapi.Generator",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"ExecutionStateEnum": "jobs.api.shapes.executions.STATES"},
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-}
-
+SPECTACULAR_SETTINGS = description.SETTINGS
 UNFOLD = console.UNFOLD
 
 LOGGING_CONFIG = "monitoring.log_format.configure"

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs import errors
 from jobs.api import lookups
 from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import DeadLetterShape
@@ -17,6 +18,7 @@ from jobs.services import dead_letters
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text
+from tenants.quotas import QuotaExceeded
 
 
 class DeadLetterViewSet(OfJobsViewSet):
@@ -27,6 +29,10 @@ class DeadLetterViewSet(OfJobsViewSet):
     noun = "dead letter"
     read_scope = "executions:read"
     write_scope = "executions:run"
+    refusals = {
+        "redrive": (errors.InvalidState, errors.Conflict, QuotaExceeded),
+        "discard": (errors.InvalidState,),
+    }
     query_parameters = {
         "list": (
             *PAGED,

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import selectors
+from jobs import errors, selectors
 from jobs.api import lookups
 from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import (
@@ -30,6 +30,7 @@ from jobs.services import executions
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import instant, one_of, row_id, text, whole
+from tenants.quotas import QuotaExceeded
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -55,6 +56,10 @@ class ExecutionViewSet(OfJobsViewSet):
     noun = "execution"
     read_scope = "executions:read"
     write_scope = "executions:run"
+    refusals = {
+        "cancel": (errors.InvalidState,),
+        **dict.fromkeys(("create", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
+    }
     action_scopes = {"logs": "logs:read"}
     query_parameters = {
         "list": (

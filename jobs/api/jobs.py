@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import selectors
+from jobs import errors, selectors
 from jobs.api import fires, lookups
 from jobs.api.shapes.executions import ExecutionShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
@@ -24,6 +24,7 @@ from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text, whole
 from tenants.api.views import TenantViewSet
+from tenants.quotas import QuotaExceeded
 
 COUNT = whole("count", 1, 100, "How many.", default=10)
 _STATES = [state for state in JobState.values if state != JobState.DELETED]
@@ -37,6 +38,12 @@ class JobViewSet(TenantViewSet):
     noun = "job"
     read_scope = "jobs:read"
     write_scope = "jobs:write"
+    refusals = {
+        "create": (errors.Conflict, errors.InvalidSchedule, QuotaExceeded),
+        "partial_update": (errors.Conflict,),
+        "trigger": (errors.InvalidState, QuotaExceeded),
+        **dict.fromkeys(("pause", "resume", "disable", "activate"), (errors.InvalidState,)),
+    }
     action_scopes = {"trigger": "executions:run"}
     query_parameters = {
         "list": (

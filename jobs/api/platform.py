@@ -42,6 +42,7 @@ class JobTypeViewSet(_Platform):
 
     queryset = None
     serializer_class = JobTypeShape
+    named_by = "type"
     noun = "job type"
 
     def list(self, request: Request) -> Response:

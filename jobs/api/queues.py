@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import selectors
+from jobs import errors, selectors
 from jobs.api.shapes.queues import QueueChanges, QueueInput, QueueShape
 from jobs.api.shapes.throttles import ThrottleInput
 from jobs.models import Queue
@@ -34,6 +34,11 @@ class QueueViewSet(ApiViewSet):
     noun = "queue"
     read_scope = "jobs:read"
     write_scope = permissions.PLATFORM
+    named_by = "name"
+    refusals = {
+        "create": (errors.Conflict,),
+        **dict.fromkeys(("partial_update", "destroy", "pause", "resume"), (errors.InvalidState,)),
+    }
     query_parameters = {"list": PAGED}
 
     def row(self) -> Queue:

@@ -23,6 +23,7 @@ from jobs.services import schedules
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text
+from tenants.quotas import QuotaExceeded
 
 _STATES = [state for state in ScheduleState.values if state != ScheduleState.DELETED]
 
@@ -35,6 +36,11 @@ class ScheduleViewSet(OfJobsViewSet):
     noun = "schedule"
     read_scope = "jobs:read"
     write_scope = "jobs:write"
+    refusals = {
+        "create": (errors.InvalidSchedule, QuotaExceeded),
+        **dict.fromkeys(("partial_update", "preview"), (errors.InvalidSchedule,)),
+        **dict.fromkeys(("pause", "resume"), (errors.InvalidState,)),
+    }
     action_scopes = {"preview": "jobs:read", "executions": "executions:read"}
     query_parameters = {
         "list": (

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import connections
+from jobs import connections, errors
 from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.secrets import (
     ConnectionTypeShape,
@@ -29,6 +29,7 @@ from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.views import ApiViewSet, TenantViewSet
 from tenants.models import Secret
+from tenants.quotas import QuotaExceeded
 from tenants.services import secrets
 
 
@@ -39,6 +40,12 @@ class SecretViewSet(TenantViewSet):
     serializer_class = SecretShape
     noun = "secret"
     read_scope = write_scope = secrets.PERMISSION
+    refusals = {
+        "create": (errors.Conflict, QuotaExceeded),
+        "destroy": (errors.Conflict,),
+        "discard": (errors.Conflict,),
+        "test": (errors.Conflict, errors.InvalidState, QuotaExceeded),
+    }
     query_parameters = {
         "list": (
             *PAGED,
@@ -127,6 +134,7 @@ class ConnectionTypeViewSet(ApiViewSet):
     serializer_class = ConnectionTypeShape
     noun = "connection type"
     read_scope = write_scope = secrets.PERMISSION
+    named_by = "kind"
 
     def list(self, request: Request) -> Response:
         """Every connection type by name."""

@@ -16,22 +16,29 @@ from jobs.rules.slots import Trigger
 from jobs.triggers import contract, cron, interval, once
 from jobs.triggers.contract import InvalidSchedule, Spec
 
-__all__ = ["InvalidSchedule", "Spec", "build", "kinds", "register"]
+__all__ = ["InvalidSchedule", "Spec", "build", "kinds", "needs", "register"]
 
 Builder = Callable[[Spec], Trigger]
 
 _builders: dict[str, Builder] = {}
+_needs: dict[str, str] = {}
 
 
-def register(kind: str, builder: Builder) -> None:
-    """Make ``kind`` known. A kind that is taken stops the start."""
+def register(kind: str, builder: Builder, *, needs: str = "") -> None:
+    """Make ``kind`` known, and the one field that it fires by, if it is one. A kind that is taken stops the start."""
     if _builders.setdefault(kind, builder) is not builder:
         raise ValueError(f"schedule kind {kind!r} is already registered; choose another name")
+    _needs[kind] = needs
 
 
 def kinds() -> tuple[str, ...]:
     """The names of all kinds, sorted."""
     return tuple(sorted(_builders))
+
+
+def needs(kind: str) -> str:
+    """The field of a spec that belongs to this kind alone; empty for a kind that says nothing of it."""
+    return _needs[kind]
 
 
 def build(kind: str, spec: Spec | Mapping[str, Any]) -> Trigger:
@@ -41,6 +48,6 @@ def build(kind: str, spec: Spec | Mapping[str, Any]) -> Trigger:
     return _builders[kind](contract.read(spec))
 
 
-register("cron", cron.build)
-register("interval", interval.build)
-register("once", once.build)
+register("cron", cron.build, needs=cron.NEEDS)
+register("interval", interval.build, needs=interval.NEEDS)
+register("once", once.build, needs=once.NEEDS)

@@ -20,12 +20,13 @@ from jobs.triggers import contract, cron_syntax, zones
 from jobs.triggers.contract import DstFold, DstGap
 from jobs.triggers.wall_times import WallTimes
 
+NEEDS = "expression"
 _SECOND = timedelta(seconds=1)
 
 
 def build(spec: contract.Spec) -> CronTrigger:
     """A cron trigger, or :class:`contract.InvalidSchedule`."""
-    contract.refuse_others(spec, "cron", needs="expression")
+    contract.refuse_others(spec, "cron", needs=NEEDS)
     expression = cron_syntax.parse(spec.expression)
     return CronTrigger(
         walls=expression.walls,

@@ -13,17 +13,18 @@ from datetime import datetime, timedelta
 from jobs.rules.slots import TICK, Slot
 from jobs.triggers import contract
 
-_LONGEST = 10 * 365 * 86_400
+NEEDS = "interval_seconds"
+LONGEST = 10 * 365 * 86_400
 
 
 def build(spec: contract.Spec) -> IntervalTrigger:
     """An interval trigger, or :class:`contract.InvalidSchedule`."""
-    contract.refuse_others(spec, "interval", needs="interval_seconds")
+    contract.refuse_others(spec, "interval", needs=NEEDS)
     seconds = spec.interval_seconds
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise contract.InvalidSchedule("interval_seconds", "must be a whole number of seconds")
-    if not 1 <= seconds <= _LONGEST:
-        raise contract.InvalidSchedule("interval_seconds", f"must be 1 to {_LONGEST} (ten years)")
+    if not 1 <= seconds <= LONGEST:
+        raise contract.InvalidSchedule("interval_seconds", f"must be 1 to {LONGEST} (ten years)")
     if spec.start_at is None:
         raise contract.InvalidSchedule("start_at", "is required: an interval is counted from it")
     return IntervalTrigger(timedelta(seconds=seconds), contract.window(spec))

@@ -9,10 +9,12 @@ from datetime import datetime
 from jobs.rules.slots import Slot
 from jobs.triggers import contract
 
+NEEDS = "run_at"
+
 
 def build(spec: contract.Spec) -> OnceTrigger:
     """A trigger of one slot, or :class:`contract.InvalidSchedule`."""
-    contract.refuse_others(spec, "once", needs="run_at")
+    contract.refuse_others(spec, "once", needs=NEEDS)
     run_at, window = contract.instant("run_at", spec.run_at), contract.window(spec)
     if not window.start <= run_at < window.end:
         raise contract.InvalidSchedule("run_at", "must not be before start_at, and must be earlier than end_at")

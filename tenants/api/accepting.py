@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import context
+from tenants import context, errors
 from tenants.api.fields import StrictSerializer
 from tenants.api.views import ApiViewSet
 from tenants.models import Membership
@@ -20,6 +20,8 @@ from tenants.services import joining
 
 class Acceptance(StrictSerializer):
     """What the link of an invitation ends with, and a password."""
+
+    example = {"token": "made-up", "password": "a long password", "name": "Maria"}
 
     token = serializers.CharField(max_length=100)
     password = serializers.CharField(
@@ -46,6 +48,7 @@ class AcceptViewSet(ApiViewSet):
     serializer_class = JoinedShape
     noun = "invitation"
     read_scope = write_scope = "none"
+    refusals = {"create": (joining.VoidInvitation, errors.NotFound, errors.TenantSuspended)}
 
     @extend_schema(request=Acceptance, responses={201: JoinedShape}, auth=[])
     def create(self, request: Request) -> Response:

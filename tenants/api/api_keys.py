@@ -40,6 +40,8 @@ class _Addresses(serializers.ListField):
 class ApiKeyInput(StrictSerializer):
     """A key to be."""
 
+    example = {"name": "deploy", "scopes": ["jobs:read", "jobs:write"], "addresses": ["203.0.113.0/24"]}
+
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(child=serializers.ChoiceField(_SCOPES), min_length=1, max_length=len(_SCOPES))
     expires_at = Instant(required=False, allow_null=True, default=None)
@@ -54,6 +56,8 @@ class ApiKeyInput(StrictSerializer):
 class ApiKeyChanges(StrictSerializer):
     """What may be changed of a key."""
 
+    example = {"name": "deploy of the shop"}
+
     name = serializers.CharField(max_length=100)
     expires_at = Instant(allow_null=True)
     addresses = _Addresses(max_length=key_addresses.MOST)
@@ -61,6 +65,8 @@ class ApiKeyChanges(StrictSerializer):
 
 class RotationInput(StrictSerializer):
     """How long both keys are good."""
+
+    example = {"overlap_seconds": 3600}
 
     overlap_seconds = serializers.IntegerField(
         min_value=0, max_value=int(api_keys.LONGEST_OVERLAP.total_seconds()), default=86_400
@@ -105,6 +111,11 @@ class ApiKeyViewSet(TenantViewSet):
     serializer_class = ApiKeyShape
     noun = "API key"
     read_scope = write_scope = "admin"
+    refusals = {
+        "create": (api_keys.TooMany,),
+        "destroy": (api_keys.Dead,),
+        **dict.fromkeys(("partial_update", "rotate"), (api_keys.TooMany, api_keys.Dead)),
+    }
     query_parameters = {
         "list": (
             *PAGED,

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tenants import actors, errors
 from tenants.api.fields import Instant, StrictSerializer
 from tenants.api.pagination import PAGED
 from tenants.api.views import ApiViewSet
@@ -25,6 +26,8 @@ from tenants.services.logins import LoggedIn
 class Credentials(StrictSerializer):
     """Who somebody says they are."""
 
+    example = {"email": "maria@example.com", "password": "a long password", "tenant": "acme"}
+
     email = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
     tenant = serializers.CharField(
@@ -36,6 +39,8 @@ class Credentials(StrictSerializer):
 
 class RefreshInput(StrictSerializer):
     """A refresh token."""
+
+    example = {"refresh": "eyJhbGciOiJIUzI1NiJ9.made-up.token"}
 
     refresh = serializers.CharField(max_length=4000)
 
@@ -89,6 +94,10 @@ class TokenViewSet(ApiViewSet):
     permission_classes = []
     noun = "token"
     read_scope = write_scope = permissions.ANYBODY
+    refusals = {
+        "log_in": (errors.Unauthenticated, errors.NotFound, errors.TenantSuspended, actors.MissingPermission),
+        "refresh": (errors.Unauthenticated, errors.NotFound, errors.TenantSuspended, logins.JustUsed),
+    }
 
     @extend_schema(request=Credentials, responses=TokensShape, auth=[], operation_id="auth_token")
     def log_in(self, request: Request) -> Response:

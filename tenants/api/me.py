@@ -50,6 +50,8 @@ class MeShape(serializers.Serializer[Actor]):
 class PasswordInput(StrictSerializer):
     """One's password, and the one to be."""
 
+    example = {"current_password": "a long password", "new_password": "another long password"}
+
     current_password = serializers.CharField(max_length=1000, trim_whitespace=False)
     new_password = serializers.CharField(max_length=1000, trim_whitespace=False)
 

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import mail
+from tenants import errors, mail
 from tenants.api import sites
 from tenants.api.fields import Instant, NoFields, StrictSerializer
 from tenants.api.pagination import PAGED
@@ -25,6 +25,8 @@ from tenants.services import invitations, members
 
 class MemberChanges(StrictSerializer):
     """What a member may do."""
+
+    example = {"role": "runner"}
 
     role = serializers.ChoiceField(Role.choices, required=False)
     own_jobs_only = serializers.BooleanField(
@@ -46,6 +48,8 @@ class MemberShape(serializers.Serializer[Membership]):
 
 class InvitationInput(MemberChanges):
     """Who is asked to join, as what."""
+
+    example = {"email": "maria@example.com", "role": "editor"}
 
     email = serializers.EmailField(max_length=254)
     role = serializers.ChoiceField(Role.choices)
@@ -87,6 +91,7 @@ class MemberViewSet(TenantViewSet):
     serializer_class = MemberShape
     noun = "member"
     read_scope = write_scope = permissions.ADMIN
+    refusals = dict.fromkeys(("partial_update", "destroy"), (members.LastAdmin,))
     query_parameters = {"list": PAGED}
 
     def list(self, request: Request) -> Response:
@@ -116,6 +121,7 @@ class InvitationViewSet(TenantViewSet):
     serializer_class = InvitationShape
     noun = "invitation"
     read_scope = write_scope = permissions.ADMIN
+    refusals = dict.fromkeys(("create", "resend"), (errors.ServiceError,))
     query_parameters = {"list": PAGED}
 
     def list(self, request: Request) -> Response:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Protocol, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from tenants import permissions, requests
-from tenants.api import parameters
-from tenants.api.parameters import Parameter
+from tenants.api import examples, headers, links, parameters, refusals
+from tenants.api.fields import StrictSerializer
 
 _REASON = OpenApiParameter(
     "X-Audit-Reason",
@@ -48,34 +51,17 @@ class Generator(SchemaGenerator):
 
 @cache
 def _document() -> Any:
-    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return examples.add(links.add(SchemaGenerator().get_schema(request=None, public=True)))  # type: ignore[no-untyped-call]
 
 
-class Describing(Protocol):
+class Describing(refusals.Refusing, Protocol):
     """What the schema asks of our views."""
 
-    def declared_parameters(self) -> tuple[Parameter, ...]:
-        """The query parameters of the current action."""
-
-
-#: Of answers to what was counted, see tenants.limits.
-_RATE_HEADERS = {
-    "RateLimit-Policy": {
-        "description": 'The tightest limit that this request met: `"key";q=1000;w=1` is 1000 requests in 1 second.',
-        "schema": {"type": "string"},
-    },
-    "RateLimit": {
-        "description": 'What is left of it: `"key";r=999;t=1` is 999 requests; full again in 1 second.',
-        "schema": {"type": "string"},
-    },
-}
-_RETRY_AFTER = {
-    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}, "required": True}
-}
+    named_by: str
 
 
 class Schema(AutoSchema):
-    """Adds what our views declare: query parameters, the scope, the error envelope, rate limits."""
+    """Adds what our views declare: query parameters, the scope, what is refused and how, headers, examples."""
 
     def get_override_parameters(self) -> list[Any]:
         view = cast(Describing, self.view)
@@ -87,6 +73,11 @@ class Schema(AutoSchema):
         """Whether it is for whoever asks."""
         return not getattr(self.view, "authentication_classes", ())
 
+    def get_summary(self) -> str:
+        """The first sentence."""
+        text: str = " ".join(super().get_description().split())
+        return re.split(r"(?<=[.;:])\s", text, maxsplit=1)[0].rstrip(".;:")
+
     def get_description(self) -> str:  # type: ignore[override]
         scope = permissions.required_scope(self.method, self.view)
         needed = f"Scope: `{scope}`." if scope else "Scope: none."
@@ -94,18 +85,53 @@ class Schema(AutoSchema):
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
-        if operation is not None:
-            answers = operation["responses"]
-            answers["429"] = self._error("429") | {"description": "Too many requests: `RATE_LIMITED`."}
-            answers["default"] = self._error("default")
-            for answer in answers.values():
-                answer["headers"] = answer.get("headers", {}) | _RATE_HEADERS
-            answers["429"]["headers"] = _RETRY_AFTER | answers["429"]["headers"]
+        if operation is None:
+            return None
+        operation["x-scope"] = permissions.required_scope(self.method, self.view)
+        view, answers = cast(Describing, self.view), operation["responses"]
+        known = refusals.of_action(view, self.method, guarded=not self.auth_is_none())
+        for status, codes in known.items():
+            answers.setdefault(str(status), self._refused(codes))
+        for status, answer in answers.items():
+            answer["headers"] = {**self._headers(status), **answer.get("headers", {})}
         return operation
 
-    def _error(self, code: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self._get_response_for_code(ErrorEnvelope, code)  # type: ignore[no-untyped-call]
-        return answer
+    def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
+        named_by = cast(Describing, self.view).named_by
+        return [{**each, "x-field": named_by} if each["name"] == "id" else each for each in found]
+
+    def _map_basic_serializer(self, serializer: Any, direction: str) -> dict[str, Any]:
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
+        if direction == "request" and isinstance(serializer, StrictSerializer):
+            schema["additionalProperties"] = False
+            if example := getattr(serializer, "example", None):
+                schema["examples"] = [example]
+        return schema
+
+    def _refused(self, codes: Mapping[str, str]) -> dict[str, Any]:
+        """An answer in the envelope with one of these codes."""
+        name = "ErrorEnvelope" + "".join(code.title().replace("_", "") for code in codes)
+        body = {"properties": {"error": {"properties": {"code": {"enum": [*codes]}}}}}
+        envelope = self.resolve_serializer(ErrorEnvelope, "response").ref  # type: ignore[no-untyped-call]
+        schema = self.component("schemas", name, {"allOf": [envelope, body]})
+        told = "\n".join(f"- `{code}`: {says}" for code, says in codes.items())
+        return {"description": told, "content": {"application/json": {"schema": schema}}}
+
+    def _headers(self, status: str) -> dict[str, Any]:
+        named = headers.of(status, located=status in ("201", "202") and names_its_row(self.view))
+        return {name: self.component("headers", name, described) for name, described in named.items()}
+
+    def component(self, kind: str, name: str, described: Any) -> dict[str, Any]:
+        """A reference to a part of the document that many share."""
+        made = ResolvedComponent(name, kind, described, name)  # type: ignore[no-untyped-call]
+        self.registry.register_on_missing(made)
+        return made.ref
+
+
+def names_its_row(view: Any) -> bool:
+    """Whether the current action makes a row that has a path of its own, told in ``Location``."""
+    return getattr(view, "action", None) == "create" and hasattr(view, "retrieve")
 
 
 class KeyOrTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

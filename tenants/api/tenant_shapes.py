@@ -45,6 +45,8 @@ class QuotaInput(StrictSerializer):
 class TenantChanges(QuotaInput):
     """All that may be said of a tenant but its slug, here to change some of it."""
 
+    example = {"name": "Acme Reports", "weight": 2}
+
     name = serializers.CharField(max_length=200, required=False)
     weight = serializers.IntegerField(
         min_value=1, max_value=100, required=False, help_text="Its share when tenants compete."
@@ -69,12 +71,16 @@ class TenantChanges(QuotaInput):
 class NewTenant(TenantChanges):
     """A tenant to be."""
 
+    example = {"slug": "acme", "name": "Acme"}
+
     slug = serializers.CharField(max_length=63, help_text="For ever: small letters, digits and single hyphens.")
     name = serializers.CharField(max_length=200)
 
 
 class Suspension(StrictSerializer):
     """Why a tenant is held."""
+
+    example = {"reason": "unpaid"}
 
     reason = serializers.CharField(
         max_length=500, required=False, allow_blank=True, default="", help_text="Told to whoever is refused."
@@ -83,6 +89,8 @@ class Suspension(StrictSerializer):
 
 class ThrottleWish(StrictSerializer):
     """A wish to let less of a tenant be in flight for a while."""
+
+    example = {"max_running": 1, "until": "2026-01-31T09:00:00Z"}
 
     max_running = serializers.IntegerField(min_value=0, max_value=throttles.MOST, help_text="0 lets nothing start.")
     until = Instant(help_text=f"It ends by itself then; at most {throttles.LONGEST.days} days ahead.")

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import actors, context
+from tenants import actors, context, errors
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.tenant_shapes import NewTenant, Suspension, TenantChanges, TenantShape, ThrottleWish
@@ -31,6 +31,7 @@ class NamedTenants(ApiViewSet):
 
     queryset = Tenant.objects.all()
     keyset = "slug"
+    named_by = "slug"
     noun = "tenant"
     open_to_platform = True
 
@@ -62,6 +63,7 @@ class TenantsViewSet(NamedTenants):
     read_scope = permissions.ADMIN
     write_scope = permissions.PLATFORM
     action_scopes = {"list": permissions.PLATFORM, "partial_update": permissions.ADMIN}
+    refusals = {"create": (errors.ServiceError,)}
     query_parameters = {"list": PAGED}
 
     def list(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from django.db.models import Model, QuerySet
 from rest_framework.request import Request
@@ -33,6 +34,10 @@ class ApiViewSet(GenericViewSet[Any]):
     write_scope: ClassVar[str]
     action_scopes: ClassVar[Mapping[str, str]] = {}
     query_parameters: ClassVar[Mapping[str, tuple[Parameter, ...]]] = {}
+    #: What an action may refuse beyond what any may, for the description: see tenants.api.refusals.
+    refusals: ClassVar[Mapping[str, Collection[type[errors.ServiceError]]]] = {}
+    #: The field of a row that its path names.
+    named_by: ClassVar[str] = "id"
     #: Actions that are refused while nothing can be counted; all others are served then.
     must_be_counted: ClassVar[Collection[str]] = ()
 
@@ -48,6 +53,13 @@ class ApiViewSet(GenericViewSet[Any]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.query = parameters.parse(request.query_params, self.declared_parameters())
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if openapi.names_its_row(self) and response.status_code in (201, 202):
+            name = quote(str(response.data[self.named_by]), safe="")
+            response["Location"] = f"{request.path}/{name}"
+        return response
 
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """What the current action takes."""

@@ -21,6 +21,8 @@ STATES = [state.value for state in states.State]
 class TriggerInput(StrictSerializer):
     """A wish to run a job."""
 
+    example = {"payload": {"result": "of today"}}
+
     payload = Object(
         required=False, allow_null=True, help_text="Overrides the job's, key by key. Data: a {{ in it is literal."
     )
@@ -30,11 +32,15 @@ class TriggerInput(StrictSerializer):
 class NewExecutionInput(TriggerInput):
     """A wish to run the job that is named."""
 
+    example = {"job": "nightly dummy", "payload": {"result": "of today"}}
+
     job = serializers.CharField(max_length=200, help_text="Id or name.")
 
 
 class ReplayInput(StrictSerializer):
     """What to change for the next run."""
+
+    example = {"payload": {"result": "of yesterday"}}
 
     payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides. Data, as they are.")
 

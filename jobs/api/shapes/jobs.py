@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from jobs.api.shapes import job_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.schedules import ScheduleInput, ScheduleShape
@@ -19,6 +20,8 @@ from tenants.api.fields import Instant, Number, Object
 
 class JobChanges(RateInput):
     """All that may be said of a job, here to change some of it. Objects are merged: null removes a key."""
+
+    example = {"priority": 7, "payload": {"result": None}}
 
     name = serializers.CharField(max_length=200)
     type = serializers.CharField(max_length=64, help_text="See /job-types.")

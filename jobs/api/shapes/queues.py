@@ -18,6 +18,8 @@ from tenants.api.fields import Instant
 class QueueChanges(RateInput):
     """All that may be said of a queue but its name, here to change some of it."""
 
+    example = {"max_running": 20, "rate_limit": "100/m"}
+
     pool = serializers.ChoiceField(
         Pool.choices,
         required=False,
@@ -40,6 +42,8 @@ class QueueChanges(RateInput):
 
 class QueueInput(QueueChanges):
     """A queue to be."""
+
+    example = {"name": "reports", "pool": "prefork"}
 
     name = serializers.CharField(max_length=63, help_text="For ever: small letters, digits and single hyphens.")
 

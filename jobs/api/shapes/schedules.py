@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
@@ -38,6 +39,8 @@ class PreviewInput(RuleInput):
 
 class ScheduleChanges(RuleInput):
     """All that may be said of a schedule, here to change some of it."""
+
+    example = {"timezone": "Europe/Berlin", "misfire": "skip"}
 
     misfire = serializers.ChoiceField(Misfire.choices, required=False)
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)

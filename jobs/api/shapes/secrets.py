@@ -8,6 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.api.shapes import secret_unions  # noqa: F401 - describes these
 from jobs.connections import Connection
 from jobs.models import Job
 from tenants.api.fields import Instant, StrictSerializer
@@ -38,6 +39,8 @@ _VALUE = (
 class SecretChanges(StrictSerializer):
     """What may be changed of a secret. A value becomes its newest version, in force at once; it is given whole."""
 
+    example = {"value": "another-made-up-secret"}
+
     description = serializers.CharField(max_length=500, allow_blank=True, required=False)
     value = ValueField(required=False, help_text=_VALUE)
 
@@ -53,6 +56,8 @@ class SecretInput(StrictSerializer):
 
 class VersionInput(StrictSerializer):
     """One of a secret's versions."""
+
+    example = {"version": 1}
 
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 

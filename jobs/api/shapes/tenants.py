@@ -25,6 +25,8 @@ class StandingShape(serializers.Serializer[Standing]):
 class DefaultsInput(StrictSerializer):
     """What jobs and schedules have that do not say otherwise."""
 
+    example = {"timezone": "Europe/Berlin", "timeout_seconds": 600, "retry": {"max_attempts": 3}}
+
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, help_text="UTC if empty.")
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False, allow_null=True)
     retry = Object(required=False, help_text="As a job's; an empty one is the product's.")

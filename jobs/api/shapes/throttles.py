@@ -16,6 +16,8 @@ from tenants.services import throttles
 class ThrottleInput(StrictSerializer):
     """A wish to let less be in flight for a while."""
 
+    example = {"max_running": 1, "until": "2026-01-31T09:00:00Z"}
+
     max_running = serializers.IntegerField(min_value=0, max_value=throttles.MOST, help_text="0 lets nothing start.")
     until = Instant(help_text=f"It ends by itself then; at most {throttles.LONGEST.days} days ahead.")
 

@@ -1,0 +1,97 @@
+"""A schedule by its kind: which fields belong to which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from jobs import triggers
+from jobs.api.shapes.unions import NULL, JsonSchema, Union
+from jobs.triggers.contract import DstFold, DstGap
+from jobs.triggers.interval import LONGEST
+from tenants.api.openapi import Schema
+
+#: What a rule fires by, as it must be where its kind needs it.
+_OWN: Mapping[str, JsonSchema] = {
+    "expression": {"type": "string", "minLength": 1, "maxLength": 200, "description": "As of cron, see docs/api.md."},
+    "interval_seconds": {"type": "integer", "minimum": 1, "maximum": LONGEST},
+    "run_at": {"type": "string", "format": "date-time"},
+}
+_BLANK: JsonSchema = {"type": ["string", "null"], "maxLength": 0}
+_EXAMPLES: Mapping[str, dict[str, Any]] = {
+    "cron": {"kind": "cron", "expression": "30 2 * * 1-5", "timezone": "Europe/Berlin", "misfire": "last"},
+    "interval": {"kind": "interval", "interval_seconds": 900, "misfire": "skip"},
+    "once": {"kind": "once", "run_at": "2199-01-31T09:00:00Z"},
+}
+
+
+def _only(needed: str, *, unset: Mapping[str, JsonSchema]) -> JsonSchema:
+    """The field that a kind needs, and the others, which mean nothing there; all as they come for a kind unknown here."""
+    if not needed:
+        return {"properties": {}, "required": []}
+    others = {name: unset[name] for name in _OWN if name != needed}
+    return {"properties": {**others, needed: _OWN[needed]}, "required": [needed]}
+
+
+class _Rules(Union):
+    by = "kind"
+
+    #: Beside the rule, in an example.
+    example: Mapping[str, Any] = {}
+
+    def members(self, base: JsonSchema, schema: Schema, direction: str) -> Mapping[str, JsonSchema]:  # noqa: ARG002
+        return {kind: self._member(kind, base) for kind in triggers.kinds()}
+
+    def _member(self, kind: str, base: JsonSchema) -> JsonSchema:
+        unset = {"expression": _BLANK, "interval_seconds": NULL, "run_at": NULL}
+        member = _only(triggers.needs(kind), unset=unset)
+        choices: Mapping[str, type[DstGap] | type[DstFold]] = {"dst_gap": DstGap, "dst_fold": DstFold}
+        for name, enum in choices.items():
+            member["properties"][name] = {"type": "string", "enum": [*enum]}
+        if kind in _EXAMPLES:
+            said = {**_EXAMPLES[kind], **self.example}
+            member["examples"] = [{name: value for name, value in said.items() if name in base["properties"]}]
+        return member
+
+
+class NewSchedules(_Rules):
+    """A schedule to be, inside its job."""
+
+    target_class = "jobs.api.shapes.schedules.ScheduleInput"
+
+
+class NewSchedulesOfJobs(_Rules):
+    """A schedule to be, of a job that exists."""
+
+    target_class = "jobs.api.shapes.schedules.NewScheduleInput"
+    priority = 1
+    example = {"job": "nightly dummy"}
+
+
+class Previews(_Rules):
+    """A rule to try out: nothing anchors an interval but what it says itself."""
+
+    target_class = "jobs.api.shapes.schedules.PreviewInput"
+    example = {"count": 3}
+
+    def _member(self, kind: str, base: JsonSchema) -> JsonSchema:
+        member = super()._member(kind, base)
+        if kind == "interval":
+            member["properties"]["start_at"] = {"type": "string", "format": "date-time"}
+            member["required"] = [*member["required"], "start_at"]
+            member["examples"] = [{**member["examples"][0], "start_at": "2026-01-01T00:00:00Z"}]
+        return member
+
+
+class StoredSchedules(Union):
+    """A schedule as it is stored."""
+
+    target_class = "jobs.api.shapes.schedules.ScheduleShape"
+    by = "kind"
+
+    def members(self, base: JsonSchema, schema: Schema, direction: str) -> Mapping[str, JsonSchema]:  # noqa: ARG002
+        return {kind: _only(triggers.needs(kind), unset=dict.fromkeys(_OWN, NULL)) for kind in triggers.kinds()}
+
+    def others(self, known: Collection[str], direction: str) -> JsonSchema | None:  # noqa: ARG002
+        """Of a kind that this installation does not have any more."""
+        return {}

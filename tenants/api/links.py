@@ -1,0 +1,74 @@
+"""Links of the description: which routes take the id that an answer holds. Pure, over the finished document.
+
+An answer that is a row of ``/jobs`` leads to every route below ``/jobs/{id}``. What a row is, is told by what its own
+``GET`` answers and by what its list holds; by which field it is named, by the path parameter's ``x-field``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Document = dict[str, Any]
+_SCHEMAS = "#/components/schemas/"
+
+
+def add(document: Document) -> Document:
+    """The document, with links in the answers that are rows."""
+    homes = {shape: path for path, shape in _rows(document)}
+    for path, operation in _operations(document):
+        for status, answer in operation["responses"].items():
+            if not status.startswith("2"):
+                continue
+            home = homes.get(_shape(answer)) or _collection(document, path, status)
+            if home and (links := _links(document, home)):
+                answer["links"] = links
+    return document
+
+
+def _operations(document: Document) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        yield from ((path, operation) for operation in methods.values())
+
+
+def _rows(document: Document) -> Iterator[tuple[str, str]]:
+    """(path of one, name of its shape), of what can be listed and of what can be got by name."""
+    for path, methods in document["paths"].items():
+        if not path.endswith("/{id}") or "get" not in methods:
+            continue
+        yield path, _shape(methods["get"]["responses"]["200"])
+        listing = document["paths"].get(path.removesuffix("/{id}"), {}).get("get")
+        if listing and (page := _shape(listing["responses"]["200"])):
+            rows = document["components"]["schemas"][page].get("properties", {}).get("data", {})
+            yield path, _name(rows.get("items", {}))
+
+
+def _collection(document: Document, path: str, status: str) -> str:
+    """Where a new row is found that is answered in a shape of its own, such as a key with its text."""
+    home = f"{path}/{{id}}"
+    return home if status == "201" and "get" in document["paths"].get(home, {}) else ""
+
+
+def _shape(answer: Mapping[str, Any]) -> str:
+    return _name(answer.get("content", {}).get("application/json", {}).get("schema", {}))
+
+
+def _name(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("$ref", "")).removeprefix(_SCHEMAS)
+
+
+def _links(document: Document, home: str) -> dict[str, Any]:
+    field = _field(document["paths"][home]["get"])
+    return {
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": {"id": f"$response.body#/{field}"},
+        }
+        for path, operation in _operations(document)
+        if path == home or path.startswith(f"{home}/")
+    }
+
+
+def _field(operation: Mapping[str, Any]) -> str:
+    (named,) = (each for each in operation["parameters"] if each["in"] == "path")
+    return str(named["x-field"])
