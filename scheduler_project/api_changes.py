@@ -28,7 +28,7 @@ def breaking(before: Document, now: Document) -> list[str]:
                 continue
             route = f"{method.upper()} {path}"
             kept = now["paths"].get(path, {}).get(method)
-            problems = ["is gone"] if kept is None else _of_operation(methods[method], kept, documents)
+            problems = [" is gone"] if kept is None else _of_operation(methods[method], kept, documents)
             found |= {f"{route}{problem if problem[0] in ' :' else ': ' + problem}" for problem in problems}
     return sorted(found)
 

@@ -57,6 +57,8 @@ people = [
     path("invitations/accept", outside_transaction(AcceptViewSet.as_view({"post": "create"}))),
 ]
 
+docs = SpectacularSwaggerSplitView.as_view(url_name="openapi", template_name_js="scheduler_project/api_docs.js")
+
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/", permanent=False)),
     path("admin", RedirectView.as_view(url="/admin/", permanent=False)),
@@ -64,7 +66,7 @@ urlpatterns = [
     path("admin/oidc/callback", oidc.callback, name="console-oidc-callback"),
     path("admin/", admin.site.urls),
     path("api/v1/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("api/v1/docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("api/v1/docs", docs, name="docs"),
     path("api/v1/", include(people)),
     path("api/v1/", include(api.urls)),
     path("invitations/<str:token>", accept, name="invitation"),

@@ -12,6 +12,7 @@ from django.test import Client
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.validation import validate_schema
+from jsonschema import Draft202012Validator
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,10 @@ def test_every_operation_says_its_scope_its_key_and_its_errors(document):
             assert {"Person": []} in operation["security"], name
             assert "tenant" in {parameter["name"] for parameter in operation["parameters"]}, name
         assert re.search(r"Scope: (`[a-z:]+`|none)\.", operation["description"]), name
-        assert "ErrorEnvelope" in str(operation["responses"]["default"]), name
+        assert operation["x-scope"] in operation["description"], name
+        assert operation["summary"], name
+        for status, answer in operation["responses"].items():
+            assert (int(status) >= 400) == ("ErrorEnvelope" in str(answer.get("content", ""))), (name, status)
 
 
 def test_every_operation_says_that_it_is_limited_and_how_that_is_told(document):
@@ -66,6 +70,8 @@ def test_every_operation_says_that_it_is_limited_and_how_that_is_told(document):
         assert "ErrorEnvelope" in str(answers["429"]["content"]), name
         assert "Retry-After" in answers["429"]["headers"], name
         assert all({"RateLimit", "RateLimit-Policy"} <= set(answer["headers"]) for answer in answers.values()), name
+        assert all("X-Request-Id" in answer["headers"] for answer in answers.values()), name
+        assert "Retry-After" in answers["503"]["headers"], name
 
 
 def test_lists_are_described_as_pages_with_their_filters(document):
@@ -87,6 +93,60 @@ def test_every_route_of_the_api_is_in_it(document):
         "/api/v1/dead-letters/{id}/redrive",
         "/api/v1/api-keys/{id}",
     } <= paths
+
+
+def test_operations_have_names_of_their_own_and_every_one_says_what_it_refuses(document):
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    for name, operation in operations(document):
+        known = {"400", "406", "422", "429", "500", "503"}
+        known |= set() if name in OF_NOBODY else {"401", "403", "404"}
+        known |= {"413", "415"} if name.startswith(("post", "put", "patch")) else set()
+        assert known <= set(operation["responses"]), name
+
+
+def codes(document: dict[str, Any], path: str, method: str, status: str) -> set[str]:
+    schema = document["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]
+    name = schema["$ref"].rpartition("/")[2]
+    told: dict[str, Any] = document["components"]["schemas"][name]["allOf"][1]
+    return set(told["properties"]["error"]["properties"]["code"]["enum"])
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "expected"),
+    [
+        ("get /jobs", "400", {"BAD_REQUEST", "UNKNOWN_FIELD", "INVALID_CURSOR"}),
+        ("get /jobs", "403", {"MISSING_SCOPE", "TENANT_SUSPENDED", "ADDRESS_REFUSED"}),
+        ("post /jobs", "409", {"CONFLICT", "QUOTA_EXCEEDED"}),
+        ("post /jobs", "422", {"VALIDATION_FAILED", "INVALID_SCHEDULE"}),
+        ("post /jobs/{id}/pause", "409", {"INVALID_STATE"}),
+        ("post /invitations/accept", "404", {"INVITATION_VOID", "NOT_FOUND"}),
+    ],
+)
+def test_a_status_is_told_with_its_codes(document, route, status, expected):
+    method, path = route.split()
+    assert codes(document, f"/api/v1{path}", method, status) == expected
+
+
+def test_every_schema_is_one_and_every_reference_leads_somewhere(document):
+    for name, schema in document["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert "nullable" not in str(schema), name
+    for reference in set(re.findall(r"'\$ref': '#/([^']+)'", str(document))):
+        part = document
+        for step in reference.split("/"):
+            part = part[step]
+
+
+def test_an_answer_leads_to_the_routes_that_take_its_id(document):
+    made = document["paths"]["/api/v1/jobs"]["post"]["responses"]["201"]["links"]
+    assert made["jobs_trigger_create"]["parameters"] == {"id": "$response.body#/id"}
+    triggered = document["paths"]["/api/v1/jobs/{id}/trigger"]["post"]["responses"]["202"]["links"]
+    assert {"executions_retrieve", "executions_cancel_create"} <= set(triggered)
+    queue = document["paths"]["/api/v1/queues"]["post"]["responses"]["201"]["links"]
+    assert queue["queues_retrieve"]["parameters"] == {"id": "$response.body#/name"}
+    key = document["paths"]["/api/v1/api-keys"]["post"]["responses"]["201"]["links"]
+    assert "api_keys_rotate_create" in key
 
 
 def test_docs_page_needs_nothing_from_other_hosts():

@@ -1,0 +1,7 @@
+// Light or dark as the reader's system is set, at once and when that changes.
+const darkness = window.matchMedia("(prefers-color-scheme: dark)");
+const dress = () => document.documentElement.classList.toggle("dark-mode", darkness.matches);
+darkness.addEventListener("change", dress);
+dress();
+
+{% include "drf_spectacular/swagger_ui.js" %}
