@@ -41,7 +41,7 @@ def _of_operation(before: Document, now: Document, documents: Documents) -> Iter
     yield from _of_body(before.get("requestBody"), now.get("requestBody"), documents)
     for status, answer in before["responses"].items():
         kept = now["responses"].get(status)
-        problems = ["is gone"] if kept is None else _of_answer(answer, kept, documents)
+        problems = ["is gone"] if kept is None else _of_answer(documents.before(answer), documents.now(kept), documents)
         yield from (f" {status}: {problem}" for problem in problems)
 
 

@@ -37,7 +37,11 @@ SETTINGS: dict[str, Any] = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"ExecutionStateEnum": "jobs.api.shapes.executions.STATES"},
+    "ENUM_NAME_OVERRIDES": {
+        "ExecutionStateEnum": "jobs.api.shapes.executions.STATES",
+        "JobStateEnum": "jobs.models.JobState",
+        "ScheduleStateEnum": "jobs.models.ScheduleState",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True, "filter": True, "docExpansion": "none"},

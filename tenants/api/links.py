@@ -15,14 +15,16 @@ _SCHEMAS = "#/components/schemas/"
 
 def add(document: Document) -> Document:
     """The document, with links in the answers that are rows."""
-    homes = {shape: path for path, shape in _rows(document)}
+    known = document["components"].setdefault("links", {})
+    homes = {shape: path for path, shape in _rows(document) if shape}
     for path, operation in _operations(document):
         for status, answer in operation["responses"].items():
             if not status.startswith("2"):
                 continue
             home = homes.get(_shape(answer)) or _collection(document, path, status)
             if home and (links := _links(document, home)):
-                answer["links"] = links
+                known |= {name: link for name, link in links.items() if name not in known}
+                answer["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in links}
     return document
 
 

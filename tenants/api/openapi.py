@@ -90,10 +90,10 @@ class Schema(AutoSchema):
         operation["x-scope"] = permissions.required_scope(self.method, self.view)
         view, answers = cast(Describing, self.view), operation["responses"]
         known = refusals.of_action(view, self.method, guarded=not self.auth_is_none())
-        for status, codes in known.items():
-            answers.setdefault(str(status), self._refused(codes))
         for status, answer in answers.items():
             answer["headers"] = {**self._headers(status), **answer.get("headers", {})}
+        for status, codes in known.items():
+            answers.setdefault(str(status), self._refused(str(status), codes))
         return operation
 
     def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
@@ -109,14 +109,19 @@ class Schema(AutoSchema):
                 schema["examples"] = [example]
         return schema
 
-    def _refused(self, codes: Mapping[str, str]) -> dict[str, Any]:
+    def _refused(self, status: str, codes: Mapping[str, str]) -> dict[str, Any]:
         """An answer in the envelope with one of these codes."""
         name = "ErrorEnvelope" + "".join(code.title().replace("_", "") for code in codes)
         body = {"properties": {"error": {"properties": {"code": {"enum": [*codes]}}}}}
         envelope = self.resolve_serializer(ErrorEnvelope, "response").ref  # type: ignore[no-untyped-call]
         schema = self.component("schemas", name, {"allOf": [envelope, body]})
         told = "\n".join(f"- `{code}`: {says}" for code, says in codes.items())
-        return {"description": told, "content": {"application/json": {"schema": schema}}}
+        answer = {
+            "description": told,
+            "headers": self._headers(status),
+            "content": {"application/json": {"schema": schema}},
+        }
+        return self.component("responses", f"{status}{name}", answer)
 
     def _headers(self, status: str) -> dict[str, Any]:
         named = headers.of(status, located=status in ("201", "202") and names_its_row(self.view))

@@ -27,7 +27,14 @@ def document() -> dict[str, Any]:
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            yield f"{method} {path}", operation
+            answers = {status: resolved(document, answer) for status, answer in operation["responses"].items()}
+            yield f"{method} {path}", {**operation, "responses": answers}
+
+
+def resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    for step in part["$ref"].removeprefix("#/").split("/") if "$ref" in part else ():
+        document = document[step]
+    return document if "$ref" in part else part
 
 
 #: Asked before anybody is known.
@@ -106,7 +113,8 @@ def test_operations_have_names_of_their_own_and_every_one_says_what_it_refuses(d
 
 
 def codes(document: dict[str, Any], path: str, method: str, status: str) -> set[str]:
-    schema = document["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]
+    answer = resolved(document, document["paths"][path][method]["responses"][status])
+    schema = answer["content"]["application/json"]["schema"]
     name = schema["$ref"].rpartition("/")[2]
     told: dict[str, Any] = document["components"]["schemas"][name]["allOf"][1]
     return set(told["properties"]["error"]["properties"]["code"]["enum"])
@@ -132,21 +140,19 @@ def test_every_schema_is_one_and_every_reference_leads_somewhere(document):
     for name, schema in document["components"]["schemas"].items():
         Draft202012Validator.check_schema(schema)
         assert "nullable" not in str(schema), name
-    for reference in set(re.findall(r"'\$ref': '#/([^']+)'", str(document))):
-        part = document
-        for step in reference.split("/"):
-            part = part[step]
+    for reference in set(re.findall(r"'\$ref': '(#/[^']+)'", str(document))):
+        assert resolved(document, {"$ref": reference}), reference
 
 
 def test_an_answer_leads_to_the_routes_that_take_its_id(document):
-    made = document["paths"]["/api/v1/jobs"]["post"]["responses"]["201"]["links"]
-    assert made["jobs_trigger_create"]["parameters"] == {"id": "$response.body#/id"}
-    triggered = document["paths"]["/api/v1/jobs/{id}/trigger"]["post"]["responses"]["202"]["links"]
-    assert {"executions_retrieve", "executions_cancel_create"} <= set(triggered)
-    queue = document["paths"]["/api/v1/queues"]["post"]["responses"]["201"]["links"]
-    assert queue["queues_retrieve"]["parameters"] == {"id": "$response.body#/name"}
-    key = document["paths"]["/api/v1/api-keys"]["post"]["responses"]["201"]["links"]
-    assert "api_keys_rotate_create" in key
+    def links(method: str, path: str, status: str) -> dict[str, Any]:
+        found = document["paths"][f"/api/v1{path}"][method]["responses"][status]["links"]
+        return {name: resolved(document, link)["parameters"]["id"] for name, link in found.items()}
+
+    assert links("post", "/jobs", "201")["jobs_trigger_create"] == "$response.body#/id"
+    assert {"executions_retrieve", "executions_cancel_create"} <= set(links("post", "/jobs/{id}/trigger", "202"))
+    assert links("post", "/queues", "201")["queues_retrieve"] == "$response.body#/name"
+    assert "api_keys_rotate_create" in links("post", "/api-keys", "201")
 
 
 def test_docs_page_needs_nothing_from_other_hosts():

@@ -16,7 +16,7 @@ from tests.support import actors
 
 DOCUMENT = reference.described()
 #: What only an installation of one's own has.
-UNHEARD_OF = {("jobs_create", "python"): "payload.callable", ("jobs_create", "connection_test"): "payload.connection"}
+UNHEARD_OF = {("jobs_create", "python"): "payload.callable"}
 
 
 def bodies() -> Iterator[tuple[str, str, dict[str, Any], Any]]:

@@ -49,7 +49,6 @@ class Union(OpenApiSerializerExtension):
             other = {"not": {"enum": sorted(members)}}
             references.append(schema.component("schemas", f"Other{name}", _merged(base, rest, self.by, other)))
         return {
-            "type": "object",
             "required": [] if self.usual else [self.by],
             "description": base.get("description", ""),
             "oneOf": references,

@@ -1,0 +1,122 @@
+"""Sends a case as somebody, and holds the answer against the description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis
+import requests
+from hypothesis import HealthCheck, Phase
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.core.transport import Response
+from schemathesis.generation.stateful import run_state_machine_as_test
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.fuzz.server import Server
+from tests.fuzz.world import World
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+#: Methods that nothing here knows.
+UNKNOWN_METHODS = ("TRACE", "OPTIONS", "PROPFIND")
+
+
+class Asking:
+    """Counts what it sends, and notes what is not as described."""
+
+    def __init__(self, server: Server, world: World, report: Any) -> None:
+        self._server = server
+        self._world = world
+        self._report = report
+
+    def alone(self, case: Any, who: str, chance: int) -> None:
+        """One case; often with an id that means something, seldom for another tenant."""
+        known = self._world.known(who, case.operation.path)
+        if known and chance < 7 and "id" in (case.path_parameters or {}):
+            case.path_parameters["id"] = known[chance % len(known)]
+        if case.query and chance:
+            case.query.pop("tenant", None)
+        if case.headers and chance > 2:
+            case.headers.pop("X-Audit-Reason", None)
+        self.send(case, who)
+
+    def strange(self, case: Any, body: str | None, text: str, who: str) -> None:
+        """One case with something odd in its body, its query or its path."""
+        known = self._world.known(who, case.operation.path)
+        if known and "id" in (case.path_parameters or {}):
+            case.path_parameters["id"] = known[0] if body is not None or case.query else text
+        case.query = {name: text for name in [*(case.query or {})][:1]}
+        self.send(case, who, body=body)
+
+    def send(self, case: Any, who: str, *, body: str | None = None) -> Response:
+        """The answer, after it was looked at."""
+        prepared = self._prepared(case, who, body)
+        answer = Response.from_requests(self._server.ask(prepared), verify=False)
+        self._report.tried[who] += 1
+        self._report.statuses[answer.status_code] += 1
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except FailureGroup as group:
+            for failure in group.exceptions:
+                self._note(case, prepared, answer, failure, who)
+        return answer
+
+    def by_another_method(self, operation: Any) -> None:
+        """Whoever may do everything there is told 405 of a method that is not known."""
+        url = f"http://testserver{operation.path.replace('{id}', 'x')}"
+        for method in UNKNOWN_METHODS:
+            for who in ("admin", "nobody"):
+                prepared = requests.Request(method, url, headers=self._headers(who)).prepare()
+                status = self._server.ask(prepared).status_code
+                self._report.tried[who] += 1
+                if status not in ((401, 405) if who == "nobody" else (403, 405)):
+                    self._report.found[f"{method} {operation.path} as {who} answers {status}"] = url
+
+    def _prepared(self, case: Any, who: str, body: str | None) -> requests.PreparedRequest:
+        sent = case.as_transport_kwargs(base_url="http://testserver", headers=self._headers(who))
+        if body is not None:
+            sent.pop("json", None)
+            sent["data"] = body.encode(errors="surrogatepass")
+            sent["headers"]["Content-Type"] = "application/json"
+        known = ("method", "url", "headers", "params", "data", "json", "cookies", "files")
+        return requests.Request(**{name: sent[name] for name in known if name in sent}).prepare()
+
+    def _headers(self, who: str) -> dict[str, str]:
+        key = self._world.keys[who]
+        return {"X-API-Key": key} if key else {}
+
+    def _note(self, case: Any, prepared: Any, answer: Response, failure: Failure, who: str) -> None:
+        told = f"{case.operation.label} {answer.status_code}: {failure.title}: {str(failure.message).splitlines()[0]}"
+        sent = f"{who}: {prepared.method} {prepared.url}\n{(prepared.body or b'')!r:.2000}\n{answer.text:.3000}\n{failure}"
+        self._report.found.setdefault(told, sent)
+
+
+def along_links(schema: Any, asks: Asking, *, examples: int, steps: int, seed: int) -> None:
+    """Sequences: what one answer made is what the next request is about."""
+
+    class Walk(schema.as_state_machine()):  # type: ignore[misc]
+        def call(self, case: Any, **kwargs: Any) -> Any:
+            if case.query:
+                case.query.pop("tenant", None)
+            operators = case.operation.path.startswith(("/api/v1/queues", "/api/v1/tenants"))
+            return asks.send(case, "operator" if operators else "admin")
+
+        def validate_response(self, response: Any, case: Any, *args: Any, **kwargs: Any) -> None:
+            """Done where it is sent."""
+
+    settings = hypothesis.settings(
+        max_examples=examples, stateful_step_count=steps, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    run_state_machine_as_test(hypothesis.seed(seed)(Walk), settings=settings)
