@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 import django
+from pydantic import SecretStr
 
 from jobs.rules.states import INITIAL, TERMINAL, TRANSITIONS, State
 from scheduler_project import api_changes

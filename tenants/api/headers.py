@@ -28,7 +28,11 @@ _RETRY_AFTER = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}, "required": True}
 }
 _CHALLENGE = {
-    "WWW-Authenticate": {"description": "`Bearer`, for who sent nothing that is good.", "schema": _TEXT, "required": True}
+    "WWW-Authenticate": {
+        "description": "`Bearer`, for who sent nothing that is good.",
+        "schema": _TEXT,
+        "required": True,
+    }
 }
 _LOCATION = {
     "Location": {

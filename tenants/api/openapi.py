@@ -113,7 +113,7 @@ class Schema(AutoSchema):
         """An answer in the envelope with one of these codes."""
         name = "ErrorEnvelope" + "".join(code.title().replace("_", "") for code in codes)
         body = {"properties": {"error": {"properties": {"code": {"enum": [*codes]}}}}}
-        envelope = self.resolve_serializer(ErrorEnvelope, "response").ref  # type: ignore[no-untyped-call]
+        envelope = self.resolve_serializer(ErrorEnvelope, "response").ref
         schema = self.component("schemas", name, {"allOf": [envelope, body]})
         told = "\n".join(f"- `{code}`: {says}" for code, says in codes.items())
         answer = {

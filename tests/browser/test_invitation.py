@@ -48,3 +48,24 @@ def test_somebody_is_invited_follows_the_link_and_joins(site: Any, browser: Any,
 
     browser.open(f"/admin/tenants/membership/?q={email}")
     assert page.locator("#result_list tbody tr").count() == 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_apis_docs_are_read_in_the_readers_theme_and_come_from_here_alone(
+    site: Any, chromium: Any, theme: Any, tmp_path: Path
+) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    page, asked, complaints = context.new_page(), [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{site.url}/api/v1/docs")
+    page.wait_for_selector("text=Who asks.")
+    page.click("#operations-tag-jobs")
+    page.wait_for_selector("#operations-jobs-jobs_trigger_create")
+    page.screenshot(path=tmp_path / f"docs-{theme}.png")
+    assert complaints == []
+    assert all(url.startswith((site.url, "data:")) for url in asked), asked
+    assert page.evaluate("document.documentElement.classList.contains('dark-mode')") == (theme == "dark")
+    shade = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
+    assert (sum(shade) < 200) == (theme == "dark"), shade
+    context.close()

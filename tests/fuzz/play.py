@@ -15,11 +15,14 @@ from typing import Any
 import hypothesis
 import schemathesis
 from django.test import override_settings
-from hypothesis import HealthCheck, Phase, strategies as st
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from scheduler_project import celery  # noqa: F401 - the API rings through it
-from scheduler_project import reference
+from scheduler_project import (
+    celery,  # noqa: F401 - the API rings through it
+    reference,
+)
 from tests.fuzz import asking, odd, server, world
 from tests.fuzz.asking import Asking
 
@@ -48,10 +51,10 @@ def run(*, cases: int, seed: int, only: str = "") -> Report:
         operations = [each.ok() for each in schema.get_all_operations()]
         chosen = [each for each in operations if only in each.definition.raw["operationId"]]
         alone, strange = (max(1, round(cases * share / len(operations))) for share in (ALONE, ODD))
-        for operation in chosen:
+        for number, operation in enumerate(chosen):
             _try(_alone(operation), asks.alone, examples=alone, seed=seed, name=operation.label)
             _try(_strange(operation), asks.strange, examples=strange, seed=seed, name=f"odd {operation.label}")
-            asks.by_another_method(operation)
+            asks.by_another_method(operation, asking.UNKNOWN_METHODS[number % len(asking.UNKNOWN_METHODS)])
         if not only:
             rest = cases - sum(report.tried.values())
             asking.along_links(schema, asks, examples=max(1, rest // STEPS), steps=STEPS, seed=seed)
@@ -62,7 +65,8 @@ def run(*, cases: int, seed: int, only: str = "") -> Report:
 def _unlimited() -> Iterator[None]:
     from django.conf import settings
 
-    with override_settings(API_RATES={**settings.API_RATES, **dict.fromkeys(world.UNLIMITED, "")}):
+    rates = {**settings.API_RATES, **dict.fromkeys(world.UNLIMITED, "")}
+    with override_settings(API_RATES=rates, ALLOWED_HOSTS=["testserver"]):
         yield
 
 

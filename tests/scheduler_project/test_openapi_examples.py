@@ -41,7 +41,9 @@ def test_every_body_has_an_example_that_passes_its_schema():
     for _, name, schema, found in bodies():
         assert found, f"{name} has none"
         for key, example in found.items():
-            problems = Draft202012Validator({**schema, "components": DOCUMENT["components"]}).iter_errors(example["value"])
+            problems = Draft202012Validator({**schema, "components": DOCUMENT["components"]}).iter_errors(
+                example["value"]
+            )
             assert [problem.message for problem in problems] == [], f"{name} {key}"
 
 

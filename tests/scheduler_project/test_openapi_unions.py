@@ -97,7 +97,9 @@ def test_what_is_stored_passes_with_and_without_its_payload_and_of_a_type_that_i
     assert passes(document, "JobShape", {**made, "payload": None})
     assert not passes(document, "JobShape", {**made, "payload": {"url": 1}})
     assert passes(document, "JobShape", {**made, "type": "removed", "payload": {"anything": 1}})
-    assert not passes(document, "JobShape", {**made, "schedules": [{**made["schedules"][0], "expression": "0 0 * * *"}]})
+    assert not passes(
+        document, "JobShape", {**made, "schedules": [{**made["schedules"][0], "expression": "0 0 * * *"}]}
+    )
 
 
 def test_a_type_that_somebody_adds_is_in_the_document():

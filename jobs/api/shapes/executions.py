@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypedDict
+from typing import Any, ClassVar, Protocol, TypedDict
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -21,7 +21,7 @@ STATES = [state.value for state in states.State]
 class TriggerInput(StrictSerializer):
     """A wish to run a job."""
 
-    example = {"payload": {"result": "of today"}}
+    example: ClassVar[dict[str, Any]] = {"payload": {"result": "of today"}}
 
     payload = Object(
         required=False, allow_null=True, help_text="Overrides the job's, key by key. Data: a {{ in it is literal."
@@ -32,7 +32,7 @@ class TriggerInput(StrictSerializer):
 class NewExecutionInput(TriggerInput):
     """A wish to run the job that is named."""
 
-    example = {"job": "nightly dummy", "payload": {"result": "of today"}}
+    example: ClassVar[dict[str, Any]] = {"job": "nightly dummy", "payload": {"result": "of today"}}
 
     job = serializers.CharField(max_length=200, help_text="Id or name.")
 
@@ -40,7 +40,7 @@ class NewExecutionInput(TriggerInput):
 class ReplayInput(StrictSerializer):
     """What to change for the next run."""
 
-    example = {"payload": {"result": "of yesterday"}}
+    example: ClassVar[dict[str, Any]] = {"payload": {"result": "of yesterday"}}
 
     payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides. Data, as they are.")
 

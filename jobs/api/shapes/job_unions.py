@@ -25,7 +25,7 @@ def payload_of(handler: Handler[Any], schema: Schema) -> JsonSchema:
     return payload_schemas.of(handler.params, name, component, open_to_expressions=True)
 
 
-class NewJobs(Union):
+class NewJobs(Union):  # type: ignore[no-untyped-call]
     """What is said of a job to be. Without a payload it has an empty one, which not every type takes."""
 
     target_class = "jobs.api.shapes.jobs.JobInput"
@@ -37,15 +37,13 @@ class NewJobs(Union):
                 "description": f"{handler.title}. {handler.description}",
                 "properties": {"payload": payload_of(handler, schema)},
                 "required": ["payload"] if _needs_payload(handler) else [],
-                "examples": [
-                    {"name": f"nightly {job_type}", "type": job_type, "payload": dict(handler.example)}
-                ],
+                "examples": [{"name": f"nightly {job_type}", "type": job_type, "payload": dict(handler.example)}],
             }
             for job_type, handler in handlers.registered().items()
         }
 
 
-class _Stored(Union):
+class _Stored(Union):  # type: ignore[no-untyped-call]
     by = "type"
 
     def members(self, base: JsonSchema, schema: Schema, direction: str) -> Mapping[str, JsonSchema]:  # noqa: ARG002
@@ -59,13 +57,13 @@ class _Stored(Union):
         return {"properties": {"payload": _or_null({"type": "object", "additionalProperties": True})}}
 
 
-class StoredJobs(_Stored):
+class StoredJobs(_Stored):  # type: ignore[no-untyped-call]
     """A job as it is stored."""
 
     target_class = "jobs.api.shapes.jobs.JobShape"
 
 
-class StoredRevisions(_Stored):
+class StoredRevisions(_Stored):  # type: ignore[no-untyped-call]
     """A job as it was."""
 
     target_class = "jobs.api.shapes.jobs.RevisionShape"

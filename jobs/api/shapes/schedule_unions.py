@@ -33,7 +33,7 @@ def _only(needed: str, *, unset: Mapping[str, JsonSchema]) -> JsonSchema:
     return {"properties": {**others, needed: _OWN[needed]}, "required": [needed]}
 
 
-class _Rules(Union):
+class _Rules(Union):  # type: ignore[no-untyped-call]
     by = "kind"
 
     #: Beside the rule, in an example.
@@ -54,13 +54,13 @@ class _Rules(Union):
         return member
 
 
-class NewSchedules(_Rules):
+class NewSchedules(_Rules):  # type: ignore[no-untyped-call]
     """A schedule to be, inside its job."""
 
     target_class = "jobs.api.shapes.schedules.ScheduleInput"
 
 
-class NewSchedulesOfJobs(_Rules):
+class NewSchedulesOfJobs(_Rules):  # type: ignore[no-untyped-call]
     """A schedule to be, of a job that exists."""
 
     target_class = "jobs.api.shapes.schedules.NewScheduleInput"
@@ -68,7 +68,7 @@ class NewSchedulesOfJobs(_Rules):
     example = {"job": "nightly dummy"}
 
 
-class Previews(_Rules):
+class Previews(_Rules):  # type: ignore[no-untyped-call]
     """A rule to try out: nothing anchors an interval but what it says itself."""
 
     target_class = "jobs.api.shapes.schedules.PreviewInput"
@@ -83,7 +83,7 @@ class Previews(_Rules):
         return member
 
 
-class StoredSchedules(Union):
+class StoredSchedules(Union):  # type: ignore[no-untyped-call]
     """A schedule as it is stored."""
 
     target_class = "jobs.api.shapes.schedules.ScheduleShape"

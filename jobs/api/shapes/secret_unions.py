@@ -13,7 +13,7 @@ from tenants.services.secrets import SHORTEST, TEXT
 _TEXT_VALUE = {"type": "string", "minLength": SHORTEST, "writeOnly": True}
 
 
-class NewSecrets(Union):
+class NewSecrets(Union):  # type: ignore[no-untyped-call]
     """A kind left out is a text's."""
 
     target_class = "jobs.api.shapes.secrets.SecretInput"

@@ -30,11 +30,11 @@ class Union(OpenApiSerializerExtension):
         """By value, the properties that are other than the serializer's; ``required`` and ``examples`` beside them."""
         raise NotImplementedError
 
-    def others(self, known: Collection[str], direction: str) -> JsonSchema | None:
+    def others(self, known: Collection[str], direction: str) -> JsonSchema | None:  # noqa: ARG002 - for subclasses
         """The same of what has another value than these; None if nothing can."""
         return None
 
-    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> JsonSchema:  # type: ignore[override]
+    def map_serializer(self, auto_schema: AutoSchema, direction: str) -> JsonSchema:
         """The union, whose members are components of their own."""
         schema = cast(Schema, auto_schema)
         base = schema._map_basic_serializer(self.target, direction)
