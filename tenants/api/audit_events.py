@@ -25,6 +25,8 @@ from tenants.models import AuditEvent, AuditSeal
 from tenants.rules import ids
 from tenants.services import audit_export, audit_sealing
 
+_FILES = ("application/x-ndjson", "text/csv")
+
 
 def _same(value: datetime) -> datetime:
     return value
@@ -105,6 +107,7 @@ class AuditEventViewSet(TenantViewSet):
     serializer_class = AuditEventShape
     noun = "audit event"
     read_scope = write_scope = "audit:read"
+    answers_files = {"export": _FILES}
     query_parameters = {
         "list": (*PAGED, *FILTERS),
         "export": (_choice("as", tuple(audit_export.FORMS), "The file's form; `ndjson` can be verified."), *FILTERS),
@@ -126,9 +129,7 @@ class AuditEventViewSet(TenantViewSet):
         anchor = audit_sealing.head_of(self.tenant.pk)
         return Response({"anchor": str(anchor) if anchor else None})
 
-    @extend_schema(
-        responses={(200, kind): OpenApiResponse(OpenApiTypes.BINARY) for kind in ("application/x-ndjson", "text/csv")}
-    )
+    @extend_schema(responses={(200, kind): OpenApiResponse(OpenApiTypes.BINARY) for kind in _FILES})
     @action(detail=False)
     def export(self, request: Request) -> HttpResponseBase:
         """All changes that match, with their seals, as a file. Without filters: all that are sealed, in the chain's order."""

@@ -14,6 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from tenants import authentication, errors
 from tenants.api import fields, openapi, pagination, parameters, throttling
+from tenants.api.negotiation import Negotiation
 from tenants.api.parameters import Parameter
 from tenants.api.parsers import StrictJSONParser
 from tenants.models import Tenant
@@ -23,6 +24,7 @@ class ApiViewSet(GenericViewSet[Any]):
     """``read_scope`` and ``write_scope`` say what a key needs; ``query_parameters`` what each action takes in its query."""
 
     parser_classes = [StrictJSONParser]
+    content_negotiation_class = Negotiation
     pagination_class = pagination.KeysetPagination
     metadata_class = None
     schema = openapi.Schema()
@@ -38,6 +40,8 @@ class ApiViewSet(GenericViewSet[Any]):
     refusals: ClassVar[Mapping[str, Collection[type[errors.ServiceError]]]] = {}
     #: The field of a row that its path names.
     named_by: ClassVar[str] = "id"
+    #: Content types that actions answer instead of JSON.
+    answers_files: ClassVar[Mapping[str, Collection[str]]] = {}
     #: Actions that are refused while nothing can be counted; all others are served then.
     must_be_counted: ClassVar[Collection[str]] = ()
 

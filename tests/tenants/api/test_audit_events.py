@@ -133,6 +133,16 @@ def test_a_table_calculates_nothing(owner, name):
     assert row["seal_position"] == "1"
 
 
+@pytest.mark.parametrize("accepted", ["text/csv", "text/*;q=0.5", "application/x-ndjson, image/png"])
+def test_who_accepts_files_alone_is_answered_with_one_and_refused_in_json(owner, made, accepted):
+    ask = owner.api._client.get
+    answer = ask(f"{EVENTS}/export", {"as": "csv"}, headers={"Accept": accepted})
+    assert (answer.status_code, answer["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    refused = ask(f"{EVENTS}/export", {"as": "pdf"}, headers={"Accept": accepted})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "VALIDATION_FAILED")
+    assert ask(EVENTS, headers={"Accept": accepted}).status_code == 406
+
+
 def test_an_unknown_form_is_refused(owner):
     assert owner.api.get(f"{EVENTS}/export", **{"as": "xlsx"}).status_code == 422
 
