@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.fuzz import sense
 from tests.fuzz.server import Server
 from tests.fuzz.world import World
 
@@ -50,7 +51,14 @@ class Asking:
             case.query.pop("tenant", None)
         if case.headers and chance > 2:
             case.headers.pop("X-Audit-Reason", None)
+        if chance > 3:
+            self.make_sense(case)
         self.send(case, who)
+
+    def make_sense(self, case: Any) -> None:
+        """Let its body mean something."""
+        if isinstance(case.body, dict):
+            case.body = sense.of(case.body, job=self._world.ids["jobs"][0])
 
     def strange(self, case: Any, body: str | None, text: str, who: str) -> None:
         """One case with something odd in its body, its query or its path."""
@@ -111,6 +119,7 @@ def along_links(schema: Any, asks: Asking, *, examples: int, steps: int, seed: i
         def call(self, case: Any, **kwargs: Any) -> Any:
             if case.query:
                 case.query.pop("tenant", None)
+            asks.make_sense(case)
             return asks.send(case, "operator" if case.operation.path.startswith(OF_OPERATORS) else "admin")
 
         def validate_response(self, response: Any, case: Any, *args: Any, **kwargs: Any) -> None:

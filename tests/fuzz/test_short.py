@@ -7,7 +7,7 @@ import json
 import pytest
 
 from scheduler_project import reference
-from tests.fuzz import odd, play
+from tests.fuzz import odd, play, sense
 
 SEED = 20261121
 
@@ -43,3 +43,16 @@ def test_an_odd_value_stands_where_a_good_one_stood():
     assert set(odd.places(body)) == {(), ("name",), ("tags",), ("tags", 0), ("tags", 1)}
     assert json.loads(odd.put(body, ("tags", 1), "[[]]")) == {"name": "a", "tags": ["b", [[]]]}
     assert odd.put(body, (), "NaN") == "NaN"
+
+
+def test_values_that_mean_something_stand_at_the_fields_that_are_there():
+    body = {
+        "queue": "\x7f",
+        "schedules": [{"kind": "cron", "expression": "x", "run_at": None}],
+        "payload": {"a": "{{x"},
+    }
+    assert sense.of(body, job="j") == {
+        "queue": "default",
+        "schedules": [{"kind": "cron", "expression": "*/5 * * * *", "run_at": None}],
+        "payload": {"a": "{{ now }}"},
+    }
