@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from tenants import permissions, requests
-from tenants.api import parameters
+from tenants.api import parameters, repeats
 from tenants.api.parameters import Parameter
 
 _REASON = OpenApiParameter(
@@ -57,6 +57,9 @@ class Describing(Protocol):
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """The query parameters of the current action."""
 
+    def takes_keys(self) -> bool:
+        """Whether it may be repeated under a key."""
+
 
 #: Of answers to what was counted, see tenants.limits.
 _RATE_HEADERS = {
@@ -81,7 +84,10 @@ class Schema(AutoSchema):
         view = cast(Describing, self.view)
         anywhere = () if self.auth_is_none() else (parameters.TENANT,)
         declared = [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
-        return declared if self.method == "GET" else [*declared, _REASON]
+        if self.method == "GET":
+            return declared
+        repeatable = [repeats.DESCRIBED] if self.method == "POST" and view.takes_keys() else []
+        return [*declared, _REASON, *repeatable]
 
     def auth_is_none(self) -> bool:
         """Whether it is for whoever asks."""

@@ -12,13 +12,16 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from tenants import authentication, errors
-from tenants.api import fields, openapi, pagination, parameters, throttling
+from tenants.api import bodies, fields, openapi, pagination, parameters, throttling
 from tenants.api.parameters import Parameter
 from tenants.api.parsers import StrictJSONParser
+from tenants.api.repeats import Repeatable
 from tenants.models import Tenant
 
+_WITH_BODY = {"POST", "PUT", "PATCH"}
 
-class ApiViewSet(GenericViewSet[Any]):
+
+class ApiViewSet(Repeatable, GenericViewSet[Any]):
     """``read_scope`` and ``write_scope`` say what a key needs; ``query_parameters`` what each action takes in its query."""
 
     parser_classes = [StrictJSONParser]
@@ -47,6 +50,8 @@ class ApiViewSet(GenericViewSet[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if bodies.receive(request._request) and request.method not in _WITH_BODY:
+            self.body(fields.NoFields)
         self.query = parameters.parse(request.query_params, self.declared_parameters())
 
     def declared_parameters(self) -> tuple[Parameter, ...]:
@@ -68,6 +73,10 @@ class ApiViewSet(GenericViewSet[Any]):
     def shown(self, shape: type[BaseSerializer[Any]], row: Any, *, status: int = 200) -> Response:
         """One row."""
         return Response(shape(row, context=self.get_serializer_context()).data, status=status)
+
+    def all_shown(self, shape: type[BaseSerializer[Any]], rows: Iterable[Any], *, status: int) -> Response:
+        """Every row of a batch, in its order."""
+        return Response({"data": shape(rows, many=True, context=self.get_serializer_context()).data}, status=status)
 
     def listed(self, shape: type[BaseSerializer[Any]], rows: QuerySet[Any]) -> Response:
         """A page of rows that match the query."""

@@ -15,6 +15,7 @@ from jobs.rules.waiting import Waiting
 from jobs.services import dead_letters
 from tenants.api.fields import Instant, Object, StrictSerializer
 
+MOST_IN_A_BATCH = 500
 STATES = [state.value for state in states.State]
 
 
@@ -31,6 +32,12 @@ class NewExecutionInput(TriggerInput):
     """A wish to run the job that is named."""
 
     job = serializers.CharField(max_length=200, help_text="Id or name.")
+
+
+class ExecutionsInput(StrictSerializer):
+    """Wishes to run jobs: all of them, or none."""
+
+    executions = serializers.ListField(child=NewExecutionInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 
 class ReplayInput(StrictSerializer):
