@@ -132,10 +132,11 @@ def fingerprint(request: bytes) -> str:
 
 
 def _ask(statements: str, **given: Any) -> tuple[Any, ...] | None:
-    waits = {"wait": _milliseconds(WAIT), "longer": _milliseconds(WAIT + _LONGER)}
+    waits: dict[str, Any] = {"wait": _milliseconds(WAIT), "longer": _milliseconds(WAIT + _LONGER)}
+    waits |= {"scope": SCOPE, "kept_for": KEPT_FOR}
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statements, {**given, **waits, "scope": SCOPE, "kept_for": KEPT_FOR})
+            cursor.execute(statements, {**given, **waits})
             while cursor.description is None:
                 cursor.nextset()
             found: tuple[Any, ...] | None = cursor.fetchone()

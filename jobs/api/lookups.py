@@ -34,7 +34,9 @@ def job(tenant: Tenant, name_or_id: str, *, bare: bool = False) -> Job | None:
 def jobs(tenant: Tenant, names_and_ids: Collection[str]) -> dict[str, Job]:
     """The tenant's jobs that a body names, by what it calls them, in one look-up; without tags and schedules."""
     ids = {text: fields.id_of(text) for text in names_and_ids if "\0" not in text}
-    wanted = Q(pk__in=[each for each in ids.values() if each]) | Q(name__in=[name for name, each in ids.items() if not each])
+    wanted = Q(pk__in=[each for each in ids.values() if each]) | Q(
+        name__in=[name for name, each in ids.items() if not each]
+    )
     found: dict[object, Job] = {}
     for row in selectors.jobs().prefetch_related(None).filter(wanted, tenant=tenant):
         row.tenant = tenant

@@ -43,16 +43,16 @@ class Repeatable(APIView):
         known = bool(getattr(self, "authentication_classes", ()))
         return known and getattr(self, "action", None) not in self.shows_secrets
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         act = getattr(self, "post", None)
         if act and request.method == "POST" and HEADER in request.headers:
             self.post = partial(self._once, act)
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value, arg-type]
+        return super().dispatch(request, *args, **kwargs)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(request, response, *args, **kwargs)
         if self._reserved and response.status_code < 400:
-            reservations.keep(self._reserved, self._answer(response))
+            reservations.keep(self._reserved, self._rendered(response))
         return response
 
     def _once(self, act: Callable[..., Any], request: Request, *args: Any, **kwargs: Any) -> Any:
@@ -75,7 +75,7 @@ class Repeatable(APIView):
             raise errors.Invalid.about(HEADER, "must be 1 to 255 printable ASCII characters")
         return key
 
-    def _answer(self, response: Any) -> reservations.Answer:
+    def _rendered(self, response: Any) -> reservations.Answer:
         if "no-store" in response.get("Cache-Control", ""):
             raise RuntimeError(f"{self} must name the action whose answer nobody may store in shows_secrets")
         response.render()

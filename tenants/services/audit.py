@@ -29,7 +29,12 @@ def record_all(*, action: str, object_type: str, tenant: Tenant | None, changes:
     """A row for each change, in one statement."""
     AuditEvent.objects.bulk_create(
         _signed(
-            action=action, object_type=object_type, object_id=each.object_id, tenant=tenant, changes=each.changes, reason=""
+            action=action,
+            object_type=object_type,
+            object_id=each.object_id,
+            tenant=tenant,
+            changes=each.changes,
+            reason="",
         )
         for each in changes
     )

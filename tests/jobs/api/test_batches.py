@@ -41,7 +41,11 @@ def test_executions_are_made_in_order_each_as_alone(owner, make_job):
     assert answer.status_code == 202
     made = answer.json()["data"]
     assert [each["job"]["name"] for each in made] == ["nightly", "other", "nightly"]
-    assert [each["payload"] for each in made] == [{"duration_seconds": 1, "fail_rate": 0.5}, {}, {"duration_seconds": 1}]
+    assert [each["payload"] for each in made] == [
+        {"duration_seconds": 1, "fail_rate": 0.5},
+        {},
+        {"duration_seconds": 1},
+    ]
     assert made[1]["scheduled_for"][:10] == later[:10]
     assert [each["priority"] for each in made] == [5, 8, 5]
     listed = owner.api.get("/api/v1/executions").json()["data"]
@@ -120,9 +124,7 @@ def test_quota_is_drawn_for_all_of_them_or_none(owner, make_job):
 
 
 def test_rights_are_judged_for_each(owner):
-    made = owner.api.post(
-        "/api/v1/jobs", {"name": "call", "type": "http", "payload": {"url": "https://example.com"}}
-    )
+    made = owner.api.post("/api/v1/jobs", {"name": "call", "type": "http", "payload": {"url": "https://example.com"}})
     assert made.status_code == 201
     runner = actors.with_scopes(owner, ["executions:run"])
     wanted = [{"job": "call", "payload": {"body": "x"}}, {"job": "call", "payload": {"url": "https://example.org"}}]
@@ -154,7 +156,9 @@ def test_statements_do_not_grow_with_the_batch(owner, make_job):
 
 def test_jobs_are_made_in_order_with_their_schedules(owner):
     cron = {"kind": "cron", "expression": "0 0 * * *"}
-    answer = owner.api.post(JOBS, {"jobs": [{"name": "a", "type": "dummy", "schedules": [cron]}, *dummies("b")["jobs"]]})
+    answer = owner.api.post(
+        JOBS, {"jobs": [{"name": "a", "type": "dummy", "schedules": [cron]}, *dummies("b")["jobs"]]}
+    )
     assert answer.status_code == 201
     made = answer.json()["data"]
     assert [(job["name"], len(job["schedules"])) for job in made] == [("a", 1), ("b", 0)]

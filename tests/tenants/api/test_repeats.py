@@ -8,11 +8,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from jobs.api.jobs import JobViewSet
 from scheduler_project import celery  # noqa: F401 - as in every process of ours
 from tenants import reservations
 from tenants.api import parameters
 from tests.support import actors, people, rows, servers
-from jobs.api.jobs import JobViewSet
+from tests.support.people import quick_hashes  # noqa: F401
 
 JOBS = "/api/v1/jobs"
 

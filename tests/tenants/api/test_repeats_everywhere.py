@@ -87,9 +87,7 @@ def test_a_post_is_repeated_word_by_word_or_refuses_the_header(route):
 
 @pytest.mark.parametrize("route", sorted(OF_NOBODY))
 def test_who_is_nobody_has_no_keys(route):
-    answer = Client().post(
-        f"/api/v1{route}", {}, content_type="application/json", headers={"Idempotency-Key": "a"}
-    )
+    answer = Client().post(f"/api/v1{route}", {}, content_type="application/json", headers={"Idempotency-Key": "a"})
     assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["Idempotency-Key"])
 
 
