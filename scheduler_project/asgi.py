@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
 
 import django
 from asgiref.sync import sync_to_async
+from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
 from scheduler_project import celery  # noqa: F401 - the app that rings and publishes
@@ -28,6 +30,23 @@ class Handler(ASGIHandler):
 
     async def get_response_async(self, request: Any) -> Any:
         return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+
+    async def read_body(self, receive: Any) -> Any:
+        """No more than may be sent, and a byte to tell that it is more: the rest is let go, not kept on disk."""
+        return await super().read_body(_bounded(receive, settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
+
+
+def _bounded(receive: Callable[[], Awaitable[Any]], most: int) -> Callable[[], Awaitable[Any]]:
+    left = most
+
+    async def bounded() -> Any:
+        nonlocal left
+        message = await receive()
+        part = message.get("body", b"")[:left]
+        left -= len(part)
+        return {**message, "body": part}
+
+    return bounded
 
 
 application = Handler()

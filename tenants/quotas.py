@@ -21,9 +21,9 @@ class QuotaExceeded(ServiceError):
         super().__init__(message, details={"quota": name, "limit": limit, "used": used})
 
     @classmethod
-    def of(cls, quota: Quota, *, limit: int, used: int) -> Self:
-        """The refusal of one more."""
-        return cls(quota.name, quotas.refusal(quota, limit, used), limit=limit, used=used)
+    def of(cls, quota: Quota, *, limit: int, used: int, wanted: int = 1) -> Self:
+        """The refusal of one more, or of so many."""
+        return cls(quota.name, quotas.refusal(quota, limit, used, wanted), limit=limit, used=used)
 
 
 def limit(tenant: Tenant, quota: Quota) -> int | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+import structlog
 from django.conf import settings
 from django.http import HttpRequest
 
-from tenants.rules import addresses, permissions
+from tenants.rules import addresses, permissions, traces
 
 if TYPE_CHECKING:  # errors need this module, and models need errors
     from tenants.models import Tenant
@@ -76,14 +77,23 @@ def current() -> Request:
 
 @contextmanager
 def serving(request: HttpRequest) -> Iterator[str]:
-    """For the length of a request, this is the one; yields its id: the caller's X-Request-Id if it is sane, else a new one."""
+    """For the length of a request, this is the one; yields its id: the caller's X-Request-Id if it is sane, else a new one.
+
+    Every line that is logged meanwhile names it, and the caller's trace if a ``traceparent`` says so.
+    """
     sent = request.headers.get("X-Request-Id", "")
     request_id = sent if _SANE.fullmatch(sent) else uuid4().hex
     token = _current.set(Request(request_id=request_id, address=_address(request), actor=ANONYMOUS))
     try:
-        yield request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id, **_trace(request)):
+            yield request_id
     finally:
         _current.reset(token)
+
+
+def _trace(request: HttpRequest) -> dict[str, str]:
+    trace = traces.parse(request.headers.get("traceparent", ""))
+    return {"trace_id": trace.trace_id, "parent_id": trace.parent_id} if trace else {}
 
 
 def _address(request: HttpRequest) -> str | None:

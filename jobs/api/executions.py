@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from jobs import errors, selectors
 from jobs.api import lookups
+from jobs.api.batches import ExecutionBatch
 from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import (
     AttemptShape,
@@ -48,7 +49,7 @@ OF_ANY_JOB = (
 )
 
 
-class ExecutionViewSet(OfJobsViewSet):
+class ExecutionViewSet(ExecutionBatch, OfJobsViewSet):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from jobs import errors, selectors
 from jobs.api import fires, lookups
+from jobs.api.batches import JobBatch
 from jobs.api.shapes.executions import ExecutionShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
@@ -23,14 +24,13 @@ from jobs.services import executions, job_states, jobs
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text, whole
-from tenants.api.views import TenantViewSet
 from tenants.quotas import QuotaExceeded
 
 COUNT = whole("count", 1, 100, "How many.", default=10)
 _STATES = [state for state in JobState.values if state != JobState.DELETED]
 
 
-class JobViewSet(TenantViewSet):
+class JobViewSet(JobBatch):
     """Jobs of this tenant. In paths `{id}` is the id or the name."""
 
     queryset = selectors.jobs()

@@ -23,14 +23,14 @@ from tenants.quotas import QuotaExceeded
 from tenants.rules.quotas import UNFINISHED
 
 
-def draw_one(tenant: Tenant) -> None:
-    """Room for one more; refuses if there is none."""
+def draw(tenant: Tenant, wanted: int = 1) -> None:
+    """Room for so many more, all of them; refuses if there is less."""
     most = quotas.limit(tenant, UNFINISHED)
     if most is None:
         return
-    drawn = sql.run("draw", tenant_id=tenant.pk, wanted=1, most=most)[0]
-    if not drawn.granted:
-        raise QuotaExceeded.of(UNFINISHED, limit=most, used=drawn.unfinished)
+    drawn = sql.run("draw", tenant_id=tenant.pk, wanted=wanted, most=most)[0]
+    if drawn.granted < wanted:
+        raise QuotaExceeded.of(UNFINISHED, limit=most, used=drawn.unfinished, wanted=wanted)
 
 
 def skip_beyond(rows: Sequence[NewExecution], limits: Mapping[UUID, int]) -> list[NewExecution]:

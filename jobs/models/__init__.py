@@ -13,7 +13,6 @@ from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
 from jobs.models.quota_room import QuotaRoom
 from jobs.models.rate_bucket import RateBucket
-from jobs.models.reservation import Reservation
 from jobs.models.schedule import Misfire, Schedule, ScheduleState
 from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
@@ -37,7 +36,6 @@ __all__ = [
     "Queue",
     "QuotaRoom",
     "RateBucket",
-    "Reservation",
     "Schedule",
     "ScheduleState",
     "TriggerKind",

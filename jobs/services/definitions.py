@@ -21,6 +21,8 @@ from tenants.rules import grants
 MAX_PAYLOAD_BYTES = 128 * 1024
 MAX_TAGS = 20
 _NAME = re.compile(r"\w[^/\x00-\x1f\x7f]*")
+#: What stands in paths where a job's name may.
+_WORDS = {"batch"}
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -120,6 +122,8 @@ def _check_name(name: str) -> None:
         raise errors.invalid({"name": ["must begin with a letter or digit and hold neither / nor control characters"]})
     if _ID.fullmatch(name):
         raise errors.invalid({"name": ["must not look like an id"]})
+    if name in _WORDS:
+        raise errors.invalid({"name": [f"must not be {name}, which has another meaning in the API's paths"]})
 
 
 def _check_tags(tags: list[str]) -> None:

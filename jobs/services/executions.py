@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,19 +17,51 @@ from jobs.models import Execution, Job, JobState, TriggerKind
 from jobs.rules import concurrency_keys, identity, retry_fields, states
 from jobs.services import changes, definitions, job_states
 from tenants import actors
+from tenants.errors import NotFound
+from tenants.models import Tenant
+from tenants.refusals import Refusals
 from tenants.services import audit
 
 #: Further ahead an id would lie beyond the partitions; a schedule of kind once waits longer.
 LONGEST_AHEAD = timedelta(days=90)
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """To run a job now, or at ``run_at``; without a job, one that is not there. ``payload`` overrides the job's."""
+
+    job: Job | None
+    payload: Mapping[str, Any] | None = None
+    run_at: datetime | None = None
+
+
 def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
     """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
     _require(job, payload)
-    if run_at is not None and run_at > sql.run("clock")[0].now + LONGEST_AHEAD:
-        message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
-        raise errors.invalid({"run_at": [message]})
     return _create(job, TriggerKind.MANUAL, overrides=payload, run_at=run_at)
+
+
+def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
+    """Each of them as :func:`trigger` does, in their order; all or none. Whatever is refused is named by its place."""
+    actors.require("executions:run", tenant=tenant)
+    now, refusals = _now(), Refusals("executions")
+    made: list[tuple[NewExecution, Job]] = []
+    # In the order of their ids, by which they are listed.
+    for place, (wish, id_) in enumerate(zip(wishes, sorted(identity.request_id(now) for _ in wishes), strict=True)):
+        with refusals.of(place):
+            job = _there(wish.job)
+            _require(job, wish.payload)
+            row = _row(job, TriggerKind.MANUAL, overrides=wish.payload, run_at=wish.run_at, now=now)
+            made.append((replace(row, id=id_), job))
+    refusals.raise_any()
+    with transaction.atomic():
+        quotas.draw(tenant, len(made))
+        transitions.create([row for row, _ in made])
+        changed = [audit.Change(row.id, _asked(row, job)) for row, job in made]
+        audit.record_all(action="execution.triggered", object_type="execution", tenant=tenant, changes=changed)
+        dispatch.ring_after_commit()
+    stored = selectors.executions().in_bulk([row.id for row, _ in made])
+    return [stored[row.id] for row, _ in made]
 
 
 def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) -> Execution:
@@ -66,12 +99,34 @@ def _create(
     run_at: datetime | None = None,
     replay_of: UUID | None = None,
 ) -> Execution:
+    row = _row(job, kind, overrides=overrides, run_at=run_at, replay_of=replay_of, now=_now())
+    with transaction.atomic():
+        quotas.draw(job.tenant)
+        transitions.create([row])
+        execution = _current(row.id)
+        _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job, _asked(row, job))
+        dispatch.ring_after_commit()
+    return execution
+
+
+def _row(
+    job: Job,
+    kind: TriggerKind,
+    *,
+    now: datetime,
+    overrides: Mapping[str, Any] | None,
+    run_at: datetime | None = None,
+    replay_of: UUID | None = None,
+) -> NewExecution:
+    """The execution to be, unless the job, its tenant or what is asked of it is against it."""
+    if run_at is not None and run_at > now + LONGEST_AHEAD:
+        message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
+        raise errors.invalid({"run_at": [message]})
     _refuse_held(job)
     definitions.check_grants(job)
     payload = {**job.payload, **(overrides or {})}
     definitions.check_payload(job, payload, overridden=overrides or ())
-    now = sql.run("clock")[0].now  # the engine's: on another, it would be due too early or too late
-    row = NewExecution(
+    return NewExecution(
         id=identity.request_id(now),
         tenant_id=job.tenant_id,
         job_id=job.pk,
@@ -88,13 +143,18 @@ def _create(
         payload=overrides or None,
         concurrency_key=concurrency_keys.render(job.concurrency_key, payload),
     )
-    with transaction.atomic():
-        quotas.draw_one(job.tenant)
-        transitions.create([row])
-        execution = _current(row.id)
-        _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job, _asked(row, job))
-        dispatch.ring_after_commit()
-    return execution
+
+
+def _now() -> datetime:
+    """The engine's: on another clock, it would be due too early or too late."""
+    now: datetime = sql.run("clock")[0].now
+    return now
+
+
+def _there(job: Job | None) -> Job:
+    if job is None:
+        raise NotFound.about("job", "there is no such job here")
+    return job
 
 
 def _require(job: Job, payload: Mapping[str, Any] | None) -> None:

@@ -17,6 +17,7 @@ from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
+from tenants.refusals import Refusals
 from tenants.rules.quotas import JOBS
 from tenants.services import audit
 
@@ -64,6 +65,20 @@ def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFie
         _add_schedules(job, schedules)
         _record("job.created", job, changes.between({}, told(job, tags)))
     return get(tenant=tenant, job=job)
+
+
+def create_all(*, tenant: Tenant, wanted: Sequence[JobFields]) -> list[Job]:
+    """Each of them as :func:`create` does, its fields with its ``schedules``; all or none, refusals named by their place."""
+    actors.require("jobs:write", tenant=tenant)
+    refusals, made = Refusals("jobs"), []
+    with transaction.atomic():
+        for place, given in enumerate(wanted):
+            fields: Any = dict(given)
+            own = fields.pop("schedules", ())
+            with refusals.of(place):
+                made.append(create(tenant=tenant, fields=fields, schedules=own))
+        refusals.raise_any()
+    return made
 
 
 def update(*, job: Job, fields: JobFields) -> Job:

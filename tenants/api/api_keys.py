@@ -125,7 +125,7 @@ class ApiKeyViewSet(TenantViewSet):
             replace(_STATE, lookup=""),  # no column of its own: see list
         )
     }
-    must_be_counted = ("create", "rotate")
+    must_be_counted = shows_secrets = ("create", "rotate")
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -123,6 +123,7 @@ class InvitationViewSet(TenantViewSet):
     read_scope = write_scope = permissions.ADMIN
     refusals = dict.fromkeys(("create", "resend"), (errors.ServiceError,))
     query_parameters = {"list": PAGED}
+    shows_secrets = ("create", "resend")
 
     def list(self, request: Request) -> Response:
         """All invitations, used, revoked and expired ones too, newest first."""
@@ -155,4 +156,5 @@ class InvitationViewSet(TenantViewSet):
 
 def _sent(invitation: Invitation, link: str | None, *, status: int = 200) -> Response:
     shape = InvitationShape(invitation).data
-    return Response({**shape, "link": link, "mailed": mail.is_sent()}, status=status)
+    answer = {**shape, "link": link, "mailed": mail.is_sent()}
+    return Response(answer, status=status, headers={"Cache-Control": "no-store"})

@@ -15,7 +15,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from tenants import permissions, requests
-from tenants.api import examples, headers, links, parameters, refusals
+from tenants.api import examples, headers, links, parameters, refusals, repeats
 from tenants.api.fields import StrictSerializer
 
 _REASON = OpenApiParameter(
@@ -59,6 +59,9 @@ class Describing(refusals.Refusing, Protocol):
 
     named_by: str
 
+    def takes_keys(self) -> bool:
+        """Whether it may be repeated under a key."""
+
 
 class Schema(AutoSchema):
     """Adds what our views declare: query parameters, the scope, what is refused and how, headers, examples."""
@@ -67,7 +70,10 @@ class Schema(AutoSchema):
         view = cast(Describing, self.view)
         anywhere = () if self.auth_is_none() else (parameters.TENANT,)
         declared = [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
-        return declared if self.method == "GET" else [*declared, _REASON]
+        if self.method == "GET":
+            return declared
+        repeatable = [repeats.DESCRIBED] if self.method == "POST" and view.takes_keys() else []
+        return [*declared, _REASON, *repeatable]
 
     def auth_is_none(self) -> bool:
         """Whether it is for whoever asks."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from rest_framework.exceptions import ParseError, ValidationError
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 
 from tenants.api.errors import PayloadTooLarge
@@ -30,14 +31,15 @@ class StrictJSONParser(BaseParser):
     def parse(
         self,
         stream: IO[Any],
-        media_type: str | None = None,  # noqa: ARG002 - DRF's signature
-        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002 - DRF's signature
     ) -> Any:
+        _refuse_other_charsets(media_type or "")
         body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
         if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             raise PayloadTooLarge
         try:
-            value = json.loads(body.decode(), parse_constant=_refuse_constant)
+            value = json.loads(body.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object)
         except RecursionError:
             raise ParseError(_TOO_DEEP) from None
         except ValueError as error:
@@ -46,6 +48,25 @@ class StrictJSONParser(BaseParser):
             if problem := _problem(item):
                 raise ValidationError({path: [problem]})
         return value
+
+
+def _refuse_other_charsets(media_type: str) -> None:
+    _, parameters = parse_header_parameters(media_type)
+    if (charset := str(parameters.get("charset", "utf-8"))).lower() not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType(media_type, f"JSON is sent in UTF-8, not in {charset[:40]!r}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that comes twice each reader would take another value."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError(f"the key {_twice(key for key, _ in pairs)[:100]!r} comes twice in one object")
+    return made
+
+
+def _twice(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    return next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
 
 
 def _refuse_constant(name: str) -> None:

@@ -13,14 +13,17 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from tenants import authentication, errors
-from tenants.api import fields, openapi, pagination, parameters, throttling
+from tenants.api import bodies, fields, openapi, pagination, parameters, throttling
 from tenants.api.negotiation import Negotiation
 from tenants.api.parameters import Parameter
 from tenants.api.parsers import StrictJSONParser
+from tenants.api.repeats import Repeatable
 from tenants.models import Tenant
 
+_WITH_BODY = {"POST", "PUT", "PATCH"}
 
-class ApiViewSet(GenericViewSet[Any]):
+
+class ApiViewSet(Repeatable, GenericViewSet[Any]):
     """``read_scope`` and ``write_scope`` say what a key needs; ``query_parameters`` what each action takes in its query."""
 
     parser_classes = [StrictJSONParser]
@@ -56,14 +59,15 @@ class ApiViewSet(GenericViewSet[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if bodies.receive(request._request) and request.method not in _WITH_BODY:
+            self.body(fields.NoFields)
         self.query = parameters.parse(request.query_params, self.declared_parameters())
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if openapi.names_its_row(self) and response.status_code in (201, 202):
+        if isinstance(response, Response) and openapi.names_its_row(self) and response.status_code in (201, 202):
             name = quote(str(response.data[self.named_by]), safe="")
             response["Location"] = f"{request.path}/{name}"
-        return response
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """What the current action takes."""
@@ -84,6 +88,10 @@ class ApiViewSet(GenericViewSet[Any]):
     def shown(self, shape: type[BaseSerializer[Any]], row: Any, *, status: int = 200) -> Response:
         """One row."""
         return Response(shape(row, context=self.get_serializer_context()).data, status=status)
+
+    def all_shown(self, shape: type[BaseSerializer[Any]], rows: Iterable[Any], *, status: int) -> Response:
+        """Every row of a batch, in its order."""
+        return Response({"data": shape(rows, many=True, context=self.get_serializer_context()).data}, status=status)
 
     def listed(self, shape: type[BaseSerializer[Any]], rows: QuerySet[Any]) -> Response:
         """A page of rows that match the query."""

@@ -7,6 +7,7 @@ from tenants.models.data_key import DataKey
 from tenants.models.invitation import Invitation
 from tenants.models.login_session import LoginSession
 from tenants.models.membership import Membership, Role
+from tenants.models.reservation import Reservation
 from tenants.models.secret import Secret, SecretVersion
 from tenants.models.tenant import Tenant, TenantState
 from tenants.models.user import User
@@ -19,6 +20,7 @@ __all__ = [
     "Invitation",
     "LoginSession",
     "Membership",
+    "Reservation",
     "Role",
     "Secret",
     "SecretVersion",

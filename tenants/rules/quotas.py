@@ -41,10 +41,11 @@ ALL = (JOBS, SCHEDULES, UNFINISHED, LOG_BYTES)
 COUNTED = (JOBS, SCHEDULES, UNFINISHED)
 
 
-def refusal(quota: Quota, limit: int, used: int) -> str:
+def refusal(quota: Quota, limit: int, used: int, wanted: int = 1) -> str:
     """What is wrong, and what to do."""
+    more = f", and {wanted} more are asked for" if wanted > 1 else ""
     return (
-        f"this tenant has {used} {quota.what} and may have {limit}: let some end or delete some, "
+        f"this tenant has {used} {quota.what} and may have {limit}{more}: let some end or delete some, "
         "or ask the platform's operators for more"
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,29 @@ from tenants import requests
 from tenants.models import AuditEvent, Tenant
 from tenants.rules import audit_chain
 from tenants.rules.audit_chain import Key
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was done to one of several objects."""
+
+    object_id: UUID | str
+    changes: Mapping[str, Any]
+
+
+def record_all(*, action: str, object_type: str, tenant: Tenant | None, changes: Iterable[Change]) -> None:
+    """A row for each change, in one statement."""
+    AuditEvent.objects.bulk_create(
+        _signed(
+            action=action,
+            object_type=object_type,
+            object_id=each.object_id,
+            tenant=tenant,
+            changes=each.changes,
+            reason="",
+        )
+        for each in changes
+    )
 
 
 def record(
@@ -29,6 +53,19 @@ def record(
 
     Without a ``reason`` of its own the request's is taken.
     """
+    told: dict[str, Any] = {"action": action, "object_type": object_type, "object_id": object_id, "tenant": tenant}
+    _signed(**told, changes=changes or {}, reason=reason).save(force_insert=True)
+
+
+def _signed(
+    *,
+    action: str,
+    object_type: str,
+    object_id: UUID | str,
+    tenant: Tenant | None,
+    changes: Mapping[str, Any],
+    reason: str,
+) -> AuditEvent:
     request = requests.current()
     event = AuditEvent(
         tenant=tenant,
@@ -36,13 +73,13 @@ def record(
         action=action,
         object_type=object_type,
         object_id=str(object_id),
-        changes=dict(changes or {}),
+        changes=dict(changes),
         reason=reason or request.reason,
         request_id=request.request_id,
         address=request.address,
     )
     event.signature = audit_chain.sign(keys()[0].of_rows, audit_chain.facts(event))
-    event.save(force_insert=True)
+    return event
 
 
 def between(row: Model, wanted: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -141,5 +141,10 @@ def test_only_partitioned_tables_do_without_a_reference_to_their_tenant():
 
 def test_the_tenants_key_is_never_empty():
     nullable = {model.__name__ for model in owned() if model._meta.get_field("tenant").null}
-    assert nullable == {"ApiKey", "AuditEvent", "AuditSeal"}  # of the platform itself, which is no tenant's
+    assert nullable == {
+        "ApiKey",
+        "AuditEvent",
+        "AuditSeal",
+        "Reservation",
+    }  # of the platform itself, which is no tenant's
     assert Tenant._meta.pk is not None

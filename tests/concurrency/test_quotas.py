@@ -71,7 +71,7 @@ def test_room_drawn_by_what_is_rolled_back_is_there_again(owner, job):
         tenant = Tenant.objects.get(pk=owner.tenant.pk)
         for _ in range(5):
             with transaction.atomic():
-                quotas.draw_one(tenant)
+                quotas.draw(tenant)
                 transaction.set_rollback(True)
     assert codes(ask("/api/v1/jobs/a/trigger", owner.api, [{}] * 6)) == {202: 2, 409: 4}
 

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from types import SimpleNamespace
 
 import pytest
+import structlog
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpResponse
 from django.template.response import SimpleTemplateResponse
@@ -67,6 +68,20 @@ def test_request_begins_without_the_author_of_the_last(request_):
     assert [request.actor for request in seen] == [requests.ANONYMOUS] * 2
     assert seen[1].address == "127.0.0.1"
     assert requests.current() == requests.Request()
+
+
+@pytest.mark.parametrize("sent", ["", "nonsense", f"00-{'a' * 32}-{'b' * 16}-01"])
+def test_what_is_logged_names_the_request_and_its_trace(sent):
+    seen = []
+
+    def view(request):
+        seen.append(structlog.contextvars.get_contextvars())
+        return HttpResponse()
+
+    answer = RequestIdMiddleware(view)(RequestFactory().get("/", headers={"traceparent": sent}))
+    trace = {"trace_id": "a" * 32, "parent_id": "b" * 16} if sent.startswith("00") else {}
+    assert seen == [{"request_id": answer["X-Request-Id"], **trace}]
+    assert structlog.contextvars.get_contextvars() == {}
 
 
 @pytest.mark.parametrize("status", [200, 201, 302])

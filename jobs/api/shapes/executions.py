@@ -15,6 +15,7 @@ from jobs.rules.waiting import Waiting
 from jobs.services import dead_letters
 from tenants.api.fields import Instant, Object, StrictSerializer
 
+MOST_IN_A_BATCH = 500
 STATES = [state.value for state in states.State]
 
 
@@ -35,6 +36,12 @@ class NewExecutionInput(TriggerInput):
     example: ClassVar[dict[str, Any]] = {"job": "nightly dummy", "payload": {"result": "of today"}}
 
     job = serializers.CharField(max_length=200, help_text="Id or name.")
+
+
+class ExecutionsInput(StrictSerializer):
+    """Wishes to run jobs: all of them, or none."""
+
+    executions = serializers.ListField(child=NewExecutionInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 
 class ReplayInput(StrictSerializer):

@@ -15,7 +15,9 @@ from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
-from tenants.api.fields import Instant, Number, Object
+from tenants.api.fields import Instant, Number, Object, StrictSerializer
+
+MOST_IN_A_BATCH = 100
 
 
 class JobChanges(RateInput):
@@ -49,6 +51,12 @@ class JobInput(JobChanges):
     """A job to be, with its schedules."""
 
     schedules = serializers.ListField(child=ScheduleInput(), required=False, max_length=50)
+
+
+class JobsInput(StrictSerializer):
+    """Jobs to be: all of them, or none."""
+
+    jobs = serializers.ListField(child=JobInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 
 class JobShape(serializers.Serializer[Job]):

@@ -113,6 +113,7 @@ CRON = {"kind": "cron", "expression": "0 0 * * *"}
 #: (method, route): what its id is, and its body.
 CALLS: dict[tuple[str, str], Call] = {
     ("post", "/jobs"): (None, lambda w: {"name": uuid4().hex, "type": "dummy"}),
+    ("post", "/jobs/batch"): (None, lambda w: {"jobs": [{"name": uuid4().hex, "type": "dummy"}]}),
     ("patch", "/jobs/{id}"): (World.job, lambda w: {"priority": 1}),
     ("delete", "/jobs/{id}"): (World.job, lambda w: None),
     ("post", "/jobs/{id}/trigger"): (World.job, lambda w: {}),
@@ -128,6 +129,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/schedules/{id}/pause"): (World.schedule, lambda w: {}),
     ("post", "/schedules/{id}/resume"): (lambda w: w.schedule("paused"), lambda w: {}),
     ("post", "/executions"): (None, lambda w: {"job": w.job()}),
+    ("post", "/executions/batch"): (None, lambda w: {"executions": [{"job": w.job()}]}),
     ("post", "/executions/{id}/cancel"): (lambda w: w.execution("scheduled"), lambda w: {}),
     ("post", "/executions/{id}/retry"): (lambda w: w.execution("failed"), lambda w: {}),
     ("post", "/executions/{id}/replay"): (lambda w: w.execution("succeeded"), lambda w: {}),
@@ -194,6 +196,7 @@ def test_a_change_leaves_a_row_with_actor_request_address_and_reason(method, rou
     of_platform = route.startswith(("/queues", "/tenants")) and not route.endswith("/defaults")
     actor = world.operator if of_platform else world.actor
     sent = body(world)
+    sent = "" if sent is None else sent
     request = uuid4().hex
     headers = {"X-Request-Id": request, "X-Audit-Reason": "because"}
     client = actor.api._client

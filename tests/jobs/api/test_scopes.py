@@ -24,6 +24,7 @@ NEEDS = {
     ("POST", "schedules/preview"): "jobs:read", ("POST", "jobs"): "jobs:write", ("PATCH", "jobs/nightly"): "jobs:write",
     ("DELETE", "jobs/nightly"): "jobs:write", ("POST", "jobs/nightly/pause"): "jobs:write",
     ("POST", "jobs/nightly/trigger"): "executions:run", ("POST", "executions"): "executions:run",
+    ("POST", "executions/batch"): "executions:run", ("POST", "jobs/batch"): "jobs:write",
     ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
     ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",

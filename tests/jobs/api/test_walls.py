@@ -30,6 +30,7 @@ def walls(request, monkeypatch):
             return selectors.jobs().filter(**wanted).first()
 
         monkeypatch.setattr(lookups, "job", anybodys)
+        monkeypatch.setattr(lookups, "jobs", lambda tenant, names: {name: anybodys(tenant, name) for name in names})
 
 
 def test_another_tenants_ids_answer_as_if_they_did_not_exist(owner, outsider, theirs, walls):
@@ -76,5 +77,6 @@ def test_another_tenants_callables_are_neither_listed_nor_called(owner, outsider
 def test_another_tenants_job_cannot_be_named_in_a_body(outsider, theirs, walls):
     for name in theirs["jobs"]:
         assert outsider.api.post("/api/v1/executions", {"job": name}).status_code == 404
+        assert outsider.api.post("/api/v1/executions/batch", {"executions": [{"job": name}]}).status_code == 404
         schedule = {"job": name, "kind": "cron", "expression": "0 0 * * *"}
         assert outsider.api.post("/api/v1/schedules", schedule).status_code == 404

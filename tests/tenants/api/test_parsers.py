@@ -33,6 +33,22 @@ def test_depth_is_allowed_up_to_its_bound():
     parse("[" * MAX_DEPTH + "1" + "]" * MAX_DEPTH)
 
 
+@pytest.mark.parametrize("body", ['{"a": 1, "a": 1}', '[{"b": {"a": 1, "c": 2, "a": 3}}]', '{"\\u0061": 1, "a": 2}'])
+def test_key_that_comes_twice_in_one_object_is_named(body):
+    with pytest.raises(ParseError, match="the key 'a' comes twice"):
+        parse(body)
+
+
+def test_keys_that_come_twice_are_found_in_time_that_is_bounded():
+    many = ",".join(f'"{number}":0' for number in range(60_000))
+    with pytest.raises(ParseError, match="the key '0' comes twice"):
+        parse(f'{{{many},"0":1}}')
+
+
+def test_the_same_key_in_different_objects_is_no_matter():
+    assert parse('{"a": {"a": [{"a": 1}, {"a": 2}]}}') == {"a": {"a": [{"a": 1}, {"a": 2}]}}
+
+
 @pytest.mark.parametrize(
     ("body", "path"),
     [
