@@ -8,7 +8,7 @@ scripts, the dialog is a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -28,7 +28,10 @@ from tenants.rules import permissions
 
 
 class Dialog(forms.Form):
-    """A question about a row; subclasses add fields and may fill them from the row."""
+    """A question about a row; subclasses add fields and may fill them from the row, or from the link that leads here."""
+
+    #: Fields that such a link may fill.
+    from_link: Collection[str] = ()
 
     def __init__(self, row: Any, data: Any = None) -> None:
         super().__init__(data)
@@ -109,7 +112,9 @@ def dialog(
                 return admin.gone(request, object_id)  # type: ignore[no-any-return]
             admin.require(needed, row)
             if request.method == "GET":
-                return _ask(admin, request, question, form(row))
+                asked = form(row)
+                asked.initial |= {name: request.GET[name] for name in asked.from_link if name in request.GET}
+                return _ask(admin, request, question, asked)
             if request.method != "POST":
                 return HttpResponseNotAllowed(["GET", "POST"])
             return _carry_out(admin, request, question, answer, form(row, request.POST))

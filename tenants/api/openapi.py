@@ -57,6 +57,9 @@ class Describing(Protocol):
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """The query parameters of the current action."""
 
+    def declared_headers(self) -> list[OpenApiParameter]:
+        """The headers that it understands."""
+
 
 #: Of answers to what was counted, see tenants.limits.
 _RATE_HEADERS = {
@@ -81,6 +84,7 @@ class Schema(AutoSchema):
         view = cast(Describing, self.view)
         anywhere = () if self.auth_is_none() else (parameters.TENANT,)
         declared = [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
+        declared += view.declared_headers()
         return declared if self.method == "GET" else [*declared, _REASON]
 
     def auth_is_none(self) -> bool:

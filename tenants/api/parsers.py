@@ -48,6 +48,12 @@ class StrictJSONParser(BaseParser):
         return value
 
 
+class MergePatchParser(StrictJSONParser):
+    """``application/merge-patch+json`` (RFC 7396), for PATCH of what is merged by it."""
+
+    media_type = "application/merge-patch+json"
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 

@@ -14,11 +14,11 @@ from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
-from tenants.api.fields import Instant, Number, Object
+from tenants.api.fields import Instant, Number, Object, Patch
 
 
-class JobChanges(RateInput):
-    """All that may be said of a job, here to change some of it. Objects are merged: null removes a key."""
+class JobChanges(Patch, RateInput):
+    """All that may be said of a job, here to change some of it. Objects are merged; null is the default, or removes a key."""
 
     name = serializers.CharField(max_length=200)
     type = serializers.CharField(max_length=64, help_text="See /job-types.")

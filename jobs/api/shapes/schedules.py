@@ -12,7 +12,7 @@ from rest_framework import serializers
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
-from tenants.api.fields import Instant, Number, Object, StrictSerializer
+from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
 
 class RuleInput(StrictSerializer):
@@ -36,8 +36,8 @@ class PreviewInput(RuleInput):
     count = serializers.IntegerField(min_value=1, max_value=100, default=5)
 
 
-class ScheduleChanges(RuleInput):
-    """All that may be said of a schedule, here to change some of it."""
+class ScheduleChanges(Patch, RuleInput):
+    """All that may be said of a schedule, here to change some of it. Objects are merged; null is the default."""
 
     misfire = serializers.ChoiceField(Misfire.choices, required=False)
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
