@@ -18,6 +18,7 @@ from jobs.models import Job, Schedule, ScheduleState
 from jobs.services import declaring, descriptions, jobs, schedules
 from jobs.services.declaring import Declared
 from jobs.services.descriptions import Description
+from tenants import actors
 from tenants.api import dry_runs
 from tenants.api.conditions import Conditional
 from tenants.api.dry_runs import DryRuns
@@ -73,7 +74,7 @@ class Changing(Conditional, DryRuns, TenantViewSet):
 
     def _diff(self, change: Declared) -> dict[str, list[Any]]:
         found = dry_runs.diff(change.before, change.after)
-        if self.request.auth.may(SCOPE):
+        if actors.current().may(SCOPE):
             return found
         return {name: [_withheld(name, value) for value in pair] for name, pair in found.items()}
 

@@ -94,7 +94,9 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
         _record("schedule.updated", schedule, changed)
         dispatch.ring_after_commit()
         schedule.refresh_from_db(fields=["state", "problem"])
-    schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
+        # The database has emptied it with the change of the rule; the planner comes to it in a moment.
+        schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
+        Schedule.objects.filter(pk=schedule.pk).update(next_run_at=schedule.next_run_at)
     return schedule
 
 

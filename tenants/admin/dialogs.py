@@ -113,7 +113,7 @@ def dialog(
             admin.require(needed, row)
             if request.method == "GET":
                 asked = form(row)
-                asked.initial |= {name: request.GET[name] for name in asked.from_link if name in request.GET}
+                asked.initial.update((name, request.GET[name]) for name in asked.from_link if name in request.GET)
                 return _ask(admin, request, question, asked)
             if request.method != "POST":
                 return HttpResponseNotAllowed(["GET", "POST"])
