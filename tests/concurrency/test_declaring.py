@@ -8,12 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.support import rows
+from tests.support import role_settings, rows
 from tests.support.threads import together
 
 CRON = {"kind": "cron", "expression": "0 0 * * *"}
 NIGHTLY = "/api/v1/jobs/nightly"
 EDITORS = 20
+
+
+@pytest.fixture(autouse=True)
+def _patience():
+    """On a busy machine so many who wait for one row would not all wait long enough; deadlocks are told all the same."""
+    with role_settings.of(["app"], lock_timeout=60_000, statement_timeout=60_000):
+        yield
 
 
 def codes(answers: list[Any]) -> Counter[int]:

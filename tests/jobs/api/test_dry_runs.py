@@ -11,14 +11,14 @@ from tests.support import api_routes, console, rows
 from tests.support.actors import Api
 
 CRON = {"kind": "cron", "expression": "0 0 * * *"}
-INTERVAL = {"kind": "interval", "interval_seconds": 60, "start_at": "2026-01-01T00:00:00Z"}
+INTERVAL = {"kind": "interval", "interval_seconds": 86_400, "start_at": "2026-01-01T00:00:00Z"}
 NIGHTLY = "/api/v1/jobs/nightly"
 DRY = "?dry_run=true"
 JOB = {"name": "nightly", "type": "dummy", "payload": {"duration_seconds": 1}, "schedules": [CRON, INTERVAL]}
 #: (method, route): whether the job is there before, the path's end, a body.
 CALLS: dict[tuple[str, str], tuple[bool, str, Any]] = {
     ("post", "jobs"): (False, "jobs", JOB),
-    ("put", "jobs/<str:id>"): (True, "jobs/nightly", {"type": "dummy", "schedules": [{**CRON, "misfire": "all"}, {"kind": "interval", "interval_seconds": 5, "start_at": "2026-01-01T00:00:00Z"}, CRON]}),
+    ("put", "jobs/<str:id>"): (True, "jobs/nightly", {"type": "dummy", "schedules": [{**CRON, "misfire": "all"}, {"kind": "interval", "interval_seconds": 43_200, "start_at": "2026-01-01T00:00:00Z"}, CRON]}),
     ("patch", "jobs/<str:id>"): (True, "jobs/nightly", {"timeout_seconds": 7, "payload": {"fail_rate": 0, "duration_seconds": None}, "tags": ["a"]}),
     ("delete", "jobs/<str:id>"): (True, "jobs/nightly", None),
     ("post", "jobs/<str:id>/rollback"): (True, "jobs/nightly/rollback", {"revision": 1}),
@@ -105,8 +105,8 @@ def test_it_leaves_no_row_changed_and_says_what_the_real_call_then_does(
 
 def test_it_is_refused_as_the_real_call_would_be(owner: Any, teammate: Any, at: Any) -> None:
     made = at(("patch", "schedules/<str:id>")).rpartition("/")[2]
-    for (method, route), (_, path, body) in CALLS.items():
-        path = f"/api/v1/{path.format(schedule=made)}"
+    for (method, route), (_, end, body) in CALLS.items():
+        path = f"/api/v1/{end.format(schedule=made)}"
         assert teammate.api.ask(method, path + DRY, body).status_code == 403
         if method != "delete":
             answers = [owner.api.ask(method, path + query, {"nonsense": 1}).status_code for query in (DRY, "")]
