@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from os.path import commonprefix
 from typing import Any
 
 from django import forms
@@ -9,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from unfold import widgets
-from unfold.enums import ActionVariant
 
 from jobs.admin.wording import WITHHELD
 from jobs.models import Job, JobRevision
 from jobs.rules import differences
+from jobs.rules.differences import Difference
 from jobs.services import revisions as service
 from tenants import actors, marks
 from tenants.admin.dialogs import Dialog, dialog
@@ -22,6 +24,8 @@ from tenants.errors import ServiceError
 #: On the job's own page; any two of all can be compared.
 _LISTED = 20
 _MAY_SEE = "payloads:read"
+#: So many characters before two texts differ are shown.
+_LED_BY = 60
 
 
 class Rollback(Dialog):
@@ -62,7 +66,7 @@ class WithRevisions:
         "Name, schedules, limits and all else stay.",
         icon="undo",
         form=Rollback,
-        variant=ActionVariant.DANGER,
+        asks_why=True,
     )
     def rollback(self: Any, request: HttpRequest, form: Rollback) -> HttpResponse:
         number = form.cleaned_data["revision"]
@@ -97,10 +101,20 @@ def _compared(job: Job, asked: dict[str, str]) -> dict[str, Any]:
     found, may_see = service.difference(old, new), actors.may(_MAY_SEE)
     return {
         **told,
-        "differences": found if may_see else differences.without(found, "payload"),
+        "differences": [_short(each) for each in (found if may_see else differences.without(found, "payload"))],
         "withheld": not may_see,
         "facts": [_fact(job, old), _fact(job, new)],
     }
+
+
+def _short(found: Difference) -> Difference:
+    """Of two long texts, what leads to where they differ."""
+    if not (isinstance(found.before, str) and isinstance(found.after, str)):
+        return found
+    cut = len(commonprefix([found.before, found.after])) - _LED_BY
+    if cut <= _LED_BY:
+        return found
+    return replace(found, before=f"…{found.before[cut:]}", after=f"…{found.after[cut:]}")
 
 
 def _number(text: str) -> int:

@@ -48,7 +48,7 @@ class Editing(Dialog):
 
 
 class _Reasoned(forms.Form):
-    """What is asked before something ends: the audit trail keeps it."""
+    """What is asked before something ends or is undone: the audit trail keeps it."""
 
     because = forms.CharField(
         required=False,
@@ -95,10 +95,14 @@ def dialog(
     submit: str = "",
     variant: ActionVariant = ActionVariant.DEFAULT,
     permission: str = permissions.PLATFORM,
+    asks_why: bool = False,
 ) -> Callable[[Answer], Any]:
-    """Make a method the button ``label`` of a row's page, for whoever has ``permission``."""
+    """Make a method the button ``label`` of a row's page, for whoever has ``permission``.
+
+    Why is asked of what ends something, and where ``asks_why`` says so.
+    """
     question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
-    if question.danger:
+    if question.danger or asks_why:
         form = type(form.__name__, (_Reasoned, form), {"__doc__": form.__doc__})
 
     def decorate(answer: Answer) -> Any:

@@ -47,6 +47,19 @@ def test_the_newest_are_listed_and_any_two_can_be_compared(console: Console) -> 
     assert "payload.duration_seconds changed 24 25" in support.text_of(console.page("jobs_job_revisions", job))
 
 
+def test_of_two_long_texts_is_shown_where_they_differ(console: Console) -> None:
+    job, _ = revised(2)
+    for number in (1, 2):
+        text = rows.json.dumps("x" * 5000 + f"end {number}")
+        rows.change(
+            "UPDATE job_revision SET spec = jsonb_set(spec, '{payload,result}', %s) WHERE job_id = %s AND number = %s", text, job, number
+        )  # fmt: skip
+    page = support.text_of(console.page("jobs_job_revisions", job))
+    assert "end 1" in page
+    assert "end 2" in page
+    assert "x" * 61 not in page
+
+
 @pytest.mark.parametrize("wrong", ["0", "26", "-1", "x", "", "9" * 40, "1\0", "²"])
 def test_a_revision_that_is_not_there_is_told_on_the_page(console: Console, wrong: str) -> None:
     job, _ = revised(25)
