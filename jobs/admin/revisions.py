@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from os.path import commonprefix
 from typing import Any
 
 from django import forms
@@ -111,7 +110,11 @@ def _short(found: Difference) -> Difference:
     """Of two long texts, what leads to where they differ."""
     if not (isinstance(found.before, str) and isinstance(found.after, str)):
         return found
-    cut = len(commonprefix([found.before, found.after])) - _LED_BY
+    pairs = enumerate(zip(found.before, found.after, strict=False))
+    cut = (
+        next((place for place, (one, other) in pairs if one != other), min(len(found.before), len(found.after)))
+        - _LED_BY
+    )
     if cut <= _LED_BY:
         return found
     return replace(found, before=f"…{found.before[cut:]}", after=f"…{found.after[cut:]}")
