@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tenants.errors import Invalid, ServiceError, invalid
 
-__all__ = ["Conflict", "Invalid", "InvalidSchedule", "InvalidState", "invalid"]
+__all__ = ["Conflict", "Invalid", "InvalidSchedule", "InvalidState", "RevisionInvalid", "invalid"]
 
 
 class Conflict(ServiceError):
@@ -28,3 +28,10 @@ class InvalidState(ServiceError):
 
     def __init__(self, message: str, *, state: str, allowed_actions: Sequence[str]) -> None:
         super().__init__(message, details={"state": str(state), "allowed_actions": list(allowed_actions)})
+
+
+class RevisionInvalid(ServiceError):
+    """That revision is not valid any more: change the job instead, or bring back what is gone."""
+
+    code = "REVISION_INVALID"
+    status = 422

@@ -50,6 +50,13 @@ class NotFound(ServiceError):
     status = 404
 
 
+class EtagMismatch(ServiceError):
+    """This is no longer what the request says it is: read it again, and decide anew."""
+
+    code = "ETAG_MISMATCH"
+    status = 412
+
+
 class Unauthenticated(ServiceError):
     """Send an API key in X-API-Key or as Authorization: Bearer."""
 

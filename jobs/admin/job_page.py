@@ -7,13 +7,12 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
-from jobs.admin import recent, wording
-from jobs.admin.wording import WITHHELD
-from jobs.models import Execution, Job, JobRevision, JobState, Schedule, ScheduleState
+from jobs.admin import recent, revisions, wording
+from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
 from tenants import actors, marks
 from tenants.admin import pages, throttling
 
-RUNS, REVISIONS, SCHEDULES = 20, 20, 100
+RUNS, SCHEDULES = 20, 100
 
 
 def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -33,10 +32,7 @@ def context(job: Job) -> dict[str, Any]:
         "may_see_payloads": may_see,
         "schedules": _schedules(job),
         "runs": recent.table("Last executions", runs, limit=RUNS, empty="It has never run.", more=(all_runs, "All")),
-        "revisions": [
-            {"row": row, "spec": row.spec if may_see else {**row.spec, "payload": WITHHELD}}
-            for row in JobRevision.objects.filter(job=job).order_by("-number")[:REVISIONS]
-        ],
+        **revisions.listed(job),
     }
 
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import job_form, job_page, recent, standing
+from jobs.admin import job_form, job_page, recent, revisions, standing
 from jobs.admin.executions import Overrides
 from jobs.models import Execution, Job, JobState
 from jobs.services import executions, job_states
@@ -25,12 +25,15 @@ from tenants.admin.dialogs import Dialog, dialog
 
 
 @admin.register(Job)
-class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
+class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmin):
     """Every tenant's definitions."""
 
     read_permission = "jobs:read"
     add_permission = "jobs:write"
-    button_permissions = {"throttle": "jobs:write", "unthrottle": "jobs:write", "definition": "jobs:write"}
+    button_permissions = {
+        **dict.fromkeys(("throttle", "unthrottle", "definition", "rollback"), "jobs:write"),
+        "revisions": "jobs:read",
+    }
     title = "Jobs"
     empty_hint = (
         "A job is something to run: an HTTP call, a script. A schedule says when; without one it runs when asked."
@@ -45,7 +48,9 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
     )
     search_fields = ("name",)
     search_help_text = "Name"
-    actions_detail = ("run_now", "pause", "resume", "activate", "throttle", "unthrottle", "disable", "delete")
+    actions_detail = (
+        "run_now", "pause", "resume", "activate", "throttle", "unthrottle", "rollback", "disable", "delete",
+    )  # fmt: skip
 
     def for_list(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
         return job_page.with_next_run(recent.with_last_end(queryset)).select_related("tenant").defer("payload", "retry")
@@ -86,6 +91,7 @@ class JobAdmin(throttling.Throttling, pages.ConsoleAdmin):
             return ()
         names = {"trigger": "run_now"}
         offered = {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
+        offered |= {"rollback"} if row.revision > 1 else set()
         return offered - (set() if throttling.is_throttled(row) else {"unthrottle"})
 
     def set_throttle(self, row: Job, *, max_running: int, until: datetime) -> None:

@@ -15,12 +15,16 @@ from rest_framework.response import Response
 from jobs import errors, selectors
 from jobs.api import fires, lookups
 from jobs.api.batches import JobBatch
+from jobs.api.declaring import DeclaringJobs
+from jobs.api.shapes.declarations import JobDryRunShape
 from jobs.api.shapes.executions import ExecutionShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
 from jobs.api.shapes.throttles import ThrottleInput
 from jobs.models import Job, JobRevision, JobState
-from jobs.services import executions, job_states, jobs
+from jobs.services import descriptions, executions, job_states, jobs
+from jobs.services.declaring import Declared
+from tenants.api.dry_runs import DRY_RUN
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text, whole
@@ -30,12 +34,11 @@ COUNT = whole("count", 1, 100, "How many.", default=10)
 _STATES = [state for state in JobState.values if state != JobState.DELETED]
 
 
-class JobViewSet(JobBatch):
+class JobViewSet(JobBatch, DeclaringJobs):
     """Jobs of this tenant. In paths `{id}` is the id or the name."""
 
     queryset = selectors.jobs()
     serializer_class = JobShape
-    noun = "job"
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
@@ -56,6 +59,8 @@ class JobViewSet(JobBatch):
             text("tag", "tag_rows__tag", "With this tag."),
             text("owner", "owner", "Of this owner."),
         ),
+        **DeclaringJobs.query_parameters,
+        **dict.fromkeys(("create", "partial_update", "destroy"), (DRY_RUN,)),
         "revisions": PAGED,
         "next": (COUNT,),
     }
@@ -70,28 +75,28 @@ class JobViewSet(JobBatch):
         """Jobs, newest first."""
         return self.listed(JobShape, self.get_queryset())
 
-    @extend_schema(request=JobInput, responses={201: JobShape})
+    @extend_schema(request=JobInput, responses={200: JobDryRunShape, 201: JobShape})
     def create(self, request: Request) -> Response:
         """A new job with its schedules."""
         fields: Any = self.body(JobInput)
         schedules = fields.pop("schedules", [])
-        return self.shown(JobShape, jobs.create(tenant=self.tenant, fields=fields, schedules=schedules), status=201)
+        job = jobs.create(tenant=self.tenant, fields=fields, schedules=schedules)
+        return self.changed(Declared(job, {}, descriptions.of_job(job)), status=201)
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One job."""
-        return self.shown(JobShape, self.row())
+        job = self.row()
+        return self.tagged(self.shown(JobShape, job), job)
 
     @extend_schema(request=JobChanges)
     def partial_update(self, request: Request, id: str) -> Response:
         """Merge changes (RFC 7396). What a run reads makes a new revision; schedules change at /schedules."""
-        job = self.row()
-        fields: Any = self.body(JobChanges, partial=True)
-        return self.shown(JobShape, jobs.update(job=job, fields=fields))
+        return self.change(jobs.update, lambda: {"fields": self.body(JobChanges, partial=True)})
 
+    @extend_schema(responses={200: JobDryRunShape, 204: None})
     def destroy(self, request: Request, id: str) -> Response:
         """Delete: its name is free again, its schedules end, its executions stay until retention."""
-        jobs.delete(job=self.row())
-        return Response(status=204)
+        return self.ended(jobs.delete)
 
     @extend_schema(request=TriggerInput, responses={202: ExecutionShape})
     @action(detail=True, methods=["post"])
@@ -128,9 +133,7 @@ class JobViewSet(JobBatch):
     @action(detail=True, methods=["post"])
     def throttle(self, request: Request, id: str) -> Response:
         """Let at most `max_running` of it be in flight until an instant; it ends by itself."""
-        job = self.row()
-        wish: Any = self.body(ThrottleInput)
-        return self.shown(JobShape, job_states.throttle(job=job, **wish))
+        return self.change(job_states.throttle, lambda: self.body(ThrottleInput))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -154,6 +157,4 @@ class JobViewSet(JobBatch):
         return self.complete(UpcomingShape, runs)
 
     def _become(self, service: Any) -> Response:
-        job = self.row()
-        self.body(NoFields)
-        return self.shown(JobShape, service(job=job))
+        return self.change(service, lambda: self.body(NoFields))

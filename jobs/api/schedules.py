@@ -15,11 +15,22 @@ from rest_framework.response import Response
 
 from jobs import errors, selectors, triggers
 from jobs.api import executions, fires, lookups
+from jobs.api.changing import ChangingSchedules
 from jobs.api.of_jobs import OfJobsViewSet
+from jobs.api.shapes.declarations import DeclaredScheduleShape, ScheduleDryRunShape
 from jobs.api.shapes.executions import ExecutionShape
-from jobs.api.shapes.schedules import NewScheduleInput, PreviewInput, PreviewShape, ScheduleChanges, ScheduleShape
+from jobs.api.shapes.schedules import (
+    NewScheduleInput,
+    PreviewInput,
+    PreviewShape,
+    ScheduleChanges,
+    ScheduleInput,
+    ScheduleShape,
+)
 from jobs.models import ScheduleState
-from jobs.services import schedules
+from jobs.services import declaring, descriptions, schedules
+from jobs.services.declaring import Declared
+from tenants.api.dry_runs import DRY_RUN
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text
@@ -28,12 +39,11 @@ from tenants.quotas import QuotaExceeded
 _STATES = [state for state in ScheduleState.values if state != ScheduleState.DELETED]
 
 
-class ScheduleViewSet(OfJobsViewSet):
+class ScheduleViewSet(ChangingSchedules, OfJobsViewSet):
     """Schedules of this tenant's jobs."""
 
     queryset = selectors.schedules()
     serializer_class = ScheduleShape
-    noun = "schedule"
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
@@ -51,34 +61,43 @@ class ScheduleViewSet(OfJobsViewSet):
             text("queue", "job__queue_id", "Of jobs in this queue."),
         ),
         "executions": (*PAGED, *executions.OF_ANY_JOB),
+        **dict.fromkeys(("create", "update", "partial_update", "destroy"), (DRY_RUN,)),
     }
 
     def list(self, request: Request) -> Response:
         """Schedules, newest first."""
         return self.listed(ScheduleShape, self.get_queryset())
 
-    @extend_schema(request=NewScheduleInput, responses={201: ScheduleShape})
+    @extend_schema(request=NewScheduleInput, responses={200: ScheduleDryRunShape, 201: ScheduleShape})
     def create(self, request: Request) -> Response:
         """A further schedule of a job."""
         fields: Any = self.body(NewScheduleInput)
         job = lookups.job_in_body(self.tenant, fields.pop("job"))
-        return self.shown(ScheduleShape, schedules.create(job=job, fields=fields), status=201)
+        schedule = schedules.create(job=job, fields=fields)
+        return self.changed(Declared(schedule, {}, descriptions.of_schedule(schedule)), status=201)
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One schedule."""
-        return self.shown(ScheduleShape, self.row())
+        schedule = self.row()
+        return self.tagged(self.shown(ScheduleShape, schedule), schedule)
+
+    @extend_schema(request=ScheduleInput, responses=DeclaredScheduleShape)
+    def update(self, request: Request, id: str) -> Response:
+        """Replace it; what is left out has its default. A changed rule begins after now."""
+        schedule = self.held()
+        fields: Any = self.body(ScheduleInput)
+        change = declaring.put_schedule(schedule=schedule, fields=fields)
+        return self.changed(change, declared=True)
 
     @extend_schema(request=ScheduleChanges)
     def partial_update(self, request: Request, id: str) -> Response:
-        """Change some of it. A changed rule begins after now."""
-        schedule = self.row()
-        fields: Any = self.body(ScheduleChanges, partial=True)
-        return self.shown(ScheduleShape, schedules.update(schedule=schedule, fields=fields))
+        """Merge changes (RFC 7396). A changed rule begins after now."""
+        return self.change(schedules.update, lambda: {"fields": self.body(ScheduleChanges, partial=True)})
 
+    @extend_schema(responses={200: ScheduleDryRunShape, 204: None})
     def destroy(self, request: Request, id: str) -> Response:
         """End it; its executions stay until retention."""
-        schedules.delete(schedule=self.row())
-        return Response(status=204)
+        return self.ended(schedules.delete)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -114,6 +133,4 @@ class ScheduleViewSet(OfJobsViewSet):
         return self.shown(PreviewShape, {"next": slots})
 
     def _become(self, service: Any) -> Response:
-        schedule = self.row()
-        self.body(NoFields)
-        return self.shown(ScheduleShape, service(schedule=schedule))
+        return self.change(service, lambda: self.body(NoFields))

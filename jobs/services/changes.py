@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tenants.rules.audit_chain import canonical
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same. Python alone would take true for 1."""
+    return canonical(one) == canonical(other)
+
 
 def merge_patch(target: Any, patch: Any) -> Any:
     """RFC 7396: objects are merged, null removes, anything else replaces."""
@@ -23,7 +30,7 @@ def patch_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
     """The merge patch (RFC 7396) that makes ``new`` of ``old``."""
     patch: dict[str, Any] = {name: None for name in old if name not in new}
     for name, value in new.items():
-        if name in old and old[name] == value:
+        if name in old and same(old[name], value):
             continue
         before = old.get(name)
         patch[name] = patch_between(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
@@ -36,8 +43,8 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     Of a payload only the names of what changed: it may hold what not everybody who may audit may
     see, and revisions keep it in full.
     """
-    changed = {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+    changed = {name: [before.get(name), value] for name, value in after.items() if not same(before.get(name), value)}
     if "payload" in changed:
         old, new = (value or {} for value in changed["payload"])
-        changed["payload"] = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        changed["payload"] = sorted(key for key in {*old, *new} if not same(old.get(key), new.get(key)))
     return changed

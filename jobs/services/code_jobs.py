@@ -18,7 +18,7 @@ from jobs import selectors
 from jobs.callables import registry
 from jobs.callables.registry import Registered
 from jobs.models import Job
-from jobs.services import changes, code_schedules, job_defaults, jobs
+from jobs.services import changes, code_schedules, jobs, schedule_sets
 from jobs.services.jobs import JobFields
 from tenants.errors import ServiceError
 from tenants.models import Tenant
@@ -81,30 +81,25 @@ def _create(tenant: Tenant, entry: Registered) -> Step:
         message = f"a job of this name exists and is not code's: rename it, or give it the tag {TAG}"
         return Step(Outcome.REFUSED, entry.name, [message])
     wanted = code_schedules.wanted(entry, tenant)
-    jobs.create(
-        tenant=tenant, fields=cast(JobFields, _wanted(entry, tenant)), schedules=[each.fields for each in wanted]
-    )
+    jobs.create(tenant=tenant, fields=_wanted(entry), schedules=[each.fields for each in wanted])
     return Step(Outcome.CREATED, entry.name, [f"schedule {each}" for each in wanted])
 
 
 def _change(entry: Registered, job: Job) -> Step:
-    wanted = _wanted(entry, job.tenant)
+    wanted = _wanted(entry)
     stored = jobs.told(job, sorted(row.tag for row in job.tag_rows.all()))
-    differing = {name: value for name, value in wanted.items() if stored[name] != value}
-    if differing:
-        merged = {name: changes.patch_between(stored[name], differing[name]) for name in jobs.MERGED & set(differing)}
-        job = jobs.update(job=job, fields=cast(JobFields, {**differing, **merged}))
-    details = [_told(name, change) for name, change in changes.between(stored, {**stored, **differing}).items()]
-    details += code_schedules.bring(job, code_schedules.wanted(entry, job.tenant))
+    job = jobs.replace(job=job, fields=wanted)
+    differing = changes.between(stored, jobs.told(job, sorted(row.tag for row in job.tag_rows.all())))
+    details = [_told(name, change) for name, change in differing.items()]
+    details += schedule_sets.bring(job, code_schedules.wanted(entry, job.tenant))
     return Step(Outcome.CHANGED if details else Outcome.UNCHANGED, entry.name, details)
 
 
-def _wanted(entry: Registered, tenant: Tenant) -> dict[str, Any]:
+def _wanted(entry: Registered) -> JobFields:
     """The whole definition: what code does not mention has its default, so that taking a line out takes it back."""
     assert entry.job is not None
     given = to_jsonable_python(entry.job.fields)
     fields = {
-        **jobs.told(Job(**job_defaults.of_jobs(tenant)), []),
         **given,
         "name": entry.name,
         "type": "python",
@@ -112,8 +107,7 @@ def _wanted(entry: Registered, tenant: Tenant) -> dict[str, Any]:
         "tags": sorted({*given.get("tags", ()), TAG}),
         "payload": {**given.get("payload", {}), "callable": entry.name},
     }
-    # As a merge stores them: without nulls.
-    return {name: changes.merge_patch({}, value) if name in jobs.MERGED else value for name, value in fields.items()}
+    return cast(JobFields, fields)
 
 
 def _told(name: str, change: Any) -> str:

@@ -30,12 +30,24 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     """Refuse what no worker could run."""
     check_columns(job, exclude={"tenant", "payload", "retry"})
     check_grants(job)
-    _check_name(job.name)
+    check_name(job.name)
     _check_tags(list(tags))
     check_retry(job.retry)
     check_payload(job, job.payload)
     _check_pool(job)
     check_concurrency_key(job.type, job.concurrency_key)
+
+
+def check_name(name: str) -> None:
+    """A name stands in paths beside ids, so it must not read like one, nor end a path segment."""
+    if not _NAME.fullmatch(name):
+        raise errors.invalid({"name": ["must begin with a letter or digit and hold neither / nor control characters"]})
+    if name != name.rstrip():
+        raise errors.invalid({"name": ["must not end with a space"]})
+    if _ID.fullmatch(name):
+        raise errors.invalid({"name": ["must not look like an id"]})
+    if name in _WORDS:
+        raise errors.invalid({"name": [f"must not be {name}, which has another meaning in the API's paths"]})
 
 
 def check_grants(job: Job) -> None:
@@ -114,16 +126,6 @@ def _check_pool(job: Job) -> None:
         fit = [name for name, handler in sorted(handlers.registered().items()) if handler.threaded]
         message = f"{job.queue_id} runs jobs in threads, and {job.type} needs a process of its own: choose another"
         raise errors.invalid({"queue": [f"{message} queue. In threads run: {', '.join(fit)}"]})
-
-
-def _check_name(name: str) -> None:
-    """A name stands in paths beside ids, so it must not read like one, nor end a path segment."""
-    if not _NAME.fullmatch(name):
-        raise errors.invalid({"name": ["must begin with a letter or digit and hold neither / nor control characters"]})
-    if _ID.fullmatch(name):
-        raise errors.invalid({"name": ["must not look like an id"]})
-    if name in _WORDS:
-        raise errors.invalid({"name": [f"must not be {name}, which has another meaning in the API's paths"]})
 
 
 def _check_tags(tags: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
@@ -23,7 +23,7 @@ from tenants.services import audit
 
 
 class JobFields(TypedDict, total=False):
-    """What a client may say of a job; what is left out has the model's default, or stays."""
+    """What a client may say of a job; what is left out has its default, or stays. None is the default."""
 
     name: str
     type: str
@@ -48,12 +48,23 @@ class JobFields(TypedDict, total=False):
 MERGED = {"payload", "retry"}
 
 
-def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFields] = ()) -> Job:
-    """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused."""
-    job = Job(tenant=tenant, owner=actors.current().own_jobs_of, **job_defaults.of_jobs(tenant))
-    if "retry" in fields:
-        job.retry = {}  # a policy that is named is taken as it is
-    tags = _assign(job, fields, [])
+#: Puts what is asked for into a job with these tags; returns its tags to be.
+Assign = Callable[[Job, list[str]], list[str]]
+
+
+def create(
+    *,
+    tenant: Tenant,
+    fields: JobFields,
+    schedules: Sequence[ScheduleFields] = (),
+    told_of: Mapping[str, Any] | None = None,
+) -> Job:
+    """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused.
+
+    ``told_of`` goes to the audit trail beside what the job is.
+    """
+    job = Job(tenant=tenant)
+    tags = _renew(job, fields)
     _require(job)
     definitions.check_job(job, tags)
     with transaction.atomic():
@@ -63,7 +74,7 @@ def create(*, tenant: Tenant, fields: JobFields, schedules: Sequence[ScheduleFie
         secret_uses.note(job)
         _add_revision(job)
         _add_schedules(job, schedules)
-        _record("job.created", job, changes.between({}, told(job, tags)))
+        _record("job.created", job, {**changes.between({}, told(job, tags)), **(told_of or {})})
     return get(tenant=tenant, job=job)
 
 
@@ -83,24 +94,34 @@ def create_all(*, tenant: Tenant, wanted: Sequence[JobFields]) -> list[Job]:
 
 def update(*, job: Job, fields: JobFields) -> Job:
     """Merge changes; objects inside are merged too. What a run reads makes a new revision."""
+    return change(job=job, assign=lambda stored, tags: _merge(stored, fields, tags))
+
+
+def replace(*, job: Job, fields: JobFields) -> Job:
+    """The same, but whatever is left out takes its default."""
+    return change(job=job, assign=lambda stored, _: _renew(stored, fields))
+
+
+def change(*, job: Job, assign: Assign, action: str = "job.updated", told_of: Mapping[str, Any] | None = None) -> Job:
+    """Store what ``assign`` makes of it, if that is anything else."""
     with transaction.atomic():
         job = lock(job)
         tags = [row.tag for row in job.tag_rows.all()]
         before, spec = told(job, tags), _spec(job)
-        tags = _assign(job, fields, tags)
+        tags = assign(job, tags)
         _require(job)  # nobody gives away what they could not take back
         definitions.check_job(job, tags)
         changed = changes.between(before, told(job, tags))
         if not changed:
-            return job
-        if _spec(job) != spec:
+            return get(tenant=job.tenant, job=job)
+        if not changes.same(_spec(job), spec):
             changed["revision"] = [job.revision, job.revision + 1]
             job.revision += 1
             _add_revision(job)
         _save(job)
         _store_tags(job, tags)
         secret_uses.note(job)
-        _record("job.updated", job, changed)
+        _record(action, job, {**changed, **(told_of or {})})
         dispatch.ring_after_commit()  # a raised cap may let waiting ones go
     return get(tenant=job.tenant, job=job)
 
@@ -140,16 +161,35 @@ def _require(job: Job) -> None:
     actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
 
 
-def _assign(job: Job, fields: JobFields, tags: list[str]) -> list[str]:
-    """Put the fields into the job; returns its tags to be."""
-    for name, value in fields.items():
+def _merge(job: Job, fields: JobFields, tags: list[str]) -> list[str]:
+    """Put the fields into the job, merged with what it has; returns its tags to be."""
+    default = _defaults(job.tenant)
+    given: dict[str, Any] = {name: default[name] if value is None else value for name, value in fields.items()}
+    for name in MERGED & set(given):
+        if fields[name] is not None:  # type: ignore[literal-required]
+            given[name] = changes.merge_patch(getattr(job, name), given[name])
+    return _assign(job, given, tags)
+
+
+def _renew(job: Job, fields: JobFields) -> list[str]:
+    """Put a whole definition into the job: the fields, and defaults for all others; returns its tags to be."""
+    default = _defaults(job.tenant)
+    given = {**default, **{name: value for name, value in fields.items() if value is not None}}
+    # As a merge stores them: without nulls.
+    return _assign(job, given | {name: changes.merge_patch({}, given[name]) for name in MERGED}, [])
+
+
+def _assign(job: Job, values: Mapping[str, Any], tags: list[str]) -> list[str]:
+    for name, value in values.items():
         if name == "tags":
-            tags = sorted(set(fields["tags"]))
-        elif name == "queue":
-            job.queue_id = fields["queue"]
+            tags = sorted(set(value))
         else:
-            setattr(job, name, changes.merge_patch(getattr(job, name), value) if name in MERGED else value)
+            setattr(job, "queue_id" if name == "queue" else name, value)
     return tags
+
+
+def _defaults(tenant: Tenant) -> dict[str, Any]:
+    return told(Job(owner=actors.current().own_jobs_of, **job_defaults.of_jobs(tenant)), [])
 
 
 def _save(job: Job) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,19 +14,20 @@ from django.db import transaction
 from jobs import errors, selectors, sql, triggers
 from jobs.engine import dispatch, planner, transitions
 from jobs.engine.records import NewExecution
-from jobs.models import Job, Schedule, ScheduleState
+from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
 from jobs.services import changes, definitions, job_defaults, room, secret_uses
 from tenants import actors
 from tenants.errors import NotFound
+from tenants.models import Tenant
 from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
 
 
 class ScheduleFields(TypedDict, total=False):
-    """What a client may say of a schedule; what is left out has the model's default, or stays."""
+    """What a client may say of a schedule; what is left out has its default, or stays. None is the default."""
 
     kind: str
     expression: str | None
@@ -45,12 +48,13 @@ class ScheduleFields(TypedDict, total=False):
 def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
     actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
-    now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
-    schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now, **job_defaults.of_schedules(job.tenant))
-    _assign(schedule, fields, now)
-    _check(schedule, path)
-    schedule.next_run_at = _next_run(schedule, now, path)
     with transaction.atomic():
+        _hold(job.pk)
+        now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
+        schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
+        _assign(schedule, whole(fields, job.tenant), now)
+        _check(schedule, path)
+        schedule.next_run_at = _next_run(schedule, now, path)
         room.for_one_more(job.tenant, SCHEDULES)
         schedule.save(force_insert=True)
         if schedule.payload is not None:
@@ -62,22 +66,37 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
     """Merge changes. What was due by the old rule stays due; the new one fires strictly after now."""
+    return _change(schedule, lambda stored, _: _merged(stored, fields), "")
+
+
+def replace(*, schedule: Schedule, fields: ScheduleFields, path: str = "") -> Schedule:
+    """The same, but whatever is left out takes its default. An interval keeps its anchor, unless that is still to come."""
+    return _change(schedule, lambda stored, now: _renewed(stored, fields, now), path)
+
+
+def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFields], path: str) -> Schedule:
     with transaction.atomic():
         _require(schedule)
+        _hold(schedule.job_id)
         planner.plan_what_is_due_of(schedule.pk)
         schedule = _lock(schedule)
         before, now = told(schedule), sql.run("clock")[0].now
-        _assign(schedule, fields, now)
-        _check(schedule, "")
-        next_run = _next_run(schedule, now, "")
-        if changed := changes.between(before, told(schedule)):
-            schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
-            if "payload" in changed:
-                secret_uses.note(schedule.job)
-            _record("schedule.updated", schedule, changed)
-            dispatch.ring_after_commit()
+        _assign(schedule, wish(schedule, now), now)
+        changed = changes.between(before, told(schedule))
+        if not changed:
+            check_payload(schedule, path)
+            return schedule
+        _check(schedule, path)
+        next_run = _next_run(schedule, now, path)
+        schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
+        if "payload" in changed:
+            secret_uses.note(schedule.job)
+        _record("schedule.updated", schedule, changed)
+        dispatch.ring_after_commit()
         schedule.refresh_from_db(fields=["state", "problem"])
-    schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
+        # The database has emptied it with the change of the rule; the planner comes to it in a moment.
+        schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
+        Schedule.objects.filter(pk=schedule.pk).update(next_run_at=schedule.next_run_at)
     return schedule
 
 
@@ -94,7 +113,7 @@ def resume(*, schedule: Schedule) -> Schedule:
 def delete(*, schedule: Schedule) -> None:
     """End it; its executions stay until retention."""
     with transaction.atomic():
-        schedule = _lock(schedule)
+        schedule = lock(schedule)
         changed = {"state": [schedule.state, ScheduleState.DELETED]}
         schedule.state = ScheduleState.DELETED
         schedule.save(update_fields=["state", "updated_at"])
@@ -126,7 +145,7 @@ def allowed_actions(state: str) -> list[str]:
 
 def _become(schedule: Schedule, *, source: ScheduleState, target: ScheduleState, action: str) -> Schedule:
     with transaction.atomic():
-        schedule = _lock(schedule)
+        schedule = lock(schedule)
         if schedule.state != source:
             message = f"this schedule is {schedule.state}, and only one that is {source} can become {target}"
             raise errors.InvalidState(message, state=schedule.state, allowed_actions=allowed_actions(schedule.state))
@@ -135,6 +154,20 @@ def _become(schedule: Schedule, *, source: ScheduleState, target: ScheduleState,
         _record(action, schedule, {"state": [source, target]})
         dispatch.ring_after_commit()
     return schedule
+
+
+def lock(schedule: Schedule) -> Schedule:
+    """The schedule as it is stored now, for whoever may change it, and with its job; nobody else changes them before
+    this transaction ends: a job is declared together with its schedules."""
+    _require(schedule)
+    _hold(schedule.job_id)
+    return _lock(schedule)
+
+
+def _hold(job_id: UUID) -> None:
+    held = Job.objects.select_for_update(no_key=True).filter(pk=job_id).exclude(state=JobState.DELETED)
+    if not held.values_list("pk").first():
+        raise NotFound("this schedule's job was deleted meanwhile")
 
 
 def _lock(schedule: Schedule) -> Schedule:
@@ -156,6 +189,33 @@ def assign(schedule: Schedule, fields: ScheduleFields) -> None:
         setattr(schedule, name, value or "" if name == "expression" else value)
 
 
+def whole(fields: ScheduleFields, tenant: Tenant) -> ScheduleFields:
+    """Every field: those given, and defaults for all others; but an interval has the anchor that it has or gets."""
+    every: dict[str, Any] = _defaults(tenant) | {name: value for name, value in fields.items() if value is not None}
+    if every["kind"] == "interval" and every["start_at"] is None:
+        del every["start_at"]
+    return cast(ScheduleFields, every)
+
+
+def _defaults(tenant: Tenant) -> dict[str, Any]:
+    blank = Schedule(**job_defaults.of_schedules(tenant))
+    return {name: getattr(blank, name) for name in ScheduleFields.__annotations__}
+
+
+def _renewed(schedule: Schedule, fields: ScheduleFields, now: datetime) -> ScheduleFields:
+    every = whole(fields, schedule.job.tenant)
+    has_anchor = schedule.kind == "interval" and schedule.start_at is not None and schedule.start_at <= now
+    return every if "start_at" in every or has_anchor else {**every, "start_at": None}
+
+
+def _merged(schedule: Schedule, fields: ScheduleFields) -> ScheduleFields:
+    default = _defaults(schedule.job.tenant)
+    given: dict[str, Any] = {name: default[name] if value is None else value for name, value in fields.items()}
+    if given.get("payload") is not None:
+        given["payload"] = changes.merge_patch(schedule.payload, given["payload"])
+    return cast(ScheduleFields, given)
+
+
 def _assign(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
     assign(schedule, fields)
     if schedule.kind == "interval" and schedule.start_at is None:
@@ -172,6 +232,11 @@ def _check(schedule: Schedule, path: str) -> None:
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
+    check_payload(schedule, path)
+
+
+def check_payload(schedule: Schedule, path: str = "") -> None:
+    """Refuse overrides that its job, as it is now, does not take."""
     if schedule.payload is not None:
         job = schedule.job
         merged = {**job.payload, **schedule.payload}

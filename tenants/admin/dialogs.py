@@ -8,7 +8,7 @@ scripts, the dialog is a page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -28,7 +28,10 @@ from tenants.rules import permissions
 
 
 class Dialog(forms.Form):
-    """A question about a row; subclasses add fields and may fill them from the row."""
+    """A question about a row; subclasses add fields and may fill them from the row, or from the link that leads here."""
+
+    #: Fields that such a link may fill.
+    from_link: Collection[str] = ()
 
     def __init__(self, row: Any, data: Any = None) -> None:
         super().__init__(data)
@@ -45,7 +48,7 @@ class Editing(Dialog):
 
 
 class _Reasoned(forms.Form):
-    """What is asked before something ends: the audit trail keeps it."""
+    """What is asked before something ends or is undone: the audit trail keeps it."""
 
     because = forms.CharField(
         required=False,
@@ -92,10 +95,14 @@ def dialog(
     submit: str = "",
     variant: ActionVariant = ActionVariant.DEFAULT,
     permission: str = permissions.PLATFORM,
+    asks_why: bool = False,
 ) -> Callable[[Answer], Any]:
-    """Make a method the button ``label`` of a row's page, for whoever has ``permission``."""
+    """Make a method the button ``label`` of a row's page, for whoever has ``permission``.
+
+    Why is asked of what ends something, and where ``asks_why`` says so.
+    """
     question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
-    if question.danger:
+    if question.danger or asks_why:
         form = type(form.__name__, (_Reasoned, form), {"__doc__": form.__doc__})
 
     def decorate(answer: Answer) -> Any:
@@ -109,7 +116,9 @@ def dialog(
                 return admin.gone(request, object_id)  # type: ignore[no-any-return]
             admin.require(needed, row)
             if request.method == "GET":
-                return _ask(admin, request, question, form(row))
+                asked = form(row)
+                asked.initial.update((name, request.GET[name]) for name in asked.from_link if name in request.GET)
+                return _ask(admin, request, question, asked)
             if request.method != "POST":
                 return HttpResponseNotAllowed(["GET", "POST"])
             return _carry_out(admin, request, question, answer, form(row, request.POST))

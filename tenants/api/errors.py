@@ -19,6 +19,13 @@ class InvalidCursor(ServiceError):
     status = 400
 
 
+class InvalidHeader(ServiceError):
+    """A header that cannot be read."""
+
+    code = "INVALID_HEADER"
+    status = 400
+
+
 class PayloadTooLarge(ServiceError):
     """The body is larger than 1 MiB: send less."""
 

@@ -46,6 +46,18 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class Patch(StrictSerializer):
+    """One that, as a merge patch (RFC 7396), understands null: that field is taken away, and so has its default."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not self.partial or not isinstance(data, Mapping):
+            return super().to_internal_value(data)
+        optional = {field.field_name for field in self._writable_fields if not field.required}
+        removed = {name for name, value in data.items() if value is None and name in optional}
+        kept = {name: value for name, value in data.items() if name not in removed}
+        return {**super().to_internal_value(kept), **dict.fromkeys(removed)}
+
+
 class NoFields(StrictSerializer):
     """The body of a request that takes none."""
 

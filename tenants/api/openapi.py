@@ -62,6 +62,9 @@ class Describing(refusals.Refusing, Protocol):
     def takes_keys(self) -> bool:
         """Whether it may be repeated under a key."""
 
+    def declared_headers(self) -> list[OpenApiParameter]:
+        """The headers that it understands."""
+
 
 class Schema(AutoSchema):
     """Adds what our views declare: query parameters, the scope, what is refused and how, headers, examples."""
@@ -70,6 +73,7 @@ class Schema(AutoSchema):
         view = cast(Describing, self.view)
         anywhere = () if self.auth_is_none() else (parameters.TENANT,)
         declared = [parameter.documented() for parameter in (*view.declared_parameters(), *anywhere)]
+        declared += view.declared_headers()
         if self.method == "GET":
             return declared
         repeatable = [repeats.DESCRIBED] if self.method == "POST" and view.takes_keys() else []

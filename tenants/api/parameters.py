@@ -109,7 +109,7 @@ def row_id(name: str, lookup: str, description: str) -> Parameter:
     return Parameter(name, read, description, lookup, schema={"type": "string", "format": "uuid"})
 
 
-def whole(name: str, low: int, high: int, description: str, *, default: int) -> Parameter:
+def whole(name: str, low: int, high: int, description: str, *, default: int | None) -> Parameter:
     """A whole number in a range."""
 
     def read(sent: str) -> int:
@@ -117,8 +117,8 @@ def whole(name: str, low: int, high: int, description: str, *, default: int) -> 
             raise ValueError(f"must be a whole number from {low} to {high}")
         return int(sent)
 
-    schema = {"type": "integer", "minimum": low, "maximum": high, "default": default}
-    return Parameter(name, read, description, schema=schema)
+    schema: dict[str, Any] = {"type": "integer", "minimum": low, "maximum": high}
+    return Parameter(name, read, description, schema=schema if default is None else schema | {"default": default})
 
 
 def flag(name: str, description: str) -> Parameter:

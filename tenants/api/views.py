@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from django.db.models import Model, QuerySet
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -72,6 +73,10 @@ class ApiViewSet(Repeatable, GenericViewSet[Any]):
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """What the current action takes."""
         return self.query_parameters.get(self.action or "", ())
+
+    def declared_headers(self) -> list[OpenApiParameter]:
+        """Which headers it understands beyond those of every request."""
+        return []
 
     @property
     def tenant(self) -> Tenant:

@@ -24,8 +24,10 @@ from tests.support import actors as actors_of_tests
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
-    "secret_uses", "room", "usage", "job_defaults.of_jobs", "job_defaults.of_schedules",
+    "schedule_sets", "descriptions", "secret_uses", "room", "usage", "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
+    "schedules.whole", "schedules.check_payload", "declaring.facts_of", "declaring.instant",
+    "revisions.find", "revisions.shown", "revisions.difference",
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check", "secrets.reveal", "audit_export.seals_of",
     # Whose token it is may.
     "joining.find", "joining.accept", "joining.accept_as",

@@ -40,6 +40,8 @@ def _pages(site: Any) -> list[str]:
         "/admin/tenants/secret/add/?kind=sftp",
         *(f"/admin/tenants/secret/{secret}/{name}/" for name in ("new_version", "rollback", "test", "delete")),
         f"/admin/jobs/job/{job}/run_now/",
+        f"/admin/jobs/job/{job}/rollback/",
+        f"/admin/jobs/job/{job}/revisions/",
         "/admin/jobs/queue/default/edit/",
         "/admin/jobs/queue/default/delete/",
         "/admin/tenants/auditevent/export/?actor=system",

@@ -40,6 +40,11 @@ class Api:
     def delete(self, path: str) -> Any:
         return self._client.delete(self._at(path))
 
+    def ask(self, method: str, path: str, body: Any = None, *, kind: str = "application/json", **headers: str) -> Any:
+        """Any method with headers, whose names are written with underscores."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return getattr(self._client, method)(self._at(path), body or {}, content_type=kind, headers=sent)
+
     def _at(self, path: str) -> str:
         return f"{path}?tenant={self._names}" if self._names else path
 

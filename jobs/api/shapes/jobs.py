@@ -15,13 +15,13 @@ from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
-from tenants.api.fields import Instant, Number, Object, StrictSerializer
+from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
 MOST_IN_A_BATCH = 100
 
 
-class JobChanges(RateInput):
-    """All that may be said of a job, here to change some of it. Objects are merged: null removes a key."""
+class JobChanges(Patch, RateInput):
+    """All that may be said of a job, here to change some of it. Objects are merged; null is the default, or removes a key."""
 
     example = {"priority": 7, "payload": {"result": None}}
 

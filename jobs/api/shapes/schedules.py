@@ -13,7 +13,7 @@ from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
-from tenants.api.fields import Instant, Number, Object, StrictSerializer
+from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
 
 class RuleInput(StrictSerializer):
@@ -37,8 +37,8 @@ class PreviewInput(RuleInput):
     count = serializers.IntegerField(min_value=1, max_value=100, default=5)
 
 
-class ScheduleChanges(RuleInput):
-    """All that may be said of a schedule, here to change some of it."""
+class ScheduleChanges(Patch, RuleInput):
+    """All that may be said of a schedule, here to change some of it. Objects are merged; null is the default."""
 
     example = {"timezone": "Europe/Berlin", "misfire": "skip"}
 

@@ -38,6 +38,12 @@ class World:
     def job(self, state: str = "active") -> str:
         return str(rows.job(self.actor.tenant.id, state=state)[0])
 
+    def revised(self) -> str:
+        """At its second revision."""
+        job = self.job()
+        assert self.actor.api.patch(f"/api/v1/jobs/{job}", {"timeout_seconds": 7}).json()["revision"] == 2
+        return job
+
     def schedule(self, state: str = "active") -> str:
         return str(rows.schedule(rows.job(self.actor.tenant.id), state=state))
 
@@ -114,6 +120,9 @@ CRON = {"kind": "cron", "expression": "0 0 * * *"}
 CALLS: dict[tuple[str, str], Call] = {
     ("post", "/jobs"): (None, lambda w: {"name": uuid4().hex, "type": "dummy"}),
     ("post", "/jobs/batch"): (None, lambda w: {"jobs": [{"name": uuid4().hex, "type": "dummy"}]}),
+    ("put", "/jobs/{id}"): (lambda w: f"j-{uuid4().hex}", lambda w: {"type": "dummy"}),
+    ("post", "/jobs/{id}/rollback"): (World.revised, lambda w: {"revision": 1}),
+    ("post", "/jobs/{id}/duplicate"): (World.job, lambda w: {"name": f"j-{uuid4().hex}"}),
     ("patch", "/jobs/{id}"): (World.job, lambda w: {"priority": 1}),
     ("delete", "/jobs/{id}"): (World.job, lambda w: None),
     ("post", "/jobs/{id}/trigger"): (World.job, lambda w: {}),
@@ -124,6 +133,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/jobs/{id}/throttle"): (World.job, lambda w: {"max_running": 1, "until": soon()}),
     ("post", "/jobs/{id}/unthrottle"): (World.throttled, lambda w: {}),
     ("post", "/schedules"): (None, lambda w: {**CRON, "job": w.job()}),
+    ("put", "/schedules/{id}"): (World.schedule, lambda w: {**CRON, "misfire": "skip"}),
     ("patch", "/schedules/{id}"): (World.schedule, lambda w: {"expression": "0 1 * * *"}),
     ("delete", "/schedules/{id}"): (World.schedule, lambda w: None),
     ("post", "/schedules/{id}/pause"): (World.schedule, lambda w: {}),

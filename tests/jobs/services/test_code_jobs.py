@@ -95,7 +95,7 @@ def test_an_edit_is_one_revision_and_says_what_it_changed(tenant):
     declare("0 3 * * *", timeout=90, payload={"kwargs": {"limit": 5}}, category="a")
     assert sync(tenant)["settle"] == (
         Outcome.CHANGED,
-        ["payload: kwargs", "timeout_seconds: 60.0 -> 90", "schedule '0 2 * * *' UTC -> '0 3 * * *' UTC"],
+        ["payload: kwargs", "timeout_seconds: 60.0 -> 90.0", "schedule '0 2 * * *' UTC -> '0 3 * * *' UTC"],
     )
     assert JobRevision.objects.filter(job=job(tenant)).count() == 2
     assert job(tenant).payload == {"callable": "settle", "kwargs": {"limit": 5}}
@@ -116,11 +116,11 @@ def test_edited_schedule_stays_the_same_row_and_others_come_and_go(tenant):
     first, second, third = job(tenant).schedules.all()
     declare([timedelta(minutes=10), "0 2 * * *"])
     details = sync(tenant)["settle"][1]
-    assert details == ["schedule '0 1 * * *' UTC -> every 600 s", "schedule every 300 s deleted"]
-    assert {one.pk for one in job(tenant).schedules.all()} == {first.pk, second.pk}
+    assert details == ["schedule every 300 s -> every 600 s", "schedule '0 1 * * *' UTC deleted"]
+    assert {one.pk for one in job(tenant).schedules.all()} == {second.pk, third.pk}
     declare([timedelta(minutes=10), "0 2 * * *", "0 4 * * *"])
     assert sync(tenant)["settle"][1] == ["schedule '0 4 * * *' UTC added"]
-    assert third.pk not in {one.pk for one in job(tenant).schedules.all()}
+    assert first.pk not in {one.pk for one in job(tenant).schedules.all()}
 
 
 def test_a_change_by_hand_lasts_until_the_next_time(tenant):

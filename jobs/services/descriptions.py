@@ -1,0 +1,53 @@
+"""A job and a schedule as they are defined, in one value: what entity tags, dry runs and comparisons are made of.
+
+Planning a slot changes none of it. A job's includes its schedules', since they are declared together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+
+from jobs.models import Job, Schedule
+from jobs.services import jobs, schedules
+from tenants.models.limited import Limited
+from tenants.rules import etags
+
+Description = dict[str, Any]
+
+
+def of_job(job: Job) -> Description:
+    """All that clients may say of it, its state, its revision and its schedules, in the API's words."""
+    return {
+        **jobs.told(job, [row.tag for row in job.tag_rows.all()]),
+        "state": str(job.state),
+        "revision": job.revision,
+        "throttle": throttle(job),
+        "schedules": [{"id": str(schedule.pk), **of_schedule(schedule)} for schedule in job.schedules.all()],
+    }
+
+
+def of_schedule(schedule: Schedule) -> Description:
+    """All that clients may say of it, and its state."""
+    told = schedules.told(schedule)
+    return {**told, "expression": told["expression"] or None, "state": str(schedule.state)}
+
+
+def throttle(row: Limited) -> Description | None:
+    """As it was set, in force or over."""
+    if row.throttled_until is None:
+        return None
+    until = DjangoJSONEncoder().default(row.throttled_until)
+    return {"max_running": row.throttle_max_running, "until": until}
+
+
+def tag_of_job(job: Job) -> str:
+    """Its entity tag."""
+    return etags.tag(settings.SECRET_KEY, "job", str(job.pk), of_job(job))
+
+
+def tag_of_schedule(schedule: Schedule) -> str:
+    """Its entity tag."""
+    return etags.tag(settings.SECRET_KEY, "schedule", str(schedule.pk), str(schedule.job_id), of_schedule(schedule))
