@@ -14,20 +14,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors, selectors, triggers
-from jobs.api import executions, fires, lookups
-from jobs.api.of_jobs import OfJobsViewSet
+from jobs.api import fires, lookups
+from jobs.api.lists import executions as executions_of
+from jobs.api.lists import schedules as lists
 from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.schedules import NewScheduleInput, PreviewInput, PreviewShape, ScheduleChanges, ScheduleShape
-from jobs.models import ScheduleState
+from jobs.models import Execution
 from jobs.services import schedules
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import one_of, text
-
-_STATES = [state for state in ScheduleState.values if state != ScheduleState.DELETED]
+from tenants.api.views import TenantViewSet
 
 
-class ScheduleViewSet(OfJobsViewSet):
+class ScheduleViewSet(TenantViewSet):
     """Schedules of this tenant's jobs."""
 
     queryset = selectors.schedules()
@@ -37,15 +36,10 @@ class ScheduleViewSet(OfJobsViewSet):
     write_scope = "jobs:write"
     action_scopes = {"preview": "jobs:read", "executions": "executions:read"}
     query_parameters = {
-        "list": (
-            *PAGED,
-            one_of("state", "state", _STATES, "Any of these states."),
-            one_of("kind", "kind", triggers.kinds(), "Any of these kinds."),
-            lookups.JOB,
-            text("queue", "job__queue_id", "Of jobs in this queue."),
-        ),
-        "executions": (*PAGED, *executions.OF_ANY_JOB),
+        "list": (*PAGED, *lists.FILTERS),
+        "executions": (*PAGED, *executions_of.OF_ANY_JOB),
     }
+    listings = {"list": lists.LISTING, "executions": executions_of.LISTING}
 
     def list(self, request: Request) -> Response:
         """Schedules, newest first."""
@@ -90,8 +84,8 @@ class ScheduleViewSet(OfJobsViewSet):
     @action(detail=True)
     def executions(self, request: Request, id: str) -> Response:
         """What became of its slots, newest first."""
-        rows = selectors.executions().filter(tenant=self.tenant, schedule=self.row())
-        return self.listed(ExecutionShape, rows)
+        schedule = self.row()
+        return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant), schedule_id=schedule.pk)
 
     @extend_schema(request=PreviewInput, responses=PreviewShape)
     @action(detail=False, methods=["post"])
