@@ -139,7 +139,7 @@ class AuditEventViewSet(TenantViewSet):
         parts = audit_export.export(tenant=self.tenant, form=form, filters=filters, chosen=chosen)
         return Download(parts, name=f"audit-{self.tenant.slug}.{form}", content_type=audit_export.FORMS[form])
 
-    def shown_rows(self, shape: type[Any], page: Any) -> list[dict[str, Any]]:
+    def shown_rows(self, shape: type[Any], page: Any) -> Any:
         return sparse.shown(shape, page, self.asked, {"seals": audit_export.seals_of(page)})
 
     def conditions(self) -> dict[str, Any]:

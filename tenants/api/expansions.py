@@ -26,7 +26,7 @@ class Expandable(Protocol):
 
     query: dict[str, Any]
 
-    def get_serializer_context(self) -> dict[str, Any]: ...
+    def get_serializer_context(self) -> Mapping[str, Any]: ...
 
 
 def parameter(known: Mapping[str, Expansion]) -> Parameter:

@@ -64,7 +64,7 @@ def turned(orders: Mapping[str, Order], name: str) -> Order:
 class KeysetPagination(BasePagination):
     """A page of the view's :meth:`listing`. The cursor is the list's order and the key to go on after."""
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:  # noqa: ARG002 - DRF's signature
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:  # noqa: ARG002 - DRF's signature
         listing, query = view.listing(), view.query
         order = listing.order(query)
         ways, cursor = listing.ways(view, order), query.get("cursor")

@@ -47,13 +47,13 @@ def shown(
         return list(serializer.data)
     _keep(serializer.child, names)
     for field, below in names.items():
-        inner = serializer.child.fields[field]
+        inner: Any = serializer.child.fields[field]
         if below and isinstance(inner, Serializer | ListSerializer):
             _keep(getattr(inner, "child", inner), below)
     return [_cut(row, names) for row in serializer.data]
 
 
-def _keep(serializer: Serializer[Any], names: Collection[str]) -> None:
+def _keep(serializer: Any, names: Collection[str]) -> None:
     for name in [name for name in serializer.fields if name not in names]:
         del serializer.fields[name]
 

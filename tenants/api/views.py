@@ -87,7 +87,7 @@ class ApiViewSet(GenericViewSet[Any]):
         """How the current action's list is found."""
         return self.listings.get(self.action or "") or listings.by(self.keyset)
 
-    def shown_rows(self, shape: type[BaseSerializer[Any]], page: Any) -> list[dict[str, Any]]:
+    def shown_rows(self, shape: type[BaseSerializer[Any]], page: Any) -> Any:
         """A page as JSON."""
         return sparse.shown(shape, page, self.asked, self.get_serializer_context())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -58,8 +58,8 @@ class Order:
 class Way:
     """Rows of one index (``where``), and which of them are wanted (``only``). Those of two ways never meet."""
 
-    where: Q = Q()
-    only: Q = Q()
+    where: Q = field(default_factory=Q)
+    only: Q = field(default_factory=Q)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def walk(
     ordered = ", ".join(f'"{_called(rows, column)}"{turned}' for column in order.columns)
     # The last row looked at comes along, wanted or not: it is where the next page begins.
     statement = (
-        f"SELECT * FROM (SELECT merged.*, row_number() OVER () AS place FROM ({union} ORDER BY {ordered} LIMIT {most})"
+        f"SELECT * FROM (SELECT merged.*, row_number() OVER () AS place FROM ({union} ORDER BY {ordered} LIMIT {most})"  # noqa: S608 - names and numbers of our own
         f" AS merged) AS placed WHERE fits OR place = {most} ORDER BY {ordered} LIMIT {limit + 2}"
     )
     seen = _fetched(statement, parameters, in_order=in_order)
@@ -100,7 +100,7 @@ def count(rows: QuerySet[Any], ways: Sequence[Way], order: Order) -> tuple[int, 
     if found is None:
         return 0, False
     union, parameters = found
-    statement = f"SELECT count(*) FILTER (WHERE fits), count(*) FROM ({union} LIMIT {MOST + 1}) AS merged"
+    statement = f"SELECT count(*) FILTER (WHERE fits), count(*) FROM ({union} LIMIT {MOST + 1}) AS merged"  # noqa: S608 - numbers of our own
     ((fitting, seen),) = _fetched(statement, parameters, in_order=True)
     return min(fitting, MOST), seen > MOST
 
@@ -123,7 +123,7 @@ def _union(
         parameters += values
     if not texts:
         return None
-    return f"SELECT * FROM ({' UNION ALL '.join(texts)}) AS ways", tuple(parameters)
+    return f"SELECT * FROM ({' UNION ALL '.join(texts)}) AS ways", tuple(parameters)  # noqa: S608 - as Django wrote them
 
 
 def _called(rows: QuerySet[Any], column: str) -> str:

@@ -37,9 +37,9 @@ class Index:
         return prod(len(equal[column]) for column in self.columns) <= MOST_WAYS
 
 
-def wanted(values: Mapping[str, Any], declared: Collection[Parameter]) -> Wanted:
-    """What was sent of parameters that name their columns."""
-    found = Wanted()
+def wanted(values: Mapping[str, Any], declared: Collection[Parameter], within: Mapping[str, Any]) -> Wanted:
+    """What was sent of parameters that name their columns, of the rows ``within``: values by column."""
+    found = Wanted({column: [value] for column, value in within.items()})
     for column, value in parameters.conditions(values, declared).items():
         if column.endswith("__in"):
             found.any_of(column.removesuffix("__in"), value)
@@ -55,9 +55,9 @@ class Wanted:
     #: Any of these values, by column.
     equal: dict[str, list[Any]] = field(default_factory=dict)
     #: A range of what the list is ordered by.
-    bounds: Q = Q()
+    bounds: Q = field(default_factory=Q)
     #: What no index finds.
-    rest: Q = Q()
+    rest: Q = field(default_factory=Q)
 
     def any_of(self, column: str, values: Sequence[Any]) -> None:
         """Narrow a column to some values, of those it is narrowed to already."""

@@ -155,7 +155,7 @@ def running(urls: Urls, postgres: Postgres, valkey: Valkey, folder: Path, **envi
             database=urls,
             redis_url=valkey.url(),
             secret_key="only for tests",
-            encryption_keys=os.environ["CARILLON_ENCRYPTION_KEYS"],
+            encryption_keys=os.environ.get("CARILLON_ENCRYPTION_KEYS", "5e" * 32),
             url=f"http://127.0.0.1:{ports.number(listener)}",
             flower_url="",
             jobs_user=user.pw_name if user else "",

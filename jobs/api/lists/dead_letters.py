@@ -35,9 +35,15 @@ FILTERS = (
 )
 
 
-def ways_to(tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order) -> list[Way]:  # noqa: ARG001 - it has one order
+def ways_to(
+    tenant: Tenant,
+    query: Mapping[str, Any],
+    declared: Sequence[Parameter],
+    order: Order,  # noqa: ARG001 - there is one alone
+    **within: Any,
+) -> list[Way]:
     """How the dead letters that a query asks for are found."""
-    found = ways.wanted(query, declared)
+    found = ways.wanted(query, declared, within)
     if "job" in query:
         found.any_of("job_id", lookups.job_ids(tenant, query["job"]))
     return found.ways(INDEXES)

@@ -80,9 +80,11 @@ FILTERS = (
 )
 
 
-def wanted(tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order) -> Wanted:
+def wanted(
+    tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order, within: Mapping[str, Any]
+) -> Wanted:
     """What a query asks for, but for `q`."""
-    found = ways.wanted(query, declared)
+    found = ways.wanted(query, declared, within)
     if "job" in query:
         found.any_of("job_id", lookups.job_ids(tenant, query["job"]))
     if "tag" in query:
@@ -102,10 +104,8 @@ def ways_to(
     tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order, **within: Any
 ) -> list[Way]:
     """How the executions that a query asks for are found, of those ``within``."""
-    asked = wanted(tenant, query, declared, order)
+    asked = wanted(tenant, query, declared, order, within)
     by_id = order.columns == BY_ID
-    for column, value in within.items():
-        asked.any_of(column, [value])
     if "q" in query:
         return search.ways(tenant, query["q"], asked, by_id=by_id)
     return asked.ways(INDEXES if by_id else ())

@@ -66,7 +66,7 @@ _SUCCEEDED = """EXISTS (SELECT FROM (
 _FEW_JOBS = 500
 
 
-def rows(found: QuerySet[Job]) -> QuerySet[Job]:
+def rows(found: QuerySet[Any]) -> QuerySet[Any]:
     """Jobs with what they may be ordered by."""
     return found.annotate(**{PLAIN_NAME: Collate("name", "C")})
 
@@ -77,9 +77,11 @@ def beginning(tenant: Tenant, prefix: str) -> QuerySet[Job, UUID]:
     return named.filter(_begins(prefix)).order_by(PLAIN_NAME, "id").values_list("pk", flat=True)
 
 
-def ways_to(tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order) -> list[Way]:
+def ways_to(
+    tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order, **within: Any
+) -> list[Way]:
     """How the jobs that a query asks for are found."""
-    found = ways.wanted(query, declared)
+    found = ways.wanted(query, declared, within)
     by_id = order.columns == BY_ID
     if "tag" in query:
         tagged = JobTag.objects.filter(tenant=tenant, tag__in=query["tag"]).values_list("job_id", flat=True)
@@ -87,7 +89,7 @@ def ways_to(tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Paramet
     if "name[prefix]" in query:
         _by_prefix(tenant, query["name[prefix]"], found, order)
     if query.get("never_succeeded"):
-        found.rest &= ~Q(RawSQL(_SUCCEEDED, (), output_field=BooleanField()))
+        found.rest &= ~Q(RawSQL(_SUCCEEDED, (), output_field=BooleanField()))  # noqa: S611 - a text of our own
     _in_time(query, found, order)
     return found.ways(INDEXES if by_id else ())
 

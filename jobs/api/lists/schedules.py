@@ -37,9 +37,11 @@ FILTERS = (
 )
 
 
-def ways_to(tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order) -> list[Way]:
+def ways_to(
+    tenant: Tenant, query: Mapping[str, Any], declared: Sequence[Parameter], order: Order, **within: Any
+) -> list[Way]:
     """How the schedules that a query asks for are found. Only what has a next run can be ordered by it."""
-    found = ways.wanted(query, declared)
+    found = ways.wanted(query, declared, within)
     if "job" in query:
         found.any_of("job_id", lookups.job_ids(tenant, query["job"]))
     if "queue" in query:
