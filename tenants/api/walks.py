@@ -83,9 +83,11 @@ def walk(
     turned = " DESC" if order.descending else ""
     ordered = ", ".join(f'"{_called(rows, column)}"{turned}' for column in order.columns)
     # The last row looked at comes along, wanted or not: it is where the next page begins.
+    # Its order is said at each level: one that does not ask for it would forget it, and the outermost sort all.
     statement = (
         f"SELECT * FROM (SELECT merged.*, row_number() OVER () AS place FROM ({union} ORDER BY {ordered} LIMIT {most})"  # noqa: S608 - names and numbers of our own
-        f" AS merged) AS placed WHERE fits OR place = {most} ORDER BY {ordered} LIMIT {limit + 2}"
+        f" AS merged ORDER BY {ordered}) AS placed"
+        f" WHERE fits OR place = {most} ORDER BY {ordered} LIMIT {limit + 2}"
     )
     seen = _fetched(statement, parameters, in_order=in_order)
     keys = [tuple(row[:-2]) for row in seen if row[-2]]
