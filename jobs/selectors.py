@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -34,11 +34,18 @@ from jobs.rules.states import IN_FLIGHT
 LOG_PAGE_CHARS = 1024 * 1024
 
 
+TAGS = Prefetch("tag_rows", JobTag.objects.order_by("tag"))
+OWN_SCHEDULES = Prefetch("schedules", Schedule.objects.exclude(state=ScheduleState.DELETED).order_by("id"))
+_REVISION = JobRevision.objects.filter(job_id=OuterRef("job_id"), number=OuterRef("revision"))
+_TOLD = {
+    "revision_payload": _REVISION.values("spec__payload"),
+    "worker_name": Worker.objects.filter(pk=OuterRef("worker_id")).values("name"),
+}
+
+
 def jobs() -> QuerySet[Job]:
     """Jobs that are not deleted, with their tags and schedules."""
-    tags = Prefetch("tag_rows", JobTag.objects.order_by("tag"))
-    own = Prefetch("schedules", Schedule.objects.exclude(state=ScheduleState.DELETED).order_by("id"))
-    return Job.objects.exclude(state=JobState.DELETED).prefetch_related(tags, own)
+    return Job.objects.exclude(state=JobState.DELETED).prefetch_related(TAGS, OWN_SCHEDULES)
 
 
 def schedules() -> QuerySet[Schedule]:
@@ -48,12 +55,12 @@ def schedules() -> QuerySet[Schedule]:
 
 def executions() -> QuerySet[Execution]:
     """Executions with their job, ``revision_payload`` (before overrides) and ``worker_name``."""
-    revision = JobRevision.objects.filter(job_id=OuterRef("job_id"), number=OuterRef("revision"))
-    worker = Worker.objects.filter(pk=OuterRef("worker_id"))
-    return Execution.objects.select_related("job").annotate(
-        revision_payload=Subquery(revision.values("spec__payload")),
-        worker_name=Subquery(worker.values("name")),
-    )
+    return with_told(Execution.objects.select_related("job"), _TOLD)
+
+
+def with_told(executions: QuerySet[Execution], names: Collection[str]) -> QuerySet[Execution]:
+    """Executions with what other tables hold of them, by the names of :func:`executions`."""
+    return executions.annotate(**{name: Subquery(rows) for name, rows in _TOLD.items() if name in names})
 
 
 def queues() -> QuerySet[Queue]:
@@ -89,6 +96,23 @@ def queue_state(queue: Any) -> str:
 def attempts(execution_id: UUID) -> QuerySet[Attempt]:
     """An execution's attempts, first to last."""
     return Attempt.objects.filter(execution_id=execution_id, **_same_partition(execution_id)).order_by("epoch")
+
+
+def attempts_of(execution_ids: Collection[UUID]) -> QuerySet[Attempt]:
+    """The attempts of several executions, each's first to last."""
+    stamps = sorted(identity.milliseconds(execution_id) << 80 for execution_id in execution_ids)
+    if not stamps:
+        return Attempt.objects.none()
+    # Said so, only the partitions between the oldest and the newest are read.
+    between = {"id__gte": UUID(int=stamps[0]), "id__lt": UUID(int=stamps[-1] + (1 << 80))}
+    return Attempt.objects.filter(execution_id__in=execution_ids, **between).order_by("execution_id", "epoch")
+
+
+def newest_executions(jobs: Iterable[Job]) -> Iterator[tuple[UUID, UUID]]:
+    """The id of each job's newest execution that is kept, if it has any."""
+    newest = Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    found = Job.objects.filter(pk__in=[job.pk for job in jobs]).annotate(newest=Subquery(newest))
+    return found.filter(newest__isnull=False).values_list("pk", "newest").iterator()
 
 
 def earlier_result(execution_id: UUID) -> Any:

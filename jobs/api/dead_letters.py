@@ -10,18 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors
-from jobs.api import lookups
-from jobs.api.of_jobs import OfJobsViewSet
+from jobs.api.lists import dead_letters as lists
 from jobs.api.shapes.executions import DeadLetterShape
-from jobs.models import DeadLetter, DeadLetterState
+from jobs.models import DeadLetter
 from jobs.services import dead_letters
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import one_of, text
+from tenants.api.views import TenantViewSet
 from tenants.quotas import QuotaExceeded
 
 
-class DeadLetterViewSet(OfJobsViewSet):
+class DeadLetterViewSet(TenantViewSet):
     """Dead letters of this tenant's jobs."""
 
     queryset = DeadLetter.objects.select_related("job")
@@ -33,14 +32,8 @@ class DeadLetterViewSet(OfJobsViewSet):
         "redrive": (errors.InvalidState, errors.Conflict, QuotaExceeded),
         "discard": (errors.InvalidState,),
     }
-    query_parameters = {
-        "list": (
-            *PAGED,
-            one_of("state", "state", DeadLetterState.values, "Any of these states."),
-            lookups.JOB,
-            text("code", "error_code", "Failed with this code."),
-        )
-    }
+    query_parameters = {"list": (*PAGED, *lists.FILTERS)}
+    listings = {"list": lists.LISTING}
 
     def list(self, request: Request) -> Response:
         """Dead letters, newest first."""

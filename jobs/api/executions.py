@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -16,7 +14,7 @@ from rest_framework.response import Response
 from jobs import errors, selectors
 from jobs.api import lookups
 from jobs.api.batches import ExecutionBatch
-from jobs.api.of_jobs import OfJobsViewSet
+from jobs.api.lists import executions as lists
 from jobs.api.shapes.executions import (
     AttemptShape,
     ExecutionShape,
@@ -25,31 +23,18 @@ from jobs.api.shapes.executions import (
     OneExecutionShape,
     ReplayInput,
 )
-from jobs.models import TriggerKind
-from jobs.rules import identity, states
+from jobs.models import Execution
+from jobs.rules import states
 from jobs.services import executions
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import instant, one_of, row_id, text, whole
+from tenants.api.parameters import one_of, whole
 from tenants.quotas import QuotaExceeded
 
 LEVELS = ("debug", "info", "warning", "error")
 
 
-def _after_millisecond(until: datetime) -> UUID:
-    return identity.floor_id(until + timedelta(milliseconds=1))
-
-
-OF_ANY_JOB = (
-    one_of("state", "state", [state.value for state in states.State], "Any of these states."),
-    one_of("trigger", "trigger", TriggerKind.values, "Made by any of these."),
-    # Ids begin with the instant of creation (a slot's with the slot's), and rows are ordered by them.
-    instant("created_at[gte]", "id__gte", "Created, or due as a slot, at this instant or later.", identity.floor_id),
-    instant("created_at[lte]", "id__lt", "Created, or due as a slot, at this instant or earlier.", _after_millisecond),
-)
-
-
-class ExecutionViewSet(ExecutionBatch, OfJobsViewSet):
+class ExecutionViewSet(ExecutionBatch):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()
@@ -62,14 +47,9 @@ class ExecutionViewSet(ExecutionBatch, OfJobsViewSet):
         **dict.fromkeys(("create", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
     }
     action_scopes = {"logs": "logs:read"}
+    listings = {"list": lists.LISTING}
     query_parameters = {
-        "list": (
-            *PAGED,
-            *OF_ANY_JOB,
-            lookups.JOB,
-            row_id("schedule", "schedule_id", "Of the schedule with this id."),
-            text("queue", "queue_id", "In this queue."),
-        ),
+        "list": (*PAGED, *lists.FILTERS),
         "logs": (
             whole("after", 0, 2**63 - 1, "Only lines after this `seq`; `next_cursor` of the former page.", default=0),
             one_of("level", "level", LEVELS, "Of any of these levels."),
@@ -79,7 +59,7 @@ class ExecutionViewSet(ExecutionBatch, OfJobsViewSet):
 
     def list(self, request: Request) -> Response:
         """Executions, newest first."""
-        return self.listed(ExecutionShape, self.get_queryset())
+        return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant))
 
     @extend_schema(request=NewExecutionInput, responses={202: ExecutionShape})
     def create(self, request: Request) -> Response:

@@ -16,22 +16,23 @@ from jobs import errors, selectors
 from jobs.api import fires, lookups
 from jobs.api.batches import JobBatch
 from jobs.api.declaring import DeclaringJobs
+from jobs.api.lists import executions as executions_of
+from jobs.api.lists import jobs as lists
 from jobs.api.shapes.declarations import JobDryRunShape
 from jobs.api.shapes.executions import ExecutionShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
 from jobs.api.shapes.throttles import ThrottleInput
-from jobs.models import Job, JobRevision, JobState
+from jobs.models import Execution, Job, JobRevision
 from jobs.services import descriptions, executions, job_states, jobs
 from jobs.services.declaring import Declared
 from tenants.api.dry_runs import DRY_RUN
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import one_of, text, whole
+from tenants.api.parameters import whole
 from tenants.quotas import QuotaExceeded
 
 COUNT = whole("count", 1, 100, "How many.", default=10)
-_STATES = [state for state in JobState.values if state != JobState.DELETED]
 
 
 class JobViewSet(JobBatch, DeclaringJobs):
@@ -47,18 +48,11 @@ class JobViewSet(JobBatch, DeclaringJobs):
         "trigger": (errors.InvalidState, QuotaExceeded),
         **dict.fromkeys(("pause", "resume", "disable", "activate"), (errors.InvalidState,)),
     }
-    action_scopes = {"trigger": "executions:run"}
+    action_scopes = {"trigger": "executions:run", "executions": "executions:read"}
+    listings = {"list": lists.LISTING, "executions": executions_of.LISTING}
     query_parameters = {
-        "list": (
-            *PAGED,
-            one_of("state", "state", _STATES, "Any of these states."),
-            text("name", "name", "Exactly this name."),
-            text("type", "type", "Of this type."),
-            text("queue", "queue_id", "In this queue."),
-            text("category", "category", "Of this category."),
-            text("tag", "tag_rows__tag", "With this tag."),
-            text("owner", "owner", "Of this owner."),
-        ),
+        "list": (*PAGED, *lists.FILTERS),
+        "executions": (*PAGED, *executions_of.OF_ANY_JOB, executions_of.SCHEDULE),
         **DeclaringJobs.query_parameters,
         **dict.fromkeys(("create", "partial_update", "destroy"), (DRY_RUN,)),
         "revisions": PAGED,
@@ -73,7 +67,7 @@ class JobViewSet(JobBatch, DeclaringJobs):
 
     def list(self, request: Request) -> Response:
         """Jobs, newest first."""
-        return self.listed(JobShape, self.get_queryset())
+        return self.listed(JobShape, lists.rows(self.get_queryset()))
 
     @extend_schema(request=JobInput, responses={200: JobDryRunShape, 201: JobShape})
     def create(self, request: Request) -> Response:
@@ -147,6 +141,13 @@ class JobViewSet(JobBatch, DeclaringJobs):
         """What it was at each of its revisions, newest first."""
         self.keyset = "-number"
         return self.listed(RevisionShape, JobRevision.objects.filter(tenant=self.tenant, job=self.row()))
+
+    @extend_schema(responses=ExecutionShape(many=True))
+    @action(detail=True)
+    def executions(self, request: Request, id: str) -> Response:
+        """Its executions, newest first."""
+        job = self.row(bare=True)
+        return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant), job_id=job.pk)
 
     @extend_schema(responses=UpcomingShape(many=True))
     @action(detail=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from django.db.models import Q
@@ -10,12 +10,12 @@ from django.db.models import Q
 from jobs import selectors
 from jobs.models import Job
 from tenants.api import fields
-from tenants.api.parameters import Parameter
+from tenants.api.parameters import texts
 from tenants.errors import NotFound
 from tenants.models import Tenant
 
-#: For lists; the view narrows its rows by :func:`job_id`.
-JOB = Parameter("job", str, "Of the job with this id or name.")
+#: For lists; the view narrows its rows by :func:`job_ids`.
+JOB = texts("job", "", "Of the job with this id or name.")
 
 
 def job(tenant: Tenant, name_or_id: str, *, bare: bool = False) -> Job | None:
@@ -53,10 +53,9 @@ def job_in_body(tenant: Tenant, name_or_id: str) -> Job:
     return found
 
 
-def job_id(tenant: Tenant, name_or_id: str) -> UUID | None:
+def job_ids(tenant: Tenant, names_or_ids: Iterable[str]) -> list[UUID]:
     """What to filter by. An id is taken as it is, so what a deleted job did can still be listed."""
-    identifier = fields.id_of(name_or_id)
-    if identifier:
-        return identifier
-    found = job(tenant, name_or_id, bare=True)
-    return found.pk if found else None
+    given = {text: fields.id_of(text) for text in names_or_ids}
+    names = [text for text, identifier in given.items() if identifier is None]
+    named = selectors.jobs().filter(tenant=tenant, name__in=names).values_list("pk", flat=True) if names else ()
+    return [*(identifier for identifier in given.values() if identifier), *named]

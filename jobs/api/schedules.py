@@ -14,9 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors, selectors, triggers
-from jobs.api import executions, fires, lookups
+from jobs.api import fires, lookups
 from jobs.api.changing import ChangingSchedules
-from jobs.api.of_jobs import OfJobsViewSet
+from jobs.api.lists import executions as executions_of
+from jobs.api.lists import schedules as lists
 from jobs.api.shapes.declarations import DeclaredScheduleShape, ScheduleDryRunShape
 from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.schedules import (
@@ -27,19 +28,16 @@ from jobs.api.shapes.schedules import (
     ScheduleInput,
     ScheduleShape,
 )
-from jobs.models import ScheduleState
+from jobs.models import Execution
 from jobs.services import declaring, descriptions, schedules
 from jobs.services.declaring import Declared
 from tenants.api.dry_runs import DRY_RUN
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.parameters import one_of, text
 from tenants.quotas import QuotaExceeded
 
-_STATES = [state for state in ScheduleState.values if state != ScheduleState.DELETED]
 
-
-class ScheduleViewSet(ChangingSchedules, OfJobsViewSet):
+class ScheduleViewSet(ChangingSchedules):
     """Schedules of this tenant's jobs."""
 
     queryset = selectors.schedules()
@@ -53,16 +51,11 @@ class ScheduleViewSet(ChangingSchedules, OfJobsViewSet):
     }
     action_scopes = {"preview": "jobs:read", "executions": "executions:read"}
     query_parameters = {
-        "list": (
-            *PAGED,
-            one_of("state", "state", _STATES, "Any of these states."),
-            one_of("kind", "kind", triggers.kinds(), "Any of these kinds."),
-            lookups.JOB,
-            text("queue", "job__queue_id", "Of jobs in this queue."),
-        ),
-        "executions": (*PAGED, *executions.OF_ANY_JOB),
+        "list": (*PAGED, *lists.FILTERS),
+        "executions": (*PAGED, *executions_of.OF_ANY_JOB),
         **dict.fromkeys(("create", "update", "partial_update", "destroy"), (DRY_RUN,)),
     }
+    listings = {"list": lists.LISTING, "executions": executions_of.LISTING}
 
     def list(self, request: Request) -> Response:
         """Schedules, newest first."""
@@ -115,8 +108,8 @@ class ScheduleViewSet(ChangingSchedules, OfJobsViewSet):
     @action(detail=True)
     def executions(self, request: Request, id: str) -> Response:
         """What became of its slots, newest first."""
-        rows = selectors.executions().filter(tenant=self.tenant, schedule=self.row())
-        return self.listed(ExecutionShape, rows)
+        schedule = self.row()
+        return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant), schedule_id=schedule.pk)
 
     @extend_schema(request=PreviewInput, responses=PreviewShape)
     @action(detail=False, methods=["post"])

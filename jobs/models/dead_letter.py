@@ -41,4 +41,7 @@ class DeadLetter(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "state", "-id"], name="dead_letter_triage"),
             models.Index(fields=["tenant", "job", "-id"], name="dead_letter_by_job"),
+            models.Index(fields=["tenant", "error_code", "-id"], name="dead_letter_by_error"),
+            models.Index(fields=["tenant", "error_fingerprint", "-id"], name="dead_letter_by_fingerprint"),
+            models.Index(fields=["tenant", "-id"], name="dead_letter_recent"),
         ]

@@ -21,6 +21,8 @@ class TriggerKind(models.TextChoices):
 
 
 _TERMINAL = sorted(TERMINAL)
+#: What somebody looks for in the morning.
+TROUBLED = sorted(state.value for state in TERMINAL - {State.SUCCEEDED})
 
 
 class Execution(PartitionedByTime):
@@ -136,5 +138,24 @@ class Execution(PartitionedByTime):
             models.Index(fields=["tenant", "job", "-id"], name="execution_by_job"),
             models.Index(
                 fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"
+            ),
+            # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
+            models.Index(
+                fields=["tenant", "finished_at", "id"], condition=Q(finished_at__isnull=False), name="execution_ended"
+            ),
+            models.Index(
+                fields=["tenant", "job", "state", "-id"], condition=Q(state__in=TROUBLED), name="execution_troubled"
+            ),
+            models.Index(fields=["tenant", "reason", "-id"], condition=~Q(reason=""), name="execution_by_reason"),
+            models.Index(
+                fields=["tenant", "error_code", "-id"], condition=~Q(error_code=""), name="execution_by_error"
+            ),
+            models.Index(
+                fields=["tenant", "error_fingerprint", "-id"],
+                condition=~Q(error_fingerprint=""),
+                name="execution_by_fingerprint",
+            ),
+            models.Index(
+                fields=["tenant", "replay_of", "-id"], condition=Q(replay_of__isnull=False), name="execution_replays"
             ),
         ]

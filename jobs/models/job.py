@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Collate
 
 from jobs.models.queue import Queue
 from tenants.models import limited
@@ -69,7 +70,17 @@ class Job(TenantOwned, limited.Limited):
             models.CheckConstraint(condition=Q(priority__lte=9), name="job_priority_in_range"),
             limited.rate_is_known("job"),
         ]
-        indexes = [models.Index(fields=["tenant", "-id"], name="job_recent"), limited.throttle_end("job")]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="job_recent"),
+            limited.throttle_end("job"),
+            models.Index(F("tenant"), Collate("name", "C"), F("id"), condition=~Q(state="deleted"), name="job_by_name"),
+            models.Index(fields=["tenant", "updated_at", "id"], name="job_by_change"),
+            models.Index(fields=["tenant", "state", "-id"], name="job_by_state"),
+            models.Index(fields=["tenant", "type", "-id"], name="job_by_type"),
+            models.Index(fields=["tenant", "category", "-id"], name="job_by_category"),
+            models.Index(fields=["tenant", "owner", "-id"], name="job_by_owner"),
+            models.Index(fields=["tenant", "queue", "-id"], name="job_by_queue"),
+        ]
 
     def __str__(self) -> str:
         return self.name

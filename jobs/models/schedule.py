@@ -29,6 +29,10 @@ class Misfire(models.TextChoices):
     AT_MOST = "at_most"
 
 
+#: What has a next run, unless its job is held.
+UPCOMING = Q(next_run_at__isnull=False, state="active")
+
+
 class Schedule(TenantOwned):
     """``planned_until``: every slot up to there is accounted for. ``due_at``: when the planner looks again;
     empty while the schedule, its job or tenant is held, so held ones cost nothing.
@@ -75,4 +79,6 @@ class Schedule(TenantOwned):
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="schedule_due"),
             models.Index(fields=["job", "id"], name="schedule_of_job"),
             models.Index(fields=["tenant", "-id"], name="schedule_recent"),
+            models.Index(fields=["tenant", "next_run_at", "id"], condition=UPCOMING, name="schedule_upcoming"),
+            models.Index(fields=["tenant", "state", "-id"], condition=~Q(state="active"), name="schedule_idle"),
         ]

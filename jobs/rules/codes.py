@@ -59,6 +59,8 @@ _WAITS = {
     "key": Wait.KEY_CAP,
     "rate": Wait.RATE_LIMIT,
 }
+#: The same by what is waited for, as clients name it.
+PARKS = {wait.value: part for part, wait in _WAITS.items()}
 
 
 def wait_of(waiting_on: str) -> Wait | None:

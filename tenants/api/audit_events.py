@@ -16,6 +16,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tenants.api import sparse
 from tenants.api.fields import EARLIEST, Instant
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import Parameter, instant, text
@@ -115,8 +116,7 @@ class AuditEventViewSet(TenantViewSet):
 
     def list(self, request: Request) -> Response:
         """Changes, newest first."""
-        page: Any = self.paginate_queryset(self.get_queryset().filter(**self.conditions()))
-        return self.get_paginated_response(self._shown(page))
+        return self.listed(AuditEventShape, self.get_queryset())
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One change."""
@@ -139,6 +139,9 @@ class AuditEventViewSet(TenantViewSet):
         chosen: Any = self.get_queryset().filter(**conditions) if conditions else None
         parts = audit_export.export(tenant=self.tenant, form=form, filters=filters, chosen=chosen)
         return Download(parts, name=f"audit-{self.tenant.slug}.{form}", content_type=audit_export.FORMS[form])
+
+    def shown_rows(self, shape: type[Any], page: Any) -> Any:
+        return sparse.shown(shape, page, self.asked, {"seals": audit_export.seals_of(page)})
 
     def conditions(self) -> dict[str, Any]:
         return _with_id_range(super().conditions())

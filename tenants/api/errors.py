@@ -26,6 +26,17 @@ class InvalidHeader(ServiceError):
     status = 400
 
 
+class OtherOrder(InvalidCursor):
+    """This cursor goes on in another order: send the order_by of the former page, or leave the cursor out."""
+
+
+class UnknownField(ServiceError):
+    """The query names a field that these rows do not have."""
+
+    code = "UNKNOWN_FIELD"
+    status = 400
+
+
 class PayloadTooLarge(ServiceError):
     """The body is larger than 1 MiB: send less."""
 

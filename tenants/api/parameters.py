@@ -3,6 +3,7 @@
     parameters = {"list": (*PAGED, one_of("state", "state", JobState.values), text("type", "type"))}
 
 An unknown parameter is refused, so that a misspelt filter never answers with everything.
+A repeated filter asks for any of its values; two different ones for what both leave.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from rest_framework.exceptions import ValidationError
 
 from tenants.api import fields
 from tenants.api.errors import UnknownParameter
+
+#: Most values of one repeated parameter.
+MOST_VALUES = 20
+_ENDS = ("[gte]", "[lte]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +60,30 @@ def parse(given: QueryDict, declared: Collection[Parameter]) -> dict[str, Any]:
         names = ", ".join(sorted(known)) or "none"
         message = f"unknown parameter {', '.join(unknown)}; known here: {names}"
         raise UnknownParameter(message, details={name: ["unknown parameter"] for name in unknown})
-    return {name: _values(known[name], texts) for name, texts in given.lists()}
+    values = {name: _values(known[name], texts) for name, texts in given.lists()}
+    _refuse_upside_down(values)
+    return values
 
 
 def _values(parameter: Parameter, texts: list[str]) -> Any:
     if len(texts) > 1 and not parameter.repeatable:
         raise ValidationError({parameter.name: ["must be given once"]})
+    if len(texts) > MOST_VALUES:
+        raise ValidationError(
+            {parameter.name: [f"must be given at most {MOST_VALUES} times, and is {len(texts)} times"]}
+        )
     try:
         values = [parameter.read(_storable(text)) for text in texts]
     except ValueError as error:
         raise ValidationError({parameter.name: [str(error)]}) from None
     return values if parameter.repeatable else values[0]
+
+
+def _refuse_upside_down(values: Mapping[str, Any]) -> None:
+    first, last = _ENDS
+    for name in (name.removesuffix(first) for name in values if name.endswith(first)):
+        if name + last in values and values[name + last] < values[name + first]:
+            raise ValidationError({name + last: [f"must not be earlier than {name}{first}"]})
 
 
 def conditions(values: Mapping[str, Any], declared: Collection[Parameter]) -> dict[str, Any]:
@@ -84,6 +102,11 @@ def text(name: str, lookup: str, description: str) -> Parameter:
     return Parameter(name, str, description, lookup)
 
 
+def texts(name: str, lookup: str, description: str) -> Parameter:
+    """Equal to a text; repeated, to any of those given."""
+    return Parameter(name, str, description, lookup and f"{lookup}__in", repeatable=True)
+
+
 def one_of(name: str, lookup: str, values: Collection[str], description: str) -> Parameter:
     """Equal to one of a closed list; repeated, to any of those given."""
 
@@ -92,13 +115,12 @@ def one_of(name: str, lookup: str, values: Collection[str], description: str) ->
             raise ValueError(f"must be one of {', '.join(values)}")
         return sent
 
-    return Parameter(
-        name, read, description, f"{lookup}__in", repeatable=True, schema={"type": "string", "enum": [*values]}
-    )
+    schema = {"type": "string", "enum": [*values]}
+    return Parameter(name, read, description, lookup and f"{lookup}__in", repeatable=True, schema=schema)
 
 
 def row_id(name: str, lookup: str, description: str) -> Parameter:
-    """Equal to a row's id."""
+    """Equal to a row's id; repeated, to any of those given."""
 
     def read(sent: str) -> Any:
         found = fields.id_of(sent)
@@ -106,7 +128,8 @@ def row_id(name: str, lookup: str, description: str) -> Parameter:
             raise ValueError("must be an id")
         return found
 
-    return Parameter(name, read, description, lookup, schema={"type": "string", "format": "uuid"})
+    schema = {"type": "string", "format": "uuid"}
+    return Parameter(name, read, description, lookup and f"{lookup}__in", repeatable=True, schema=schema)
 
 
 def whole(name: str, low: int, high: int, description: str, *, default: int | None) -> Parameter:
@@ -130,6 +153,37 @@ def flag(name: str, description: str) -> Parameter:
         return sent == "true"
 
     return Parameter(name, read, description, schema={"type": "boolean", "default": False})
+
+
+def words(name: str, description: str) -> Parameter:
+    """Names, with commas between them; repeated, all of them."""
+
+    def read(sent: str) -> list[str]:
+        found = [word.strip() for word in sent.split(",")]
+        if not all(found):
+            raise ValueError("must be names with commas between them")
+        return found
+
+    return Parameter(name, read, description, repeatable=True)
+
+
+def between(name: str, description: str) -> tuple[Parameter, Parameter]:
+    """The two ends of a range in time, both included."""
+    first, last = _ENDS
+    return (
+        instant(name + first, "", f"{description}, at this instant or later.", _as_it_is),
+        instant(name + last, "", f"{description}, at this instant or earlier.", _as_it_is),
+    )
+
+
+def ends(values: Mapping[str, Any], name: str) -> tuple[datetime | None, datetime | None]:
+    """What was sent of a :func:`between`."""
+    first, last = _ENDS
+    return values.get(name + first), values.get(name + last)
+
+
+def _as_it_is(value: datetime) -> datetime:
+    return value
 
 
 def instant(name: str, lookup: str, description: str, convert: Callable[[datetime], Any]) -> Parameter:

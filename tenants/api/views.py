@@ -14,7 +14,8 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from tenants import authentication, errors
-from tenants.api import bodies, fields, openapi, pagination, parameters, throttling
+from tenants.api import bodies, expansions, fields, listings, openapi, pagination, parameters, sparse, throttling
+from tenants.api.listings import Listing
 from tenants.api.negotiation import Negotiation
 from tenants.api.parameters import Parameter
 from tenants.api.parsers import StrictJSONParser
@@ -25,7 +26,10 @@ _WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
 class ApiViewSet(Repeatable, GenericViewSet[Any]):
-    """``read_scope`` and ``write_scope`` say what a key needs; ``query_parameters`` what each action takes in its query."""
+    """``read_scope`` and ``write_scope`` say what a key needs; ``query_parameters`` what each action takes in its query.
+
+    Lists go by ``keyset``, a unique column, ``-`` for descending, or as ``listings`` say.
+    """
 
     parser_classes = [StrictJSONParser]
     content_negotiation_class = Negotiation
@@ -34,6 +38,8 @@ class ApiViewSet(Repeatable, GenericViewSet[Any]):
     schema = openapi.Schema()
     lookup_url_kwarg = "id"
     keyset = "-id"
+    #: How the lists of actions are found; others go by ``keyset``.
+    listings: ClassVar[Mapping[str, Listing]] = {}
     #: What a row is called in messages.
     noun: ClassVar[str]
     read_scope: ClassVar[str]
@@ -98,10 +104,21 @@ class ApiViewSet(Repeatable, GenericViewSet[Any]):
         """Every row of a batch, in its order."""
         return Response({"data": shape(rows, many=True, context=self.get_serializer_context()).data}, status=status)
 
-    def listed(self, shape: type[BaseSerializer[Any]], rows: QuerySet[Any]) -> Response:
-        """A page of rows that match the query."""
-        page = self.paginate_queryset(rows.filter(**self.conditions()))
-        return self.get_paginated_response(shape(page, many=True, context=self.get_serializer_context()).data)
+    def listed(self, shape: type[BaseSerializer[Any]], rows: QuerySet[Any], **within: Any) -> Response:
+        """A page of rows that match the query, of those ``within``: values by column."""
+        self.within = within
+        self.asked = sparse.asked(shape, self.query["fields"]) if "fields" in self.query else None
+        page: Any = self.paginate_queryset(rows)
+        data = expansions.added(self, self.listing().expands, page, self.shown_rows(shape, page))
+        return self.get_paginated_response(data)
+
+    def listing(self) -> Listing:
+        """How the current action's list is found."""
+        return self.listings.get(self.action or "") or listings.by(self.keyset)
+
+    def shown_rows(self, shape: type[BaseSerializer[Any]], page: Any) -> Any:
+        """A page as JSON."""
+        return sparse.shown(shape, page, self.asked, self.get_serializer_context())
 
     def conditions(self) -> dict[str, Any]:
         """What the query asks of rows, for ``filter()``."""

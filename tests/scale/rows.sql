@@ -70,22 +70,60 @@ JOIN job j ON j.id = md5('job' || n)::uuid
 CROSS JOIN (VALUES ('running', 1), ('pending', 0)) AS s(state, epoch)
 
 -- name: ended
--- One week's executions. The table is not a partition yet: its indexes are built when it becomes one.
-INSERT INTO {table} (id, job_id, tenant_id, schedule_id, revision, trigger, triggered_by, state, reason, scheduled_for, not_before,
-    queue_id, priority, timeout_seconds, max_attempts, error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on,
-    created_at, ripened_at, queued_at, started_at, finished_at)
+-- One week's executions. The table is not a partition yet: its indexes are built when it becomes one. Most succeeded on a
+-- slot in one queue; a few of everything else are among them, and fewer still of what is rare.
+INSERT INTO {table} (id, job_id, tenant_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
+    not_before, queue_id, priority, timeout_seconds, max_attempts, error_code, error_message, error_fingerprint, attempt, crashes,
+    epoch, waiting_on, created_at, ripened_at, queued_at, started_at, finished_at, worker_id)
 SELECT carillon_child_id(carillon_floor_id(w.at), 'ended' || n), j.id, j.tenant_id,
-    CASE WHEN n %% 3 > 0 THEN md5('schedule' || s.number)::uuid END, 1,
-    CASE WHEN n %% 3 > 0 THEN 'schedule' ELSE 'manual' END, '', k.state, CASE WHEN k.state = 'skipped' THEN 'OVERLAP' ELSE '' END,
-    CASE WHEN n %% 3 > 0 THEN w.at END, w.at, 'default', j.priority, 60, 3,
-    CASE WHEN k.state = 'failed' THEN 'EXECUTION_FAILED' ELSE '' END, '', '', 1, 0, 1, '', w.at, w.at, w.at,
-    w.at, w.at + interval '1 second'
+    CASE WHEN k.trigger = 'schedule' THEN md5('schedule' || s.number)::uuid END, 1, k.trigger,
+    CASE WHEN k.trigger = 'schedule' THEN '' WHEN n %% 9999 = 0 THEN 'user:maria@example.com' ELSE 'key:' || n %% 5 END,
+    CASE WHEN k.trigger = 'replay' THEN md5('original' || n %% 300)::uuid END, k.state,
+    CASE WHEN k.state <> 'skipped' THEN '' WHEN n %% 5 = 0 THEN 'MISFIRE' WHEN n %% 499 = 0 THEN 'DST_GAP' ELSE 'OVERLAP' END,
+    CASE WHEN k.trigger = 'schedule' THEN w.at END, w.at,
+    CASE WHEN n %% 4999 = 0 THEN 'rare' WHEN n %% 20 = 0 THEN 'io' ELSE 'default' END, j.priority, 60, 3,
+    CASE WHEN k.state <> 'failed' THEN '' WHEN n %% 499 = 0 THEN 'WORKER_LOST' WHEN n %% 7 = 0 THEN 'TIMEOUT' ELSE 'EXECUTION_FAILED' END,
+    CASE WHEN k.state <> 'failed' THEN '' WHEN n %% 499 = 0 THEN 'its worker ' || n || ' was lost' ELSE 'exit status ' || n %% 100 || repeat(' and more', 10) END,
+    CASE WHEN k.state <> 'failed' THEN '' ELSE md5('fingerprint' || n %% 311) END, 1, 0, 1, '', w.at, w.at, w.at,
+    w.at, w.at + interval '1 second' * (1 + n %% 60), md5('worker' || n %% 4 || %(week)s)::uuid
 FROM generate_series(1, %(many)s::bigint) n
 CROSS JOIN LATERAL (SELECT 1 + (n * 2654435761 + %(seed)s) %% 4294967296 %% %(schedules)s AS number) s
 JOIN job j ON j.id = md5('job' || (s.number + 3) / 4)::uuid
-CROSS JOIN LATERAL (SELECT %(week)s::timestamptz + n * (interval '7 days' / %(many)s::float8) AS at) w
+CROSS JOIN LATERAL (SELECT %(week)s::timestamptz + (n - 1) * (interval '7 days' / %(many)s::float8) AS at) w
 CROSS JOIN LATERAL (SELECT CASE WHEN n %% 50 = 0 THEN 'failed' WHEN n %% 97 = 0 THEN 'skipped' WHEN n %% 101 = 0 THEN 'cancelled'
-    ELSE 'succeeded' END AS state) k
+    ELSE 'succeeded' END AS state, CASE WHEN n %% 3 > 0 THEN 'schedule' WHEN n %% 1009 = 0 THEN 'replay' ELSE 'manual' END AS trigger) k
+
+-- name: variety
+-- What jobs can be told apart by; done by the measurement of lists alone. One of nine hundred never succeeded.
+UPDATE job SET type = CASE WHEN n.n %% 500 = 0 THEN 'sql' WHEN n.n %% 10 = 0 THEN 'http' ELSE 'dummy' END,
+    category = 'category-' || n.n %% 7, owner = 'owner-' || n.n %% 300 || '@example.com',
+    state = CASE WHEN n.n %% 200 = 0 THEN 'paused' WHEN n.n %% 900 = 0 THEN 'disabled' ELSE 'active' END,
+    queue_id = CASE WHEN n.n %% 400 = 0 THEN 'rare' WHEN n.n %% 20 = 0 THEN 'io' ELSE 'default' END,
+    updated_at = now() - n.n * interval '1 minute'
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM job) n WHERE job.id = n.id
+
+-- name: tags
+INSERT INTO job_tag (id, tenant_id, job_id, tag)
+SELECT gen_random_uuid(), j.tenant_id, j.id, t.tag
+FROM (SELECT id, tenant_id, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS n FROM job) j
+CROSS JOIN LATERAL (VALUES ('everywhere'), ('tenth'), ('few')) t(tag)
+WHERE t.tag = 'everywhere' OR t.tag = 'tenth' AND j.n %% 10 = 0 OR t.tag = 'few' AND j.n <= 5
+ON CONFLICT DO NOTHING
+
+-- name: dead_letters
+INSERT INTO dead_letter (id, tenant_id, job_id, execution_id, error_code, error_message, error_fingerprint, state, closed_by, created_at)
+SELECT carillon_child_id(id, 'dead'), tenant_id, job_id, id, error_code, error_message, error_fingerprint,
+    CASE WHEN row_number() OVER () %% 50 = 0 THEN 'open' ELSE 'discarded' END, '', finished_at
+FROM execution WHERE state = 'failed' ON CONFLICT DO NOTHING
+
+-- name: idle_schedules
+UPDATE schedule SET state = CASE WHEN n.n %% 1000 = 0 THEN 'invalid' ELSE 'paused' END, due_at = NULL
+FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM schedule) n WHERE schedule.id = n.id AND n.n %% 100 = 0
+
+-- name: never
+-- A job of each tenant that only ever failed.
+UPDATE execution SET state = 'failed', error_code = 'EXECUTION_FAILED' WHERE state = 'succeeded' AND job_id IN (
+    SELECT DISTINCT ON (tenant_id) id FROM job ORDER BY tenant_id, id)
 
 -- name: attempts
 INSERT INTO attempt (id, tenant_id, execution_id, number, epoch, state, worker_id, worker_pid, worker, queued_at, started_at,

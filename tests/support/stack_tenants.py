@@ -18,7 +18,7 @@ from tests.support.stack import Stack
 
 
 def keys(carillon: Stack, wanted: Sequence[dict[str, Any]], *, operator: str = "") -> dict[str, str]:
-    """Make the tenants; returns their API keys by slug, and one of the platform's by the name ``operator``."""
+    """Make the tenants that are not there; returns their API keys by slug, and one of the platform's by the name ``operator``."""
     environment = carillon.environment("web") | {"DJANGO_SETTINGS_MODULE": "scheduler_project.settings"}
     command = [sys.executable, "-m", __name__, json.dumps(wanted), operator]
     done = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, check=True)
@@ -33,6 +33,7 @@ def _make(wanted: list[dict[str, Any]], operator: str) -> dict[str, str]:
     from django.db import transaction
 
     from tenants import context
+    from tenants.models import Tenant
     from tenants.rules import permissions
     from tenants.services import api_keys
     from tenants.services import tenants as service
@@ -40,7 +41,8 @@ def _make(wanted: list[dict[str, Any]], operator: str) -> dict[str, str]:
     made = {}
     with context.within(context.PLATFORM), transaction.atomic():
         for fields in wanted:
-            tenant = service.create(name=fields["slug"].title(), allowed_hosts=["127.0.0.1"], **fields)
+            known = Tenant.objects.filter(slug=fields["slug"]).first()
+            tenant = known or service.create(name=fields["slug"].title(), allowed_hosts=["127.0.0.1"], **fields)
             _, made[fields["slug"]] = api_keys.create(tenant=tenant, name="of a test", scopes=permissions.OF_TENANTS)
         if operator:
             _, made[operator] = api_keys.create(tenant=None, name=operator, scopes=[permissions.PLATFORM])

@@ -61,6 +61,6 @@ def test_letter_whose_execution_is_no_longer_kept_can_only_be_discarded(owner, d
 
 
 def test_letters_are_listed_by_state_and_code(owner, dead):
-    listed = owner.api.get("/api/v1/dead-letters", state="open", code="TIMEOUT", job="nightly").json()["data"]
+    listed = owner.api.get("/api/v1/dead-letters", state="open", error_code="TIMEOUT", job="nightly").json()["data"]
     assert listed[0]["error"] == {"code": "TIMEOUT", "message": "too slow", "fingerprint": "f"}
     assert owner.api.get("/api/v1/dead-letters", state="redriven").json()["data"] == []

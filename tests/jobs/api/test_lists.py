@@ -63,7 +63,7 @@ def test_jobs_are_filtered(owner, five_jobs):
     assert names(owner.api.get("/api/v1/jobs", name="job-0", type="dummy", queue="default")) == ["job-0"]
     assert names(owner.api.get("/api/v1/jobs", type="http")) == []
     assert owner.api.get("/api/v1/jobs", state="deleted").status_code == 422
-    assert owner.api.get("/api/v1/jobs", name=["a", "b"]).status_code == 422
+    assert owner.api.get("/api/v1/jobs", **{"name[prefix]": ["a", "b"]}).status_code == 422
     assert owner.api.get("/api/v1/jobs", name="a\0").status_code == 422
 
 
