@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from jobs import selectors
 from jobs.api import lookups
+from jobs.api.bulk import Bulk
 from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import (
     AttemptShape,
@@ -47,7 +48,7 @@ OF_ANY_JOB = (
 )
 
 
-class ExecutionViewSet(OfJobsViewSet):
+class ExecutionViewSet(Bulk, OfJobsViewSet):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()

@@ -137,4 +137,5 @@ class Execution(PartitionedByTime):
             models.Index(
                 fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"
             ),
+            models.Index(fields=["replay_of"], condition=Q(replay_of__isnull=False), name="execution_replays"),
         ]

@@ -12,9 +12,9 @@ from django.db import transaction
 from jobs import errors, handlers, selectors, sql
 from jobs.engine import dispatch, quotas, transitions
 from jobs.engine.records import NewExecution
-from jobs.models import Execution, Job, JobState, TriggerKind
-from jobs.rules import concurrency_keys, identity, retry_fields, states
-from jobs.services import changes, definitions, job_states
+from jobs.models import Execution, Job, TriggerKind
+from jobs.rules import states
+from jobs.services import changes, new_executions
 from tenants import actors
 from tenants.services import audit
 
@@ -24,7 +24,7 @@ LONGEST_AHEAD = timedelta(days=90)
 
 def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
     """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
-    _require(job, payload)
+    require_run(job, payload)
     if run_at is not None and run_at > sql.run("clock")[0].now + LONGEST_AHEAD:
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
@@ -36,13 +36,16 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
 
     Its payload overrides are kept; ``payload`` goes over them, key by key.
     """
-    _require(execution.job, payload)
+    require_run(execution.job, payload)
     state = states.State(execution.state)
     if state not in states.TERMINAL:
         message = f"only an execution that has ended can be run again; this one is {state}"
         raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
     overrides = {**(execution.payload or {}), **(payload or {})}
-    return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk)
+    with transaction.atomic():
+        # So that an operation, which replays nothing twice, either sees this replay or is seen by nobody before it.
+        Execution.objects.select_for_update(no_key=True).filter(pk=execution.pk).first()
+        return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk)
 
 
 def cancel(*, execution: Execution) -> Execution:
@@ -66,28 +69,8 @@ def _create(
     run_at: datetime | None = None,
     replay_of: UUID | None = None,
 ) -> Execution:
-    _refuse_held(job)
-    definitions.check_grants(job)
-    payload = {**job.payload, **(overrides or {})}
-    definitions.check_payload(job, payload, overridden=overrides or ())
     now = sql.run("clock")[0].now  # the engine's: on another, it would be due too early or too late
-    row = NewExecution(
-        id=identity.request_id(now),
-        tenant_id=job.tenant_id,
-        job_id=job.pk,
-        revision=job.revision,
-        trigger=kind,
-        triggered_by=actors.current().name,
-        replay_of=replay_of,
-        scheduled_for=run_at,
-        not_before=run_at or now,
-        queue_id=str(job.queue_id),
-        priority=job.priority,
-        timeout_seconds=job.timeout_seconds,
-        max_attempts=retry_fields.parse(job.retry).max_attempts,
-        payload=overrides or None,
-        concurrency_key=concurrency_keys.render(job.concurrency_key, payload),
-    )
+    row = new_executions.prepare(job, kind, now=now, overrides=overrides, run_at=run_at, replay_of=replay_of)
     with transaction.atomic():
         quotas.draw_one(job.tenant)
         transitions.create([row])
@@ -97,7 +80,7 @@ def _create(
     return execution
 
 
-def _require(job: Job, payload: Mapping[str, Any] | None) -> None:
+def require_run(job: Job, payload: Mapping[str, Any] | None) -> None:
     """To run it, and to change the job itself for whoever gives more than what it works on."""
     actors.require("executions:run", tenant=job.tenant_id)
     known = handlers.registered().get(job.type)
@@ -109,13 +92,6 @@ def _require(job: Job, payload: Mapping[str, Any] | None) -> None:
         )
     if instructions:
         actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
-
-
-def _refuse_held(job: Job) -> None:
-    if job.state in (JobState.DISABLED, JobState.DELETED):
-        message = f"this job is {job.state}, so nothing of it starts"
-        actions = job_states.allowed_actions(job.state)
-        raise errors.InvalidState(message, state=job.state, allowed_actions=actions)
 
 
 def _current(execution_id: UUID) -> Execution:

@@ -42,6 +42,13 @@ EXPECTED = {
     "count_in_state": {"execution_by_state"},
     "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
     "expire_executions": {"execution_recent"},
+    "cancel_all": {"execution_pkey"},
+    "take_operation": {"operation_due", "tenant_pkey"},
+    "next_operation": {"operation_due", "tenant_pkey"},
+    "select_by_state": {"execution_by_state"},
+    "select_of_job": {"execution_by_job"},
+    "prune_operations": {"operation_ended"},
+    "group_failures": {"execution_by_state", "job_pkey"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 
