@@ -33,12 +33,13 @@ def state(operation: Any) -> str:
     return found
 
 
-def steps(many: int = 1) -> int:
-    """So many steps, each as soon as somebody could take it; returns how many there were to take."""
+def steps(operation: Any, many: int = 1) -> int:
+    """So many steps of it, each as soon as somebody could take it; returns how many there were to take."""
+    rows.change("UPDATE operation SET next_step_at = now() + interval '1 hour' WHERE id <> %s", operation["id"])
     with logins.engine():
         taken = 0
         for _ in range(many):
-            rows.change("UPDATE operation SET next_step_at = now() WHERE state = 'running'")
+            rows.change("UPDATE operation SET next_step_at = now() WHERE id = %s", operation["id"])
             taken += operations.step(KINDS)
         return taken
 

@@ -156,10 +156,10 @@ def test_a_paused_one_takes_no_step_and_goes_on_where_it_was(owner, job):
     many.executions(job, 250, "pending")
     operation = bulk(owner, "cancel", all=True)
     path = f"/api/v1/operations/{operation['id']}"
-    steps(1)
+    steps(operation, 1)
     paused = owner.api.post(f"{path}/pause").json()
     assert (paused["state"], paused["done"], paused["allowed_actions"]) == ("paused", 100, ["resume", "cancel"])
-    assert steps(3) == 0
+    assert steps(operation, 3) == 0
     assert states(job) == {"cancelled": 100, "pending": 150}
     assert owner.api.post(f"{path}/pause").json()["error"]["code"] == "INVALID_STATE"
     assert owner.api.post(f"{path}/resume").json()["state"] == "running"
@@ -170,10 +170,10 @@ def test_a_paused_one_takes_no_step_and_goes_on_where_it_was(owner, job):
 def test_an_aborted_one_leaves_the_rest_as_it_is(owner, job):
     many.executions(job, 150, "pending")
     operation = bulk(owner, "cancel", all=True)
-    steps(1)
+    steps(operation, 1)
     path = f"/api/v1/operations/{operation['id']}"
     assert owner.api.post(f"{path}/cancel").json()["state"] == "aborted"
-    assert steps(3) == 0
+    assert steps(operation, 3) == 0
     assert states(job) == {"cancelled": 100, "pending": 50}
     for action in ("pause", "resume", "cancel"):
         answer = owner.api.post(f"{path}/{action}")
@@ -184,11 +184,11 @@ def test_an_aborted_one_leaves_the_rest_as_it_is(owner, job):
 def test_the_rate_is_changed_under_way(owner, job):
     many.executions(job, 30, "pending")
     operation = bulk(owner, "cancel", all=True, rate_per_second=50)
-    steps(1)
+    steps(operation, 1)
     path = f"/api/v1/operations/{operation['id']}"
     assert owner.api.get(path).json()["done"] == 10
     assert owner.api.patch(path, {"rate_per_second": 5}).json()["rate_per_second"] == 5
-    steps(1)
+    steps(operation, 1)
     assert owner.api.get(path).json()["done"] == 11
 
 
@@ -196,7 +196,7 @@ def test_a_suspended_tenant_holds_its_operations(owner, job):
     rows.execution(job, "pending")
     operation = bulk(owner, "cancel", all=True)
     rows.change("UPDATE tenant SET state = 'suspended' WHERE id = %s", owner.tenant.id)
-    steps(2)
+    steps(operation, 2)
     assert (state(operation), states(job)) == ("running", {"pending": 1})
     rows.change("UPDATE tenant SET state = 'active' WHERE id = %s", owner.tenant.id)
     assert drive(operation) == "succeeded"

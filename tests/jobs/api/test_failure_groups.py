@@ -140,7 +140,7 @@ def test_a_letter_that_somebody_is_deciding_on_is_looked_at_again(owner, job):
     operation = owner.api.post(f"{GROUPS}/{group}/retry", {"reason": "mended"}).json()
     with psycopg.connect(servers.URLS["engine"]) as somebody:
         somebody.execute("SELECT 1 FROM dead_letter WHERE execution_id = %s FOR NO KEY UPDATE", [execution])
-        steps(1)
+        steps(operation, 1)
         assert (seen(owner, operation)["done"], seen(owner, operation)["left_out"]) == (0, {})
     drive(operation)
     assert letters(job) == {execution: "redriven"}
