@@ -23,7 +23,7 @@ def prune() -> None:
     sql.run("forget_workers")
     sql.run("prune_buckets")
     sql.run("expire_reservations", limit=BATCH)
-    sql.run("prune_operations", age=settings.RETENTION)
+    sql.run("prune_operations", age=settings.RETENTION, limit=BATCH)
 
 
 def expire() -> int:

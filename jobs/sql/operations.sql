@@ -35,4 +35,5 @@ ORDER BY e.id LIMIT %(size)s
 
 -- name: prune_operations
 -- Kept as long as executions are.
-DELETE FROM operation WHERE finished_at < clock_timestamp() - %(age)s
+DELETE FROM operation WHERE id = ANY(ARRAY(
+    SELECT id FROM operation WHERE finished_at < clock_timestamp() - %(age)s ORDER BY finished_at LIMIT %(limit)s))

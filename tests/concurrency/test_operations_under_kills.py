@@ -58,7 +58,7 @@ def kill(until: float) -> int:
     kills = 0
     while rows.fetch(LEFT) and time.monotonic() < until:
         kills += len(rows.fetch(KILL))
-        threading.Event().wait(0.05)
+        threading.Event().wait(0.4)
     return kills
 
 

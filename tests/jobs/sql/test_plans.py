@@ -47,7 +47,7 @@ EXPECTED = {
     "next_operation": {"operation_due"},
     "select_by_state": {"execution_by_state"},
     "select_of_job": {"execution_by_job"},
-    "prune_operations": {"operation_ended"},
+    "prune_operations": {"operation_ended", "operation_pkey"},
     "group_failures": {"execution_by_state", "job_pkey"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
