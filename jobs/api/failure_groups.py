@@ -8,15 +8,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from drf_spectacular.helpers import forced_singular_serializer
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import failure_groups as groups
 from jobs import sql
 from jobs.api import lookups
-from jobs.api.shapes.operations import AskedInput, FailureGroupShape, OperationShape, RepeatInput
+from jobs.api.shapes.operations import AskedInput, FailureGroupShape, FailureGroupsShape, OperationShape, RepeatInput
 from jobs.failure_groups import Group
 from jobs.services import failure_groups
 from tenants.api import fields
@@ -32,7 +34,7 @@ def _since(sent: str) -> Any:
     if instants.before(sent, fields.LATEST) is None:
         try:
             fields.Instant().run_validation(sent)
-        except fields.serializers.ValidationError as error:
+        except ValidationError as error:
             raise ValueError(str(error.detail[0])) from None  # type: ignore[index]
     return sent
 
@@ -74,13 +76,14 @@ class FailureGroupViewSet(ApiViewSet):
         "resolve": WINDOW,
     }
 
+    @extend_schema(responses=forced_singular_serializer(FailureGroupsShape))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:
         """Groups of a window. Of its failures the newest 10,000 are read; `is_capped` says that there are older ones."""
         found = self.found(
             largest_first=ORDERS[self.query.get("order_by", "-last_seen_at")], limit=self.query.get("limit", 50)
         )
-        data = [FailureGroupShape(group).data for group in found.groups]
-        return Response({"data": data, "next_cursor": None, "read": found.read, "is_capped": found.is_capped})
+        told = {"data": found.groups, "next_cursor": None, "read": found.read, "is_capped": found.is_capped}
+        return self.shown(FailureGroupsShape, told)
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One group."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs.api.shapes.executions import ExecutionShape
@@ -148,6 +147,14 @@ class FailureGroupShape(serializers.Serializer[Group]):
     last_seen_at = Instant()
     sample_execution = serializers.UUIDField(help_text="The newest.")
 
-    @extend_schema_field(serializers.ListField(child=serializers.DictField()))
     def get_jobs(self, group: Group) -> list[JobOfGroup]:
         return [{"id": str(key), "name": name} for key, name in group.jobs]
+
+
+class FailureGroupsShape(serializers.Serializer[Any]):
+    """Groups of a window, and whether all of its failures were read."""
+
+    data = FailureGroupShape(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="Always null: it is one page.")
+    read = serializers.IntegerField(help_text="Failed executions that were read, the newest first.")
+    is_capped = serializers.BooleanField(help_text="There are older ones in the window.")

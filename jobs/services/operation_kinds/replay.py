@@ -91,7 +91,7 @@ def _not_replayed(held: Sequence[Execution], outcome: Outcome) -> list[Execution
     replays = Execution.objects.filter(
         tenant_id=held[0].tenant_id, replay_of__in=[row.pk for row in held], pk__gt=held[0].pk
     )
-    again = set(replays.values_list("replay_of", flat=True))
+    again = {key for key in replays.values_list("replay_of", flat=True) if key is not None}
     outcome.left_out |= dict.fromkeys(again, REPLAYED)
     return [row for row in held if row.pk not in again]
 
