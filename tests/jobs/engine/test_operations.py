@@ -41,20 +41,26 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return said
 
 
-def test_a_round_of_admission_and_planning_runs_the_same_statements_beside_a_running_operation(queue, monkeypatch):
+def test_rounds_of_admission_and_planning_run_no_statement_more_beside_running_operations(queue, monkeypatch):
     job = rows.job(queue_id=queue.name)
     many.executions(job, 150, State.PENDING, queue_id=queue.name)
     rows.worker(queues=(queue.name,), concurrency=2)
     timer, said = Timer(), statements(monkeypatch)
     timer.round()
-    said.clear()
-    timer.round()
-    alone = dict(said)
-    made(job, rate_per_second=500.0, conditions={"state__in": ["scheduled"]})
-    made(job, rate_per_second=500.0, conditions={"state__in": ["pending"], "priority": 9})
-    said.clear()
-    timer.round()
-    assert dict(said) == alone
+
+    def most_in_a_round() -> int:
+        said.clear()
+        costs = []
+        for _ in range(4):
+            before = sum(said.values())
+            timer.round()
+            costs.append(sum(said.values()) - before)
+        return max(costs)
+
+    alone = most_in_a_round()
+    for conditions in ({"state__in": ["scheduled"]}, {"state__in": ["pending"], "priority": 9}):
+        made(job, rate_per_second=500.0, conditions=conditions)
+    assert most_in_a_round() <= alone
     assert not {name for name in said if "operation" in name or "select_" in name}
 
 
