@@ -73,6 +73,16 @@ def _under_way() -> Iterator[GaugeMetricFamily]:
     for state, count in under_way.items():
         by_state.add_metric([state], count)
     yield by_state
+    yield from _operations()
+
+
+def _operations() -> Iterator[GaugeMetricFamily]:
+    found, backlog = selectors.operations_under_way()
+    by_state = GaugeMetricFamily("scheduler_operations", "Operations that have not ended, by state.", labels=["state"])
+    for state, count in found.items():
+        by_state.add_metric([state], count)
+    yield by_state
+    yield _gauge("scheduler_operations_backlog", "Executions that operations have yet to come to.", backlog)
 
 
 def _parts() -> Iterator[GaugeMetricFamily]:

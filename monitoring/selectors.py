@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Count, DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
-from jobs.models import Execution, Job, JobState, Pulse, Queue, Worker
+from jobs.models import Execution, Job, JobState, Operation, Pulse, Queue, Worker
 from jobs.rules.states import TERMINAL, State
 from tenants import context
 
@@ -93,3 +93,13 @@ def executions_under_way() -> dict[str, int]:
     with context.within(context.PLATFORM):
         found = dict(rows)
     return {state: found.get(state, 0) for state in _LIVE_STATES}
+
+
+def operations_under_way() -> tuple[dict[str, int], int]:
+    """Operations that have not ended, by state, and the executions that they have yet to come to, of all tenants."""
+    fields = ("state", "matched", "done", "failed", "left_out")
+    with context.within(context.PLATFORM):
+        rows = list(Operation.objects.filter(finished_at__isnull=True).values_list(*fields))
+    backlog = sum(max(0, matched - done - failed - sum(left.values())) for _, matched, done, failed, left in rows)
+    count = Counter(state for state, *_ in rows)
+    return {state: count[state] for state in ("running", "paused")}, backlog

@@ -29,6 +29,10 @@ def _has_place(request: HttpRequest) -> bool:
     return bool(_menu().shows_overview(request))
 
 
+def _sees_executions(request: HttpRequest) -> bool:
+    return bool(_menu().shows_list(request, "jobs_execution"))
+
+
 def _has_flower(request: HttpRequest) -> bool:
     return bool(settings.FLOWER_URL) and _menu().shows_platform(request)
 
@@ -53,7 +57,14 @@ NAVIGATION: list[dict[str, Any]] = [
             _list("Executions", "play_circle", "jobs_execution"),
             _list("Jobs", "work", "jobs_job"),
             _list("Schedules", "calendar_clock", "jobs_schedule"),
+            {
+                "title": "Failure groups",
+                "icon": "bug_report",
+                "link": reverse_lazy("admin:jobs_execution_failures"),
+                "permission": _sees_executions,
+            },
             _list("Dead letters", "mark_email_unread", "jobs_deadletter"),
+            _list("Operations", "playlist_play", "jobs_operation"),
         ]
     },
     {

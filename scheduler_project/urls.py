@@ -10,7 +10,9 @@ from rest_framework.routers import SimpleRouter
 
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.executions import ExecutionViewSet
+from jobs.api.failure_groups import FailureGroupViewSet
 from jobs.api.jobs import JobViewSet
+from jobs.api.operations import OperationViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
@@ -34,6 +36,8 @@ api.register("job-types", JobTypeViewSet, basename="job-type")
 api.register("callables", CallableViewSet, basename="callable")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("executions", ExecutionViewSet, basename="execution")
+api.register("operations", OperationViewSet, basename="operation")
+api.register("failure-groups", FailureGroupViewSet, basename="failure-group")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")

@@ -3,6 +3,7 @@
     timer      plans and admits, see jobs.engine.timer
     watchdog   every five seconds: lost owners, caps with room, lost messages
     sealer     every second: new audit rows into the chain, see tenants.services.audit_sealing
+    operator   when a step of an operation is due: takes it, see jobs.engine.operations
 
 They live beside Celery's thread pool, not in it: a full pool cannot hold them up.
 """
@@ -20,14 +21,16 @@ from django.conf import settings
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import parking, partitions, watchdog
+from jobs.engine import operations, parking, partitions, watchdog
 from jobs.engine.dispatch import ENGINE_QUEUE
 from jobs.engine.timer import Timer
+from jobs.services.operation_kinds import KINDS
 from tenants.rules.audit_chain import Anchor
 from tenants.services import audit_sealing
 
 SWEEP_EVERY = 5.0
 SEAL_EVERY = 1.0
+COALESCE_OPERATIONS = 0.1
 #: Seconds between two lines of the log that say where the audit trail's chain stands, if it grew.
 ANCHOR_EVERY = 60.0
 
@@ -102,13 +105,57 @@ class Sealer(threading.Thread):
             self._unlogged, self._logged_at = None, monotonic()
 
 
-_threads: list[Timer | Watchdog | Sealer] = []
+class Operator(threading.Thread):
+    """Takes steps of operations until stopped. :meth:`ring` may be called from any thread."""
+
+    def __init__(self) -> None:
+        super().__init__(name="carillon-operator", daemon=True)
+        self._rung = threading.Event()
+        self._stopping = False
+
+    def ring(self) -> None:
+        """There may be a new operation, or one that goes on."""
+        self._rung.set()
+
+    def stop(self) -> None:
+        """End after the step in progress."""
+        self._stopping = True
+        self._rung.set()
+
+    def run(self) -> None:
+        delay = 0.0
+        while not self._stopping:
+            if self._rung.wait(delay):
+                # Every trigger rings: many rings are one look.
+                threading.Event().wait(COALESCE_OPERATIONS)
+            self._rung.clear()
+            delay = self._safe_steps()
+        connection.close()
+
+    def _safe_steps(self) -> float:
+        try:
+            while (delay := operations.seconds_until_next(KINDS)) <= 0 and not self._stopping:
+                if not operations.step(KINDS):
+                    return operations.HELD.total_seconds()  # another engine is at it
+        except Error as error:
+            # The database is away or refused: the next step starts on a fresh connection.
+            log.warning("operator.step_failed", problem=str(error))
+        except Exception:
+            # Whatever it is, operations that stand still for ever would be the worse answer.
+            log.exception("operator.step_failed")
+        else:
+            return delay
+        connection.close()
+        return operations.IDLE
+
+
+_threads: list[Timer | Watchdog | Sealer | Operator] = []
 
 
 def ring() -> None:
-    """Wake the timer of this process, if it is an engine."""
+    """Wake the timer and the operator of this process, if it is an engine."""
     for thread in _threads:
-        if isinstance(thread, Timer):
+        if isinstance(thread, Timer | Operator):
             thread.ring()
 
 
@@ -116,7 +163,7 @@ def ring() -> None:
 def _start(sender: Any, **_: Any) -> None:
     if ENGINE_QUEUE not in {queue.name for queue in sender.task_consumer.queues}:
         return
-    _threads.extend([Timer(), Watchdog(), Sealer()])
+    _threads.extend([Timer(), Watchdog(), Sealer(), Operator()])
     for thread in _threads:
         thread.start()
 

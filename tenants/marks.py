@@ -51,6 +51,7 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "unsealed": ("pending", "warning"),
     "sent": ("outgoing_mail", "info"),
     "accepted": ("check_circle", "good"),
+    "aborted": ("cancel", "calm"),
 }
 
 

@@ -109,6 +109,16 @@ def known_as(actor: Actor) -> None:
     _current.set(replace(_current.get(), actor=actor))
 
 
+@contextmanager
+def continued(actor: Actor, *, request_id: str, reason: str) -> Iterator[None]:
+    """For the length of a block, what a request asked for that was answered long ago goes on."""
+    token = _current.set(Request(request_id=request_id, actor=actor, reason=reason))
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def reason_of(request: HttpRequest) -> str:
     """What X-Audit-Reason says; raises ValueError with what is wrong with it."""
     try:

@@ -9,10 +9,11 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import execution_page, recent, wording
+from jobs.admin import bulk, execution_page, failure_groups, recent, wording
 from jobs.models import Execution, Job
 from jobs.rules import states
 from jobs.services import executions as service
@@ -35,6 +36,11 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     """Every run: planned, under way or ended."""
 
     read_permission = "executions:read"
+    button_permissions = {
+        "bulk": "executions:run",
+        "failures_retry": "executions:run",
+        "failures_resolve": "executions:run",
+    }
     title = "Executions"
     empty_hint = "A job's schedule makes one for each slot; Run now on a job's page makes one at once."
     change_form_template = "console/execution.html"
@@ -55,7 +61,45 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         return queryset.select_related("job", "tenant").defer("payload", "result", "error_message")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"state_links": _state_links(request), **(extra_context or {})})
+        context = {"state_links": _state_links(request), "bulk_links": bulk.links(request.GET)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        named = {
+            "bulk": ("bulk/", self.bulk_view),
+            "failures": ("failures/", self.failures_view),
+            "failures_retry": ("failures/retry/", self.retry_view),
+            "failures_resolve": ("failures/resolve/", self.resolve_view),
+        }
+        own = [
+            path(at, self.admin_site.admin_view(view), name=f"jobs_execution_{name}")
+            for name, (at, view) in named.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def bulk_view(self, request: HttpRequest) -> HttpResponse:
+        """The same done to all that a filtered list shows."""
+        self._enter("bulk")
+        return bulk.view(self, request)
+
+    def failures_view(self, request: HttpRequest) -> HttpResponse:
+        """Failures by their kind."""
+        self._enter("failures")
+        return failure_groups.list_view(self, request)
+
+    def retry_view(self, request: HttpRequest) -> HttpResponse:
+        """Run a group again."""
+        self._enter("failures_retry")
+        return failure_groups.decide_view(self, request, "retry")
+
+    def resolve_view(self, request: HttpRequest) -> HttpResponse:
+        """Let a group go."""
+        self._enter("failures_resolve")
+        return failure_groups.decide_view(self, request, "resolve")
+
+    def _enter(self, name: str) -> None:
+        self.require_look()
+        self.require(self.needs(name))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str

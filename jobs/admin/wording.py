@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from jobs import waits
-from jobs.models import Execution, Schedule
-from jobs.rules import codes
+from jobs.models import Execution, Operation, Schedule
+from jobs.rules import codes, operations
 from jobs.rules.codes import Absence, Wait
 from jobs.rules.states import State
 from jobs.rules.waiting import Waiting
@@ -48,6 +48,20 @@ WAITS: Mapping[Wait, str] = {
     Wait.BEHIND_OTHERS: "Others of its tenant go before it.",
     Wait.FREE_WORKER: "The next free worker of its queue takes it.",
 }
+
+
+#: What an operation that is running waits for.
+OPERATION_WAITS: Mapping[str, str] = {
+    "TENANT_SUSPENDED": "Its tenant is suspended. It goes on when the tenant is active again.",
+    "QUOTA_EXCEEDED": "Its tenant has as many unfinished executions as it may. It goes on as they end.",
+}
+
+
+def ended(operation: Operation) -> str:
+    """Why an operation ended before its time, where nobody cancelled it."""
+    if operation.ended_because == operations.AUTHOR_LOST_RIGHTS:
+        return f"{operation.created_by} may no longer run executions here, so it went no further."
+    return operation.ended_because
 
 
 def waiting(found: Waiting) -> Any:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from jobs import errors, selectors
 from jobs.api import lookups
 from jobs.api.batches import ExecutionBatch
+from jobs.api.bulk import Bulk
 from jobs.api.lists import executions as lists
 from jobs.api.shapes.executions import (
     AttemptShape,
@@ -34,7 +35,7 @@ from tenants.quotas import QuotaExceeded
 LEVELS = ("debug", "info", "warning", "error")
 
 
-class ExecutionViewSet(ExecutionBatch):
+class ExecutionViewSet(Bulk, ExecutionBatch):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()

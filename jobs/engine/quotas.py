@@ -1,6 +1,7 @@
 """How many more executions a tenant may have: drawn before they are made, in the same transaction.
 
     request ──► draw 1 ──► refused with QUOTA_EXCEEDED if there is no room
+    operation ► draw as many as it replays ──► the rest waits
     planner ──► draw as many as slots ──► slots beyond become rows in state skipped, reason QUOTA
 
 Only tenants that have such a quota draw: for all others nothing is asked and nothing is written.
@@ -31,6 +32,14 @@ def draw(tenant: Tenant, wanted: int = 1) -> None:
     drawn = sql.run("draw", tenant_id=tenant.pk, wanted=wanted, most=most)[0]
     if drawn.granted < wanted:
         raise QuotaExceeded.of(UNFINISHED, limit=most, used=drawn.unfinished, wanted=wanted)
+
+
+def draw_up_to(tenant: Tenant, wanted: int) -> int:
+    """Room for so many more, or for as many as there is. Returns how many."""
+    most = quotas.limit(tenant, UNFINISHED)
+    if most is None or not wanted:
+        return wanted
+    return int(sql.run("draw", tenant_id=tenant.pk, wanted=wanted, most=most)[0].granted)
 
 
 def skip_beyond(rows: Sequence[NewExecution], limits: Mapping[UUID, int]) -> list[NewExecution]:

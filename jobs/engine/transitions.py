@@ -138,6 +138,11 @@ def cancel(execution_id: UUID) -> State | None:
     return None
 
 
+def cancel_all(execution_ids: Sequence[UUID]) -> set[UUID]:
+    """The same for many, whose rows the caller has locked. Returns those that had not ended."""
+    return {row.id for row in sql.run("cancel_all", ids=list(execution_ids), **_guard(Event.CANCEL))}
+
+
 #: Kinds of the events that tell of an execution which goes on later.
 _PAST = {Event.RETRY: "retried", Event.RELEASE: "released", Event.DEFER: "deferred"}
 

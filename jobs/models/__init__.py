@@ -9,6 +9,7 @@ from jobs.models.job import Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
 from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
+from jobs.models.operation import Operation
 from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
 from jobs.models.quota_room import QuotaRoom
@@ -31,6 +32,7 @@ __all__ = [
     "JobState",
     "JobTag",
     "Misfire",
+    "Operation",
     "Overlap",
     "Pulse",
     "Queue",

@@ -13,9 +13,9 @@ from django.db import transaction
 from jobs import errors, handlers, selectors, sql
 from jobs.engine import dispatch, quotas, transitions
 from jobs.engine.records import NewExecution
-from jobs.models import Execution, Job, JobState, TriggerKind
-from jobs.rules import concurrency_keys, identity, retry_fields, states
-from jobs.services import changes, definitions, job_states
+from jobs.models import Execution, Job, TriggerKind
+from jobs.rules import identity, states
+from jobs.services import changes, new_executions
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
@@ -37,7 +37,7 @@ class Wish:
 
 def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
     """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
-    _require(job, payload)
+    require_run(job, payload)
     return _create(job, TriggerKind.MANUAL, overrides=payload, run_at=run_at)
 
 
@@ -50,14 +50,14 @@ def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
     for place, (wish, id_) in enumerate(zip(wishes, sorted(identity.request_id(now) for _ in wishes), strict=True)):
         with refusals.of(place):
             job = _there(wish.job)
-            _require(job, wish.payload)
+            require_run(job, wish.payload)
             row = _row(job, TriggerKind.MANUAL, overrides=wish.payload, run_at=wish.run_at, now=now)
             made.append((replace(row, id=id_), job))
     refusals.raise_any()
     with transaction.atomic():
         quotas.draw(tenant, len(made))
         transitions.create([row for row, _ in made])
-        changed = [audit.Change(row.id, _asked(row, job)) for row, job in made]
+        changed = {row.id: _asked(row, job) for row, job in made}
         audit.record_all(action="execution.triggered", object_type="execution", tenant=tenant, changes=changed)
         dispatch.ring_after_commit()
     stored = selectors.executions().in_bulk([row.id for row, _ in made])
@@ -69,13 +69,16 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
 
     Its payload overrides are kept; ``payload`` goes over them, key by key.
     """
-    _require(execution.job, payload)
+    require_run(execution.job, payload)
     state = states.State(execution.state)
     if state not in states.TERMINAL:
         message = f"only an execution that has ended can be run again; this one is {state}"
         raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
     overrides = {**(execution.payload or {}), **(payload or {})}
-    return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk)
+    with transaction.atomic():
+        # So that an operation, which replays nothing twice, either sees this replay or is seen by nobody before it.
+        Execution.objects.select_for_update(no_key=True).filter(pk=execution.pk).first()
+        return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk)
 
 
 def cancel(*, execution: Execution) -> Execution:
@@ -109,40 +112,11 @@ def _create(
     return execution
 
 
-def _row(
-    job: Job,
-    kind: TriggerKind,
-    *,
-    now: datetime,
-    overrides: Mapping[str, Any] | None,
-    run_at: datetime | None = None,
-    replay_of: UUID | None = None,
-) -> NewExecution:
-    """The execution to be, unless the job, its tenant or what is asked of it is against it."""
+def _row(job: Job, kind: TriggerKind, *, run_at: datetime | None, now: datetime, **asked: Any) -> NewExecution:
     if run_at is not None and run_at > now + LONGEST_AHEAD:
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
-    _refuse_held(job)
-    definitions.check_grants(job)
-    payload = {**job.payload, **(overrides or {})}
-    definitions.check_payload(job, payload, overridden=overrides or ())
-    return NewExecution(
-        id=identity.request_id(now),
-        tenant_id=job.tenant_id,
-        job_id=job.pk,
-        revision=job.revision,
-        trigger=kind,
-        triggered_by=actors.current().name,
-        replay_of=replay_of,
-        scheduled_for=run_at,
-        not_before=run_at or now,
-        queue_id=str(job.queue_id),
-        priority=job.priority,
-        timeout_seconds=job.timeout_seconds,
-        max_attempts=retry_fields.parse(job.retry).max_attempts,
-        payload=overrides or None,
-        concurrency_key=concurrency_keys.render(job.concurrency_key, payload),
-    )
+    return new_executions.prepare(job, kind, now=now, run_at=run_at, **asked)
 
 
 def _now() -> datetime:
@@ -157,7 +131,7 @@ def _there(job: Job | None) -> Job:
     return job
 
 
-def _require(job: Job, payload: Mapping[str, Any] | None) -> None:
+def require_run(job: Job, payload: Mapping[str, Any] | None) -> None:
     """To run it, and to change the job itself for whoever gives more than what it works on."""
     actors.require("executions:run", tenant=job.tenant_id)
     known = handlers.registered().get(job.type)
@@ -169,13 +143,6 @@ def _require(job: Job, payload: Mapping[str, Any] | None) -> None:
         )
     if instructions:
         actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
-
-
-def _refuse_held(job: Job) -> None:
-    if job.state in (JobState.DISABLED, JobState.DELETED):
-        message = f"this job is {job.state}, so nothing of it starts"
-        actions = job_states.allowed_actions(job.state)
-        raise errors.InvalidState(message, state=job.state, allowed_actions=actions)
 
 
 def _current(execution_id: UUID) -> Execution:

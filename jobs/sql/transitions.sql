@@ -197,6 +197,25 @@ WITH ended AS (
 )
 SELECT count(*) AS ended FROM ended
 
+-- name: cancel_all
+-- Many executions at once, which the caller has locked: what no worker holds ends, what runs is asked to stop. Back come
+-- those that were not over.
+WITH ended AS (
+    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), waiting_on = '', publish_again_at = NULL
+    WHERE id = ANY(%(ids)s) AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt
+), asked AS (
+    UPDATE execution SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+    WHERE id = ANY(%(ids)s) AND state = 'running'
+    RETURNING id
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt), clock_timestamp()
+    FROM ended
+)
+SELECT id FROM ended UNION ALL SELECT id FROM asked
+
 -- name: request_cancel
 -- A wish, not a state: the worker that runs it acknowledges.
 UPDATE execution SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())

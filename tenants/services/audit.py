@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -15,29 +14,6 @@ from tenants import requests
 from tenants.models import AuditEvent, Tenant
 from tenants.rules import audit_chain
 from tenants.rules.audit_chain import Key
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What was done to one of several objects."""
-
-    object_id: UUID | str
-    changes: Mapping[str, Any]
-
-
-def record_all(*, action: str, object_type: str, tenant: Tenant | None, changes: Iterable[Change]) -> None:
-    """A row for each change, in one statement."""
-    AuditEvent.objects.bulk_create(
-        _signed(
-            action=action,
-            object_type=object_type,
-            object_id=each.object_id,
-            tenant=tenant,
-            changes=each.changes,
-            reason="",
-        )
-        for each in changes
-    )
 
 
 def record(
@@ -53,17 +29,25 @@ def record(
 
     Without a ``reason`` of its own the request's is taken.
     """
-    told: dict[str, Any] = {"action": action, "object_type": object_type, "object_id": object_id, "tenant": tenant}
-    _signed(**told, changes=changes or {}, reason=reason).save(force_insert=True)
+    event = _signed(action, object_type, object_id, tenant, changes or {}, reason=reason)
+    event.save(force_insert=True)
+
+
+def record_all(
+    *, action: str, object_type: str, tenant: Tenant, changes: Mapping[UUID, Mapping[str, Any]], reason: str = ""
+) -> None:
+    """The same of many objects, by their ids, in one statement."""
+    events = [_signed(action, object_type, key, tenant, changed, reason=reason) for key, changed in changes.items()]
+    AuditEvent.objects.bulk_create(events)
 
 
 def _signed(
-    *,
     action: str,
     object_type: str,
     object_id: UUID | str,
     tenant: Tenant | None,
     changes: Mapping[str, Any],
+    *,
     reason: str,
 ) -> AuditEvent:
     request = requests.current()

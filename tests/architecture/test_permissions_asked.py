@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs.services
 import tenants.services
 from jobs import selectors
-from jobs.models import DeadLetter, Queue
+from jobs.models import DeadLetter, Operation, Queue
 from tenants import actors, context, requests
 from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
@@ -24,7 +24,8 @@ from tests.support import actors as actors_of_tests
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
-    "schedule_sets", "descriptions", "secret_uses", "room", "usage", "job_defaults.of_jobs", "job_defaults.of_schedules",
+    "schedule_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
+    "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
     "schedules.whole", "schedules.check_payload", "declaring.facts_of", "declaring.instant",
     "revisions.find", "revisions.shown", "revisions.difference",
@@ -78,6 +79,7 @@ def arguments() -> dict[str, Any]:
             "schedule": selectors.schedules().get(job=job),
             "execution": selectors.executions().get(pk=execution_id),
             "dead_letter": DeadLetter(tenant=job.tenant, job=job),
+            "operation": Operation(tenant=job.tenant),
             "tenant": job.tenant,
             "queue": Queue.objects.get(pk="default"),
             "key": ApiKey(tenant=job.tenant),

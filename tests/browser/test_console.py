@@ -12,7 +12,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
-    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
+    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
     "tenants/apikey", "tenants/secret", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
@@ -43,6 +43,11 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/rollback/",
         f"/admin/jobs/job/{job}/revisions/",
         "/admin/jobs/queue/default/edit/",
+        f"/admin/jobs/execution/bulk/?action=cancel&job__id__exact={job}",
+        f"/admin/jobs/execution/bulk/?action=replay&job__id__exact={job}",
+        f"/admin/jobs/execution/failures/?tenant={site.furniture['tenants.tenant']}",
+        f"/admin/jobs/execution/failures/retry/?tenant={site.furniture['tenants.tenant']}&fingerprint=f",
+        f"/admin/jobs/operation/{site.furniture['jobs.operation']}/cancel/",
         "/admin/jobs/queue/default/delete/",
         "/admin/tenants/auditevent/export/?actor=system",
         *(

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import invitees, rows
+from tests.support import invitees, operations, rows
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -16,6 +16,7 @@ TABLES = (
     "schedule",
     "execution",
     "dead_letter",
+    "operation",
     "api_key",
     "job_revision",
     "job_tag",
@@ -44,6 +45,8 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "schedules": [job["schedules"][0]["id"]],
         "executions": [execution],
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
+        "operations": [operations.row(owner.tenant.id)],
+        "failure-groups": [_fingerprint(owner, job["id"])],
         "queues": ["default"],
         "job-types": ["dummy"],
         "secrets": [kept["id"], secret],
@@ -56,6 +59,12 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "tenants": [owner.tenant.slug],
         "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
+
+
+def _fingerprint(owner: Any, job: str) -> str:
+    fingerprint = secrets.token_hex(8)
+    rows.execution((job, owner.tenant.id), "failed", error_code="TIMEOUT", error_fingerprint=fingerprint)
+    return fingerprint
 
 
 def _session(owner: Any) -> UUID:

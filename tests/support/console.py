@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import ids, invitees, rows, servers
+from tests.support import ids, invitees, operations, rows, servers
 
 #: Tables a page may touch without changing anything: who is logged in.
 SESSIONS = {"django_session"}
@@ -110,6 +110,7 @@ def furnish() -> Furniture:
         "jobs.schedule": rows.schedule(job),
         "jobs.execution": execution,
         "jobs.deadletter": letter,
+        "jobs.operation": operations.row(tenant),
         "jobs.worker": rows.worker(),
         "jobs.queue": "default",
         "tenants.user": user.pk,

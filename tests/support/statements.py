@@ -84,6 +84,15 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "count_usage": {"limit": 5000},
     "kept_shorter": {},
     "expire_executions": {"tenant_id": uuid4(), "age": timedelta(days=7), "limit": 500},
+    "cancel_all": {"ids": [EXECUTION], "target": "cancelled", "sources": ["pending"]},
+    "take_operation": {"kinds": ["cancel"]},
+    "next_operation": {"kinds": ["cancel"]},
+    "select_by_state": {"states": ["pending", "queued"], "tenant_id": uuid4(), "after": UUID(int=0), "before": EXECUTION, "size": 1000},
+    "select_of_job": {"job_id": uuid4(), "tenant_id": uuid4(), "after": UUID(int=0), "before": EXECUTION, "size": 1000},
+    "prune_operations": {"age": timedelta(days=90), "limit": 100},
+    "group_failures": {
+        "tenant_id": uuid4(), "since": UUID(int=0), "job_id": None, "fingerprint": None, "most": 10_000, "largest": True, "limit": 50,
+    },
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 

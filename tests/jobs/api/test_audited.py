@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from tests.support import actors, invitees, rows
+from tests.support import actors, invitees, operations, rows
 
 #: Routes that take a POST and change nothing.
 LOOKING = {("post", "/schedules/preview")}
@@ -58,6 +58,18 @@ class World:
             state="open", error_code="TIMEOUT", error_message="", error_fingerprint="", closed_by="", created_at=rows.now(),
         )  # fmt: skip
         return str(letter)
+
+    def bulk(self) -> dict[str, Any]:
+        rows.execution(rows.job(self.actor.tenant.id), "pending")
+        return {"action": "cancel", "all": True}
+
+    def operation(self, state: str = "running") -> str:
+        return str(operations.row(self.actor.tenant.id, state=state))
+
+    def failures(self) -> str:
+        fingerprint = uuid4().hex[:16]
+        rows.execution(rows.job(self.actor.tenant.id), "failed", error_code="TIMEOUT", error_fingerprint=fingerprint)
+        return fingerprint
 
     def key(self) -> str:
         made = self.actor.api.post("/api/v1/api-keys", {"name": "x", "scopes": ["admin"]})
@@ -143,6 +155,13 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/executions/{id}/cancel"): (lambda w: w.execution("scheduled"), lambda w: {}),
     ("post", "/executions/{id}/retry"): (lambda w: w.execution("failed"), lambda w: {}),
     ("post", "/executions/{id}/replay"): (lambda w: w.execution("succeeded"), lambda w: {}),
+    ("post", "/executions/bulk"): (None, World.bulk),
+    ("patch", "/operations/{id}"): (World.operation, lambda w: {"rate_per_second": 5}),
+    ("post", "/operations/{id}/pause"): (World.operation, lambda w: {}),
+    ("post", "/operations/{id}/resume"): (lambda w: w.operation("paused"), lambda w: {}),
+    ("post", "/operations/{id}/cancel"): (World.operation, lambda w: {}),
+    ("post", "/failure-groups/{id}/retry"): (World.failures, lambda w: {}),
+    ("post", "/failure-groups/{id}/resolve"): (World.failures, lambda w: {}),
     ("post", "/dead-letters/{id}/discard"): (World.letter, lambda w: {}),
     ("post", "/dead-letters/{id}/redrive"): (World.letter, lambda w: {}),
     ("post", "/api-keys"): (None, lambda w: {"name": "x", "scopes": ["admin"]}),

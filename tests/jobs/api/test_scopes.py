@@ -31,6 +31,8 @@ NEEDS = {
     ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
     ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
+    ("POST", "executions/bulk"): "executions:run", ("GET", "operations"): "executions:read", ("GET", "failure-groups"): "executions:read",
+    ("POST", "failure-groups/x/retry"): "executions:run", ("POST", "failure-groups/x/resolve"): "executions:run",
     ("GET", "audit-events"): "audit:read", ("GET", "audit-events/head"): "audit:read", ("GET", "audit-events/export"): "audit:read",
     ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",

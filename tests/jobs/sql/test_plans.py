@@ -42,6 +42,13 @@ EXPECTED = {
     "count_in_state": {"execution_by_state"},
     "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
     "expire_executions": {"execution_recent"},
+    "cancel_all": {"execution_pkey"},
+    "take_operation": {"operation_due"},
+    "next_operation": {"operation_due"},
+    "select_by_state": {"execution_by_state"},
+    "select_of_job": {"execution_by_job"},
+    "prune_operations": {"operation_ended", "operation_pkey"},
+    "group_failures": {"execution_by_state", "job_pkey"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 
@@ -104,6 +111,12 @@ FILL = (
        SELECT carillon_child_id(id, 'event'), tenant_id, 'execution.' || state, job_id, id, '{}', now() FROM execution""",
     """INSERT INTO reservation (id, tenant_id, scope, key, fingerprint, expires_at)
        SELECT id, tenant_id, 'idempotency', id, '', now() + interval '1 day' FROM execution""",
+    """INSERT INTO operation (id, tenant_id, kind, state, conditions, reason, rate_per_second, matched, matched_is_capped, done,
+           failed, left_out, failures, next_step_at, waiting_on, ended_because, created_by, granted, request_id, created_at,
+           finished_at)
+       SELECT gen_random_uuid(), id, 'cancel', CASE WHEN n = 1 THEN 'running' ELSE 'succeeded' END, '{}', '', 50, 0, false, 0,
+           0, '{}', '[]', now(), '', '', '', '[]', '', now(), CASE WHEN n > 1 THEN now() END
+       FROM tenant, generate_series(1, 20) n""",
 )
 
 
@@ -118,7 +131,7 @@ def _many_rows() -> Iterator[None]:
     rows.change("ANALYZE")
     yield
     rows.change(
-        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation CASCADE"
+        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation CASCADE"
     )
     rows.change("ANALYZE")
 

@@ -11,7 +11,7 @@ import pytest
 from django.db import DataError, transaction
 
 from jobs import sql
-from jobs.models import AttemptState, JobState, ScheduleState
+from jobs.models import AttemptState, DeadLetterState, JobState, ScheduleState
 from jobs.rules.states import State
 from tenants.models import TenantState
 from tests.support import sources
@@ -23,6 +23,7 @@ ALIASES = {
     "j.": set(JobState.values),
     "b.": set(JobState.values),
     "s.": set(ScheduleState.values),
+    "d.": set(DeadLetterState.values),
 }
 FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0011_quotas_and_usage'),
+        ('jobs', '0012_reservation_moves'),
         ('tenants', '0012_staff'),
     ]
 

@@ -1,0 +1,208 @@
+"""The same done to all executions of a filtered list: count and first ones are shown, a reason is asked, an operation starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from unfold import widgets
+
+from jobs.admin import recent, wording
+from jobs.models import Job, Operation, TriggerKind
+from jobs.rules import operations as rules
+from jobs.rules import states
+from jobs.services import operations
+from jobs.services.operation_kinds import KINDS
+from jobs.services.operations import Preview, Wanted
+from tenants import actors, marks
+from tenants.admin import forms as console_forms
+from tenants.admin import pages
+from tenants.models import Tenant
+
+ACTIONS = {"cancel": "Cancel", "replay": "Replay"}
+_NOTES = {
+    "cancel": "What waits is cancelled at once; what runs is asked to stop. Executions made from now on are not touched.",
+    "replay": "Each becomes a new execution of its job's newest revision. One that was replayed before, by anybody, is left out.",
+}
+
+
+class Asked(forms.Form):
+    """Why, and how fast."""
+
+    reason = forms.CharField(
+        max_length=500, label="Reason", help_text="For the audit trail.", widget=widgets.UnfoldAdminTextInputWidget
+    )
+    rate_per_second = forms.FloatField(
+        min_value=rules.SLOWEST,
+        max_value=rules.FASTEST,
+        initial=rules.USUAL,
+        label="Executions a second",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+
+
+class AskedAgain(Asked):
+    """The same, and what to change."""
+
+    payload = console_forms.JsonObjectField(
+        required=False, label="Payload overrides", help_text="A JSON object; goes over the former overrides of each."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What of a list's address an operation can take over."""
+
+    wanted: Wanted
+    tenant: Tenant | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it names nothing."""
+        return not self.wanted.asked
+
+
+def offered(query: Mapping[str, str]) -> list[str]:
+    """What may be done to all that a list shows: nothing to a list that is not filtered, or searched."""
+    if query.get("q") or not actors.may("executions:run") or not _asked(query):
+        return []
+    state = query.get("state__exact")
+    return [action for action in ACTIONS if not state or state in KINDS[action].states]
+
+
+def read(query: Mapping[str, str]) -> Filter:
+    """The list's filters as an operation's."""
+    asked = _asked(query)
+    conditions: dict[str, Any] = {}
+    if "state" in asked:
+        conditions["state__in"] = asked["state"]
+    if "trigger" in asked:
+        conditions["trigger__in"] = asked["trigger"]
+    if "created_at[gte]" in asked:
+        since = timezone.now() - timedelta(hours=int(query["hours"]))
+        asked["created_at[gte]"] = since.isoformat().replace("+00:00", "Z")
+        conditions["id__gte"] = recent.floor(since, timedelta())
+    job = Job.objects.filter(pk=asked["job"]).select_related("tenant").first() if "job" in asked else None
+    if job is not None:
+        conditions["job_id"] = job.pk
+    return Filter(Wanted(conditions=conditions, asked=asked), _tenant(query, job))
+
+
+def _asked(query: Mapping[str, str]) -> dict[str, Any]:
+    """In the API's words; what is none of its values is left to the list, which says so."""
+    asked: dict[str, Any] = {}
+    if query.get("state__exact") in set(states.State):
+        asked["state"] = [query["state__exact"]]
+    if query.get("trigger__exact") in TriggerKind.values:
+        asked["trigger"] = [query["trigger__exact"]]
+    if query.get("hours") in recent.WINDOWS:
+        asked["created_at[gte]"] = query["hours"]
+    if job := id_in(query, "job__id__exact"):
+        asked["job"] = str(job)
+    return asked
+
+
+def id_in(query: Mapping[str, str], name: str) -> UUID | None:
+    """An id that an address names."""
+    try:
+        return UUID(query.get(name, ""))
+    except ValueError:
+        return None
+
+
+def _tenant(query: Mapping[str, str], job: Job | None) -> Tenant | None:
+    if (here := actors.current().tenant) is not None:
+        return here
+    named = id_in(query, "tenant__id__exact")
+    if named is not None:
+        return Tenant.objects.filter(pk=named).first()
+    return job.tenant if job is not None else None
+
+
+def view(page: Any, request: HttpRequest) -> HttpResponse:
+    """Ask; and start what is posted."""
+    action = request.GET.get("action", "cancel")
+    found, back = read(request.GET), page.list_url() + _without_action(request.GET)
+    if action not in offered(request.GET) or found.tenant is None:
+        return refused(page, request, _why_not(found, request.GET), back)
+    tenant = found.tenant
+    preview = operations.preview(tenant=tenant, kind=action, wanted=found.wanted)
+    form = (AskedAgain if action == "replay" else Asked)(request.POST or None)
+    count = counted(preview.matched, preview.is_capped)
+    title = f"{ACTIONS[action]} {count} execution{'' if preview.matched == 1 else 's'}?"
+    context = {
+        "title": title, "crumbs": [(page.title, back), (ACTIONS[action], "")], "intro": _NOTES[action], "back": back,
+        "submit": f"{ACTIONS[action]} {count}", "table": sample(preview),
+    }  # fmt: skip
+
+    def start(given: dict[str, Any]) -> str:
+        return pages.page_of(Operation, operations.create(tenant=tenant, kind=action, wanted=found.wanted, **given).pk)
+
+    return console_forms.page(request, form, carry_out=start, context=context)
+
+
+def refused(page: Any, request: HttpRequest, why: str, back: str) -> HttpResponse:
+    """Say what is missing, with the way back."""
+    context = {
+        **page.admin_site.each_context(request), "title": "Nothing chosen", "crumbs": [(page.title, back)], "why": why, "back": back,
+    }  # fmt: skip
+    return render(request, "console/not_chosen.html", context)
+
+
+def _why_not(found: Filter, query: Mapping[str, str]) -> str:
+    if found.is_empty:
+        return "Filter the list first, by state, time, trigger or job: what it shows then is done at once."
+    if found.tenant is None:
+        return "Choose a tenant, in the header or by the filter: an operation belongs to one."
+    return f"None of what is in state {query.get('state__exact')} can be treated like that."
+
+
+def counted(matched: int, is_capped: bool) -> str:
+    """A count, or what is known of it."""
+    return f"{matched:,}{' or more' if is_capped else ''}"
+
+
+def sample(preview: Preview) -> dict[str, Any]:
+    """The first executions that an operation would come to, as a table of a page."""
+    cells = [
+        (
+            pages.link_to(row, marks.instant(wording.instant_of(row))),
+            marks.state(row.state),
+            marks.shortened(row.job.name, 40),
+            wording.why(row),
+        )
+        for row in preview.sample
+    ]
+    more = preview.matched - len(cells)
+    title = "The first of them" if more else "All of them"
+    return {
+        "title": title,
+        "headers": ("For", "State", "Job", "Why"),
+        "rows": cells,
+        "empty": "Nothing matches just now.",
+    }
+
+
+def _without_action(query: QueryDict) -> str:
+    kept = query.copy()
+    kept.pop("action", None)
+    return f"?{kept.urlencode()}" if kept else ""
+
+
+def links(query: QueryDict) -> list[tuple[str, str]]:
+    """(word, query of the page that asks) for the buttons above the list."""
+    found = []
+    for action in offered(query):
+        chosen = query.copy()
+        for name in ("before", "after", "e", "p"):
+            chosen.pop(name, None)
+        chosen["action"] = action
+        found.append((f"{ACTIONS[action]} these", f"?{chosen.urlencode()}"))
+    return found

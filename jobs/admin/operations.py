@@ -1,0 +1,182 @@
+"""Operations: long work over many executions, how far each has come, and the buttons that hold or end it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold import widgets
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from jobs.admin import wording
+from jobs.models import Execution, Operation
+from jobs.rules import operations as rules
+from jobs.services import operations as service
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin.dialogs import Dialog, Editing, dialog
+
+
+class Pace(Editing):
+    """How fast it goes."""
+
+    rate_per_second = forms.FloatField(
+        min_value=rules.SLOWEST,
+        max_value=rules.FASTEST,
+        label="Executions a second",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+
+
+@admin.register(Operation)
+class OperationAdmin(pages.ConsoleAdmin):
+    """What was asked of many executions at once."""
+
+    read_permission = "executions:read"
+    title = "Operations"
+    empty_hint = "Cancel these and Replay these above a filtered list of executions make one, and so do failure groups."
+    change_form_template = "console/operation.html"
+    list_display = ("since", "standing", "what", "progress", "tenant_name", "who", "why")
+    list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
+    actions_detail = ("pause", "resume", "pace", "cancel")
+
+    def for_list(self, queryset: QuerySet[Operation]) -> QuerySet[Operation]:
+        return queryset.select_related("tenant").defer("conditions", "ids", "payload", "failures")
+
+    @admin.display(description="Asked for")
+    def since(self, operation: Operation) -> Any:
+        return marks.instant(operation.created_at)
+
+    @admin.display(description="State")
+    def standing(self, operation: Operation) -> Any:
+        return marks.state(operation.state)
+
+    @admin.display(description="Does")
+    def what(self, operation: Operation) -> str:
+        return operation.kind
+
+    @admin.display(description="Done")
+    def progress(self, operation: Operation) -> str:
+        return _progress(operation)
+
+    @admin.display(description="Tenant")
+    def tenant_name(self, operation: Operation) -> Any:
+        return marks.shortened(operation.tenant.slug, 24)
+
+    @admin.display(description="By")
+    def who(self, operation: Operation) -> Any:
+        return marks.shortened(operation.created_by, 30)
+
+    @admin.display(description="Reason")
+    def why(self, operation: Operation) -> Any:
+        return marks.shortened(operation.reason, 50)
+
+    def name_of(self, row: Operation) -> str:
+        return f"{row.kind} · {marks.instant_text(row.created_at)}"
+
+    def detail(self, request: HttpRequest, row: Operation) -> dict[str, Any]:
+        passed = row.done + row.failed + sum(row.left_out.values())
+        return {
+            "operation": row,
+            "live": rules.State(row.state) not in rules.TERMINAL,
+            "passed": min(passed, row.matched),
+            "sentence": _progress(row),
+            "explanation": wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
+            "facts": _facts(row),
+            "failures": _failures(row),
+        }
+
+    def offered(self, row: Operation) -> Collection[str]:
+        asked = rules.allowed_actions(rules.State(row.state))
+        return {*asked, "pace"} if asked else ()
+
+    @dialog(
+        "Pause",
+        title="Pause this operation?",
+        description="It takes no further step until it is resumed. What is done stays done.",
+        icon="pause",
+        permission="executions:run",
+    )
+    def pause(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        operation = service.pause(operation=form.row)
+        return self.done(request, "Paused.", self.row_url(operation.pk))
+
+    @dialog(
+        "Resume",
+        title="Resume this operation?",
+        description="It goes on where it was, in the name of whoever asked for it.",
+        icon="resume",
+        variant=ActionVariant.PRIMARY,
+        permission="executions:run",
+    )
+    def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        operation = service.resume(operation=form.row)
+        return self.done(request, "It goes on.", self.row_url(operation.pk))
+
+    @dialog("Rate", title="How fast?", icon="speed", form=Pace, submit="Save", permission="executions:run")
+    def pace(self, request: HttpRequest, form: Pace) -> HttpResponse:
+        operation = service.change_rate(operation=form.row, **form.cleaned_data)
+        message = f"{operation.rate_per_second:g} executions a second from now on."
+        return self.done(request, message, self.row_url(operation.pk))
+
+    @dialog(
+        "Abort",
+        title="Abort this operation?",
+        description="It ends here. What is done stays done; what it has not come to is left as it is.",
+        icon="cancel",
+        submit="Abort it",
+        variant=ActionVariant.DANGER,
+        permission="executions:run",
+    )
+    def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        operation = service.cancel(operation=form.row)
+        return self.done(request, f"Aborted: {_progress(operation)}.", self.row_url(operation.pk))
+
+
+def _progress(operation: Operation) -> str:
+    matched = f"{operation.matched:,}{'+' if operation.matched_is_capped else ''}"
+    failed = f", {operation.failed:,} refused" if operation.failed else ""
+    left_out = f", {total:,} left out" if (total := sum(operation.left_out.values())) else ""
+    return f"{operation.done:,} of {matched}{failed}{left_out}"
+
+
+def _facts(row: Operation) -> list[tuple[str, Any]]:
+    left_out = [f"{count:,} {why}" for why, count in sorted(row.left_out.items())]
+    return [
+        ("Does", row.kind),
+        ("Reason", row.reason),
+        ("Asked for by", row.created_by),
+        ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
+        ("Executions a second", f"{row.rate_per_second:g}"),
+        ("Matched when asked", f"{row.matched:,}{', or more' if row.matched_is_capped else ''}"),
+        ("Done", f"{row.done:,}"),
+        ("Refused", f"{row.failed:,}"),
+        ("Left out", marks.joined(left_out, ", ") if left_out else "0"),
+        ("Asked for", marks.instant(row.created_at)),
+        ("Paused", marks.instant(row.paused_at)),
+        ("Ended", marks.instant(row.finished_at)),
+        ("Id", marks.code(row.pk)),
+        ("About", f"{len(row.ids):,} that were named" if row.ids is not None else _about(row.filter)),
+    ]
+
+
+def _about(asked: Any) -> Any:
+    return marks.json_block(asked) if asked else "every execution that fits"
+
+
+def _failures(row: Operation) -> dict[str, Any]:
+    cells = [
+        (
+            marks.link(pages.page_of(Execution, each["execution"]), each["execution"]),
+            marks.code(each["code"]),
+            marks.shortened(each["message"], 120),
+        )
+        for each in row.failures
+    ]
+    title = "Refused" + (f", the first {len(cells)}" if row.failed > len(cells) else "")
+    return {"title": title, "headers": ("Execution", "Code", "Why"), "rows": cells, "empty": "None."}

@@ -1,0 +1,136 @@
+"""``/failure-groups``: failed executions of a window by what went wrong, to be decided on together."""
+
+# ruff: noqa: ARG002 - DRF hands request and path to every action
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.helpers import forced_singular_serializer
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs import failure_groups as groups
+from jobs import sql
+from jobs.api import lookups
+from jobs.api.shapes.operations import AskedInput, FailureGroupShape, FailureGroupsShape, OperationShape, RepeatInput
+from jobs.failure_groups import Group
+from jobs.services import failure_groups
+from tenants.api import fields
+from tenants.api.parameters import Parameter, whole
+from tenants.api.views import ApiViewSet
+from tenants.rules import instants
+
+ORDERS = {"-last_seen_at": False, "-count": True}
+
+
+def _since(sent: str) -> Any:
+    """A text for :meth:`FailureGroupViewSet.since`, which knows the time."""
+    if instants.before(sent, fields.LATEST) is None:
+        try:
+            fields.Instant().run_validation(sent)
+        except ValidationError as error:
+            raise ValueError(str(error.detail[0])) from None  # type: ignore[index]
+    return sent
+
+
+def _order(sent: str) -> str:
+    if sent not in ORDERS:
+        raise ValueError(f"must be one of {', '.join(ORDERS)}")
+    return sent
+
+
+WINDOW = (
+    Parameter(
+        "since",
+        _since,
+        "Created, or due as a slot, at this instant or later; or `-2h`, so long ago. `-24h` if left out.",
+    ),
+    lookups.JOB,
+)
+
+
+class FailureGroupViewSet(ApiViewSet):
+    """Failures by their kind. In paths `{id}` is the fingerprint."""
+
+    queryset = None
+    serializer_class = FailureGroupShape
+    noun = "failure group in this window"
+    read_scope = "executions:read"
+    write_scope = "executions:run"
+    query_parameters = {
+        "list": (
+            *WINDOW,
+            Parameter(
+                "order_by", _order, "The last seen first, or the largest.", schema={"type": "string", "enum": [*ORDERS]}
+            ),
+            whole("limit", 1, groups.MOST_GROUPS, "Most groups.", default=50),
+        ),
+        "retrieve": WINDOW,
+        "retry": WINDOW,
+        "resolve": WINDOW,
+    }
+
+    @extend_schema(responses=forced_singular_serializer(FailureGroupsShape))  # type: ignore[no-untyped-call]
+    def list(self, request: Request) -> Response:
+        """Groups of a window. Of its failures the newest 10,000 are read; `is_capped` says that there are older ones."""
+        found = self.found(
+            largest_first=ORDERS[self.query.get("order_by", "-last_seen_at")], limit=self.query.get("limit", 50)
+        )
+        told = {"data": found.groups, "next_cursor": None, "read": found.read, "is_capped": found.is_capped}
+        return self.shown(FailureGroupsShape, told)
+
+    def retrieve(self, request: Request, id: str) -> Response:
+        """One group."""
+        return self.shown(FailureGroupShape, self.row())
+
+    @extend_schema(request=RepeatInput, responses={202: OperationShape})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, id: str) -> Response:
+        """Replay those that nobody has replayed yet, and close their dead letters: an operation."""
+        group = self.row()
+        operation = failure_groups.retry(**self._about(group), **self.body(RepeatInput))
+        return self.shown(OperationShape, operation, status=202)
+
+    @extend_schema(request=AskedInput, responses={202: OperationShape})
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, id: str) -> Response:
+        """Close their dead letters without running anything: an operation."""
+        group = self.row()
+        operation = failure_groups.resolve(**self._about(group), **self.body(AskedInput))
+        return self.shown(OperationShape, operation, status=202)
+
+    def row(self) -> Group:
+        found = self.found(fingerprint=self.kwargs["id"]).groups if "\0" not in self.kwargs["id"] else []
+        if not found:
+            raise self.missing()
+        return found[0]
+
+    def found(self, **narrowed: Any) -> groups.Found:
+        """The groups of the window that the query names."""
+        if "job" in self.query and self.job_id is None:
+            return groups.Found([], 0, False)
+        return groups.find(tenant_id=self.tenant.pk, since=self.since, job_id=self.job_id, **narrowed)
+
+    @property
+    def job_id(self) -> UUID | None:
+        """Of the job that the query names."""
+        return lookups.job_id(self.tenant, self.query["job"]) if "job" in self.query else None
+
+    @property
+    def since(self) -> datetime:
+        """Where the window begins."""
+        now = sql.run("clock")[0].now
+        if "since" not in self.query:
+            return now - groups.USUAL  # type: ignore[no-any-return]
+        sent = self.query["since"]
+        instant: datetime = instants.before(sent, now) or fields.Instant().run_validation(sent)
+        return instant
+
+    def _about(self, group: Group) -> dict[str, Any]:
+        return {"tenant": self.tenant, "fingerprint": group.fingerprint, "since": self.since, "job_id": self.job_id}

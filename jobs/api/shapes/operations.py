@@ -1,0 +1,160 @@
+"""Operations and failure groups as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from rest_framework import serializers
+
+from jobs.api.shapes.executions import ExecutionShape
+from jobs.api.shapes.payloads import Guarded
+from jobs.failure_groups import Group
+from jobs.models import Operation
+from jobs.rules import operations as rules
+from jobs.services import operations
+from tenants.api.fields import Instant, Number, Object, StrictSerializer
+from tenants.requests import LONGEST_REASON
+
+STATES = [state.value for state in rules.State]
+#: What ``POST /executions/bulk`` does.
+ACTIONS = ["cancel", "replay"]
+
+
+class PaceInput(StrictSerializer):
+    """How fast an operation goes."""
+
+    rate_per_second = Number(min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second.")
+
+
+class AskedInput(StrictSerializer):
+    """Why, and how fast."""
+
+    reason = serializers.CharField(
+        required=False, default="", max_length=LONGEST_REASON, help_text="For the audit trail; or as X-Audit-Reason."
+    )
+    rate_per_second = Number(
+        required=False,
+        min_value=rules.SLOWEST,
+        max_value=rules.FASTEST,
+        help_text=f"Executions a second; {rules.USUAL:g} if left out.",
+    )
+
+
+class RepeatInput(AskedInput):
+    """The same, and what to change."""
+
+    payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides of each.")
+
+
+class BulkInput(RepeatInput):
+    """What to do, and to which executions: ``filter``, ``ids``, or ``all``."""
+
+    action = serializers.ChoiceField(ACTIONS)
+    filter = Object(
+        required=False,
+        help_text="The filters of `GET /executions`: a text, or a list of texts. An instant may be `-2h`: so long ago.",
+    )
+    ids = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=operations.MOST_IDS)
+    all = serializers.BooleanField(required=False, default=False, help_text="Without any filter: every one that fits.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named, narrowed = "ids" in attrs, bool(attrs.get("filter"))
+        if named and (narrowed or attrs["all"] or "filter" in attrs):
+            raise serializers.ValidationError({"ids": ["give either ids or a filter"]})
+        if not named and not narrowed and not attrs["all"]:
+            raise serializers.ValidationError({"filter": ["names nothing: give a filter, ids, or all: true"]})
+        if attrs["action"] == "cancel" and attrs.get("payload") is not None:
+            raise serializers.ValidationError({"payload": ["is for replay"]})
+        return attrs
+
+
+class FailureShape(TypedDict):
+    """Why one execution was refused."""
+
+    execution: str
+    code: str
+    message: str
+
+
+class OperationShape(serializers.Serializer[Operation]):
+    """Long work over many executions."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField(help_text="cancel, replay; of failure groups: redrive, discard.")
+    state = serializers.ChoiceField(STATES)
+    filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
+    ids = serializers.SerializerMethodField(help_text="How many were named; null with a filter.")
+    payload = Guarded()
+    reason = serializers.CharField()
+    rate_per_second = serializers.FloatField()
+    matched = serializers.IntegerField(help_text="How many there were when it was made.")
+    matched_is_capped = serializers.BooleanField(help_text="There were more, or not all were counted.")
+    done = serializers.IntegerField()
+    failed = serializers.IntegerField(help_text="Refused, one by one; the operation goes on.")
+    left_out = serializers.DictField(child=serializers.IntegerField(), help_text="How many by reason.")
+    failures = serializers.SerializerMethodField(help_text="The first of them.")
+    waiting_on = serializers.SerializerMethodField(
+        help_text="TENANT_SUSPENDED or QUOTA_EXCEEDED: it goes on by itself."
+    )
+    ended_because = serializers.CharField(help_text="Of one that failed, or whose author lost the right to it.")
+    created_by = serializers.CharField()
+    created_at = Instant()
+    paused_at = Instant(allow_null=True)
+    finished_at = Instant(allow_null=True)
+    allowed_actions = serializers.SerializerMethodField()
+
+    def get_ids(self, operation: Operation) -> int | None:
+        return None if operation.ids is None else len(operation.ids)
+
+    def get_failures(self, operation: Operation) -> list[FailureShape]:
+        failures: list[FailureShape] = operation.failures
+        return failures
+
+    def get_waiting_on(self, operation: Operation) -> str | None:
+        return operation.waits_for or None
+
+    def get_allowed_actions(self, operation: Operation) -> list[str]:
+        return rules.allowed_actions(rules.State(operation.state))
+
+
+class PreviewShape(serializers.Serializer[Any]):
+    """What an operation would be about."""
+
+    kind = serializers.CharField()
+    matched = serializers.IntegerField()
+    matched_is_capped = serializers.BooleanField()
+    sample = ExecutionShape(many=True, help_text="The first ones.")
+
+
+class JobOfGroup(TypedDict):
+    """A job with executions in a group."""
+
+    id: str
+    name: str
+
+
+class FailureGroupShape(serializers.Serializer[Group]):
+    """Failed executions whose errors are of one kind."""
+
+    fingerprint = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField(help_text="Of the newest.")
+    count = serializers.IntegerField()
+    open = serializers.IntegerField(help_text="How many have an open dead letter.")
+    jobs = serializers.SerializerMethodField(help_text="The first of them.")
+    job_count = serializers.IntegerField()
+    first_seen_at = Instant()
+    last_seen_at = Instant()
+    sample_execution = serializers.UUIDField(help_text="The newest.")
+
+    def get_jobs(self, group: Group) -> list[JobOfGroup]:
+        return [{"id": str(key), "name": name} for key, name in group.jobs]
+
+
+class FailureGroupsShape(serializers.Serializer[Any]):
+    """Groups of a window, and whether all of its failures were read."""
+
+    data = FailureGroupShape(many=True)
+    next_cursor = serializers.CharField(allow_null=True, help_text="Always null: it is one page.")
+    read = serializers.IntegerField(help_text="Failed executions that were read, the newest first.")
+    is_capped = serializers.BooleanField(help_text="There are older ones in the window.")

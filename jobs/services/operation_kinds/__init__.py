@@ -1,0 +1,20 @@
+"""What operations do to executions: one module per kind.
+
+A further kind is one module with a class like these and its name in :data:`KINDS`. The engine takes the steps
+(jobs.engine.operations), in the name of whoever asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs.engine.operations import Kind
+from jobs.services.operation_kinds.cancel import Cancel
+from jobs.services.operation_kinds.discard import Discard
+from jobs.services.operation_kinds.redrive import Redrive
+from jobs.services.operation_kinds.replay import Replay
+
+__all__ = ["KINDS"]
+
+_ALL: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard())
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -1,0 +1,231 @@
+"""Long work over many executions: asked for once, looked at, held, slowed down and ended by people, done by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs import errors, selectors, sql
+from jobs.engine import dispatch, selection
+from jobs.engine import operations as engine
+from jobs.models import Execution, Operation
+from jobs.rules import operations as rules
+from jobs.rules.operations import Event, State
+from jobs.services import changes
+from jobs.services.operation_kinds import KINDS
+from tenants import actors, requests
+from tenants.fields import new_id
+from tenants.models import Tenant
+from tenants.services import audit
+
+#: Executions that may be named one by one, and that are counted before it is made.
+MOST_IDS, MOST_COUNTED = 1000, 10_000
+#: Pages that are looked at to count; beyond, the count is what was found by then.
+MOST_PAGES = 20
+SAMPLE = 5
+#: Of a tenant, at once.
+MOST_UNFINISHED = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an operation is about: ``conditions`` for ``filter()``, as ``asked`` says them; or ``ids`` alone."""
+
+    conditions: Mapping[str, Any]
+    asked: Mapping[str, Any] | None = None
+    ids: Sequence[UUID] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """How many executions match now, counted up to a bound, and the first of them."""
+
+    matched: int
+    is_capped: bool
+    sample: list[Execution]
+
+
+def preview(*, tenant: Tenant, kind: str, wanted: Wanted) -> Preview:
+    """What an operation would be about; nothing is stored."""
+    actors.require(engine.PERMISSION, tenant=tenant)
+    operation = _made(tenant, kind, wanted)
+    found, is_capped = _count(operation)
+    sample = selectors.executions().filter(tenant=tenant, pk__in=found[:SAMPLE]).order_by("pk")
+    return Preview(len(found), is_capped, list(sample))
+
+
+def create(
+    *,
+    tenant: Tenant,
+    kind: str,
+    wanted: Wanted,
+    reason: str,
+    rate_per_second: float | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> Operation:
+    """Have the engine do this to each of them. One that is about nothing has succeeded at once."""
+    actors.require(engine.PERMISSION, tenant=tenant)
+    rate = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
+    operation = _made(tenant, kind, wanted)
+    operation.payload, operation.rate_per_second, operation.reason = payload or None, rate, _reason(reason)
+    with transaction.atomic():
+        _refuse_too_many(tenant)
+        found, operation.matched_is_capped = _count(operation)
+        operation.matched = len(found) if wanted.ids is None else len(wanted.ids)
+        if not operation.matched and not operation.matched_is_capped:
+            operation.state, operation.finished_at = State.SUCCEEDED, operation.created_at
+        operation.save(force_insert=True)
+        _record("operation.created", operation, changes.between({}, _told(operation)))
+        dispatch.ring_after_commit()
+    return operation
+
+
+def pause(*, operation: Operation) -> Operation:
+    """Take no further step of it until it is resumed."""
+    return _apply(Event.PAUSE, operation)
+
+
+def resume(*, operation: Operation) -> Operation:
+    """Go on where it was."""
+    return _apply(Event.RESUME, operation)
+
+
+def cancel(*, operation: Operation) -> Operation:
+    """End it; what it has not come to is left as it is."""
+    with transaction.atomic():
+        operation = _lock(operation)
+        _refuse_unless_possible(Event.CANCEL, operation)
+        engine.end(operation, Event.CANCEL, sql.run("clock")[0].now)
+    return operation
+
+
+def change_rate(*, operation: Operation, rate_per_second: float) -> Operation:
+    """Go slower or faster from the next step on."""
+    with transaction.atomic():
+        operation = _lock(operation)
+        rate = _rate(rate_per_second)
+        state = State(operation.state)
+        if state in rules.TERMINAL:
+            message = f"this operation has ended: it is {state}"
+            raise errors.InvalidState(message, state=state, allowed_actions=[])
+        before, operation.rate_per_second = operation.rate_per_second, rate
+        operation.save(update_fields=["rate_per_second"])
+        if before != rate:
+            _record("operation.updated", operation, {"rate_per_second": [before, rate]})
+    return operation
+
+
+def _apply(event: Event, operation: Operation) -> Operation:
+    with transaction.atomic():
+        operation = _lock(operation)
+        _refuse_unless_possible(event, operation)
+        before, now = State(operation.state), sql.run("clock")[0].now
+        operation.state = rules.after(before, event) or before
+        # What was not done while it was held is not caught up with.
+        operation.paused_at, operation.next_step_at = (now if event is Event.PAUSE else None), now
+        operation.save(update_fields=["state", "paused_at", "next_step_at"])
+        _record(f"operation.{event}d", operation, {"state": [before, operation.state]})
+        dispatch.ring_after_commit()
+    return operation
+
+
+def _refuse_unless_possible(event: Event, operation: Operation) -> None:
+    state = State(operation.state)
+    if rules.after(state, event) is None:
+        message = f"{event} is not possible: this operation is {state}"
+        raise errors.InvalidState(message, state=state, allowed_actions=rules.allowed_actions(state))
+
+
+def _lock(operation: Operation) -> Operation:
+    actors.require(engine.PERMISSION, tenant=operation.tenant_id)
+    rows = Operation.objects.select_related("tenant").select_for_update(of=("self",), no_key=True)
+    return rows.get(pk=operation.pk)
+
+
+def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
+    """A row that is not stored yet."""
+    now = sql.run("clock")[0].now
+    if wanted.ids is not None and not 0 < len(wanted.ids) <= MOST_IDS:
+        raise errors.invalid({"ids": [f"must name from 1 to {MOST_IDS} executions"]})
+    _refuse_unfit_states(kind, wanted)
+    ids = None if wanted.ids is None else [str(key) for key in sorted(set(wanted.ids), key=lambda key: key.int)]
+    asked = None if wanted.asked is None else dict(wanted.asked)
+    return Operation(
+        id=new_id(), tenant=tenant, kind=kind, filter=asked, conditions=_stored(wanted.conditions), ids=ids, created_at=now,
+        next_step_at=now, created_by=actors.current().name, granted=actors.current().listed(),
+        request_id=requests.current().request_id,
+    )  # fmt: skip
+
+
+def _stored(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """As they come back from the database: ids and instants as texts, which ``filter()`` takes as well."""
+    return {name: _text(value) for name, value in conditions.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_text(each) for each in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
+    fit = [str(state) for state in KINDS[kind].states]
+    if unfit := sorted(set(wanted.conditions.get("state__in", fit)) - set(fit)):
+        message = f"{kind} is for executions in state {', '.join(fit)}; leave {', '.join(unfit)} out"
+        raise errors.invalid({"filter.state": [message]})
+
+
+def _count(operation: Operation) -> tuple[list[UUID], bool]:
+    """Those it is about, up to a bound; whether there may be more."""
+    selected = engine.selected(operation, KINDS[operation.kind])
+    found: list[UUID] = []
+    after: UUID | None = None
+    for _ in range(MOST_PAGES):
+        page = selection.page(selected, after=after, size=MOST_COUNTED - len(found))
+        found += page.ids
+        if page.exhausted or len(found) >= MOST_COUNTED:
+            return found, not page.exhausted
+        after = page.cursor
+    return found, True
+
+
+def _refuse_too_many(tenant: Tenant) -> None:
+    unfinished = Operation.objects.filter(tenant=tenant, finished_at__isnull=True).order_by()[:MOST_UNFINISHED].count()
+    if unfinished >= MOST_UNFINISHED:
+        raise errors.Conflict(f"{MOST_UNFINISHED} operations have not ended yet: wait for one, or cancel one")
+
+
+def _rate(rate: float) -> float:
+    if not rules.SLOWEST <= rate <= rules.FASTEST:
+        raise errors.invalid({"rate_per_second": [f"must be from {rules.SLOWEST:g} to {rules.FASTEST:g}"]})
+    return rate
+
+
+def _reason(given: str) -> str:
+    reason = given.strip() or requests.current().reason
+    if not reason:
+        raise errors.invalid({"reason": ["say why, for the audit trail"]})
+    if len(reason) > requests.LONGEST_REASON or not reason.isprintable():
+        message = f"must have at most {requests.LONGEST_REASON} characters, and no control characters"
+        raise errors.invalid({"reason": [message]})
+    return reason
+
+
+def _told(operation: Operation) -> dict[str, Any]:
+    about = {"filter": operation.filter} if operation.ids is None else {"ids": len(operation.ids)}
+    counted = {"matched": operation.matched, "rate_per_second": operation.rate_per_second}
+    return {"kind": operation.kind, **about, **counted, "payload": operation.payload}
+
+
+def _record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:
+    audit.record(
+        action=action, object_type="operation", object_id=operation.pk, tenant=operation.tenant, changes=changed,
+        reason=operation.reason if action == "operation.created" else "",
+    )  # fmt: skip
