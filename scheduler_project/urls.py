@@ -10,6 +10,8 @@ from rest_framework.routers import SimpleRouter
 
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.executions import ExecutionViewSet
+from jobs.api.forecast import ForecastViewSet
+from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, ScheduleInsightViewSet, StatsViewSet
 from jobs.api.jobs import JobViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
@@ -34,6 +36,11 @@ api.register("job-types", JobTypeViewSet, basename="job-type")
 api.register("callables", CallableViewSet, basename="callable")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("executions", ExecutionViewSet, basename="execution")
+api.register("jobs", JobInsightViewSet, basename="job-insight")
+api.register("schedules", ScheduleInsightViewSet, basename="schedule-insight")
+api.register("executions", ExecutionInsightViewSet, basename="execution-insight")
+api.register("stats", StatsViewSet, basename="stats")
+api.register("forecast", ForecastViewSet, basename="forecast")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")

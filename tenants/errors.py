@@ -51,7 +51,7 @@ class NotFound(ServiceError):
 
 
 class Unauthenticated(ServiceError):
-    """Send an API key in X-API-Key or as Authorization: Bearer."""
+    """Send an API key in X-API-Key, or a key or a person's token as Authorization: Bearer."""
 
     code = "UNAUTHENTICATED"
     status = 401

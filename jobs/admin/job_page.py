@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
+from jobs import outlooks
 from jobs.admin import recent, wording
 from jobs.admin.wording import WITHHELD
 from jobs.models import Execution, Job, JobRevision, JobState, Schedule, ScheduleState
@@ -29,6 +30,7 @@ def context(job: Job) -> dict[str, Any]:
     all_runs = f"{reverse('admin:jobs_execution_changelist')}?job__id__exact={job.pk}"
     return {
         "job": job,
+        "explanation": outlooks.of_job(job).explanation,
         "facts": _facts(job),
         "may_see_payloads": may_see,
         "schedules": _schedules(job),

@@ -156,14 +156,6 @@ def test_replay_with_a_payload_the_type_refuses_says_which_field(console: Consol
     assert support.problems(answer) == ["payload.nope: unknown field"]
 
 
-def test_every_absence_is_explained() -> None:
-    assert set(wording.ABSENCES) == set(Absence)
-
-
-def test_every_wait_has_words() -> None:
-    assert set(wording.WAITS) == set(Wait)
-
-
 def test_a_page_says_what_an_execution_waits_for(console: Console) -> None:
     job = rows.job(rows.tenant(state="suspended"))
     page = console.page("jobs_execution_change", rows.execution(job, "pending"))
