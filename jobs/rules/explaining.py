@@ -193,14 +193,13 @@ def failed(ended: Ended) -> Reason:
 
 def why_no_more(ended: Ended) -> str:
     """What ended the attempts: a failed execution says by its numbers which rule it was."""
-    tries = "attempt" if ended.attempt == 1 else "attempts"
     if not ended.started:
         return "it never started"
     if ended.error_code == Failure.WORKER_LOST and ended.crashes >= retries.MAX_CRASHES:
         return f"lost {ended.crashes} times, which is the most"
     if ended.attempt - ended.crashes >= ended.max_attempts:
         return f"all {ended.max_attempts} attempts are used up" if ended.max_attempts > 1 else "its one attempt is used up"
-    return f"after {ended.attempt} of {ended.max_attempts} {tries} it was not to be tried again: its retry policy or its handler says so"
+    return f"after {ended.attempt} of {ended.max_attempts} attempts it was not to be tried again: its retry policy or its handler says so"
 
 
 def succeeded(*, attempt: int, max_attempts: int, at: datetime | None, took: timedelta | None) -> Reason:
