@@ -17,7 +17,7 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Conflict(ServiceError):
-    """Something else has that place already."""
+    """Something else has that place already: choose another, or change what is there."""
 
     code = "CONFLICT"
 
@@ -29,7 +29,10 @@ class TaskLocked(ServiceError):
     retry_after = 2
 
     def __init__(self, job: str = "") -> None:
-        super().__init__(f"another request or operation holds the job {job!r}: try again shortly" if job else "", details={"job": job} if job else None)
+        super().__init__(
+            f"another request or operation holds the job {job!r}: try again shortly" if job else "",
+            details={"job": job} if job else None,
+        )
 
 
 @contextmanager
@@ -53,7 +56,7 @@ class InvalidSchedule(Invalid):
 
 
 class InvalidState(ServiceError):
-    """That cannot be done in this state."""
+    """That cannot be done in this state: `details.allowed_actions` says what can."""
 
     code = "INVALID_STATE"
 

@@ -47,7 +47,7 @@ def _waiting(execution: Execution, found: Waiting) -> Reason:
 
 
 def _running(execution: Execution, now: datetime) -> Reason:
-    worker = Worker.objects.filter(pk=execution.worker_id).first()
+    worker = Worker.objects.filter(pk=execution.worker_id).first() if execution.worker_id else None
     return explaining.running(
         since=execution.started_at or now,
         now=now,

@@ -58,7 +58,9 @@ class Group:
     slots: int
 
 
-def next_slots(tenant: Tenant, *, since: datetime, until: datetime, limit: int) -> tuple[Forecast, list[tuple[Slot, Any]]]:
+def next_slots(
+    tenant: Tenant, *, since: datetime, until: datetime, limit: int
+) -> tuple[Forecast, list[tuple[Slot, Any]]]:
     """The first slots of [since, until) that run, over all schedules of a tenant."""
     rows, forecast = _planned(tenant, until)
     found = list(islice(_merged(rows, since, until, forecast), limit + 1))

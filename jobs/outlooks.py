@@ -35,7 +35,9 @@ class Last:
     def clause(self) -> str:
         """How it went, in half a sentence."""
         instant = self.execution.scheduled_for or self.execution.created_at
-        return f"the last one, for {phrases.instant(instant)}, {_WAS[State(self.execution.state)]}: {self.reason.clause}"
+        return (
+            f"the last one, for {phrases.instant(instant)}, {_WAS[State(self.execution.state)]}: {self.reason.clause}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +153,16 @@ def _latest(runs: QuerySet[Execution]) -> tuple[list[Reason], Last | None]:
     if not actors.may("executions:read"):
         return [], None
     newest = list(
-        runs.select_related("job__tenant", "schedule", "queue").defer("payload", "result").order_by("-pk")[:LOOKED_THROUGH]
+        runs.select_related("job__tenant", "schedule", "queue")
+        .defer("payload", "result")
+        .order_by("-pk")[:LOOKED_THROUGH]
     )
     ended = next((row for row in newest if row.state in TERMINAL), None)
     alive = [row for row in newest if row.state in (State.RUNNING, State.PENDING, State.QUEUED)]
     busy = []
     if alive:
         reason = explanations.in_short(alive[-1])
-        busy = [replace(reason, clause=f"one {_IS[alive[-1].state]}: {reason.clause}")]
+        busy = [replace(reason, clause=f"one {_IS[State(alive[-1].state)]}: {reason.clause}")]
     return busy, None if ended is None else Last(ended, explanations.in_short(ended, trail=True))
 
 

@@ -60,16 +60,16 @@ def has_worker(queue: Queue, now: datetime) -> bool:
     return Worker.objects.filter(queues__contains=[queue.pk], lease_expires_at__gt=now, draining=False).exists()
 
 
-def _limit(row: Tenant | Queue | Job, executions: QuerySet[Execution], token_at: datetime | None, now: datetime) -> Limit:
+def _limit(
+    row: Tenant | Queue | Job, executions: QuerySet[Execution], token_at: datetime | None, now: datetime
+) -> Limit:
     cap, rate = row.cap_at(now), f"its {row._meta.model_name}'s rate of {row.rate_limit}" if row.rate_limit else ""
     if cap is None:
         return Limit(rate=rate, token_at=token_at)
     # What others have in flight may not be seen by a tenant; whether that fills the queue may.
     with context.within(context.PLATFORM):
         used = executions.filter(state__in=sorted(IN_FLIGHT)).order_by()[: cap + MOST_AHEAD].count()
-    return Limit(
-        is_full=used >= cap, most=cap, used=used, rate=rate, eases_at=_eases_at(row, now), token_at=token_at
-    )
+    return Limit(is_full=used >= cap, most=cap, used=used, rate=rate, eases_at=_eases_at(row, now), token_at=token_at)
 
 
 def _of_queue(queue: Queue, token_at: datetime | None, now: datetime) -> Limit:

@@ -31,7 +31,9 @@ class OtherName:
         digits = text.strip()
         if not (digits.isascii() and digits.isdigit() and self.low <= int(digits) / self.per <= self.high):
             low, high = int(self.low * self.per), int(self.high * self.per)
-            raise ValueError(f"{self.name} must be a whole number from {low} to {high}, in {self.unit}, and is {text!r}")
+            raise ValueError(
+                f"{self.name} must be a whole number from {low} to {high}, in {self.unit}, and is {text!r}"
+            )
         whole, rest = divmod(int(digits), self.per)
         return str(whole) if not rest else str(int(digits) / self.per)
 

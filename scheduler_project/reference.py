@@ -58,7 +58,14 @@ def codes_page() -> str:
 
 def _codes_of(kind: Any) -> list[str]:
     rows = [f"| `{code}` | {words.told(code)} |" for code in kind]
-    return ["", f"## {kind.__doc__.splitlines()[0].rstrip('.')}", "", "| code | what it means, and what to do |", "|---|---|", *rows]
+    return [
+        "",
+        f"## {kind.__doc__.splitlines()[0].rstrip('.').replace('``', '`')}",
+        "",
+        "| code | what it means, and what to do |",
+        "|---|---|",
+        *rows,
+    ]
 
 
 def settings_page() -> str:

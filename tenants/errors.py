@@ -13,7 +13,7 @@ from tenants import requests
 
 
 class ServiceError(Exception):
-    """Something was refused."""
+    """Something that is there is in the way: the message says what."""
 
     code: ClassVar[str] = "CONFLICT"
     status: ClassVar[int] = 409

@@ -45,9 +45,17 @@ class ForecastViewSet(TenantViewSet):
     query_parameters = {
         "list": (
             instant("from", "", "Slots from here on; now.", _as_it_is),
-            instant("until", "", f"Slots before this instant, at most {forecasts.LONGEST.days} days on; a day on.", _as_it_is),
+            instant(
+                "until",
+                "",
+                f"Slots before this instant, at most {forecasts.LONGEST.days} days on; a day on.",
+                _as_it_is,
+            ),
             Parameter(
-                "group_by", _group, "Count them by hour, queue or job instead.", schema={"type": "string", "enum": [*GROUPS]}
+                "group_by",
+                _group,
+                "Count them by hour, queue or job instead.",
+                schema={"type": "string", "enum": [*GROUPS]},
             ),
             whole("limit", 1, 1000, "Most slots, without `group_by`.", default=50),
         )

@@ -97,19 +97,19 @@ class Ended:
     letter: str = ""
 
 
-def reason_of(code: Code, clause: str = "", *, details: Sequence[str] = (), **figures: object) -> Reason:
+def reason_of(
+    code: Code,
+    clause: str = "",
+    *,
+    details: Sequence[str] = (),
+    limit: int | None = None,
+    used: int | None = None,
+    until: datetime | None = None,
+) -> Reason:
     """A code in its own words or in ``clause``, with details after it."""
     known = words.of(code)
-    limit, used, until = (figures.get(name) for name in ("limit", "used", "until"))
-    said = clause or known.clause(limit=limit, used=used)  # type: ignore[arg-type]
-    return Reason(
-        code=str(code),
-        clause="; ".join([said, *(detail for detail in details if detail)]),
-        advice=known.advice,
-        limit=limit,  # type: ignore[arg-type]
-        used=used,  # type: ignore[arg-type]
-        until=until,  # type: ignore[arg-type]
-    )
+    said = [clause or known.clause(limit=limit, used=used), *(detail for detail in details if detail)]
+    return Reason(code=str(code), clause="; ".join(said), advice=known.advice, limit=limit, used=used, until=until)
 
 
 def explained(state: str, *reasons: Reason, position: int | None = None, estimate: float | None = None) -> Explanation:
@@ -131,7 +131,6 @@ def explained(state: str, *reasons: Reason, position: int | None = None, estimat
 
 def waiting(found: Waiting, *, attempt: int, max_attempts: int, error_code: str) -> Reason:
     """What an execution that has not started waits for."""
-    figures = {"limit": found.limit, "used": found.used, "until": found.until}
     until = f"until {phrases.instant(found.until)}" if found.until else ""
     match found.code:
         case Wait.BACK_OFF if error_code:
@@ -144,7 +143,7 @@ def waiting(found: Waiting, *, attempt: int, max_attempts: int, error_code: str)
             clause = f"{found.rate} allows no further start just now"
         case _:
             clause = ""
-    return reason_of(found.code, clause, details=(until,), **figures)
+    return reason_of(found.code, clause, details=(until,), limit=found.limit, used=found.used, until=found.until)
 
 
 def running(
@@ -186,9 +185,15 @@ def failed(ended: Ended) -> Reason:
     """The error, how often it was tried, and why not again."""
     known = words.of_failure(ended.error_code)
     details = [f"{ended.error_code}", why_no_more(ended)]
-    details.append({"open": "an open dead letter", "redriven": "redriven since", "discarded": "discarded since"}.get(ended.letter, ""))
+    details.append(
+        {"open": "an open dead letter", "redriven": "redriven since", "discarded": "discarded since"}.get(
+            ended.letter, ""
+        )
+    )
     clause = "; ".join([known.plain, *(detail for detail in details if detail)])
-    return Reason(code=ended.error_code, clause=clause, advice=known.advice, limit=ended.max_attempts, used=ended.attempt)
+    return Reason(
+        code=ended.error_code, clause=clause, advice=known.advice, limit=ended.max_attempts, used=ended.attempt
+    )
 
 
 def why_no_more(ended: Ended) -> str:
@@ -198,7 +203,9 @@ def why_no_more(ended: Ended) -> str:
     if ended.error_code == Failure.WORKER_LOST and ended.crashes >= retries.MAX_CRASHES:
         return f"lost {ended.crashes} times, which is the most"
     if ended.attempt - ended.crashes >= ended.max_attempts:
-        return f"all {ended.max_attempts} attempts are used up" if ended.max_attempts > 1 else "its one attempt is used up"
+        return (
+            f"all {ended.max_attempts} attempts are used up" if ended.max_attempts > 1 else "its one attempt is used up"
+        )
     return f"after {ended.attempt} of {ended.max_attempts} attempts it was not to be tried again: its retry policy or its handler says so"
 
 
@@ -217,9 +224,11 @@ def cancelled(*, at: datetime | None, by: str, why: str = "", with_its_job: bool
     return reason_of(Course.CANCELLED, f"{what}{when}{_by(by)}", details=(f"reason: {why}" if why else "",))
 
 
-def outlook(code: Outlook, *, hold: Hold | None = None, detail: str = "", **figures: object) -> Reason:
+def outlook(
+    code: Outlook, *, hold: Hold | None = None, detail: str = "", limit: int | None = None, used: int | None = None
+) -> Reason:
     """Whether a job or a schedule will run."""
-    return reason_of(code, details=(hold.clause() if hold else "", detail), **figures)
+    return reason_of(code, details=(hold.clause() if hold else "", detail), limit=limit, used=used)
 
 
 def _by(actor: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jobs.rules.codes import Absence, Code, Course, Failure, Outlook, Wait
 
@@ -33,9 +34,7 @@ class Words:
 _ABSENCES: Mapping[Absence, Words] = {
     Absence.PAUSED_SCHEDULE: Words("its schedule was paused", "Resume the schedule, or run this again by hand."),
     Absence.PAUSED_JOB: Words("its job was paused", "Resume the job, or run this again by hand."),
-    Absence.PAUSED_TENANT: Words(
-        "its tenant was suspended", "Activate the tenant, then run this again by hand."
-    ),
+    Absence.PAUSED_TENANT: Words("its tenant was suspended", "Activate the tenant, then run this again by hand."),
     Absence.DISABLED: Words(
         "its job was disabled, and what was due meanwhile is forgotten", "Run it by hand if it is needed."
     ),
@@ -43,9 +42,7 @@ _ABSENCES: Mapping[Absence, Words] = {
         "the run before it was still under way",
         "Allow overlaps, make the job shorter, or let it run less often.",
     ),
-    Absence.QUOTA: Words(
-        "its tenant had as many unfinished executions as it may", "Let some end, or raise its quota."
-    ),
+    Absence.QUOTA: Words("its tenant had as many unfinished executions as it may", "Let some end, or raise its quota."),
     Absence.MISFIRE: Words(
         "it was seen too late, and the schedule's misfire policy leaves late slots out",
         "Run it by hand if it is needed, or choose another misfire policy.",
@@ -62,9 +59,7 @@ _ABSENCES: Mapping[Absence, Words] = {
 
 _FAILURES: Mapping[Failure, Words] = {
     Failure.EXECUTION_FAILED: Words("what it ran reported a failure", "Read its message and its log."),
-    Failure.TIMEOUT: Words(
-        "it ran longer than its time limit", "Make it faster, or raise the job's timeout_seconds."
-    ),
+    Failure.TIMEOUT: Words("it ran longer than its time limit", "Make it faster, or raise the job's timeout_seconds."),
     Failure.WORKER_LOST: Words(
         "the process that ran it died or lost its lease",
         "Look whether it was killed for want of memory, or its machine restarted.",
@@ -77,9 +72,7 @@ _FAILURES: Mapping[Failure, Words] = {
         "its payload is not valid for its type once it was worked out",
         "Correct the job's payload, then replay it.",
     ),
-    Failure.RESOURCE_LIMIT: Words(
-        "it used more than it may", "Let it produce or take less, or split it."
-    ),
+    Failure.RESOURCE_LIMIT: Words("it used more than it may", "Let it produce or take less, or split it."),
     Failure.CONFIG_INVALID: Words(
         "it cannot be run as it is stored", "Correct what the message names, then replay it."
     ),
@@ -99,9 +92,7 @@ _WAITS: Mapping[Wait, Words] = {
         counted="its queue is at {used}/{limit} in flight",
         limited="its queue carries as much as it may, which is {limit}",
     ),
-    Wait.JOB_CAP: Words(
-        "its job has as much in flight as it may", counted="its job is at {used}/{limit} in flight"
-    ),
+    Wait.JOB_CAP: Words("its job has as much in flight as it may", counted="its job is at {used}/{limit} in flight"),
     Wait.KEY_CAP: Words(
         "as much is in flight under its concurrency key as may be",
         counted="under its concurrency key {used}/{limit} are in flight",
@@ -134,9 +125,7 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
     Outlook.NO_SCHEDULE: Words("it has no schedule, so it runs only when asked", "Add a schedule, or run it by hand."),
     Outlook.SCHEDULE_INVALID: Words("the schedule cannot be planned", "Correct the schedule."),
     Outlook.SCHEDULE_PAUSED: Words("the schedule is paused", "Resume the schedule."),
-    Outlook.SCHEDULE_ENDED: Words(
-        "the schedule has no further slot", "Change its rule, or add another schedule."
-    ),
+    Outlook.SCHEDULE_ENDED: Words("the schedule has no further slot", "Change its rule, or add another schedule."),
     Outlook.QUEUE_PAUSED: Words("the queue is paused, so nothing there starts", "Resume the queue."),
     Outlook.NO_WORKER: Words("no live worker takes work of the queue", "Start one."),
     Outlook.QUOTA: Words(
@@ -147,13 +136,13 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
     Outlook.NEXT_RUN: Words("it runs next when its schedule says"),
 }
 
-_TABLE: Mapping[type[Code], Mapping[Code, Words]] = {
+_TABLE: Mapping[type[Code], Mapping[Any, Words]] = {
     Absence: _ABSENCES,
     Failure: _FAILURES,
     Wait: _WAITS,
     Course: _COURSES,
     Outlook: _OUTLOOKS,
-}  # type: ignore[dict-item]
+}
 
 
 def of(code: Code) -> Words:

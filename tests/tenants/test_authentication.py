@@ -36,7 +36,9 @@ def test_two_headers_must_hold_the_same(owner, outsider):
         other = f"Bearer {outsider.key}" if header == "Authorization" else outsider.key
         answer = Client(headers={"X-API-Key": owner.key, header: other}).get(JOBS)
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
-        assert answer.json()["error"]["message"] == f"X-API-Key and {header} hold different credentials: send one of them"
+        assert (
+            answer.json()["error"]["message"] == f"X-API-Key and {header} hold different credentials: send one of them"
+        )
 
 
 @pytest.mark.parametrize("key", ["", "nonsense", "ck_", api_keys.Key("a" * 12, "b" * 32).text])

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs.api.shapes.executions import STATES, JobReference
+from jobs.api.shapes.schedules import UpcomingShape
 from jobs.api.shapes.tenants import UsageDayShape
 from jobs.job_stats import JobStats, Spread
 from jobs.outlooks import Last, Told
@@ -32,7 +33,8 @@ class ExplanationShape(serializers.Serializer[Explanation]):
     summary = serializers.CharField(help_text="In one line.")
     reasons = ReasonShape(many=True)
     position = serializers.IntegerField(
-        allow_null=True, help_text=f"In the tenant's line, from 1, counted up to {MOST_AHEAD}; null if it stands in none."
+        allow_null=True,
+        help_text=f"In the tenant's line, from 1, counted up to {MOST_AHEAD}; null if it stands in none.",
     )
     estimate_seconds = serializers.FloatField(
         allow_null=True, help_text="Until it starts, by the pace of the last minutes; null where nobody can know."
@@ -106,13 +108,9 @@ class StatsShape(serializers.Serializer[Any]):
     days = UsageDayShape(many=True)
 
 
-class ForecastSlotShape(serializers.Serializer[Any]):
+class ForecastSlotShape(UpcomingShape):
     """One slot that will run."""
 
-    at = Instant()
-    local = serializers.DateTimeField(help_text="On the schedule's clock.")
-    note = serializers.CharField(allow_null=True, help_text="DST_GAP or DST_FOLD.")
-    schedule = serializers.UUIDField()
     job = JobReference()
     queue = serializers.CharField()
 

@@ -8,9 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.admin import execution_page, wording
+from jobs.admin import execution_page
 from jobs.rules import identity
-from jobs.rules.codes import Absence, Wait
 from tests.support import console as support
 from tests.support import rows
 from tests.support.actors import platform

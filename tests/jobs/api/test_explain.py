@@ -121,7 +121,8 @@ def test_a_late_slot_names_the_pause_that_kept_it(owner, job):
 
 def test_a_cancelled_one_names_who_asked_and_why(owner, job, queue):
     waiting = rows.execution(job, "pending", queue_id=queue)
-    owner.api._client.post(f"/api/v1/executions/{waiting}/cancel", headers={"X-Audit-Reason": "wrong day"})
+    path, why = f"/api/v1/executions/{waiting}/cancel", {"X-Audit-Reason": "wrong day"}
+    owner.api._client.post(path, {}, content_type="application/json", headers=why)
     message = explained(owner.api, f"executions/{waiting}")["reasons"][0]["message"]
     assert "by key:" in message
     assert "reason: wrong day" in message

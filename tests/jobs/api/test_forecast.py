@@ -109,7 +109,13 @@ def test_schedules_that_run_later_are_not_looked_at_for_the_first_page(owner, jo
 
 @pytest.mark.parametrize(
     "query",
-    [{"group_by": "day"}, {"until": WINDOW["from"]}, {"until": "2030-06-01T00:00:00Z"}, {"limit": "0"}, {"from": "now"}],
+    [
+        {"group_by": "day"},
+        {"until": WINDOW["from"]},
+        {"until": "2030-06-01T00:00:00Z"},
+        {"limit": "0"},
+        {"from": "now"},
+    ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(owner, query):
     answer = owner.api.get("/api/v1/forecast", **(WINDOW | query))

@@ -20,7 +20,12 @@ def job(owner):
 def ran(job: Any, state: str, *, days_ago: float = 0, took: float = 1, waited: float = 0, **columns: Any) -> None:
     at = rows.now() - timedelta(days=days_ago)
     started = at + timedelta(seconds=waited)
-    times = {"not_before": at, "started_at": started, "finished_at": started + timedelta(seconds=took), "created_at": at}
+    times = {
+        "not_before": at,
+        "started_at": started,
+        "finished_at": started + timedelta(seconds=took),
+        "created_at": at,
+    }
     if state == "skipped":
         times |= {"started_at": None}
     rows.execution(job, state, id=identity.request_id(at), epoch=0 if state == "skipped" else 1, **times, **columns)
@@ -76,7 +81,9 @@ def test_only_the_newest_are_counted_and_that_is_said(owner, job, monkeypatch):
     assert told["counted_from"] > told["since"]
 
 
-@pytest.mark.parametrize("query", [{"since": "yesterday"}, {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}])
+@pytest.mark.parametrize(
+    "query", [{"since": "yesterday"}, {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}]
+)
 def test_a_window_that_is_none_is_refused(owner, job, query):
     answer = owner.api.get("/api/v1/jobs/nightly/stats", **query)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "VALIDATION_FAILED")

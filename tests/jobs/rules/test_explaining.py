@@ -106,7 +106,10 @@ def test_every_absence_makes_a_summary(reason):
         ({"attempt": 4, "crashes": 1}, "all 3 attempts are used up"),
         ({"attempt": 3, "crashes": 3, "error_code": "WORKER_LOST"}, "lost 3 times, which is the most"),
         ({"attempt": 2}, "after 2 of 3 attempts it was not to be tried again"),
-        ({"attempt": 1, "error_code": "WORKER_LOST", "crashes": 1}, "after 1 of 3 attempts it was not to be tried again"),
+        (
+            {"attempt": 1, "error_code": "WORKER_LOST", "crashes": 1},
+            "after 1 of 3 attempts it was not to be tried again",
+        ),
         ({"started": False}, "it never started"),
     ],
 )

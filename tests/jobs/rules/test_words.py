@@ -10,7 +10,7 @@ from jobs.rules.codes import KINDS, Failure, Outlook, Wait
 EVERY = [(kind, code) for kind in KINDS for code in kind]
 
 
-@pytest.mark.parametrize(("kind", "code"), EVERY, ids=lambda value: getattr(value, "value", value.__name__))
+@pytest.mark.parametrize(("kind", "code"), EVERY, ids=str)
 def test_every_code_has_a_clause_that_goes_into_a_sentence(kind, code):
     known = words.of(code)
     for clause in (known.clause(), known.clause(limit=3, used=2), known.clause(limit=3)):
