@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any
@@ -27,8 +27,10 @@ from tenants.models import Tenant, TenantState
 LONGEST = timedelta(days=31)
 #: Most schedules that are looked at, those that run soonest.
 MOST_SCHEDULES = 10_000
-#: Most slots made or groups counted in one answer.
-MOST_STEPS = 100_000
+#: Most slots made or groups counted in one answer; to understand a rule costs as much as many slots of it.
+MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
+#: Rows read from the database at a time.
+_PAGE = 500
 HOUR = timedelta(hours=1)
 
 _RULE = (
@@ -40,13 +42,11 @@ _RULE = (
 class Forecast:
     """``schedules`` were looked at; ``held`` are not planned, nor ``unreadable`` ones; ``capped``: the bound was met."""
 
-    schedules: int
     held: int
+    schedules: int = 0
     unreadable: int = 0
     capped: bool = False
     steps: int = 0
-    #: Slots of rules that several schedules share are made once.
-    known: dict[Any, Counter[datetime]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,21 @@ def next_slots(
 
 
 def by_hour(tenant: Tenant, *, since: datetime, until: datetime) -> tuple[Forecast, list[Group]]:
-    """How many slots lie in each hour (UTC) that has any."""
-    totals: Counter[datetime] = Counter()
+    """How many slots lie in each hour (UTC) that has any. Rules that several schedules share are counted once."""
     rows, forecast = _planned(tenant, until)
+    triggers_of: dict[Any, Trigger] = {}
+    sharing: Counter[Any] = Counter()
     for _, trigger, rule in _built(rows, forecast):
-        totals.update(_hours(trigger, rule, since, until, forecast))
+        triggers_of[rule] = trigger
+        sharing[rule] += 1
+    totals: Counter[datetime] = Counter()
+    for rule, many in sharing.items():
+        if forecast.steps >= MOST_STEPS:
+            forecast.capped = True
+            forecast.schedules -= many
+            continue
+        for hour, slots in _counted(triggers_of[rule], since, until, forecast).items():
+            totals[hour] += slots * many
     return forecast, [Group(hour, "", totals[hour]) for hour in sorted(totals)]
 
 
@@ -82,9 +92,12 @@ def by_owner(
 ) -> tuple[Forecast, list[Group]]:
     """How many slots there are of each queue or job that has any, the most first."""
     totals: Counter[tuple[Any, str]] = Counter()
+    known: dict[Any, int] = {}
     rows, forecast = _planned(tenant, until)
-    for row, trigger, _ in _built(rows, forecast):
-        totals[key(row)] += trigger.count(since - TICK, until - TICK)
+    for row, trigger, rule in _built(rows, forecast):
+        if rule not in known:
+            known[rule] = trigger.count(since - TICK, until - TICK)
+        totals[key(row)] += known[rule]
     ordered = sorted(totals.items(), key=lambda pair: (-pair[1], pair[0][1]))
     return forecast, [Group(owner, name, slots) for (owner, name), slots in ordered if slots]
 
@@ -99,39 +112,38 @@ def of_job(row: Any) -> tuple[UUID, str]:
     return row.job_id, row.job__name
 
 
-def _planned(tenant: Tenant, until: datetime) -> tuple[Sequence[Any], Forecast]:
-    """Schedules that are planned and may have a slot before ``until``, those that run soonest first."""
+def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
+    """Schedules that are planned and may have a slot before ``until``, those that run soonest first, read as they are wanted."""
     own = Schedule.objects.filter(tenant=tenant).exclude(state__in=(ScheduleState.DELETED, ScheduleState.ENDED))
     goes = Q(state=ScheduleState.ACTIVE, job__state=JobState.ACTIVE)
     if tenant.state != TenantState.ACTIVE:
-        return [], Forecast(schedules=0, held=own.order_by()[:MOST_SCHEDULES].count())
-    held = own.exclude(goes).order_by()[:MOST_SCHEDULES].count()
-    soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True)))
+        return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())
+    forecast = Forecast(held=own.exclude(goes).order_by()[:MOST_SCHEDULES].count())
+    soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).order_by("next_run_at", "pk")
     columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *_RULE)
-    rows = list(soon.order_by("next_run_at", "pk").values_list(*columns, named=True)[: MOST_SCHEDULES + 1])
-    forecast = Forecast(schedules=min(len(rows), MOST_SCHEDULES), held=held, capped=len(rows) > MOST_SCHEDULES)
-    return rows[:MOST_SCHEDULES], forecast
+    return soon.values_list(*columns, named=True).iterator(chunk_size=_PAGE), forecast
 
 
-def _built(rows: Sequence[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigger, Any]]:
-    """Each schedule with what makes its slots, as far as the bound allows."""
+def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigger, Any]]:
+    """Each schedule with what makes its slots, as far as the bounds allow."""
     made: dict[Any, Trigger] = {}
-    for looked_at, row in enumerate(rows):
-        if forecast.steps >= MOST_STEPS:
-            forecast.capped, forecast.schedules = True, looked_at
+    for row in rows:
+        if forecast.steps >= MOST_STEPS or forecast.schedules >= MOST_SCHEDULES:
+            forecast.capped = True
             return
-        forecast.steps += 1
+        forecast.schedules += 1
         rule = tuple(getattr(row, name) for name in _RULE)
-        if rule not in made:
-            try:
+        forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
+        try:
+            if rule not in made:
                 made[rule] = planner.trigger_of(row)
-            except triggers.InvalidSchedule:
-                forecast.unreadable += 1
-                continue
+        except triggers.InvalidSchedule:
+            forecast.unreadable += 1
+            continue
         yield row, made[rule], rule
 
 
-def _merged(rows: Sequence[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Slot, Any]]:
+def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Slot, Any]]:
     """Slots in order. A schedule is not looked at before its next run could be the next of all."""
     tie = count()
     heap: list[tuple[datetime, int, Slot, Any, Iterator[Slot]]] = []
@@ -154,12 +166,6 @@ def _popped(heap: list[Any], push: Callable[[Any, Iterator[Slot]], None]) -> tup
     _, _, slot, row, runs = heapq.heappop(heap)
     push(row, runs)
     return slot, row
-
-
-def _hours(trigger: Trigger, rule: Any, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
-    if rule not in forecast.known:
-        forecast.known[rule] = _counted(trigger, since, until, forecast)
-    return forecast.known[rule]
 
 
 def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
