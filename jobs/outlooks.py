@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs import explanations, holds, sql, waits
 from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
-from jobs.rules import explaining
+from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
 from jobs.rules.explaining import Explanation, Reason
 from jobs.rules.states import TERMINAL, State
@@ -34,10 +34,12 @@ class Last:
 
     def clause(self) -> str:
         """How it went, in half a sentence."""
-        instant = self.execution.scheduled_for or self.execution.created_at
-        return (
-            f"the last one, for {phrases.instant(instant)}, {_WAS[State(self.execution.state)]}: {self.reason.clause}"
-        )
+        instant = phrases.instant(self.execution.scheduled_for or self.execution.created_at)
+        return f"the last one, for {instant}, {_WAS[State(self.execution.state)]}: {self.reason.clause}"
+
+    def sentence(self) -> str:
+        """The same in a sentence, with what to do."""
+        return words.sentence(self.clause(), self.reason.advice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class Told:
     explanation: Explanation
     next_run_at: datetime | None
     last: Last | None
+
+    @property
+    def summary(self) -> str:
+        """Both in one line."""
+        return f"{self.explanation.summary}; {self.last.clause()}" if self.last else self.explanation.summary
 
 
 _WAS = {
@@ -86,10 +93,7 @@ def of_schedule(schedule: Schedule) -> Told:
 
 
 def _told(state: str, reasons: list[Reason], next_run_at: datetime | None, last: Last | None) -> Told:
-    explanation = explaining.explained(state, *reasons)
-    if last is not None:
-        explanation = replace(explanation, summary=f"{explanation.summary}; {last.clause()}")
-    return Told(explanation, next_run_at, last)
+    return Told(explaining.explained(state, *reasons), next_run_at, last)
 
 
 def _holding(job: Job, now: datetime) -> list[Reason]:
@@ -103,10 +107,10 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
     if job.state == JobState.PAUSED:
         found.append(explaining.outlook(Outlook.JOB_PAUSED, hold=holds.now_of("job", job.pk, now)))
     if queue.paused_at is not None:
-        since = f"{queue.pk}, since {phrases.instant(queue.paused_at)}"
-        found.append(explaining.outlook(Outlook.QUEUE_PAUSED, detail=since))
+        since = f"since {phrases.instant(queue.paused_at)}"
+        found.append(explaining.outlook(Outlook.QUEUE_PAUSED, queue=str(queue.pk), detail=since))
     if not waits.has_worker(queue, now):
-        found.append(explaining.outlook(Outlook.NO_WORKER, detail=str(queue.pk)))
+        found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
     return found + _quota(tenant)
 
 

@@ -26,11 +26,13 @@ def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
 def context(job: Job) -> dict[str, Any]:
     """What the template shows."""
     may_see = actors.may("payloads:read")
+    told = outlooks.of_job(job)
     runs = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
     all_runs = f"{reverse('admin:jobs_execution_changelist')}?job__id__exact={job.pk}"
     return {
         "job": job,
-        "explanation": outlooks.of_job(job).explanation,
+        "explanation": told.explanation,
+        "last": told.last,
         "facts": _facts(job),
         "may_see_payloads": may_see,
         "schedules": _schedules(job),

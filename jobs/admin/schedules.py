@@ -81,9 +81,11 @@ class ScheduleAdmin(pages.ConsoleAdmin):
 
     def detail(self, request: HttpRequest, row: Schedule) -> dict[str, Any]:
         runs = Execution.objects.filter(tenant=row.tenant_id, schedule=row.pk)
+        told = outlooks.of_schedule(row)
         return {
             "facts": _facts(row),
-            "explanation": outlooks.of_schedule(row).explanation,
+            "explanation": told.explanation,
+            "last": told.last,
             "problem": row.problem,
             "fires": _fires(row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),

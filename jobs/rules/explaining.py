@@ -184,13 +184,14 @@ def _folded(slot: Slot) -> str:
 def failed(ended: Ended) -> Reason:
     """The error, how often it was tried, and why not again."""
     known = words.of_failure(ended.error_code)
-    details = [f"{ended.error_code}", why_no_more(ended)]
+    details = [why_no_more(ended)]
     details.append(
         {"open": "an open dead letter", "redriven": "redriven since", "discarded": "discarded since"}.get(
             ended.letter, ""
         )
     )
-    clause = "; ".join([known.plain, *(detail for detail in details if detail)])
+    said = known.plain if ended.error_code in known.plain else f"{known.plain} ({ended.error_code})"
+    clause = "; ".join([said, *(detail for detail in details if detail)])
     return Reason(
         code=ended.error_code, clause=clause, advice=known.advice, limit=ended.max_attempts, used=ended.attempt
     )
@@ -225,10 +226,17 @@ def cancelled(*, at: datetime | None, by: str, why: str = "", with_its_job: bool
 
 
 def outlook(
-    code: Outlook, *, hold: Hold | None = None, detail: str = "", limit: int | None = None, used: int | None = None
+    code: Outlook,
+    *,
+    hold: Hold | None = None,
+    detail: str = "",
+    queue: str = "",
+    limit: int | None = None,
+    used: int | None = None,
 ) -> Reason:
     """Whether a job or a schedule will run."""
-    return reason_of(code, details=(hold.clause() if hold else "", detail), limit=limit, used=used)
+    clause = words.of(code).plain.replace("the queue", f"the queue {queue}") if queue else ""
+    return reason_of(code, clause, details=(hold.clause() if hold else "", detail), limit=limit, used=used)
 
 
 def _by(actor: str) -> str:

@@ -56,7 +56,7 @@ class OutlookShape(serializers.Serializer[Told]):
     """Why a job or a schedule starts nothing, or when it will, and how it went last."""
 
     state = serializers.CharField(source="explanation.state")
-    summary = serializers.CharField(source="explanation.summary", help_text="In one line.")
+    summary = serializers.CharField(help_text="In one line.")
     reasons = ReasonShape(source="explanation.reasons", many=True)
     next_run_at = Instant(allow_null=True)
     last = LastShape(allow_null=True, help_text="Null without executions:read, too.")

@@ -136,7 +136,7 @@ def test_a_failed_one_tells_of_its_attempts_and_its_dead_letter(owner, job):
     )  # fmt: skip
     told = explained(owner.api, f"executions/{execution}")
     assert told["summary"] == (
-        "Failed: it ran longer than its time limit; TIMEOUT; all 3 attempts are used up; an open dead letter"
+        "Failed: it ran longer than its time limit (TIMEOUT); all 3 attempts are used up; an open dead letter"
     )
 
 
