@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django.db import OperationalError
 
 from tenants.errors import Invalid, ServiceError, invalid
 
-__all__ = ["Conflict", "Invalid", "InvalidSchedule", "InvalidState", "RevisionInvalid", "invalid"]
+__all__ = [
+    "Conflict",
+    "Invalid",
+    "InvalidSchedule",
+    "InvalidState",
+    "RevisionInvalid",
+    "TaskLocked",
+    "invalid",
+    "locking",
+]
+
+
+#: PostgreSQL's word for a lock that was not got in time.
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Conflict(ServiceError):
-    """Something else has that place already."""
+    """Something else has that place already: choose another, or change what is there."""
 
     code = "CONFLICT"
+
+
+class TaskLocked(ServiceError):
+    """Another request or operation holds this job: try again shortly."""
+
+    code = "TASK_LOCKED"
+    retry_after = 2
+
+    def __init__(self, job: str = "") -> None:
+        super().__init__(
+            f"another request or operation holds the job {job!r}: try again shortly" if job else "",
+            details={"job": job} if job else None,
+        )
+
+
+@contextmanager
+def locking(job: str) -> Iterator[None]:
+    """Around a wait for a lock on a job or its schedules; ``job`` is its name.
+
+    The wait ends with the log-in's ``lock_timeout``. The caller's block is undone, as by any refusal.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        raise TaskLocked(job) from None
 
 
 class InvalidSchedule(Invalid):
@@ -22,7 +65,7 @@ class InvalidSchedule(Invalid):
 
 
 class InvalidState(ServiceError):
-    """That cannot be done in this state."""
+    """That cannot be done in this state: `details.allowed_actions` says what can."""
 
     code = "INVALID_STATE"
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from jobs.models import Execution, Queue, RateBucket, Worker
+from jobs import sql
+from jobs.models import Execution, Job, Queue, RateBucket, Worker
 from jobs.rules import waiting
+from jobs.rules.codes import Wait, wait_of
 from jobs.rules.states import IN_FLIGHT, State
 from jobs.rules.waiting import Facts, Limit, Waiting
-from tenants import context
+from tenants import actors, context
 from tenants.models import Tenant, TenantState
 from tenants.models.limited import Limited
 from tenants.rules import rates
 
 #: Who stands further back does not care to know exactly.
 MOST_AHEAD = 1000
+#: A pace is measured over so long, in at most so many events, and not from fewer ends than that.
+LATELY, MOST_EVENTS, FEW = timedelta(minutes=5), 2000, 3
+#: Events after which another may start.
+_FREEING = ("execution.succeeded", "execution.failed", "execution.retried")
 
 
 def waiting_for(execution: Execution) -> Waiting | None:
@@ -29,6 +36,7 @@ def waiting_for(execution: Execution) -> Waiting | None:
 
 def _surroundings(execution: Execution, now: datetime) -> Facts:
     job, tenant, queue = execution.job, execution.job.tenant, execution.queue
+    named = wait_of(execution.waiting_on)
     keys = {f"job:{job.pk}": job, f"tenant:{tenant.pk}": tenant, f"queue:{queue.pk}": queue}
     buckets = RateBucket.objects.in_bulk([key for key, row in keys.items() if row.rate_limit])
     at = {key: _token_at(row, buckets.get(key), now) for key, row in keys.items()}
@@ -38,26 +46,51 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         waiting_on=execution.waiting_on,
         tenant_suspended=tenant.state != TenantState.ACTIVE,
         queue_paused=queue.paused_at is not None,
-        has_worker=_has_worker(queue, now),
+        has_worker=has_worker(queue, now),
         tenant=_limit(tenant, Execution.objects.filter(tenant=tenant), at[f"tenant:{tenant.pk}"], now),
-        queue=_limit(queue, Execution.objects.filter(queue=queue), at[f"queue:{queue.pk}"], now),
-        job=Limit(eases_at=_eases_at(job, now), token_at=at[f"job:{job.pk}"]),
+        queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),
+        job=_of_job(job, at[f"job:{job.pk}"], now, counted=named is Wait.JOB_CAP),
+        key=_of_key(execution) if named is Wait.KEY_CAP else waiting.FREE,
         ahead=0 if execution.waiting_on else _ahead(execution),
     )
 
 
-def _has_worker(queue: Queue, now: datetime) -> bool:
+def has_worker(queue: Queue, now: datetime) -> bool:
+    """Whether anybody takes work of it."""
     return Worker.objects.filter(queues__contains=[queue.pk], lease_expires_at__gt=now, draining=False).exists()
 
 
-def _limit(row: Tenant | Queue, executions: QuerySet[Execution], token_at: datetime | None, now: datetime) -> Limit:
-    cap = row.cap_at(now)
+def _limit(
+    row: Tenant | Queue | Job, executions: QuerySet[Execution], token_at: datetime | None, now: datetime
+) -> Limit:
+    cap, rate = row.cap_at(now), f"its {row._meta.model_name}'s rate of {row.rate_limit}" if row.rate_limit else ""
     if cap is None:
-        return Limit(token_at=token_at)
+        return Limit(rate=rate, token_at=token_at)
     # What others have in flight may not be seen by a tenant; whether that fills the queue may.
     with context.within(context.PLATFORM):
-        in_flight = executions.filter(state__in=sorted(IN_FLIGHT)).order_by()[:cap].count() if cap else 0
-    return Limit(is_full=in_flight >= cap, eases_at=_eases_at(row, now), token_at=token_at)
+        used = executions.filter(state__in=sorted(IN_FLIGHT)).order_by()[: cap + MOST_AHEAD].count()
+    return Limit(is_full=used >= cap, most=cap, used=used, rate=rate, eases_at=_eases_at(row, now), token_at=token_at)
+
+
+def _of_queue(queue: Queue, token_at: datetime | None, now: datetime) -> Limit:
+    """Its cap is no secret; what all tenants have in flight there is the platform's."""
+    found = _limit(queue, Execution.objects.filter(queue=queue), token_at, now)
+    return found if actors.current().of_platform else replace(found, used=None)
+
+
+def _of_job(job: Job, token_at: datetime | None, now: datetime, *, counted: bool) -> Limit:
+    own = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
+    return _limit(job, own if counted else own.none(), token_at, now)
+
+
+def _of_key(execution: Execution) -> Limit:
+    """Under a key the smallest limit counts of those in flight there, and of the one that waits."""
+    with context.within(context.PLATFORM):
+        flying = Execution.objects.filter(
+            tenant=execution.tenant_id, concurrency_key=execution.concurrency_key, state__in=sorted(IN_FLIGHT)
+        ).exclude(concurrency_key="")
+        limits = list(flying.order_by().values_list("job__max_running_per_key", flat=True)[:MOST_AHEAD])
+    return Limit(is_full=True, most=min([execution.job.max_running_per_key, *limits]), used=len(limits))
 
 
 def _eases_at(row: Limited, now: datetime) -> datetime | None:
@@ -75,11 +108,31 @@ def _token_at(row: Limited, bucket: RateBucket | None, now: datetime) -> datetim
     return now + timedelta(seconds=wait) if wait else None
 
 
+def position(execution: Execution) -> int | None:
+    """Its place in the line it stands in, from 1, counted up to :data:`MOST_AHEAD`; None if it stands in none."""
+    return _ahead(execution) + 1 if execution.state == State.PENDING else None
+
+
 def _ahead(execution: Execution) -> int:
-    ready = Execution.objects.filter(
-        queue=execution.queue_id, tenant=execution.tenant_id, state=State.PENDING, waiting_on=""
+    line = Execution.objects.filter(
+        queue=execution.queue_id, tenant=execution.tenant_id, state=State.PENDING, waiting_on=execution.waiting_on
     )
     same = Q(priority=execution.priority)
     older = Q(not_before__lt=execution.not_before) | Q(not_before=execution.not_before, pk__lt=execution.pk)
-    before = ready.filter(Q(priority__gt=execution.priority) | same & older)
+    before = line.filter(Q(priority__gt=execution.priority) | same & older)
     return before.order_by()[:MOST_AHEAD].count()
+
+
+def per_second(execution: Execution, found: Waiting) -> float | None:
+    """How many of those that hold what it waits for ended a second lately; None if too few to tell."""
+    with context.within(context.PLATFORM):
+        told = sql.run(
+            "ended_lately",
+            tenant_id=execution.tenant_id,
+            queue=execution.queue_id,
+            job_id=execution.job_id if found.code in (Wait.JOB_CAP, Wait.OVERLAP) else None,
+            kinds=list(_FREEING),
+            window=LATELY,
+            most=MOST_EVENTS,
+        )[0]
+    return told.ended / max(told.seconds, 1.0) if told.ended >= FEW else None

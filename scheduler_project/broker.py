@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from scheduler_project.env import env
@@ -31,11 +32,12 @@ BROKER: dict[str, Any] = {
     "task_default_queue": "engine",
     "timezone": "UTC",
     "enable_utc": True,
+    "worker_concurrency": env().worker_slots,
 }
 BEAT: dict[str, Any] = {
     "beat_scheduler": "redbeat.RedBeatScheduler",
     "beat_max_loop_interval": 1,
-    "beat_schedule": beat.ENTRIES,
+    "beat_schedule": beat.entries(maintenance_every=timedelta(seconds=env().maintenance_seconds)),
     # Un-namespaced on purpose: under Django's CELERY_ prefix RedBeat does not see its own options.
     "redbeat_redis_url": _redis_url,
     "redbeat_key_prefix": "redbeat:",

@@ -11,15 +11,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from scheduler_project.env_of_work import EnvOfWork
 
 #: As in tenants.rules.rates, or empty.
 RATE = r"^([1-9][0-9]{0,5}/[smhd])?$"
+LOWER = BeforeValidator(lambda text: text.lower() if isinstance(text, str) else text)
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Env(BaseSettings):
+class Env(EnvOfWork):
     """The environment of one process. Lengths of time are in seconds."""
 
     model_config = SettingsConfigDict(case_sensitive=True, extra="ignore")
@@ -223,10 +226,10 @@ class Env(BaseSettings):
         validation_alias="CARILLON_METRICS_TOKEN",
         description="Bearer token that /metrics asks for; unset serves it to callers from loopback only.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], LOWER] = Field(
         "info", validation_alias="LOG_LEVEL", description="Least severe level logged."
     )
-    log_format: Literal["console", "json"] = Field(
+    log_format: Annotated[Literal["console", "json"], LOWER] = Field(
         "console", validation_alias="LOG_FORMAT", description="Lines for people, or one JSON object a line."
     )
     lease_seconds: float = Field(

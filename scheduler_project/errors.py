@@ -13,7 +13,7 @@ from rest_framework.settings import api_settings
 
 from tenants import errors
 
-_CODES = {
+CODES = {
     exceptions.ParseError: "INVALID_JSON",
     exceptions.NotFound: "NOT_FOUND",
     exceptions.MethodNotAllowed: "METHOD_NOT_ALLOWED",
@@ -43,7 +43,7 @@ def _answer(exception: Exception) -> Response | None:
     if isinstance(exception, PermissionDenied):
         exception = exceptions.PermissionDenied()
     if isinstance(exception, exceptions.APIException):
-        code = _CODES.get(type(exception), "REFUSED")
+        code = CODES.get(type(exception), "REFUSED")
         return Response(errors.envelope(code, str(exception.detail)), status=exception.status_code)
     return None
 

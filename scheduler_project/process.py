@@ -22,7 +22,7 @@ def main() -> int:
     worker.add_argument("--hostname", required=True, help="node name; %%h stands for the host")
     worker.add_argument("--queues", required=True, help="names of Celery queues, with commas between them")
     worker.add_argument("--pool", choices=POOLS, required=True)
-    worker.add_argument("--concurrency", type=int, required=True, help="processes or threads")
+    worker.add_argument("--concurrency", type=int, help="processes or threads; else CARILLON_WORKER_SLOTS")
     beat = kinds.add_parser("beat")
     for parsed in (worker, beat):
         parsed.add_argument("--loglevel", default="info")

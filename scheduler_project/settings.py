@@ -211,6 +211,7 @@ DRAIN = timedelta(seconds=_env.drain_seconds)
 CANCEL_GRACE = timedelta(seconds=_env.cancel_grace_seconds)
 RETENTION = timedelta(days=_env.retention_days)
 JOBS_USER = _env.jobs_user
+JOB_DEFAULTS = _env.job_defaults
 QUOTAS: dict[str, int] = {str(name): most for name, most in _env.quotas.items()}
 
 # --- mail ------------------------------------------------------------------------------------------------------
@@ -226,7 +227,6 @@ METRICS_TOKEN = _env.metrics_token.get_secret_value()
 _https = PUBLIC_URL.startswith("https://")
 TRUSTED_PROXIES = _env.trusted_proxies
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -11,6 +11,8 @@ from rest_framework.routers import SimpleRouter
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.executions import ExecutionViewSet
 from jobs.api.failure_groups import FailureGroupViewSet
+from jobs.api.forecast import ForecastViewSet
+from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, ScheduleInsightViewSet, StatsViewSet
 from jobs.api.jobs import JobViewSet
 from jobs.api.operations import OperationViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
@@ -38,6 +40,11 @@ api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("executions", ExecutionViewSet, basename="execution")
 api.register("operations", OperationViewSet, basename="operation")
 api.register("failure-groups", FailureGroupViewSet, basename="failure-group")
+api.register("jobs", JobInsightViewSet, basename="job-insight")
+api.register("schedules", ScheduleInsightViewSet, basename="schedule-insight")
+api.register("executions", ExecutionInsightViewSet, basename="execution-insight")
+api.register("stats", StatsViewSet, basename="stats")
+api.register("forecast", ForecastViewSet, basename="forecast")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")

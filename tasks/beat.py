@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+HOURLY = timedelta(hours=1)
 ENTRIES: dict[str, dict[str, Any]] = {
     "dispatch": {
         "task": "tasks.dispatch.tick",
@@ -19,7 +20,14 @@ ENTRIES: dict[str, dict[str, Any]] = {
     },
     "maintenance": {
         "task": "tasks.maintenance.maintain",
-        "schedule": timedelta(hours=1),
+        "schedule": HOURLY,
         "options": {"queue": "engine", "expires": 3600},
     },
 }
+
+
+def entries(*, maintenance_every: timedelta = HOURLY) -> dict[str, dict[str, Any]]:
+    """The entries, with housekeeping as often as wanted: one that comes too late is not done twice."""
+    maintenance = ENTRIES["maintenance"]
+    options = {**maintenance["options"], "expires": int(maintenance_every.total_seconds())}
+    return {**ENTRIES, "maintenance": {**maintenance, "schedule": maintenance_every, "options": options}}

@@ -15,13 +15,14 @@ from jobs import connections, selectors
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
 from jobs.handlers import Handler, PermanentFailure, Released
-from jobs.rules import masked_forms, payload_expressions
+from jobs.rules import payload_expressions
 from jobs.rules.codes import Failure
 from jobs.rules.expression_filters import instant
 from jobs.rules.payload_expressions import Expressions, InvalidPayload
 from tasks import revealing
 from tasks.patience import patiently
 from tasks.payloads import Hide
+from tenants.rules.maskable import SHORTEST
 
 
 def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, A
     for name, value in revealed.items():
         hidden = _hidden(name, value)
         hide(hidden)
-        if any(0 < len(text) < masked_forms.SHORTEST for text in hidden):
+        if any(0 < len(text) < SHORTEST for text in hidden):
             raise InvalidPayload([(named[name], _too_short(name))])
     return dict(revealed)
 
@@ -55,7 +56,7 @@ def _hidden(name: str, value: str | Mapping[str, Any]) -> list[str]:
 
 
 def _too_short(name: str) -> str:
-    return f"the secret {name} has fewer than {masked_forms.SHORTEST} characters, so it could not be kept out of logs"
+    return f"the secret {name} has fewer than {SHORTEST} characters, so it could not be kept out of logs"
 
 
 def _scope(claim: Claim, names: set[str], revealed: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from tenants.rules import permissions
 
 
 class MissingPermission(errors.ServiceError):
-    """Whoever asks may not do that."""
+    """Whoever asks may not do that: `details.required` names the scope or permission that it takes."""
 
     code = "MISSING_SCOPE"
     status = 403

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from tenants import context, errors, known_keys, requests, standing
 from tenants.models import Tenant, User
 from tenants.requests import Actor
+from tenants.rules import api_keys
 from tenants.services import logins
 
 
@@ -24,7 +25,7 @@ class KeyOrToken(BaseAuthentication):
             return None
         wanted = _wanted(request)
         person: User | None = None
-        if header == "X-API-Key" or text.startswith("ck_"):
+        if header in api_keys.HEADERS or text.startswith("ck_"):
             actor = known_keys.actor_of(text, wanted, timezone.now())
         else:
             person, actor = _by_token(text, wanted)
@@ -42,10 +43,14 @@ def _by_token(text: str, wanted: str | None) -> tuple[User, Actor]:
 
 
 def _sent(request: Request) -> tuple[str, str]:
-    if header := request.headers.get("X-API-Key"):
-        return "X-API-Key", str(header).strip()
-    kind, _, text = str(request.headers.get("Authorization", "")).partition(" ")
-    return "Authorization", text.strip() if kind.lower() == "bearer" else ""
+    """The credentials, and the header they came in. Refused if two headers hold different ones: which was meant?"""
+    kind, _, bearer = str(request.headers.get("Authorization", "")).partition(" ")
+    given = {name: str(request.headers.get(name, "")).strip() for name in api_keys.HEADERS}
+    given["Authorization"] = bearer.strip() if kind.lower() == "bearer" else ""
+    named = {name: text for name, text in given.items() if text}
+    if len(set(named.values())) > 1:
+        raise errors.Unauthenticated(f"{' and '.join(named)} hold different credentials: send one of them")
+    return next(iter(named.items()), ("Authorization", ""))
 
 
 def _wanted(request: Request) -> str | None:

@@ -13,7 +13,7 @@ from tenants import requests
 
 
 class ServiceError(Exception):
-    """Something was refused."""
+    """Something that is there is in the way: the message says what."""
 
     code: ClassVar[str] = "CONFLICT"
     status: ClassVar[int] = 409
@@ -58,7 +58,7 @@ class EtagMismatch(ServiceError):
 
 
 class Unauthenticated(ServiceError):
-    """Send an API key in X-API-Key or as Authorization: Bearer."""
+    """Send an API key in X-API-Key, or a key or a person's token as Authorization: Bearer."""
 
     code = "UNAUTHENTICATED"
     status = 401

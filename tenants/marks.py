@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from tenants.rules import phrases
 
 NOTHING = "–"
 
@@ -66,34 +68,19 @@ def state(word: str) -> SafeString:
     )
 
 
-def instant_text(value: datetime, *, millis: bool = False) -> str:
-    """An instant in UTC, which it says."""
-    value = value.astimezone(UTC)
-    return value.strftime("%Y-%m-%d %H:%M:%S") + (f".{value.microsecond // 1000:03d}" if millis else "") + " UTC"
+instant_text = phrases.instant
 
 
 def instant(value: datetime | None, *, millis: bool = False) -> SafeString | str:
     """The same for machines too."""
     if value is None:
         return NOTHING
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), instant_text(value, millis=millis))
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), phrases.instant(value, millis=millis))
 
 
 def length(value: timedelta | float | None) -> str:
     """How long something takes, in at most two units."""
-    if value is None:
-        return NOTHING
-    seconds = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    if abs(seconds) < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if abs(seconds) < 59.95:
-        return f"{seconds:.3g} s"
-    whole = round(seconds)
-    for size, unit, smaller, name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // smaller
-            return f"{whole // size} {unit} {rest} {name}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
+    return NOTHING if value is None else phrases.length(value)
 
 
 def link(url: str, text: Any) -> SafeString:

@@ -13,7 +13,7 @@ from tenants.rules.quotas import Quota
 
 
 class QuotaExceeded(ServiceError):
-    """This tenant has as many as it may have."""
+    """This tenant has as many as it may have: let some go, or have the quota raised."""
 
     code = "QUOTA_EXCEEDED"
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs import selectors, waits
+from jobs import explanations, selectors
 from jobs.admin import wording
 from jobs.engine.records import Line
 from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
@@ -27,12 +27,12 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
     may_see, may_read_log = actors.may("payloads:read"), actors.may("logs:read")
     lines, cut = log_tail(execution.pk) if may_read_log else ([], False)
     revision = JobRevision.objects.filter(job_id=execution.job_id, number=execution.revision).first()
-    found = waits.waiting_for(execution)
+    told = explanations.of_execution(execution)
     base = revision.spec.get("payload") or {} if revision else {}
     return {
         "execution": execution,
-        "explanation": wording.explanation(execution) if found is None else wording.waiting(found),
-        "waits_for": found and found.code,
+        "explanation": told,
+        "waits_for": told.reasons[0].code if execution.state in states.WAITING else "",
         "dead_letter": DeadLetter.objects.filter(execution_id=execution.pk).first(),
         "live": states.State(execution.state) not in states.TERMINAL,
         "facts": _facts(execution),

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 
+from jobs import outlooks
 from jobs.admin import recent, revisions, wording
 from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
 from tenants import actors, marks
@@ -24,10 +25,13 @@ def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
 def context(job: Job) -> dict[str, Any]:
     """What the template shows."""
     may_see = actors.may("payloads:read")
+    told = outlooks.of_job(job)
     runs = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
     all_runs = f"{reverse('admin:jobs_execution_changelist')}?job__id__exact={job.pk}"
     return {
         "job": job,
+        "explanation": told.explanation,
+        "last": told.last,
         "facts": _facts(job),
         "may_see_payloads": may_see,
         "schedules": _schedules(job),

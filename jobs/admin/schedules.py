@@ -13,7 +13,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs import selectors, triggers
+from jobs import outlooks, selectors, triggers
 from jobs.admin import recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
@@ -81,8 +81,11 @@ class ScheduleAdmin(pages.ConsoleAdmin):
 
     def detail(self, request: HttpRequest, row: Schedule) -> dict[str, Any]:
         runs = Execution.objects.filter(tenant=row.tenant_id, schedule=row.pk)
+        told = outlooks.of_schedule(row)
         return {
             "facts": _facts(row),
+            "explanation": told.explanation,
+            "last": told.last,
             "problem": row.problem,
             "fires": _fires(row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),

@@ -14,7 +14,8 @@ from jobs import connections
 from tenants.admin import forms as console_forms
 from tenants.admin.dialogs import Dialog
 from tenants.models import Secret
-from tenants.services.secrets import SHORTEST, TEXT
+from tenants.rules.maskable import SHORTEST
+from tenants.services.secrets import TEXT
 
 _OFF = {"autocomplete": "off", "spellcheck": "false"}
 #: Of several lines, which a password field would join.

@@ -27,7 +27,9 @@ from tenants.rules import permissions
 _SHOWN = timedelta(days=29)
 
 
-def _day(name: str, description: str) -> Parameter:
+def day(name: str, description: str) -> Parameter:
+    """A day in UTC."""
+
     def read(sent: str) -> date:
         try:
             return serializers.DateField().run_validation(sent)  # type: ignore[no-any-return]
@@ -56,7 +58,7 @@ class TenantJobsViewSet(NamedTenants):
     serializer_class = DefaultsShape
     read_scope = write_scope = permissions.ADMIN
     query_parameters = {
-        "usage": (_day("from", "First day, in UTC; 29 days before the last."), _day("to", "Last day, in UTC; today."))
+        "usage": (day("from", "First day, in UTC; 29 days before the last."), day("to", "Last day, in UTC; today."))
     }
 
     @extend_schema(responses=DefaultsShape)

@@ -9,8 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
-#: Of a secret text: one that is shorter could not be told from other text when logs are masked.
-SHORTEST, LONGEST = 8, 8192
+from tenants.rules.maskable import SHORTEST
+
+#: Characters of a secret text.
+LONGEST = 8192
 
 #: One host; no lists, sockets, users or paths, which some clients read out of it.
 Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@,?#\\=%]+$")]

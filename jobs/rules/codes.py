@@ -51,6 +51,37 @@ class Wait(StrEnum):
     FREE_WORKER = "FREE_WORKER"
 
 
+class Course(StrEnum):
+    """How an execution stands that neither waits for something nor went wrong."""
+
+    BLOCKED = "BLOCKED"
+    RUNNING = "RUNNING"
+    CANCEL_REQUESTED = "CANCEL_REQUESTED"
+    LEASE_EXPIRED = "LEASE_EXPIRED"
+    SUCCEEDED = "SUCCEEDED"
+    CANCELLED = "CANCELLED"
+
+
+class Outlook(StrEnum):
+    """Why a job or a schedule starts nothing by itself, or that it will."""
+
+    TENANT_SUSPENDED = "TENANT_SUSPENDED"
+    JOB_DISABLED = "JOB_DISABLED"
+    JOB_PAUSED = "JOB_PAUSED"
+    NO_SCHEDULE = "NO_SCHEDULE"
+    SCHEDULE_INVALID = "SCHEDULE_INVALID"
+    SCHEDULE_PAUSED = "SCHEDULE_PAUSED"
+    SCHEDULE_ENDED = "SCHEDULE_ENDED"
+    QUEUE_PAUSED = "QUEUE_PAUSED"
+    NO_WORKER = "NO_WORKER"
+    QUOTA = "QUOTA"
+    NEXT_RUN = "NEXT_RUN"
+
+
+#: Any of them.
+Code = Absence | Failure | Wait | Course | Outlook
+KINDS: tuple[type[Code], ...] = (Absence, Failure, Wait, Course, Outlook)
+
 #: The first part of ``waiting_on``, which names what a parked one is parked under.
 _WAITS = {
     "job": Wait.JOB_CAP,

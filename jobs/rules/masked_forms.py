@@ -10,8 +10,8 @@ import shlex
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
-#: Of a secret, and of whatever is looked for: in shorter ones too much else would be found.
-SHORTEST = 8
+from tenants.rules.maskable import SHORTEST
+
 #: How encoders wrap long lines.
 _COLUMNS = (76, 64)
 #: What encoders of paths, queries and whole addresses leave as it is, beside letters and digits.

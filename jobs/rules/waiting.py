@@ -15,9 +15,15 @@ from jobs.rules.states import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """How a tenant, a queue or a job stands to its cap and rate. ``eases_at`` is the end of a throttle that is its cap now."""
+    """How a tenant, a queue, a job or a key stands to its cap and rate. ``eases_at`` is the end of a throttle that is its cap now.
+
+    ``most`` and ``used`` are the cap and what is in flight under it, as far as whoever asks may know.
+    """
 
     is_full: bool = False
+    most: int | None = None
+    used: int | None = None
+    rate: str = ""
     eases_at: datetime | None = None
     token_at: datetime | None = None
 
@@ -39,16 +45,20 @@ class Facts:
     tenant: Limit = FREE
     queue: Limit = FREE
     job: Limit = FREE
+    key: Limit = FREE
     ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why it has not started; ``until`` when the clock alone ends that."""
+    """Why it has not started; ``until`` when the clock alone ends that. ``limit`` and ``used`` are of the cap it waits for."""
 
     code: Wait
     until: datetime | None = None
     ahead: int | None = None
+    limit: int | None = None
+    used: int | None = None
+    rate: str = ""
 
 
 def waiting_for(facts: Facts) -> Waiting | None:
@@ -77,20 +87,42 @@ def _parked(facts: Facts) -> Waiting | None:
         case None:
             return None
         case Wait.RATE_LIMIT:
-            return Waiting(code, until=facts.job.token_at)
+            return Waiting(code, until=facts.job.token_at, rate=facts.job.rate)
         case Wait.JOB_CAP:
-            return Waiting(code, until=facts.job.eases_at)
+            return _full(code, facts.job)
+        case Wait.KEY_CAP:
+            return _full(code, facts.key)
     return Waiting(code)
 
 
 def _passed_over(facts: Facts) -> Waiting | None:
     for limit, code in ((facts.tenant, Wait.TENANT_CAP), (facts.queue, Wait.QUEUE_CAP)):
         if limit.is_full:
-            return Waiting(code, until=limit.eases_at)
+            return _full(code, limit)
         if limit.token_at:
-            return Waiting(Wait.RATE_LIMIT, until=limit.token_at)
+            return Waiting(Wait.RATE_LIMIT, until=limit.token_at, rate=limit.rate)
     return None
+
+
+def _full(code: Wait, limit: Limit) -> Waiting:
+    return Waiting(code, until=limit.eases_at, limit=limit.most, used=limit.used)
 
 
 def _in_line(facts: Facts) -> Waiting:
     return Waiting(Wait.BEHIND_OTHERS, ahead=facts.ahead) if facts.ahead else Waiting(Wait.FREE_WORKER)
+
+
+#: What ends as room is left by others, so that the pace of the last minutes says how long it takes.
+_DRAINING = frozenset({Wait.TENANT_CAP, Wait.QUEUE_CAP, Wait.JOB_CAP, Wait.OVERLAP, Wait.BEHIND_OTHERS})
+
+
+def seconds_left(found: Waiting, *, position: int | None, per_second: float | None, now: datetime) -> float | None:
+    """About how long until it starts; None where nobody can know.
+
+    ``position`` is its place in the line, from 1; ``per_second`` how many ended there lately, None if too few.
+    """
+    if found.until is not None and (found.limit == 0 or found.code not in _DRAINING):
+        return max((found.until - now).total_seconds(), 0.0)
+    if found.code not in _DRAINING or found.limit == 0 or not position or not per_second:
+        return None
+    return position / per_second

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
+from django.conf import settings
+
 from jobs import errors
 from jobs.rules import retry_fields
 from jobs.triggers import zones
@@ -25,8 +27,9 @@ class DefaultFields(TypedDict, total=False):
 
 
 def of_jobs(tenant: Tenant) -> dict[str, Any]:
-    """What a job has that names none."""
-    found: dict[str, Any] = {"timeout_seconds": tenant.default_timeout_seconds, "retry": tenant.default_retry}
+    """What a job has that names none: its tenant's, else the installation's."""
+    own: dict[str, Any] = {"timeout_seconds": tenant.default_timeout_seconds, "retry": tenant.default_retry}
+    found = {name: value or settings.JOB_DEFAULTS[name] for name, value in own.items()}
     return {name: value for name, value in found.items() if value}
 
 

@@ -150,7 +150,8 @@ def named(*, tenant: Tenant, name: str) -> Job | None:
 
 def lock(job: Job) -> Job:
     """The job as it is stored now, for whoever may change it; nobody else does before this transaction ends."""
-    found = selectors.jobs().select_for_update(of=("self",), no_key=True).filter(pk=job.pk).first()
+    with errors.locking(job.name):
+        found = selectors.jobs().select_for_update(of=("self",), no_key=True).filter(pk=job.pk).first()
     if found is None:
         raise NotFound("this job was deleted meanwhile")
     _require(found)

@@ -171,7 +171,8 @@ def _hold(job_id: UUID) -> None:
 
 
 def _lock(schedule: Schedule) -> Schedule:
-    found = selectors.schedules().select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
+    with errors.locking(schedule.job.name):
+        found = selectors.schedules().select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
     if found is None:
         raise NotFound("this schedule was deleted meanwhile")
     _require(found)

@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from jobs.admin import recent, wording
 from jobs.models import Execution, Job
+from jobs.rules import words
+from jobs.rules.codes import Absence
 from jobs.rules.states import IN_FLIGHT, State
 from monitoring import health, selectors
 from monitoring.admin import verdict
@@ -128,11 +130,11 @@ def _absences(latest: QuerySet[Execution]) -> dict[str, Any]:
             marks.code(row.reason)
             if not row.folded_count
             else marks.joined((marks.code(row.reason), f"{row.folded_count} slots")),
-            marks.shortened(wording.explanation(row), 90),
+            marks.shortened(words.told(Absence(row.reason)) if row.reason in set(Absence) else row.reason, 90),
         )
         for row in _newest(latest, State.SKIPPED)
     ]
-    headers = ("Slot", "Job", "Tenant", "Reason", "What to do")
+    headers = ("Slot", "Job", "Tenant", "Reason", "Why, and what to do")
     more = (_list(State.SKIPPED), "All of the last 24 h")
     empty = "Every slot of the last 24 hours ran, or will."
     return {"title": "Expected but did not run (24 h)", "headers": headers, "rows": cells, "empty": empty, "more": more}

@@ -79,7 +79,7 @@ def inherited() -> dict[str, str]:
 def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, flower_cookie: str) -> list[Program]:
     """The six programs in the order they start and, within a stage, stop."""
     level = site.env.log_level
-    processors = max(2, len(os.sched_getaffinity(0)))
+    slots = site.env.worker_slots or max(2, len(os.sched_getaffinity(0)))
     return [
         Program(
             name="web",
@@ -96,7 +96,7 @@ def programs(site: Site, *, listener: int, flower_port: int, flower_login: str, 
             ready="LocalTime ->",
         ),
         _worker(site, "engine", "--queues=engine", "--pool=threads", "--concurrency=4"),
-        _worker(site, "worker", "--queues=jobs.default", "--pool=prefork", f"--concurrency={processors}"),
+        _worker(site, "worker", "--queues=jobs.default", "--pool=prefork", f"--concurrency={slots}"),
         _worker(site, "io", "--queues=jobs.io", "--pool=threads", "--concurrency=16"),
         Program(
             name="flower",

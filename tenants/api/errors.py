@@ -6,7 +6,7 @@ from tenants.errors import ServiceError
 
 
 class UnknownParameter(ServiceError):
-    """The query names a parameter that does not exist here."""
+    """The query names a parameter that does not exist here: the message lists those that do."""
 
     code = "UNKNOWN_FIELD"
     status = 400

@@ -17,6 +17,7 @@ from rest_framework import serializers
 from tenants import permissions, requests
 from tenants.api import examples, headers, links, parameters, refusals, repeats
 from tenants.api.fields import StrictSerializer
+from tenants.rules import api_keys
 
 _REASON = OpenApiParameter(
     "X-Audit-Reason",
@@ -157,7 +158,12 @@ class KeyOrTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:  # noqa: ARG002 - its signature
         return [
-            {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": api_keys.HEADERS[0],
+                "description": f"{api_keys.HEADERS[1]} is another name for it.",
+            },
             {"type": "http", "scheme": "bearer", "description": "An API key, as in X-API-Key."},
             {
                 "type": "http",

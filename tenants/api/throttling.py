@@ -15,6 +15,7 @@ from rest_framework.throttling import BaseThrottle
 
 from tenants import errors, limits
 from tenants.requests import Actor
+from tenants.rules import api_keys
 
 if TYPE_CHECKING:  # DRF's views load this class while they are being loaded themselves
     from rest_framework.views import APIView
@@ -38,7 +39,8 @@ class Counted(BaseThrottle):
 @contextmanager
 def guesses_counted(request: Request) -> Iterator[None]:
     """Around authentication: what is refused in it is counted, and too much of it is not looked at any more."""
-    sent = request.headers.get("X-API-Key") or request.headers.get("Authorization")
+    names = (*api_keys.HEADERS, "Authorization")
+    sent = "\n".join(text for name in names if (text := request.headers.get(name)))
     if not sent:
         yield
         return

@@ -16,6 +16,8 @@ import string
 import zlib
 from dataclasses import dataclass
 
+#: What a key may come in beside Authorization: Bearer, in any letter case. The second is what executors are set up with.
+HEADERS = ("X-API-Key", "X-Executor-Auth-Token")
 ALPHABET = string.digits + string.ascii_letters
 _SHAPE = re.compile(r"ck_([0-9A-Za-z]{12})_([0-9A-Za-z]{32})([0-9A-Za-z]{6})")
 

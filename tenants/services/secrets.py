@@ -31,14 +31,13 @@ from tenants import actors, errors
 from tenants.models import Secret, SecretVersion, Tenant
 from tenants.quotas import QuotaExceeded
 from tenants.rules import sealing
+from tenants.rules.maskable import SHORTEST
 from tenants.services import audit, data_keys
 
 #: Who may see that there is a secret may also change it; nobody sees its value.
 PERMISSION = "secrets:write"
 TEXT = "text"
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-#: A shorter one could not be told from other text when logs are masked.
-SHORTEST = 8
 MOST_BYTES = 32 * 1024
 MOST_SECRETS = 500
 #: The oldest that is not in force makes room for the next.

@@ -36,6 +36,13 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "wake_parked": {"horizon": "1", "after": "", "page": 500},
     "held_of_deleted": {},
     "capacity": {},
+    "ended_lately": {
+        "tenant_id": uuid4(), "queue": "default", "job_id": None, "kinds": ["execution.succeeded"],
+        "window": timedelta(minutes=5), "most": 2000,
+    },
+    "job_stats": {
+        "tenant_id": uuid4(), "job_id": uuid4(), "low": UUID(int=0), "high": EXECUTION, "most": 10_000,
+    },
     "paces": {"tenants": [uuid4()], "jobs": [uuid4()], "least": 3},
     "next_instants": {},
     "hold_secret_names": {"job": str(uuid4())},

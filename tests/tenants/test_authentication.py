@@ -23,6 +23,24 @@ def test_key_is_taken_from_either_header(owner):
     assert asked(Authorization=f"Bearer {owner.key}") == (200, None)
 
 
+@pytest.mark.parametrize("header", ["x-api-key", "X-API-KEY", "X-Executor-Auth-Token", "x-executor-auth-token"])
+def test_key_is_taken_from_its_headers_in_any_letter_case(owner, header):
+    assert asked(**{header: owner.key}) == (200, None)
+    assert asked(**{header: "ck_nonsense"}) == (401, "UNAUTHENTICATED")
+
+
+def test_two_headers_must_hold_the_same(owner, outsider):
+    assert asked(**{"X-API-Key": owner.key, "Authorization": f"Bearer {owner.key}"}) == (200, None)
+    assert asked(**{"X-API-Key": owner.key, "Authorization": "Basic eDp5"}) == (200, None)
+    for header in ("X-Executor-Auth-Token", "Authorization"):
+        other = f"Bearer {outsider.key}" if header == "Authorization" else outsider.key
+        answer = Client(headers={"X-API-Key": owner.key, header: other}).get(JOBS)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
+        assert (
+            answer.json()["error"]["message"] == f"X-API-Key and {header} hold different credentials: send one of them"
+        )
+
+
 @pytest.mark.parametrize("key", ["", "nonsense", "ck_", api_keys.Key("a" * 12, "b" * 32).text])
 def test_unknown_key_is_refused(key):
     assert asked(**{"X-API-Key": key}) == (401, "UNAUTHENTICATED")

@@ -122,7 +122,7 @@ def test_a_row_somebody_else_holds_is_an_honest_answer(owner):
     with limit(lock_timeout=50), psycopg.connect(servers.URLS["super"]) as holder:
         holder.execute("SELECT 1 FROM job FOR UPDATE")
         answer = owner.api.post(f"/api/v1/jobs/{job['id']}/pause")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "TASK_LOCKED")
     assert owner.api.post(f"/api/v1/jobs/{job['id']}/pause").status_code == 200
 
 

@@ -13,7 +13,8 @@ from jobs.connections import Connection
 from jobs.models import Job
 from tenants.api.fields import Instant, StrictSerializer
 from tenants.models import Secret, SecretVersion
-from tenants.services.secrets import MOST_BYTES, SHORTEST, TEXT
+from tenants.rules.maskable import SHORTEST
+from tenants.services.secrets import MOST_BYTES, TEXT
 
 
 @extend_schema_field({"oneOf": [{"type": "string", "minLength": SHORTEST}, {"type": "object"}], "writeOnly": True})

@@ -8,9 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from jobs.admin import execution_page, wording
+from jobs.admin import execution_page
 from jobs.rules import identity
-from jobs.rules.codes import Absence, Wait
 from tests.support import console as support
 from tests.support import rows
 from tests.support.actors import platform
@@ -154,14 +153,6 @@ def test_replay_leads_to_the_new_execution(console: Console) -> None:
 def test_replay_with_a_payload_the_type_refuses_says_which_field(console: Console) -> None:
     answer = console.press("jobs_execution_replay", rows.execution(rows.job(), "failed"), payload='{"nope": 1}')
     assert support.problems(answer) == ["payload.nope: unknown field"]
-
-
-def test_every_absence_is_explained() -> None:
-    assert set(wording.ABSENCES) == set(Absence)
-
-
-def test_every_wait_has_words() -> None:
-    assert set(wording.WAITS) == set(Wait)
 
 
 def test_a_page_says_what_an_execution_waits_for(console: Console) -> None:

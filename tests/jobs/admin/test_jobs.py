@@ -160,3 +160,11 @@ def test_a_python_job_is_made_and_its_wrong_arguments_are_named_beside_the_paylo
     answer = console.client.post(support.url("jobs_job_add"), {**form, "payload": json.dumps(payload)})
     assert answer.status_code == 302, support.problems(answer)
     assert rows.fetch("SELECT payload FROM job WHERE tenant_id = %s", tenant) == [(payload,)]
+
+
+def test_a_page_says_in_the_apis_words_why_it_does_not_run_and_how_it_went_last(console: Console) -> None:
+    job = rows.job(state="paused")
+    rows.execution(job, "failed", error_code="TIMEOUT", attempt=3, epoch=3)
+    text = support.text_of(console.page("jobs_job_change", job[0]))
+    assert "Paused: the job is paused: its schedules are held" in text
+    assert "failed: it ran longer than its time limit (TIMEOUT); all 3 attempts are used up." in text

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.rules.codes import Wait
 from jobs.rules.states import TERMINAL, State
-from jobs.rules.waiting import Facts, Limit, Waiting, waiting_for
+from jobs.rules.waiting import Facts, Limit, Waiting, seconds_left, waiting_for
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -57,3 +57,37 @@ def test_a_published_one_waits_for_a_free_worker():
 @pytest.mark.parametrize("state", [*sorted(TERMINAL), State.RUNNING, State.BLOCKED])
 def test_nothing_is_said_of_one_that_has_started_or_ended(state):
     assert waiting_for(Facts(state=state, not_before=NOW)) is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"tenant": Limit(is_full=True, most=5, used=6)}, Waiting(Wait.TENANT_CAP, limit=5, used=6)),
+        ({"queue": Limit(is_full=True, most=5)}, Waiting(Wait.QUEUE_CAP, limit=5)),
+        ({"waiting_on": "job:x", "job": Limit(most=3, used=3)}, Waiting(Wait.JOB_CAP, limit=3, used=3)),
+        ({"waiting_on": "key:x:a", "key": Limit(most=1, used=1)}, Waiting(Wait.KEY_CAP, limit=1, used=1)),
+        ({"queue": Limit(token_at=LATER, rate="r")}, Waiting(Wait.RATE_LIMIT, until=LATER, rate="r")),
+    ],
+)
+def test_a_cap_is_told_with_its_figures_as_far_as_they_are_known(facts, expected):
+    assert pending(**facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "position", "per_second", "seconds"),
+    [
+        (Waiting(Wait.BEHIND_OTHERS, ahead=13), 14, 0.1, 140.0),
+        (Waiting(Wait.JOB_CAP, limit=3, used=3), 2, 0.5, 4.0),
+        (Waiting(Wait.TENANT_CAP, limit=3, used=3, until=LATER), 2, 0.5, 4.0),
+        (Waiting(Wait.TENANT_CAP, limit=0, used=0, until=LATER), 2, 0.5, 300.0),
+        (Waiting(Wait.TENANT_CAP, limit=0, used=0), 2, 0.5, None),
+        (Waiting(Wait.BACK_OFF, until=LATER), None, None, 300.0),
+        (Waiting(Wait.RATE_LIMIT, until=NOW - timedelta(seconds=1)), 1, None, 0.0),
+        (Waiting(Wait.BEHIND_OTHERS, ahead=13), 14, None, None),
+        (Waiting(Wait.KEY_CAP, limit=1, used=1), 1, 0.5, None),
+        (Waiting(Wait.NO_WORKER), 1, 0.5, None),
+        (Waiting(Wait.FREE_WORKER), 1, 0.5, None),
+    ],
+)
+def test_how_long_it_takes_is_said_where_somebody_can_know(found, position, per_second, seconds):
+    assert seconds_left(found, position=position, per_second=per_second, now=NOW) == seconds

@@ -14,6 +14,8 @@ EXPECTED = {
     "wake_parked": {"execution_parked", "execution_in_flight", "execution_keyed", "event_order"},
     "capacity": {"execution_published"},
     "paces": {"execution_by_state", "execution_by_job"},
+    "ended_lately": {"event_order", "job_pkey"},
+    "job_stats": {"execution_by_job"},
     "next_instants": {"execution_ripening", "execution_ready", "schedule_due", "job_throttle_end"},
     "ripen": {"execution_ripening", "execution_overlapping"},
     "admit": {"execution_ready", "execution_in_flight", "execution_keyed"},

@@ -1,0 +1,148 @@
+"""Asks the database why an execution stands where it stands: a handful of small queries for the one asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from jobs import holds, waits
+from jobs.models import DeadLetter, Execution, Job, JobState, Schedule, Worker
+from jobs.rules import explaining
+from jobs.rules.codes import Absence, Course
+from jobs.rules.explaining import Ended, Explanation, Reason, Slot
+from jobs.rules.states import State
+from jobs.rules.waiting import Waiting, seconds_left
+from tenants import quotas
+from tenants.rules import phrases
+from tenants.rules.quotas import UNFINISHED
+
+
+def of_execution(execution: Execution) -> Explanation:
+    """Why it stands where it stands, with its place in the line and about how long that takes."""
+    now = timezone.now()
+    found = waits.waiting_for(execution)
+    if found is None:
+        return explaining.explained(execution.state, _REASONS[State(execution.state)](execution, now))
+    place = waits.position(execution)
+    pace = waits.per_second(execution, found) if place else None
+    left = seconds_left(found, position=place, per_second=pace, now=now)
+    return explaining.explained(execution.state, _waiting(execution, found), position=place, estimate=left)
+
+
+def in_short(execution: Execution, *, trail: bool = False) -> Reason:
+    """The same without line and pace, and unless ``trail`` without who held it: for where many are told of."""
+    if (found := waits.waiting_for(execution)) is not None:
+        return _waiting(execution, found)
+    if execution.state == State.SKIPPED and not trail:
+        return _skipped(execution, with_hold=False)
+    return _REASONS[State(execution.state)](execution, timezone.now())
+
+
+def _waiting(execution: Execution, found: Waiting) -> Reason:
+    return explaining.waiting(
+        found, attempt=execution.attempt, max_attempts=execution.max_attempts, error_code=execution.error_code
+    )
+
+
+def _running(execution: Execution, now: datetime) -> Reason:
+    worker = Worker.objects.filter(pk=execution.worker_id).first() if execution.worker_id else None
+    return explaining.running(
+        since=execution.started_at or now,
+        now=now,
+        worker=worker.name if worker else "",
+        attempt=execution.attempt,
+        max_attempts=execution.max_attempts,
+        timeout=execution.timeout_seconds,
+        lease_holds=worker is not None and worker.is_live(now),
+        cancel_requested_at=execution.cancel_requested_at,
+    )
+
+
+def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bool = True) -> Reason:  # noqa: ARG001 - as the others
+    reason, slot = execution.reason, execution.scheduled_for
+    if reason not in set(Absence):
+        return Reason(code=reason, clause=reason)
+    asked = with_hold and slot is not None and reason in (Absence.MISFIRE, Absence.CATCHUP_EXPIRED, Absence.DISABLED)
+    return explaining.skipped(
+        Slot(
+            reason=Absence(reason),
+            at=slot,
+            seen_at=execution.created_at,
+            setting=_setting(execution, Absence(reason)),
+            folded_until=execution.folded_until,
+            folded_count=execution.folded_count,
+            hold=holds.around(execution.job, execution.schedule, slot) if asked and slot else None,
+            limit=quotas.limit(execution.job.tenant, UNFINISHED) if reason == Absence.QUOTA else None,
+        )
+    )
+
+
+def _setting(execution: Execution, reason: Absence) -> str:
+    """What is set now of what decided then."""
+    job: Job = execution.job
+    if reason is Absence.OVERLAP:
+        return f"the job's overlap is {job.overlap}"
+    schedule: Schedule | None = execution.schedule
+    if schedule is None:
+        return ""
+    if reason is Absence.MISFIRE:
+        most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
+        grace = phrases.length(schedule.misfire_grace_seconds)
+        return f"the schedule's misfire is {schedule.misfire}{most}, after a grace of {grace}"
+    return {
+        Absence.CATCHUP_EXPIRED: f"the schedule's catch-up window is {phrases.length(schedule.catch_up_window_seconds)}",
+        Absence.DST_GAP: f"the schedule's dst_gap is {schedule.dst_gap}, in {schedule.timezone}",
+        Absence.DST_FOLD: f"the schedule's dst_fold is {schedule.dst_fold}, in {schedule.timezone}",
+    }.get(reason, "")
+
+
+def _failed(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others
+    letter = DeadLetter.objects.filter(execution_id=execution.pk).values_list("state", flat=True).first()
+    return explaining.failed(
+        Ended(
+            error_code=execution.error_code,
+            message=execution.error_message,
+            attempt=execution.attempt,
+            max_attempts=execution.max_attempts,
+            crashes=execution.crashes,
+            started=execution.epoch > 0,
+            at=execution.finished_at,
+            letter=letter or "",
+        )
+    )
+
+
+def _cancelled(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others
+    asked = holds.cancelling(execution.pk)
+    if asked is not None:
+        return explaining.cancelled(at=asked.at, by=asked.actor, why=asked.reason)
+    with_job = execution.job.state == JobState.DELETED
+    deleted = holds.deletion(execution.job_id) if with_job else None
+    by = deleted.actor if deleted else ""
+    return explaining.cancelled(at=execution.finished_at, by=by, with_its_job=with_job)
+
+
+def _succeeded(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others
+    took: timedelta | None = None
+    if execution.started_at and execution.finished_at:
+        took = execution.finished_at - execution.started_at
+    return explaining.succeeded(
+        attempt=execution.attempt, max_attempts=execution.max_attempts, at=execution.finished_at, took=took
+    )
+
+
+def _blocked(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others
+    return explaining.reason_of(Course.BLOCKED)
+
+
+#: Of what does not wait for capacity or for an instant.
+_REASONS: dict[State, Callable[[Execution, datetime], Reason]] = {
+    State.BLOCKED: _blocked,
+    State.RUNNING: _running,
+    State.SUCCEEDED: _succeeded,
+    State.FAILED: _failed,
+    State.CANCELLED: _cancelled,
+    State.SKIPPED: _skipped,
+}
