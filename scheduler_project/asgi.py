@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
@@ -12,6 +13,8 @@ from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 
 from scheduler_project import celery  # noqa: F401 - the app that rings and publishes
+from tenants.api import event_streams
+from tenants.api.event_streams import EventStream, Outlet
 
 django.setup(set_prefix=False)
 
@@ -21,7 +24,21 @@ class Handler(ASGIHandler):
 
     All our middleware is synchronous. Django's own handler changes between thread and loop around each part of
     it, and that took half of the time of a request.
+
+    A stream of events is sent when its request is over: a request has a thread, and may have a connection.
     """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        outlet = Outlet(send)
+        await super().__call__(scope, receive, outlet)
+        if outlet.stream is not None:
+            await event_streams.serve(partial(super().send_response, outlet.stream), receive, send)
+
+    async def send_response(self, response: Any, send: Any) -> None:
+        if isinstance(response, EventStream) and isinstance(send, Outlet):
+            send.stream = response
+        else:
+            await super().send_response(response, send)
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002 - Django's signature
         super().load_middleware(is_async=False)

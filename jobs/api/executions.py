@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import selectors
-from jobs.api import lookups
+from jobs.api import lookups, streaming
 from jobs.api.of_jobs import OfJobsViewSet
 from jobs.api.shapes.executions import (
     AttemptShape,
@@ -47,7 +47,7 @@ OF_ANY_JOB = (
 )
 
 
-class ExecutionViewSet(OfJobsViewSet):
+class ExecutionViewSet(streaming.Streamed, OfJobsViewSet):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()
@@ -69,6 +69,7 @@ class ExecutionViewSet(OfJobsViewSet):
             one_of("level", "level", LEVELS, "Of any of these levels."),
             whole("limit", 1, 5000, "Most lines in a page.", default=1000),
         ),
+        "stream": streaming.PARAMETERS,
     }
 
     def list(self, request: Request) -> Response:

@@ -26,7 +26,7 @@ NEEDS = {
     ("POST", "jobs/nightly/trigger"): "executions:run", ("POST", "executions"): "executions:run",
     ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
-    ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
+    ("GET", "executions/{id}/stream"): "executions:read", ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
     ("GET", "audit-events"): "audit:read", ("GET", "audit-events/head"): "audit:read", ("GET", "audit-events/export"): "audit:read",
     ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",

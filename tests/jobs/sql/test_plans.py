@@ -42,6 +42,9 @@ EXPECTED = {
     "count_in_state": {"execution_by_state"},
     "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
     "expire_executions": {"execution_recent"},
+    "watch": {"execution_pkey", "execution_log_order"},
+    "timelines": {"execution_pkey", "attempt_of_execution", "event_pkey"},
+    "lines_after": {"execution_log_order"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 
