@@ -26,6 +26,9 @@ _PLAIN = {
     "object": "dict[str, Any]",
 }
 
+#: What the document calls the choice of null alone.
+_NULL = "NullEnum"
+
 Schema = Mapping[str, Any]
 
 
@@ -43,7 +46,7 @@ def page() -> tuple[Path, str]:
     """The module: its path and its text."""
     schemas = document()["components"]["schemas"]
     # Pages are iterators to the client's users.
-    shown = {name: schema for name, schema in schemas.items() if not name.startswith("Paginated")}
+    shown = {name: each for name, each in schemas.items() if not name.startswith("Paginated") and name != _NULL}
     parts = [_definition(name, schema) for name, schema in sorted(shown.items())]
     return ROOT / PATH, "\n\n".join([HEAD, *parts])
 
@@ -74,7 +77,8 @@ def _field(kind: str, *, must: bool) -> str:
 
 def _type(schema: Schema) -> str:
     if "$ref" in schema:
-        return plain_name(schema["$ref"].rpartition("/")[2])
+        name = schema["$ref"].rpartition("/")[2]
+        return "None" if name == _NULL else plain_name(name)
     if "enum" in schema:
         return f"Literal[{', '.join(json.dumps(value) if value is not None else 'None' for value in schema['enum'])}]"
     if len(parts := schema.get("allOf", ())) == 1:

@@ -248,7 +248,7 @@ API_RATES = {
     "account": _env.login_rate,
     "everywhere": _env.login_rate_account,
 }
-STREAMS: dict[str, int] = {"key": 100, "tenant": 500, "process": 1000, **_env.streams}
+STREAMS = {"key": 100, "tenant": 500, "process": 1000} | {str(name): most for name, most in _env.streams.items()}
 
 #: People's tokens. The key is not that of anything else that is signed.
 SIMPLE_JWT = {

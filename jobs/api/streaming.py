@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
@@ -62,8 +62,7 @@ class Streamed(ApiViewSet):
 
     @property
     def _actor(self) -> Actor:
-        actor: Actor = self.request.auth
-        return actor
+        return cast(Actor, self.request.auth)
 
     def _place(self, execution_id: UUID) -> Place:
         """After which event to begin. What a browser sends when it connects again is newer than its address."""

@@ -201,7 +201,7 @@ class Fire(TypedDict):
 
     at: str
     local: str
-    note: NoteEnum | NullEnum
+    note: NoteEnum | None
 
 
 class Head(TypedDict):
@@ -426,9 +426,6 @@ class NewTenant(TypedDict):
 
 
 NoteEnum = Literal["DST_GAP", "DST_FOLD"]
-
-
-NullEnum = None
 
 
 class OneExecution(TypedDict):
@@ -882,7 +879,7 @@ class Upcoming(TypedDict):
 
     at: str
     local: str
-    note: NoteEnum | NullEnum
+    note: NoteEnum | None
     schedule: str
 
 

@@ -100,7 +100,8 @@ def _wait(transport: Transport, position: _Position, retry_after: float | None, 
 
 def read(lines: Iterable[str], position: _Position) -> Iterator[Event | None]:
     """Events of a stream's lines, as the HTML standard says; None for a comment. Half of one at the end is dropped."""
-    name, identifier, data = "message", "", []
+    name, identifier = "message", ""
+    data: list[str] = []
     for line in lines:
         kind, _, value = line.partition(":")
         value = value.removeprefix(" ")
