@@ -125,3 +125,9 @@ def test_a_flag_and_a_tag_travel_as_the_api_reads_them(serving):
     assert server.requests[0].url.params["force"] == "true"
     client.jobs.patch("x", if_match='"3"', priority=3)
     assert server.requests[1].headers["If-Match"] == '"3"'
+
+
+def test_a_name_is_one_part_of_the_path_whatever_is_in_it(serving):
+    server = serving(OK)
+    server.client().jobs.trigger("a b/c?d")
+    assert server.requests[0].url.raw_path == b"/api/v1/jobs/a%20b%2Fc%3Fd/trigger"

@@ -10,7 +10,7 @@ from carillon_client import errors, streams
 from carillon_client.resources import Resource
 from carillon_client.shapes import Attempt, Execution, LogLine, OneExecution
 from carillon_client.streams import Event
-from carillon_client.transport import pause
+from carillon_client.transport import pause, quoted
 
 #: States that never change any more.
 ENDED = frozenset({"succeeded", "failed", "cancelled", "skipped"})
@@ -27,7 +27,7 @@ class Executions(Resource):
 
     def get(self, id: str, **query: Any) -> OneExecution:
         """One, with what it waits for."""
-        return cast(OneExecution, self._get(id, **query))
+        return cast(OneExecution, self._get(quoted(id), **query))
 
     def create(self, job: str, *, payload: Mapping[str, Any] | None = None, run_at: str | None = None) -> Execution:
         """Run a job now, or at ``run_at``; ``payload`` goes over the job's."""
@@ -39,24 +39,24 @@ class Executions(Resource):
 
     def cancel(self, id: str) -> Execution:
         """Cancelled at once while it waits; a running one is asked to stop."""
-        return cast(Execution, self._post(f"{id}/cancel"))
+        return cast(Execution, self._post(f"{quoted(id)}/cancel"))
 
     def retry(self, id: str) -> Execution:
         """Run it again as it was: a new execution."""
-        return cast(Execution, self._post(f"{id}/retry"))
+        return cast(Execution, self._post(f"{quoted(id)}/retry"))
 
     def replay(self, id: str, *, payload: Mapping[str, Any] | None = None) -> Execution:
         """Run it again with an edited payload: a new execution."""
-        return cast(Execution, self._post(f"{id}/replay", {} if payload is None else {"payload": payload}))
+        return cast(Execution, self._post(f"{quoted(id)}/replay", {} if payload is None else {"payload": payload}))
 
     def attempts(self, id: str) -> Sequence[Attempt]:
         """Every try, first to last."""
-        return [*cast(Iterator[Attempt], self._transport.pages(f"{self.path}/{id}/attempts", {}))]
+        return [*cast(Iterator[Attempt], self._transport.pages(f"{self.path}/{quoted(id)}/attempts", {}))]
 
     def logs(self, id: str, *, after: int = 0, level: Sequence[str] | None = None) -> Iterator[LogLine]:
         """What it printed and logged so far, in order."""
         while True:
-            page = self._get(f"{id}/logs", after=after, level=level)
+            page = self._get(f"{quoted(id)}/logs", after=after, level=level)
             yield from page["data"]
             if page["next_cursor"] is None:
                 return
@@ -64,7 +64,7 @@ class Executions(Resource):
 
     def explain(self, id: str) -> dict[str, Any]:
         """Why it is where it is, in words and codes."""
-        return cast(dict[str, Any], self._get(f"{id}/explain"))
+        return cast(dict[str, Any], self._get(f"{quoted(id)}/explain"))
 
     def stream(
         self, id: str, *, after: str = "", states_only: bool = False, timeout: float | None = None
@@ -72,7 +72,7 @@ class Executions(Resource):
         """Its states and log lines from the beginning, or after an event's id, then as they come, to its end."""
         until = None if timeout is None else time.monotonic() + timeout
         return streams.follow(
-            self._transport, f"{self.path}/{id}/stream", after=after, states_only=states_only, until=until
+            self._transport, f"{self.path}/{quoted(id)}/stream", after=after, states_only=states_only, until=until
         )
 
     def wait(self, id: str, *, timeout: float | None = None) -> Execution:
@@ -82,7 +82,7 @@ class Executions(Resource):
         """
         until = None if timeout is None else time.monotonic() + timeout
         try:
-            path = f"{self.path}/{id}/stream"
+            path = f"{self.path}/{quoted(id)}/stream"
             for event in streams.follow(self._transport, path, states_only=True, until=until, insist=False):
                 if event.name == "end":
                     return cast(Execution, event.data["execution"])

@@ -18,7 +18,7 @@ from carillon_client.shapes import (
     User,
     Worker,
 )
-from carillon_client.transport import Transport
+from carillon_client.transport import Transport, quoted
 
 
 class Resource:
@@ -48,15 +48,15 @@ class DeadLetters(Resource):
 
     def get(self, id: str) -> DeadLetter:
         """One dead letter."""
-        return cast(DeadLetter, self._get(id))
+        return cast(DeadLetter, self._get(quoted(id)))
 
     def redrive(self, id: str) -> DeadLetter:
         """Replay its execution and close it; ``redriven_as`` is the new execution."""
-        return cast(DeadLetter, self._post(f"{id}/redrive"))
+        return cast(DeadLetter, self._post(f"{quoted(id)}/redrive"))
 
     def discard(self, id: str) -> DeadLetter:
         """Close it without running it again."""
-        return cast(DeadLetter, self._post(f"{id}/discard"))
+        return cast(DeadLetter, self._post(f"{quoted(id)}/discard"))
 
 
 class Queues(Resource):
@@ -70,15 +70,15 @@ class Queues(Resource):
 
     def get(self, name: str) -> Queue:
         """One queue."""
-        return cast(Queue, self._get(name))
+        return cast(Queue, self._get(quoted(name)))
 
     def pause(self, name: str) -> Queue:
         """Start nothing more of it; what runs goes on."""
-        return cast(Queue, self._post(f"{name}/pause"))
+        return cast(Queue, self._post(f"{quoted(name)}/pause"))
 
     def resume(self, name: str) -> Queue:
         """Go on."""
-        return cast(Queue, self._post(f"{name}/resume"))
+        return cast(Queue, self._post(f"{quoted(name)}/resume"))
 
 
 class Secrets(Resource):
@@ -92,7 +92,7 @@ class Secrets(Resource):
 
     def get(self, secret: str) -> Secret:
         """One secret, without its value."""
-        return cast(Secret, self._get(secret))
+        return cast(Secret, self._get(quoted(secret)))
 
     def create(self, **secret: Unpack[SecretInput]) -> Secret:
         """A new secret, version 1."""
@@ -100,27 +100,27 @@ class Secrets(Resource):
 
     def set(self, secret: str, value: str | Mapping[str, Any]) -> Secret:
         """A new version, in force for whatever starts from now on."""
-        return cast(Secret, self._transport.send("PATCH", f"{self.path}/{secret}", body={"value": value}))
+        return cast(Secret, self._transport.send("PATCH", f"{self.path}/{quoted(secret)}", body={"value": value}))
 
     def delete(self, secret: str, *, force: bool = False) -> None:
         """Destroy it with all its versions; refused while jobs name it, unless forced."""
-        self._transport.send("DELETE", f"{self.path}/{secret}", query={"force": force})
+        self._transport.send("DELETE", f"{self.path}/{quoted(secret)}", query={"force": force})
 
     def versions(self, secret: str) -> Sequence[SecretVersion]:
         """The versions that are kept, newest first."""
-        return cast(Sequence[SecretVersion], self._get(f"{secret}/versions")["data"])
+        return cast(Sequence[SecretVersion], self._get(f"{quoted(secret)}/versions")["data"])
 
     def rollback(self, secret: str, *, version: int) -> Secret:
         """Put another of its versions in force."""
-        return cast(Secret, self._post(f"{secret}/rollback", {"version": version}))
+        return cast(Secret, self._post(f"{quoted(secret)}/rollback", {"version": version}))
 
     def used_by(self, secret: str) -> Iterator[User]:
         """The jobs that name it."""
-        return self._transport.pages(f"{self.path}/{secret}/used-by", {})
+        return self._transport.pages(f"{self.path}/{quoted(secret)}/used-by", {})
 
     def test(self, secret: str) -> Execution:
         """Try a connection out on a worker: the execution's ``result`` says how far it got."""
-        return cast(Execution, self._post(f"{secret}/test"))
+        return cast(Execution, self._post(f"{quoted(secret)}/test"))
 
 
 class Operations(Resource):
@@ -134,7 +134,7 @@ class Operations(Resource):
 
     def get(self, id: str) -> dict[str, Any]:
         """One, with how far it is."""
-        return cast(dict[str, Any], self._get(id))
+        return cast(dict[str, Any], self._get(quoted(id)))
 
     def start(
         self, action: str, *, filter: Mapping[str, Any] | None = None, ids: Sequence[str] | None = None, **more: Any
@@ -146,15 +146,15 @@ class Operations(Resource):
 
     def pause(self, id: str) -> dict[str, Any]:
         """Hold it."""
-        return cast(dict[str, Any], self._post(f"{id}/pause"))
+        return cast(dict[str, Any], self._post(f"{quoted(id)}/pause"))
 
     def resume(self, id: str) -> dict[str, Any]:
         """Go on."""
-        return cast(dict[str, Any], self._post(f"{id}/resume"))
+        return cast(dict[str, Any], self._post(f"{quoted(id)}/resume"))
 
     def cancel(self, id: str) -> dict[str, Any]:
         """Do no more of it; what is done stays done."""
-        return cast(dict[str, Any], self._post(f"{id}/cancel"))
+        return cast(dict[str, Any], self._post(f"{quoted(id)}/cancel"))
 
 
 class Lookups:

@@ -7,6 +7,7 @@ from typing import Any, Unpack, cast
 
 from carillon_client.resources import Resource
 from carillon_client.shapes import Execution, NewScheduleInput, Preview, PreviewInput, Schedule, ScheduleChanges
+from carillon_client.transport import quoted
 
 
 class Schedules(Resource):
@@ -20,7 +21,7 @@ class Schedules(Resource):
 
     def get(self, id: str) -> Schedule:
         """One schedule."""
-        return cast(Schedule, self._get(id))
+        return cast(Schedule, self._get(quoted(id)))
 
     def create(self, **schedule: Unpack[NewScheduleInput]) -> Schedule:
         """A further schedule of a ``job``."""
@@ -28,23 +29,25 @@ class Schedules(Resource):
 
     def patch(self, id: str, /, *, if_match: str | None = None, **changes: Unpack[ScheduleChanges]) -> Schedule:
         """Change some of it. A changed rule begins after now."""
-        return cast(Schedule, self._transport.send("PATCH", f"{self.path}/{id}", body=changes, if_match=if_match))
+        return cast(
+            Schedule, self._transport.send("PATCH", f"{self.path}/{quoted(id)}", body=changes, if_match=if_match)
+        )
 
     def delete(self, id: str) -> None:
         """End it; its executions stay."""
-        self._transport.send("DELETE", f"{self.path}/{id}")
+        self._transport.send("DELETE", f"{self.path}/{quoted(id)}")
 
     def pause(self, id: str) -> Schedule:
         """Hold it."""
-        return cast(Schedule, self._post(f"{id}/pause"))
+        return cast(Schedule, self._post(f"{quoted(id)}/pause"))
 
     def resume(self, id: str) -> Schedule:
         """Go on; its misfire policy decides about missed slots."""
-        return cast(Schedule, self._post(f"{id}/resume"))
+        return cast(Schedule, self._post(f"{quoted(id)}/resume"))
 
     def executions(self, id: str, **filters: Any) -> Iterator[Execution]:
         """What became of its slots, newest first."""
-        return self._transport.pages(f"{self.path}/{id}/executions", filters)
+        return self._transport.pages(f"{self.path}/{quoted(id)}/executions", filters)
 
     def preview(self, **rule: Unpack[PreviewInput]) -> Preview:
         """When a rule would fire, in words and instants. Nothing is stored."""

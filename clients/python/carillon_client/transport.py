@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx2
@@ -117,6 +118,11 @@ def pause(tries: int, retry_after: float | None = None) -> float:
     grown = min(FIRST_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)
     spread: float = random.uniform(0.5, 1.0) * grown  # noqa: S311 - spreads load, keeps no secret
     return spread if retry_after is None else retry_after + random.uniform(0, 0.1)  # noqa: S311 - as above
+
+
+def quoted(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name, safe="")
 
 
 def _count() -> Iterator[int]:
