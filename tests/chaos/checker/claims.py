@@ -21,7 +21,7 @@ LEGAL = frozenset(
     }
 )  # fmt: skip
 #: What may keep a run alive beyond its claim: whoever should stop it stands still or cannot be reached.
-HELD_UP = ("stop", "partition", "postgres", "terminate", "drop", "lock")
+HELD_UP = ("stop", "partition", "lossy", "postgres", "terminate", "drop", "lock", "disk", "connections")
 #: A process missing from a list that was being read while it was forked is not missing.
 FORKING = 2.0
 
