@@ -77,22 +77,7 @@ class Callable(TypedDict):
     schema: dict[str, Any]
 
 
-CodeEnum = Literal[
-    "NOT_DUE",
-    "BACK_OFF",
-    "TENANT_SUSPENDED",
-    "QUEUE_PAUSED",
-    "NO_WORKER",
-    "TENANT_CAP",
-    "QUEUE_CAP",
-    "JOB_CAP",
-    "KEY_CAP",
-    "RATE_LIMIT",
-    "OVERLAP",
-    "JOB_DISABLED",
-    "BEHIND_OTHERS",
-    "FREE_WORKER",
-]
+CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
 
 
 class ConnectionType(TypedDict):
@@ -191,9 +176,7 @@ class Execution(TypedDict):
     allowed_actions: list[str]
 
 
-ExecutionStateEnum = Literal[
-    "scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"
-]
+ExecutionStateEnum = Literal["scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"]
 
 
 class Fire(TypedDict):
@@ -711,18 +694,7 @@ class Schedule(TypedDict):
 ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
 
 
-ScopesEnum = Literal[
-    "jobs:read",
-    "jobs:write",
-    "executions:run",
-    "executions:read",
-    "logs:read",
-    "payloads:read",
-    "secrets:write",
-    "audit:read",
-    "admin",
-    "platform",
-]
+ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
 
 
 class Seal(TypedDict):
