@@ -52,7 +52,8 @@ def in_person(tokens: Any) -> Actor:
         return standing.by_session(logins.by_access_token(tokens["access"]), None)
 
 
-def test_a_person_goes_on_until_they_log_out(owner: Any, quick_hashes: None) -> None:
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_person_goes_on_until_they_log_out(owner: Any) -> None:
     person = people.member(owner.tenant, "viewer")
     tokens = person.tokens()
     actor = in_person(tokens)
@@ -61,7 +62,8 @@ def test_a_person_goes_on_until_they_log_out(owner: Any, quick_hashes: None) -> 
     assert refused(actor) == "UNAUTHENTICATED"
 
 
-def test_a_person_whose_role_is_another_has_to_ask_again(owner: Any, quick_hashes: None) -> None:
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_person_whose_role_is_another_has_to_ask_again(owner: Any) -> None:
     person = people.member(owner.tenant, "editor")
     actor = in_person(person.tokens())
     rows.change("UPDATE membership SET role = 'viewer' WHERE user_id = %s", person.user.pk)
