@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "scheduler_project.settings")
@@ -14,6 +15,8 @@ from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
 from scheduler_project import celery  # noqa: F401 - the app that rings and publishes
+from tenants.api import event_streams
+from tenants.api.event_streams import EventStream, Outlet
 
 django.setup(set_prefix=False)
 
@@ -23,7 +26,21 @@ class Handler(ASGIHandler):
 
     All our middleware is synchronous. Django's own handler changes between thread and loop around each part of
     it, and that took half of the time of a request.
+
+    A stream of events is sent when its request is over: a request has a thread, and may have a connection.
     """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        outlet = Outlet(send)
+        await super().__call__(scope, receive, outlet)
+        if outlet.stream is not None:
+            await event_streams.serve(partial(super().send_response, outlet.stream), receive, send)
+
+    async def send_response(self, response: Any, send: Any) -> None:
+        if isinstance(response, EventStream) and isinstance(send, Outlet):
+            send.stream = response
+        else:
+            await super().send_response(response, send)
 
     def load_middleware(self, is_async: bool = False) -> None:  # noqa: ARG002 - Django's signature
         super().load_middleware(is_async=False)

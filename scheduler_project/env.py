@@ -258,6 +258,14 @@ class Env(EnvOfWork):
             "(executions that have not ended) and `log_bytes` (of one attempt); what is left out is unlimited."
         ),
     )
+    streams: dict[Literal["key", "tenant", "process"], Annotated[int, Field(ge=0)]] = Field(
+        {},
+        validation_alias="CARILLON_STREAMS",
+        description=(
+            "Most live streams open at one web process, a JSON object of `key` (of one key or person, 100), `tenant` (500) "
+            "and `process` (of all together, 1000); what is left out stays so."
+        ),
+    )
     email_url: SecretStr = Field(
         SecretStr(""),
         validation_alias="CARILLON_EMAIL_URL",

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from jobs.rules import codes, words
 from jobs.rules.states import INITIAL, TERMINAL, TRANSITIONS, State
-from scheduler_project import api_changes, error_codes, other_names
+from scheduler_project import api_changes, client_shapes, error_codes, other_names
 from scheduler_project.env import ROOT, Env
 from scheduler_project.env_of_work import EnvOfWork
 from tenants.rules import permissions
@@ -38,7 +38,8 @@ def pages() -> dict[Path, str]:
         "codes.md": codes_page(),
         "api.md": _with_error_codes((ROOT / "docs" / "api.md").read_text()),
     }
-    return {ROOT / "docs" / name: text for name, text in made.items()}
+    path, shapes = client_shapes.page()
+    return {ROOT / "docs" / name: text for name, text in made.items()} | {path: shapes}
 
 
 def _with_error_codes(page: str) -> str:

@@ -229,9 +229,8 @@ TRUSTED_PROXIES = _env.trusted_proxies
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
 SECURE_HSTS_SECONDS = 31536000 if _https else 0
-SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_ENGINE = "tenants.console.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 X_FRAME_OPTIONS = "DENY"
@@ -249,6 +248,7 @@ API_RATES = {
     "account": _env.login_rate,
     "everywhere": _env.login_rate_account,
 }
+STREAMS = {"key": 100, "tenant": 500, "process": 1000} | {str(name): most for name, most in _env.streams.items()}
 
 #: People's tokens. The key is not that of anything else that is signed.
 SIMPLE_JWT = {

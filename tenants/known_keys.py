@@ -37,14 +37,22 @@ def actor_of(text: str, wanted: str | None, now: datetime) -> Actor:
         raise errors.Unauthenticated(_UNKNOWN)
     context.enter(context.Scope(tenant_id=found[0], platform=found[0] is None))
     row = ApiKey.objects.select_related("tenant").get(key_id=key.key_id)
-    _refuse_dead(row, now)
+    refuse_dead(row, now)
+    if not key_addresses.allow(row.addresses, requests.current().address):
+        raise AddressRefused
     _touch(row, now)
-    name, scopes = f"key:{row.key_id}", frozenset(row.scopes)
+    name, scopes = f"key:{row.key_id}", granted_to(row)
     if row.tenant is None:
         return Actor(name, scopes, standing.named(wanted) if wanted is not None else None, of_platform=True)
     if wanted is not None and wanted != row.tenant.slug:
         raise errors.NotFound(standing.NO_SUCH)
-    return Actor(name, scopes - {permissions.PLATFORM}, row.tenant)
+    return Actor(name, scopes, row.tenant)
+
+
+def granted_to(key: ApiKey) -> frozenset[str]:
+    """What a key may do; what is the platform's, only one of the platform's may."""
+    scopes = frozenset(key.scopes)
+    return scopes if key.tenant_id is None else scopes - {permissions.PLATFORM}
 
 
 def _found(key: api_keys.Key) -> tuple[UUID | None] | None:
@@ -57,13 +65,12 @@ def _found(key: api_keys.Key) -> tuple[UUID | None] | None:
     return (row[0],) if row and matches else None
 
 
-def _refuse_dead(key: ApiKey, now: datetime) -> None:
+def refuse_dead(key: ApiKey, now: datetime) -> None:
+    """Raise for a key that is good no longer, or whose tenant is suspended."""
     if key.revoked_at is not None:
         raise errors.Unauthenticated("this API key was revoked: create a new one")
     if not key.is_live(now):
         raise errors.KeyExpired
-    if not key_addresses.allow(key.addresses, requests.current().address):
-        raise AddressRefused
     if isinstance(key.tenant, Tenant) and key.tenant.state != TenantState.ACTIVE:
         raise errors.TenantSuspended(key.tenant.suspension_reason)
 

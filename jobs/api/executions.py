@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors, selectors
-from jobs.api import lookups
+from jobs.api import lookups, streaming
 from jobs.api.batches import ExecutionBatch
 from jobs.api.bulk import Bulk
 from jobs.api.lists import executions as lists
@@ -35,7 +35,7 @@ from tenants.quotas import QuotaExceeded
 LEVELS = ("debug", "info", "warning", "error")
 
 
-class ExecutionViewSet(Bulk, ExecutionBatch):
+class ExecutionViewSet(Bulk, ExecutionBatch, streaming.Streamed):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()
@@ -56,6 +56,7 @@ class ExecutionViewSet(Bulk, ExecutionBatch):
             one_of("level", "level", LEVELS, "Of any of these levels."),
             whole("limit", 1, 5000, "Most lines in a page.", default=1000),
         ),
+        "stream": streaming.PARAMETERS,
     }
 
     def list(self, request: Request) -> Response:

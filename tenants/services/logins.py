@@ -129,6 +129,11 @@ def by_access_token(text: str) -> LoginSession:
     return _live(tokens.read(text, tokens.Access)["sid"])
 
 
+def by_id(session_id: str) -> LoginSession:
+    """A log-in that is still good, with its person; raises BadToken of any other."""
+    return _live(session_id)
+
+
 def visible(actor: Actor, person: User | None) -> QuerySet[LoginSession]:
     """Whose log-ins somebody sees: their own; an administrator those of the tenant, the platform's all."""
     rows = LoginSession.objects.select_related("person")

@@ -35,7 +35,7 @@ ASKED_BEFORE = {
     # What the engine does with nobody asking.
     "audit_sealing",
     # Whoever logs in is nobody yet, and proves who they are.
-    "logins.log_in", "logins.refresh", "logins.forget", "logins.by_access_token", "logins.failed", "logins.succeeded",
+    "logins.log_in", "logins.refresh", "logins.forget", "logins.by_access_token", "logins.by_id", "logins.failed", "logins.succeeded",
     "logins.visible", "logins.end_others",
 }  # fmt: skip
 

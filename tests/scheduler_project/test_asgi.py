@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
+from django.core.signals import request_finished
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 
 from scheduler_project.asgi import Handler
+from tenants.api.event_streams import EventStream
 
 seen: list[tuple[str, threading.Thread]] = []
 
@@ -45,11 +47,26 @@ def streamed(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts())
 
 
+class Source:
+    def known(self) -> bytes:
+        return b""
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        seen[0][1].join(5)  # the request's, if it has been let go
+        seen.append(("alive" if seen[0][1].is_alive() else "gone", threading.current_thread()))
+        yield b"one"
+
+
+def live(request: HttpRequest) -> EventStream:
+    seen.append(("view", threading.current_thread()))
+    return EventStream(Source())
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     raise KeyError("of the view")
 
 
-urlpatterns = [path("plain", plain), path("streamed", streamed), path("broken", broken)]
+urlpatterns = [path("plain", plain), path("live", live), path("streamed", streamed), path("broken", broken)]
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +103,18 @@ def test_middleware_and_view_share_one_thread_that_is_not_the_loops():
 def test_a_stream_is_the_event_loops():
     assert answer("/streamed") == (200, [b"0", b"1", b"2"])
     assert {thread for what, thread in seen if what == "part"} == {threading.current_thread()}
+
+
+def test_a_stream_of_events_is_sent_when_its_request_is_over():
+    finished: list[bool] = []
+    request_finished.connect(lambda **_: finished.append(len(seen) == 3), weak=False, dispatch_uid="test")
+    try:
+        assert answer("/live") == (200, [b"one"])
+    finally:
+        request_finished.disconnect(dispatch_uid="test")
+    assert finished == [True]
+    assert [what for what, _ in seen] == ["before", "view", "after", "gone"]
+    assert seen[-1][1] is threading.current_thread()
 
 
 def test_an_error_of_a_view_is_an_answer():

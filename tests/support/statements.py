@@ -29,6 +29,8 @@ EXECUTION = identity.request_id(rows.now())
 FENCE = {"id": EXECUTION, "attempt_id": ids.child_of(EXECUTION), "epoch": 1}
 ENDING = Ending(fence=Fence(**FENCE), tail=Tail(first_seq=1, lines=LINES))
 RUNNING = {"sources": ["running"], "rows": Jsonb([ENDING.row()]), **NOTHING, "crashes": 0}
+#: As jobs.timelines bounds them.
+OF_STREAMS = {"ids": [EXECUTION], "lows": [EXECUTION], "highs": [EXECUTION]}
 
 #: By statement; each shape is the one its only caller uses.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -100,6 +102,9 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "group_failures": {
         "tenant_id": uuid4(), "since": UUID(int=0), "job_id": None, "fingerprint": None, "most": 10_000, "largest": True, "limit": 50,
     },
+    "watch": OF_STREAMS,
+    "timelines": {**OF_STREAMS, "epochs": [1], "most": 100},
+    "lines_after": {**OF_STREAMS, "seqs": [0], "most": 5},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 

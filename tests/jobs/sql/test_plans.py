@@ -51,6 +51,9 @@ EXPECTED = {
     "select_of_job": {"execution_by_job"},
     "prune_operations": {"operation_ended", "operation_pkey"},
     "group_failures": {"execution_by_state", "job_pkey"},
+    "watch": {"execution_pkey", "execution_log_order"},
+    "timelines": {"execution_pkey", "attempt_of_execution", "event_pkey"},
+    "lines_after": {"execution_log_order"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
 }
 

@@ -1,0 +1,106 @@
+"""``client.executions``: every run, what it did, and waiting for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from carillon_client import errors, streams
+from carillon_client.resources import Resource
+from carillon_client.shapes import Attempt, Execution, LogLine, OneExecution
+from carillon_client.streams import Event
+from carillon_client.transport import pause, quoted
+
+#: States that never change any more.
+ENDED = frozenset({"succeeded", "failed", "cancelled", "skipped"})
+
+
+class Executions(Resource):
+    """Executions of the tenant's jobs."""
+
+    path = "executions"
+
+    def list(self, **filters: Any) -> Iterator[Execution]:
+        """Newest first: ``state=["failed"]``, ``job=``, ``queue=``, ``trigger=``; others as the API names them."""
+        return self._transport.pages(self.path, filters)
+
+    def get(self, id: str, **query: Any) -> OneExecution:
+        """One, with what it waits for."""
+        return cast(OneExecution, self._get(quoted(id), **query))
+
+    def create(self, job: str, *, payload: Mapping[str, Any] | None = None, run_at: str | None = None) -> Execution:
+        """Run a job now, or at ``run_at``; ``payload`` goes over the job's."""
+        return cast(Execution, self._post("", {"job": job, **wish(payload, run_at)}))
+
+    def batch(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Many at once, each like a body of :meth:`create`; the answer says of each what became of it."""
+        return cast(dict[str, Any], self._post("batch", {"items": [*items]}))
+
+    def cancel(self, id: str) -> Execution:
+        """Cancelled at once while it waits; a running one is asked to stop."""
+        return cast(Execution, self._post(f"{quoted(id)}/cancel"))
+
+    def retry(self, id: str) -> Execution:
+        """Run it again as it was: a new execution."""
+        return cast(Execution, self._post(f"{quoted(id)}/retry"))
+
+    def replay(self, id: str, *, payload: Mapping[str, Any] | None = None) -> Execution:
+        """Run it again with an edited payload: a new execution."""
+        return cast(Execution, self._post(f"{quoted(id)}/replay", {} if payload is None else {"payload": payload}))
+
+    def attempts(self, id: str) -> Sequence[Attempt]:
+        """Every try, first to last."""
+        return [*cast(Iterator[Attempt], self._transport.pages(f"{self.path}/{quoted(id)}/attempts", {}))]
+
+    def logs(self, id: str, *, after: int = 0, level: Sequence[str] | None = None) -> Iterator[LogLine]:
+        """What it printed and logged so far, in order."""
+        while True:
+            page = self._get(f"{quoted(id)}/logs", after=after, level=level)
+            yield from page["data"]
+            if page["next_cursor"] is None:
+                return
+            after = int(page["next_cursor"])
+
+    def explain(self, id: str) -> dict[str, Any]:
+        """Why it is where it is, in words and codes."""
+        return cast(dict[str, Any], self._get(f"{quoted(id)}/explain"))
+
+    def stream(
+        self, id: str, *, after: str = "", states_only: bool = False, timeout: float | None = None
+    ) -> Iterator[Event]:
+        """Its states and log lines from the beginning, or after an event's id, then as they come, to its end."""
+        until = None if timeout is None else time.monotonic() + timeout
+        return streams.follow(
+            self._transport, f"{self.path}/{quoted(id)}/stream", after=after, states_only=states_only, until=until
+        )
+
+    def wait(self, id: str, *, timeout: float | None = None) -> Execution:
+        """Wait until it has ended, and return it; raises :class:`errors.TimedOut` if that takes longer than ``timeout`` seconds.
+
+        Follows its stream; where none is to be had, asks again and again.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        try:
+            path = f"{self.path}/{quoted(id)}/stream"
+            for event in streams.follow(self._transport, path, states_only=True, until=until, insist=False):
+                if event.name == "end":
+                    return cast(Execution, event.data["execution"])
+        except errors.CarillonError:
+            pass  # whatever it was, if it is no matter of the stream alone it comes again
+        return self._poll(id, until)
+
+    def _poll(self, id: str, until: float | None) -> Execution:
+        tries = 0
+        while (found := self.get(id))["state"] not in ENDED:
+            seconds = min(pause(tries), 2.0)
+            if until is not None and time.monotonic() + seconds > until:
+                raise errors.TimedOut(f"execution {id} is {found['state']}, and has not ended in time")
+            self._transport.sleep(seconds)
+            tries += 1
+        return found
+
+
+def wish(payload: Mapping[str, Any] | None, run_at: str | None) -> dict[str, Any]:
+    given = {"payload": payload, "run_at": run_at}
+    return {name: value for name, value in given.items() if value is not None}
