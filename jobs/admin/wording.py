@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,6 @@ def ended(operation: Operation) -> str:
     if operation.ended_because == operations.AUTHOR_LOST_RIGHTS:
         return f"{operation.created_by} may no longer run executions here, so it went no further."
     return operation.ended_because
-
 
 
 def why(execution: Execution) -> Any:

@@ -45,5 +45,4 @@ class Bulk(TenantViewSet):
     def _wanted(self, given: dict[str, Any]) -> Wanted:
         if "ids" in given:
             return Wanted(conditions={}, ids=given["ids"])
-        declared, now = self.query_parameters["list"], sql.run("clock")[0].now
-        return execution_filters.read(self.tenant, given.get("filter", {}), declared, now)
+        return execution_filters.read(self.tenant, given.get("filter", {}), sql.run("clock")[0].now)

@@ -51,7 +51,7 @@ WINDOW = (
         _since,
         "Created, or due as a slot, at this instant or later; or `-2h`, so long ago. `-24h` if left out.",
     ),
-    lookups.JOB,
+    Parameter("job", str, "Of the job with this id or name."),
 )
 
 
@@ -120,7 +120,8 @@ class FailureGroupViewSet(ApiViewSet):
     @property
     def job_id(self) -> UUID | None:
         """Of the job that the query names."""
-        return lookups.job_id(self.tenant, self.query["job"]) if "job" in self.query else None
+        found = lookups.job_ids(self.tenant, [self.query["job"]]) if "job" in self.query else []
+        return next(iter(found), None)
 
     @property
     def since(self) -> datetime:

@@ -6,13 +6,13 @@ follow what is stored. What was made after the operation is out of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from jobs import sql
 from jobs.models import Execution
@@ -25,6 +25,8 @@ WINDOWS = 5
 #: Ids begin with a slot's instant, and slots are planned ahead.
 _AHEAD = timedelta(minutes=1)
 NOT_FOUND = "NOT_FOUND"
+#: Among conditions, what no single column says: as :func:`written` writes it.
+REST = "rest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,9 @@ class Selection:
     def rows(self) -> QuerySet[Execution]:
         """All of them."""
         rows = Execution.objects.filter(tenant_id=self.tenant_id, state__in=list(self.states))
-        return rows.filter(created_at__lte=self.made_by, **self.conditions)
+        plain = {lookup: value for lookup, value in self.conditions.items() if lookup != REST}
+        rest = read(self.conditions[REST]) if REST in self.conditions else Q()
+        return rows.filter(rest, created_at__lte=self.made_by, **plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,19 @@ class Page:
     exhausted: bool
     #: Why those that were named and are not among these are none, by id.
     left_out: Mapping[UUID, str] = field(default_factory=dict)
+
+
+def written(condition: Q, value: Callable[[Any], Any]) -> dict[str, Any]:
+    """A condition as JSON; ``value`` makes what it compares with such."""
+    children: Sequence[Any] = condition.children
+    parts = [written(each, value) if isinstance(each, Q) else [each[0], value(each[1])] for each in children]
+    return {"connector": condition.connector, "negated": condition.negated, "parts": parts}
+
+
+def read(told: Mapping[str, Any]) -> Q:
+    """The condition that was written so."""
+    parts = [read(each) if isinstance(each, Mapping) else (each[0], each[1]) for each in told["parts"]]
+    return Q(*parts, _connector=told["connector"], _negated=told["negated"])
 
 
 def page(selection: Selection, *, after: UUID | None, size: int) -> Page:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from jobs import errors, selectors, sql
 from jobs.engine import dispatch, selection
@@ -168,8 +169,10 @@ def _stored(conditions: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset | QuerySet):
         return [_text(each) for each in value]
+    if isinstance(value, Q):
+        return selection.written(value, _text)
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, UUID) else value

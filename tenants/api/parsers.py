@@ -67,6 +67,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _twice(keys: Iterable[str]) -> str:
     seen: set[str] = set()
     return next(key for key in keys if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+
+
 class MergePatchParser(StrictJSONParser):
     """``application/merge-patch+json`` (RFC 7396), for PATCH of what is merged by it."""
 

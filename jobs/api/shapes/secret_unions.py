@@ -8,7 +8,8 @@ from jobs import connections
 from jobs.api.shapes import payload_schemas
 from jobs.api.shapes.unions import JsonSchema, Union, camel
 from tenants.api.openapi import Schema
-from tenants.services.secrets import SHORTEST, TEXT
+from tenants.rules.maskable import SHORTEST
+from tenants.services.secrets import TEXT
 
 _TEXT_VALUE = {"type": "string", "minLength": SHORTEST, "writeOnly": True}
 
