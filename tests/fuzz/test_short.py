@@ -29,7 +29,7 @@ def _without_a_status(document):
 
 @pytest.mark.parametrize(
     ("lie", "told"),
-    [(_of_another_type, "Response violates schema"), (_without_a_status, "Undocumented HTTP status code")],
+    [(_of_another_type, "Response violates schema"), (_without_a_status, "Undocumented status code")],
 )
 def test_a_description_that_is_not_true_is_found_out(lie, told):
     document = reference.described()
