@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.exceptions import NotAcceptable
@@ -18,14 +18,15 @@ class Negotiation(DefaultContentNegotiation):
     """As DRF's; ``answers_files`` of a view are content types by action, whose refusals are JSON all the same."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> Any:
+        known = [*renderers]
         try:
-            return super().select_renderer(request, renderers, format_suffix)
+            return super().select_renderer(request, known, format_suffix)
         except NotAcceptable:
             if not self._accepts_a_file(request):
                 raise
-            return renderers[0], renderers[0].media_type
+            return known[0], known[0].media_type
 
     def _accepts_a_file(self, request: Request) -> bool:
         view: APIView = request.parser_context["view"]
