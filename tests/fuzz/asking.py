@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import hypothesis
 import requests
-from hypothesis import HealthCheck, Phase
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.core.transport import Response
-from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -110,23 +107,3 @@ class Asking:
             f"{who}: {prepared.method} {prepared.url}\n{(prepared.body or b'')!r:.2000}\n{answer.text:.3000}\n{failure}"
         )
         self._report.found.setdefault(told, sent)
-
-
-def along_links(schema: Any, asks: Asking, *, examples: int, steps: int, seed: int) -> None:
-    """Sequences: what one answer made is what the next request is about."""
-
-    class Walk(schema.as_state_machine()):  # type: ignore[misc]
-        def call(self, case: Any, **kwargs: Any) -> Any:
-            if case.query:
-                case.query.pop("tenant", None)
-            asks.make_sense(case)
-            return asks.send(case, "operator" if case.operation.path.startswith(OF_OPERATORS) else "admin")
-
-        def validate_response(self, response: Any, case: Any, *args: Any, **kwargs: Any) -> None:
-            """Done where it is sent."""
-
-    settings = hypothesis.settings(
-        max_examples=examples, stateful_step_count=steps, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    run_state_machine_as_test(hypothesis.seed(seed)(Walk), settings=settings)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import hypothesis
@@ -23,12 +24,13 @@ from scheduler_project import (
     celery,  # noqa: F401 - the API rings through it
     reference,
 )
-from tests.fuzz import asking, odd, server, world
+from tests.fuzz import asking, odd, server, walks, world
 from tests.fuzz.asking import Asking
 
 #: Shares of all cases.
 ALONE, ODD = 0.5, 0.2
-STEPS = 6
+#: Of a walk, on the average.
+STEPS = 2
 WHO = ("admin", "admin", "admin", "operator", "viewer", "nobody")
 
 
@@ -45,7 +47,8 @@ def run(*, cases: int, seed: int, only: str = "", document: dict[str, Any] | Non
     """Try about so many requests; ``only`` operations whose id contains that. ``document`` is the code's own if left out."""
     report = Report()
     with _unlimited(), server.running() as app:
-        schema = schemathesis.openapi.from_dict(document or reference.described())
+        described = document or reference.described()
+        schema = schemathesis.openapi.from_dict(described)
         schema.config.base_url = "http://testserver"
         asks = Asking(app, world.make(), report)
         operations = [each.ok() for each in schema.get_all_operations()]
@@ -57,7 +60,14 @@ def run(*, cases: int, seed: int, only: str = "", document: dict[str, Any] | Non
             asks.by_another_method(operation, asking.UNKNOWN_METHODS[number % len(asking.UNKNOWN_METHODS)])
         if not only:
             rest = cases - sum(report.tried.values())
-            asking.along_links(schema, asks, examples=max(1, rest // STEPS), steps=STEPS, seed=seed)
+            known = walks.Map(described, operations)
+            _try(
+                st.tuples(walks.walks(known)),
+                partial(walks.walk, asks),
+                examples=max(1, rest // STEPS),
+                seed=seed,
+                name="walks",
+            )
     return report
 
 

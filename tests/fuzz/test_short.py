@@ -15,7 +15,7 @@ SEED = 20261121
 def test_the_api_answers_as_it_is_described():
     report = play.run(cases=1000, seed=SEED)
     assert report.found == {}, f"make fuzz CASES=1000 SEED={SEED}"
-    assert sum(report.tried.values()) > 900
+    assert sum(report.tried.values()) > 800
     assert {200, 201, 202, 204, 400, 401, 403, 404, 409, 422} <= set(report.statuses)
 
 
@@ -29,7 +29,7 @@ def _without_a_status(document):
 
 @pytest.mark.parametrize(
     ("lie", "told"),
-    [(_of_another_type, "Response violates schema"), (_without_a_status, "Undocumented HTTP status code")],
+    [(_of_another_type, "Response violates schema"), (_without_a_status, "Undocumented status code")],
 )
 def test_a_description_that_is_not_true_is_found_out(lie, told):
     document = reference.described()
