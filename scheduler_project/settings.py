@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from scheduler_project import app_settings, console, mail
+from scheduler_project import api_names, app_settings, console, mail
 from scheduler_project.env import ROOT, env
 from scheduler_project.guessing import *  # noqa: F403 - settings of django-axes
 from tenants.rules import sealing, sessions
@@ -286,7 +286,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"ExecutionStateEnum": "jobs.api.shapes.executions.STATES"},
+    "ENUM_NAME_OVERRIDES": api_names.ENUMS,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
