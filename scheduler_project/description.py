@@ -41,6 +41,8 @@ SETTINGS: dict[str, Any] = {
         "ExecutionStateEnum": "jobs.api.shapes.executions.STATES",
         "JobStateEnum": "jobs.models.JobState",
         "ScheduleStateEnum": "jobs.models.ScheduleState",
+        "OutcomeEnum": "tenants.api.dry_runs.OUTCOMES",
+        "DeclaredOutcomeEnum": "jobs.api.shapes.declarations.OUTCOMES",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

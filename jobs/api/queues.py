@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -15,17 +16,17 @@ from jobs import errors, selectors
 from jobs.api.shapes.queues import QueueChanges, QueueInput, QueueShape
 from jobs.api.shapes.throttles import ThrottleInput
 from jobs.models import Queue
-from jobs.services import queue_states, queues
+from jobs.services import descriptions, queue_states, queues
 from tenants import context
+from tenants.api.conditions import Conditional
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
-from tenants.api.views import ApiViewSet
 from tenants.rules import permissions
 
 #: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody.
 
 
-class QueueViewSet(ApiViewSet):
+class QueueViewSet(Conditional):
     """Queues of the platform. In paths `{id}` is the name. Changing them takes a key with the scope `platform`."""
 
     queryset = selectors.queues()
@@ -49,6 +50,16 @@ class QueueViewSet(ApiViewSet):
             raise self.missing()
         return queue  # type: ignore[no-any-return]
 
+    def tag_of(self, row: Queue) -> str:
+        return descriptions.tag_of_queue(row)
+
+    def facts_of(self, row: Queue) -> Mapping[str, Any]:
+        return {}
+
+    def lock(self, row: Queue) -> Queue:
+        with context.within(context.PLATFORM):
+            return queue_states.lock(row)
+
     def list(self, request: Request) -> Response:
         """Queues by name."""
         with context.within(context.PLATFORM):
@@ -62,18 +73,19 @@ class QueueViewSet(ApiViewSet):
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One queue."""
-        return self.shown(QueueShape, self.row())
+        queue = self.row()
+        return self.tagged(self.shown(QueueShape, queue), queue)
 
     @extend_schema(request=QueueChanges)
     def partial_update(self, request: Request, id: str) -> Response:
         """Change some of it, from the next admission on. Its pool is fixed while jobs or executions use it."""
-        queue = self.row()
+        queue = self.held()
         fields: Any = self.body(QueueChanges, partial=True)
         return self._stored(queues.update(queue=queue, fields=fields))
 
     def destroy(self, request: Request, id: str) -> Response:
         """Delete a queue that no job uses and where nothing waits or runs; never `default`."""
-        queues.delete(queue=self.row())
+        queues.delete(queue=self.held())
         return Response(status=204)
 
     @extend_schema(request=None)
@@ -92,7 +104,7 @@ class QueueViewSet(ApiViewSet):
     @action(detail=True, methods=["post"])
     def throttle(self, request: Request, id: str) -> Response:
         """Let at most `max_running` of it be in flight until an instant; it ends by itself."""
-        queue = self.row()
+        queue = self.held()
         wish: Any = self.body(ThrottleInput)
         return self._stored(queue_states.throttle(queue=queue, **wish))
 
@@ -103,11 +115,12 @@ class QueueViewSet(ApiViewSet):
         return self._become(queue_states.unthrottle)
 
     def _become(self, service: Any) -> Response:
-        queue = self.row()
+        queue = self.held()
         self.body(NoFields)
         return self._stored(service(queue=queue))
 
     def _stored(self, queue: Queue, *, status: int = 200) -> Response:
         """The queue as it is stored now, with its load."""
         with context.within(context.PLATFORM):
-            return self.shown(QueueShape, self.get_queryset().get(pk=queue.pk), status=status)
+            stored = self.get_queryset().get(pk=queue.pk)
+            return self.tagged(self.shown(QueueShape, stored, status=status), stored)

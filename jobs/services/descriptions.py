@@ -1,4 +1,4 @@
-"""A job and a schedule as they are defined, in one value: what entity tags, dry runs and comparisons are made of.
+"""A job, a schedule and a queue as they are defined, in one value: what entity tags, dry runs and comparisons are made of.
 
 Planning a slot changes none of it. A job's includes its schedules', since they are declared together.
 """
@@ -10,8 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
-from jobs.models import Job, Schedule
-from jobs.services import jobs, schedules
+from jobs.models import Job, Queue, Schedule
+from jobs.services import jobs, queues, schedules
 from tenants.models.limited import Limited
 from tenants.rules import etags
 
@@ -35,6 +35,11 @@ def of_schedule(schedule: Schedule) -> Description:
     return {**told, "expression": told["expression"] or None, "state": str(schedule.state)}
 
 
+def of_queue(queue: Queue) -> Description:
+    """All that operators may say of it, and whether it is held."""
+    return {**queues.told(queue), "paused": queue.paused_at is not None, "throttle": throttle(queue)}
+
+
 def throttle(row: Limited) -> Description | None:
     """As it was set, in force or over."""
     if row.throttled_until is None:
@@ -51,3 +56,8 @@ def tag_of_job(job: Job) -> str:
 def tag_of_schedule(schedule: Schedule) -> str:
     """Its entity tag."""
     return etags.tag(settings.SECRET_KEY, "schedule", str(schedule.pk), str(schedule.job_id), of_schedule(schedule))
+
+
+def tag_of_queue(queue: Queue) -> str:
+    """Its entity tag."""
+    return etags.tag(settings.SECRET_KEY, "queue", str(queue.pk), of_queue(queue))

@@ -23,14 +23,14 @@ from tenants.api.parameters import flag
 from tenants.rules.audit_chain import canonical
 
 DRY_RUN = flag("dry_run", "Check all of it and say what would change, and store nothing.")
-CREATED, UPDATED, UNCHANGED, DELETED = "created", "updated", "unchanged", "deleted"
+CREATED, UPDATED, UNCHANGED, DELETED = OUTCOMES = ["created", "updated", "unchanged", "deleted"]
 
 
 class DryRunShape(serializers.Serializer[Any]):
     """What a request would do."""
 
     dry_run = serializers.BooleanField(help_text="True: nothing is stored.")
-    outcome = serializers.ChoiceField([CREATED, UPDATED, UNCHANGED, DELETED])
+    outcome = serializers.ChoiceField(OUTCOMES)
     diff = serializers.DictField(help_text="[before, after] of each field that would change.")
 
 

@@ -14,7 +14,7 @@ from tenants.api import dry_runs
 from tenants.api.dry_runs import DryRunShape
 from tenants.api.fields import StrictSerializer
 
-_OUTCOMES = [dry_runs.CREATED, dry_runs.UPDATED, dry_runs.UNCHANGED]
+OUTCOMES = [dry_runs.CREATED, dry_runs.UPDATED, dry_runs.UNCHANGED]
 
 
 class JobDeclaration(JobInput):
@@ -26,13 +26,13 @@ class JobDeclaration(JobInput):
 class DeclaredJobShape(JobShape):
     """A job, and what became of it."""
 
-    outcome = serializers.ChoiceField(_OUTCOMES)
+    outcome = serializers.ChoiceField(OUTCOMES)
 
 
 class DeclaredScheduleShape(ScheduleShape):
     """A schedule, and what became of it."""
 
-    outcome = serializers.ChoiceField(_OUTCOMES)
+    outcome = serializers.ChoiceField(OUTCOMES)
 
 
 class JobDryRunShape(DryRunShape):

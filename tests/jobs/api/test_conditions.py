@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from tests.support import logins, rows
+from uuid import uuid4
+
+import pytest
+
+from tests.support import actors, logins, rows
 
 CRON = {"kind": "cron", "expression": "0 0 * * *"}
 NIGHTLY = "/api/v1/jobs/nightly"
 SOON = "2100-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def operator():
+    return actors.operator()
 
 
 def tag(owner, path=NIGHTLY):
@@ -147,3 +156,20 @@ def test_the_tag_tells_nobody_what_is_in_a_payload(owner, teammate, make_job):
     make_job(payload={"duration_seconds": 1})
     assert teammate.api.get(NIGHTLY).json()["payload"] is None
     assert teammate.api.get(NIGHTLY)["ETag"] == tag(owner)
+
+
+def test_a_queue_that_was_changed_meanwhile_is_left_alone(operator):
+    path = f"/api/v1/queues/q-{uuid4().hex[:12]}"
+    made = operator.api.post("/api/v1/queues", {"name": path.rpartition("/")[2]})
+    read = made["ETag"]
+    assert tag(operator, path) == read
+    now = operator.api.patch(path, {"max_running": 3})
+    assert now["ETag"] == tag(operator, path) != read
+    for method, action, body in (
+        ("patch", "", {"batch_size": 1}), ("delete", "", None), ("post", "/pause", {}), ("post", "/unthrottle", {}),
+        ("post", "/throttle", {"max_running": 1, "until": soon()}),
+    ):  # fmt: skip
+        answer = operator.api.ask(method, path + action, body, If_Match=read)
+        assert (answer.status_code, answer.json()["error"]["details"]) == (412, {"etag": now["ETag"]})
+    assert operator.api.ask("post", f"{path}/pause", {}, If_Match=now["ETag"]).status_code == 200
+    assert operator.api.ask("delete", path, None, If_Match=tag(operator, path)).status_code == 204
