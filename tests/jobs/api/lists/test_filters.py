@@ -104,6 +104,15 @@ def test_dead_letters_are_found_by_their_errors(owner, jobs, listed):
     assert listed("dead-letters", "id", job="beta") == []
 
 
+def test_an_execution_is_found_by_its_id_however_many_newer_ones_failed(owner, jobs, listed, monkeypatch):
+    monkeypatch.setattr(walks, "MOST", 3)
+    old = str(rows.execution(jobs["alpha"], "succeeded"))
+    for _ in range(5):
+        rows.execution(jobs["beta"], "failed", error_message="exit status 7")
+    assert listed("executions", "id", q=old) == listed("executions", "id", q=old.upper()) == [old]
+    assert old in listed("executions", "id", q=old[:8])
+
+
 def test_a_jobs_executions_are_its_own(owner, jobs, listed):
     mine, _ = rows.execution(jobs["alpha"], "failed"), rows.execution(jobs["beta"], "failed")
     assert listed("jobs/alpha/executions", "id") == [str(mine)]
