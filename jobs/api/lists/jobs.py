@@ -68,7 +68,8 @@ _FEW_JOBS = 500
 
 def rows(found: QuerySet[Any]) -> QuerySet[Any]:
     """Jobs with what they may be ordered by."""
-    return found.annotate(**{PLAIN_NAME: Collate("name", "C")})
+    named: QuerySet[Any] = found.annotate(**{PLAIN_NAME: Collate("name", "C")})
+    return named
 
 
 def beginning(tenant: Tenant, prefix: str) -> QuerySet[Job, UUID]:

@@ -30,6 +30,7 @@ def listed(owner):
 @pytest.fixture
 def jobs(owner):
     """Three jobs, the last of them other than the others in all."""
+    rows.change("INSERT INTO queue (name, created_at) VALUES ('io', now()) ON CONFLICT DO NOTHING")
     made = {name: rows.job(owner.tenant.pk, name=name, owner="maria", category="a") for name in ("alpha", "alphabet")}
     columns = {
         "type": "http",
