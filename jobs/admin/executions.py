@@ -49,6 +49,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("trigger", ChoicesDropdownFilter),
+        recent.Troubled,
         recent.Since,
         ("tenant", AutocompleteSelectFilter),
         ("job", recent.OfJob),

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilte
 from jobs.admin import wording
 from jobs.models import Execution, Job
 from jobs.rules import identity
-from jobs.rules.states import TERMINAL
+from jobs.rules.states import TERMINAL, State
 from tenants import marks
 from tenants.admin import pages
 
@@ -40,6 +40,18 @@ class Since(DropdownFilter):  # type: ignore[misc]
         if self.value() not in WINDOWS:
             return queryset
         return queryset.filter(pk__gte=floor(timezone.now(), timedelta(hours=int(self.value()))))
+
+
+class Troubled(Since):
+    """What somebody looks for in the morning: failed or skipped, in a window, so that the rows looked at have an end."""
+
+    title = "failed or skipped"
+    parameter_name = "troubled"
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in WINDOWS:
+            return queryset
+        return super().queryset(request, queryset).filter(state__in=(State.FAILED, State.SKIPPED))
 
 
 class OfJob(AutocompleteSelectFilter):  # type: ignore[misc]

@@ -89,7 +89,8 @@ def test_lists_are_described_as_pages_with_their_filters(document):
     for path in ("/api/v1/executions", "/api/v1/jobs/{id}/revisions", "/api/v1/schedules/{id}/executions"):
         shape = str(document["paths"][path]["get"]["responses"]["200"])
         page = document["components"]["schemas"][shape.split("schemas/")[1].split("'", maxsplit=1)[0]]
-        assert set(page["properties"]) == {"data", "next_cursor"}
+        assert set(page["properties"]) == {"data", "next_cursor", "count", "count_is_capped"}
+        assert page["required"] == ["data", "next_cursor"]
 
 
 def test_every_route_of_the_api_is_in_it(document):

@@ -68,8 +68,8 @@ _FEW_JOBS = 500
 
 def rows(found: QuerySet[Any]) -> QuerySet[Any]:
     """Jobs with what they may be ordered by."""
-    annotated: QuerySet[Any] = found.annotate(**{PLAIN_NAME: Collate("name", "C")})
-    return annotated
+    named: QuerySet[Any] = found.annotate(**{PLAIN_NAME: Collate("name", "C")})
+    return named
 
 
 def beginning(tenant: Tenant, prefix: str) -> QuerySet[Job, UUID]:

@@ -33,6 +33,15 @@ def test_a_list_is_filtered_by_state_trigger_tenant_and_job(console: Console) ->
     assert {failed, elsewhere} <= set(_listed(console, state__exact="failed"))
 
 
+def test_what_failed_or_was_skipped_lately_is_one_filter(console: Console) -> None:
+    job, _ = mine = rows.job()
+    failed, skipped = rows.execution(mine, "failed"), rows.execution(mine, "skipped")
+    rows.execution(mine, "succeeded")
+    rows.execution(mine, "failed", id=identity.request_id(rows.now() - timedelta(hours=2)))
+    assert set(_listed(console, job__id__exact=str(job), troubled="1")) == {failed, skipped}
+    assert len(_listed(console, job__id__exact=str(job), troubled="24")) == 3
+
+
 def test_a_filter_by_what_is_no_id_shows_everything(console: Console) -> None:
     answer = console.get("jobs_execution_changelist", job__id__exact="nonsense")
     assert answer.status_code == 302

@@ -38,7 +38,7 @@ EXPECTED = {
     "advance_schedules": {"schedule_pkey"},
     "forget_workers": {"execution_owned"},
     "queue_is_busy": {"execution_by_state"},
-    "count_jobs": {"job_name_once"},
+    "count_jobs": {"job_by_name"},
     "count_schedules": {"schedule_tenant_key"},
     "count_unfinished": {"execution_by_state"},
     "count_in_state": {"execution_by_state"},

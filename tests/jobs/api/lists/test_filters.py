@@ -30,6 +30,7 @@ def listed(owner):
 @pytest.fixture
 def jobs(owner):
     """Three jobs, the last of them other than the others in all."""
+    rows.change("INSERT INTO queue (name, created_at) VALUES ('io', now()) ON CONFLICT DO NOTHING")
     made = {name: rows.job(owner.tenant.pk, name=name, owner="maria", category="a") for name in ("alpha", "alphabet")}
     columns = {
         "type": "http",
@@ -102,6 +103,15 @@ def test_dead_letters_are_found_by_their_errors(owner, jobs, listed):
     assert codes == ["TIMEOUT"]
     assert len(listed("dead-letters", "id", error_fingerprint=["f", "g"], job="alpha")) == 2
     assert listed("dead-letters", "id", job="beta") == []
+
+
+def test_an_execution_is_found_by_its_id_however_many_newer_ones_failed(owner, jobs, listed, monkeypatch):
+    monkeypatch.setattr(walks, "MOST", 3)
+    old = str(rows.execution(jobs["alpha"], "succeeded"))
+    for _ in range(5):
+        rows.execution(jobs["beta"], "failed", error_message="exit status 7")
+    assert listed("executions", "id", q=old) == listed("executions", "id", q=old.upper()) == [old]
+    assert old in listed("executions", "id", q=old[:8])
 
 
 def test_a_jobs_executions_are_its_own(owner, jobs, listed):
