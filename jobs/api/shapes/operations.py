@@ -157,4 +157,4 @@ class FailureGroupsShape(serializers.Serializer[Any]):
     data = FailureGroupShape(many=True)
     next_cursor = serializers.CharField(allow_null=True, help_text="Always null: it is one page.")
     read = serializers.IntegerField(help_text="Failed executions that were read, the newest first.")
-    is_capped = serializers.BooleanField(help_text="There are older ones in the window.")
+    is_capped = serializers.BooleanField(help_text="There may be older ones in the window.")
