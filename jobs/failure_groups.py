@@ -33,7 +33,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Groups, and whether older failures of the window were not read."""
+    """Groups, and whether there may be older failures in the window."""
 
     groups: list[Group]
     read: int

@@ -33,6 +33,11 @@ def _sees_executions(request: HttpRequest) -> bool:
     return bool(_menu().shows_list(request, "jobs_execution"))
 
 
+def _is_at_executions(request: HttpRequest) -> bool:
+    at = request.resolver_match.url_name or "" if request.resolver_match else ""
+    return at.startswith("jobs_execution_") and not at.startswith("jobs_execution_failures")
+
+
 def _has_flower(request: HttpRequest) -> bool:
     return bool(settings.FLOWER_URL) and _menu().shows_platform(request)
 
@@ -54,7 +59,7 @@ NAVIGATION: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:index"),
                 "permission": _has_place,
             },
-            _list("Executions", "play_circle", "jobs_execution"),
+            {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
             _list("Jobs", "work", "jobs_job"),
             _list("Schedules", "calendar_clock", "jobs_schedule"),
             {

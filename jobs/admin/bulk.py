@@ -42,7 +42,7 @@ class Asked(forms.Form):
     rate_per_second = forms.FloatField(
         min_value=rules.SLOWEST,
         max_value=rules.FASTEST,
-        initial=rules.USUAL,
+        initial=f"{rules.USUAL:g}",
         label="Executions a second",
         widget=widgets.UnfoldAdminTextInputWidget,
     )
@@ -181,7 +181,8 @@ def sample(preview: Preview) -> dict[str, Any]:
         for row in preview.sample
     ]
     more = preview.matched - len(cells)
-    title = "The first of them" if more else "All of them"
+    count = counted(preview.matched, preview.is_capped)
+    title = f"{count} just now, the first of them" if more else f"{count} just now"
     return {
         "title": title,
         "headers": ("For", "State", "Job", "Why"),

@@ -107,7 +107,7 @@ def _row(group: Group, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
     of_group = _query(request, fingerprint=group.fingerprint, **_named(tenant))
     return {
         "group": group,
-        "sample": marks.link(pages.page_of(Execution, group.sample_execution), marks.shortened(group.message or group.code, 120)),
+        "sample": marks.link(pages.page_of(Execution, group.sample_execution), marks.shortened(group.message or group.code, 90)),
         "jobs": marks.joined([marks.link(pages.page_of(Job, key), marks.shortened(name, 32)) for key, name in group.jobs], ", "),
         "more_jobs": max(0, group.job_count - len(group.jobs)),
         "decisions": [

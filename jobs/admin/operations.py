@@ -41,7 +41,7 @@ class OperationAdmin(pages.ConsoleAdmin):
     title = "Operations"
     empty_hint = "Cancel these and Replay these above a filtered list of executions make one, and so do failure groups."
     change_form_template = "console/operation.html"
-    list_display = ("since", "standing", "what", "progress", "tenant_name", "who", "why")
+    list_display = ("since", "standing", "deed", "progress", "tenant_name", "who", "why")
     list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
     actions_detail = ("pause", "resume", "pace", "cancel")
 
@@ -57,7 +57,7 @@ class OperationAdmin(pages.ConsoleAdmin):
         return marks.state(operation.state)
 
     @admin.display(description="Does")
-    def what(self, operation: Operation) -> str:
+    def deed(self, operation: Operation) -> str:
         return operation.kind
 
     @admin.display(description="Done")

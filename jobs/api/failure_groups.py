@@ -78,7 +78,7 @@ class FailureGroupViewSet(ApiViewSet):
 
     @extend_schema(responses=forced_singular_serializer(FailureGroupsShape))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:
-        """Groups of a window. Of its failures the newest 10,000 are read; `is_capped` says that there are older ones."""
+        """Groups of a window. Of its failures the newest 10,000 are read; `is_capped` says that there may be older ones."""
         found = self.found(
             largest_first=ORDERS[self.query.get("order_by", "-last_seen_at")], limit=self.query.get("limit", 50)
         )

@@ -154,7 +154,7 @@ class FailureGroupShape(serializers.Serializer[Group]):
 class FailureGroupsShape(serializers.Serializer[Any]):
     """Groups of a window, and whether all of its failures were read."""
 
-    data = FailureGroupShape(many=True)
+    data = FailureGroupShape(many=True)  # type: ignore[assignment]
     next_cursor = serializers.CharField(allow_null=True, help_text="Always null: it is one page.")
     read = serializers.IntegerField(help_text="Failed executions that were read, the newest first.")
-    is_capped = serializers.BooleanField(help_text="There are older ones in the window.")
+    is_capped = serializers.BooleanField(help_text="There may be older ones in the window.")
