@@ -13,6 +13,9 @@ class Acceptance(TypedDict):
     name: NotRequired[str]
 
 
+ActionEnum = Literal["cancel", "replay"]
+
+
 class ApiKeyInput(TypedDict):
     """A key to be."""
 
@@ -37,6 +40,13 @@ class ApiKey(TypedDict):
     last_used_address: str | None
     created_at: str
     created_by: str
+
+
+class AskedInput(TypedDict):
+    """Why, and how fast."""
+
+    reason: NotRequired[str]
+    rate_per_second: NotRequired[float]
 
 
 class Attempt(TypedDict):
@@ -69,6 +79,18 @@ class AuditEvent(TypedDict):
     seal: Seal | None
 
 
+class BulkInput(TypedDict):
+    """What to do, and to which executions: ``filter``, ``ids``, or ``all``."""
+
+    reason: NotRequired[str]
+    rate_per_second: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    action: ActionEnum
+    filter: NotRequired[dict[str, Any]]
+    ids: NotRequired[list[str]]
+    all: NotRequired[bool]
+
+
 class Callable(TypedDict):
     """What a `python` job may name in its payload, and the arguments it takes."""
 
@@ -77,7 +99,136 @@ class Callable(TypedDict):
     schema: dict[str, Any]
 
 
+ChangeEnum = Literal["added", "removed", "changed"]
+
+
 CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+
+
+class ConnectionTestDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: ConnectionTestPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ConnectionTestJobDeclaration(TypedDict):
+    """Connection test. Tries a connection out: reaches its server, and logs in where it knows how."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ConnectionTestPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ConnectionTestJobInput(TypedDict):
+    """Connection test. Tries a connection out: reaches its server, and logs in where it knows how."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ConnectionTestPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ConnectionTestJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: ConnectionTestPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ConnectionTestPayload(TypedDict):
+    """ConnectionTestPayload."""
+
+    connection: NotRequired[str | None | Expression]
+    must_pass: NotRequired[bool | Expression]
+
+
+class ConnectionTestRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ConnectionTestPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class ConnectionType(TypedDict):
@@ -89,12 +240,129 @@ class ConnectionType(TypedDict):
     example: dict[str, Any]
 
 
+class CopyInput(TypedDict):
+    """What a copy is called, and what becomes of its schedules."""
+
+    name: str
+    schedules: NotRequired[SchedulesEnum]
+
+
 class Credentials(TypedDict):
     """Who somebody says they are."""
 
     email: str
     password: str
     tenant: NotRequired[str]
+
+
+class CronDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: str
+    interval_seconds: None
+    run_at: None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CronNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: str
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class CronPreviewInput(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: str
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class CronScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: str
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class CronSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: str
+    interval_seconds: None
+    run_at: None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
 
 
 class DeadLetter(TypedDict):
@@ -115,12 +383,165 @@ class DeadLetter(TypedDict):
 DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
 
 
+DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+
+
+DeclaredOutcomeEnum = Literal["created", "updated", "unchanged"]
+
+
+DeclaredSchedule = CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | OtherDeclaredSchedule
+
+
 class Defaults(TypedDict):
     """What jobs and schedules have that do not say otherwise; empty is the product's own."""
 
     timezone: str
     timeout_seconds: float | None
     retry: Any
+
+
+class Difference(TypedDict):
+    """One place that differs. Without the scope payloads:read what is in the payload is one place, with nulls."""
+
+    path: str
+    change: ChangeEnum
+    before: Any | None
+    after: Any | None
+
+
+DstFoldEnum = Literal["first", "second", "both"]
+
+
+DstGapEnum = Literal["run_after_gap", "skip"]
+
+
+class DummyDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: DummyPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class DummyJobDeclaration(TypedDict):
+    """Dummy. Waits, prints and fails as told: for demos and tests."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[DummyPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class DummyJobInput(TypedDict):
+    """Dummy. Waits, prints and fails as told: for demos and tests."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[DummyPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class DummyJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: DummyPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class DummyPayload(TypedDict):
+    """DummyPayload."""
+
+    duration_seconds: NotRequired[float | Expression]
+    fail_rate: NotRequired[float | Expression]
+    fail_until_attempt: NotRequired[int | Expression]
+    output_bytes: NotRequired[int | Expression]
+    result: NotRequired[Any]
+
+
+class DummyRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: DummyPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class ErrorBody(TypedDict):
@@ -137,6 +558,90 @@ class ErrorEnvelope(TypedDict):
     """The body of every answer from 400 on."""
 
     error: ErrorBody
+
+
+ErrorEnvelopeAddressRefusedMissingScopeTenantSuspended = Any
+
+
+ErrorEnvelopeBadRequestInvalidCursorUnknownField = Any
+
+
+ErrorEnvelopeBadRequestInvalidJsonUnknownField = Any
+
+
+ErrorEnvelopeBadRequestUnknownField = Any
+
+
+ErrorEnvelopeConflict = Any
+
+
+ErrorEnvelopeConflictInvalidState = Any
+
+
+ErrorEnvelopeConflictInvalidStateQuotaExceeded = Any
+
+
+ErrorEnvelopeConflictQuotaExceeded = Any
+
+
+ErrorEnvelopeInternal = Any
+
+
+ErrorEnvelopeInvalidScheduleValidationFailed = Any
+
+
+ErrorEnvelopeInvalidState = Any
+
+
+ErrorEnvelopeInvalidStateQuotaExceeded = Any
+
+
+ErrorEnvelopeInvitationVoidNotFound = Any
+
+
+ErrorEnvelopeKeyExpiredUnauthenticated = Any
+
+
+ErrorEnvelopeLastAdmin = Any
+
+
+ErrorEnvelopeMissingScopeTenantSuspended = Any
+
+
+ErrorEnvelopeNotAcceptable = Any
+
+
+ErrorEnvelopeNotFound = Any
+
+
+ErrorEnvelopePayloadTooLarge = Any
+
+
+ErrorEnvelopeQuotaExceeded = Any
+
+
+ErrorEnvelopeRateLimited = Any
+
+
+ErrorEnvelopeTenantSuspended = Any
+
+
+ErrorEnvelopeUnauthenticated = Any
+
+
+ErrorEnvelopeUnavailable = Any
+
+
+ErrorEnvelopeUnsupportedMediaType = Any
+
+
+ErrorEnvelopeValidationFailed = Any
+
+
+class ExecutionBatch(TypedDict):
+    """ExecutionBatch."""
+
+    data: list[Execution]
 
 
 class Execution(TypedDict):
@@ -179,6 +684,49 @@ class Execution(TypedDict):
 ExecutionStateEnum = Literal["scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"]
 
 
+class ExecutionsInput(TypedDict):
+    """Wishes to run jobs: all of them, or none."""
+
+    executions: list[NewExecutionInput]
+
+
+class Explanation(TypedDict):
+    """Why an execution stands where it stands."""
+
+    state: ExecutionStateEnum
+    summary: str
+    reasons: list[Reason]
+    position: int | None
+    estimate_seconds: float | None
+
+
+Expression = str
+
+
+class FailureGroup(TypedDict):
+    """Failed executions whose errors are of one kind."""
+
+    fingerprint: str
+    code: str
+    message: str
+    count: int
+    open: int
+    jobs: list[dict[str, Any]]
+    job_count: int
+    first_seen_at: str
+    last_seen_at: str
+    sample_execution: str
+
+
+class FailureGroups(TypedDict):
+    """Groups of a window, and whether all of its failures were read."""
+
+    data: list[FailureGroup]
+    next_cursor: str | None
+    read: int
+    is_capped: bool
+
+
 class Fire(TypedDict):
     """One slot to come."""
 
@@ -187,10 +735,318 @@ class Fire(TypedDict):
     note: NoteEnum | None
 
 
+class ForecastGroup(TypedDict):
+    """So many slots of one hour, queue or job."""
+
+    key: str
+    name: str
+    slots: int
+
+
+class Forecast(TypedDict):
+    """What will run when, by the schedules' rules. Requests for a later instant are no schedule's, and not in it."""
+
+    since: str
+    until: str
+    schedules: int
+    held: int
+    unreadable: int
+    capped: bool
+    slots: list[ForecastSlot] | None
+    groups: list[ForecastGroup] | None
+
+
+class ForecastSlot(TypedDict):
+    """One slot that will run."""
+
+    at: str
+    local: str
+    note: NoteEnum | None
+    schedule: str
+    job: JobReference
+    queue: str
+
+
 class Head(TypedDict):
     """Where a chain stands."""
 
     anchor: str | None
+
+
+class HttpBasicConnection(TypedDict):
+    """A user and a password in the header Authorization."""
+
+    base_url: str
+    user: str
+    password: str
+
+
+class HttpBasicSecretInput(TypedDict):
+    """HTTP, user and password. A user and a password in the header Authorization."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: HttpBasicConnection
+
+
+class HttpBearerConnection(TypedDict):
+    """A token in the header Authorization."""
+
+    base_url: str
+    token: str
+
+
+class HttpBearerSecretInput(TypedDict):
+    """HTTP, bearer token. A token in the header Authorization."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: HttpBearerConnection
+
+
+class HttpDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: HttpPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class HttpJobDeclaration(TypedDict):
+    """HTTP call. Calls a URL; fails unless the answer has an expected status."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: HttpPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class HttpJobInput(TypedDict):
+    """HTTP call. Calls a URL; fails unless the answer has an expected status."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: HttpPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class HttpJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: HttpPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class HttpPayload(TypedDict):
+    """HttpPayload."""
+
+    method: NotRequired[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] | Expression]
+    url: str | Expression
+    headers: NotRequired[dict[str, Any] | Expression]
+    query: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | Expression]
+    body: NotRequired[Any]
+    form: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | None | Expression]
+    expected_status: NotRequired[int | str | list[int | str | Expression] | Expression]
+    follow_redirects: NotRequired[bool | Expression]
+    verify_tls: NotRequired[bool | Expression]
+
+
+class HttpRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: HttpPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class IntervalDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: int
+    run_at: None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class IntervalNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: int
+    run_at: NotRequired[None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class IntervalPreviewInput(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: int
+    run_at: NotRequired[None]
+    timezone: NotRequired[str]
+    start_at: str
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class IntervalScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: int
+    run_at: NotRequired[None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class IntervalSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: int
+    run_at: None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
 
 
 class InvitationInput(TypedDict):
@@ -217,27 +1073,26 @@ class Invitation(TypedDict):
     created_by: str
 
 
-class JobInput(TypedDict):
-    """A job to be, with its schedules."""
+class JobBatch(TypedDict):
+    """JobBatch."""
 
-    rate_limit: NotRequired[str]
-    rate_burst: NotRequired[int | None]
-    name: str
-    type: str
-    description: NotRequired[str]
-    category: NotRequired[str]
-    tags: NotRequired[list[str]]
-    payload: NotRequired[dict[str, Any]]
-    queue: NotRequired[str]
-    priority: NotRequired[int]
-    timeout_seconds: NotRequired[float]
-    max_running: NotRequired[int | None]
-    concurrency_key: NotRequired[str]
-    max_running_per_key: NotRequired[int]
-    overlap: NotRequired[OverlapEnum]
-    retry: NotRequired[dict[str, Any]]
-    owner: NotRequired[str]
-    schedules: NotRequired[list[ScheduleInput]]
+    data: list[Job]
+
+
+JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+
+
+class JobDryRun(TypedDict):
+    """What a request would make of a job."""
+
+    dry_run: bool
+    outcome: OutcomeEnum
+    diff: dict[str, Any]
+    next: list[Upcoming]
+    job: Job | None
+
+
+JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
 
 
 class JobReference(TypedDict):
@@ -248,37 +1103,29 @@ class JobReference(TypedDict):
     type: str
 
 
-class Job(TypedDict):
-    """A job as it is stored."""
-
-    id: str
-    name: str
-    type: str
-    description: str
-    category: str
-    tags: list[str]
-    state: JobStateEnum
-    revision: int
-    payload: Any
-    queue: str
-    priority: int
-    timeout_seconds: float
-    max_running: int | None
-    concurrency_key: str
-    max_running_per_key: int
-    rate_limit: str
-    rate_burst: int | None
-    throttle: dict[str, Any] | None
-    overlap: OverlapEnum
-    retry: dict[str, Any]
-    owner: str
-    schedules: list[Schedule]
-    allowed_actions: list[str]
-    created_at: str
-    updated_at: str
+Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
 
 
 JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
+
+
+class JobStats(TypedDict):
+    """How a job has done. A folded row counts as the slots it stands for; lengths of time are of the last attempt."""
+
+    since: str
+    until: str
+    counted_from: str
+    counted: int
+    capped: bool
+    by_state: dict[str, int]
+    success_rate: float | None
+    duration_seconds: Spread | None
+    wait_seconds: Spread | None
+    attempts_per_execution: float | None
+    crashes: int
+    last_success_at: str | None
+    last_failure_at: str | None
+    days: list[StatsDay]
 
 
 class JobType(TypedDict):
@@ -294,6 +1141,12 @@ class JobType(TypedDict):
     defaults: dict[str, Any]
 
 
+class JobsInput(TypedDict):
+    """Jobs to be: all of them, or none."""
+
+    jobs: list[JobInput]
+
+
 class Joined(TypedDict):
     """Where somebody has become a member, and as what."""
 
@@ -301,6 +1154,36 @@ class Joined(TypedDict):
     tenant_name: str
     email: str
     role: str
+
+
+class KafkaConnection(TypedDict):
+    """A Kafka cluster."""
+
+    servers: list[str]
+    tls: NotRequired[TlsEnum]
+    mechanism: NotRequired[MechanismEnum]
+    user: NotRequired[str | None]
+    password: NotRequired[str | None]
+
+
+class KafkaSecretInput(TypedDict):
+    """Kafka. A Kafka cluster."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: KafkaConnection
+
+
+class Last(TypedDict):
+    """The newest execution that has ended."""
+
+    id: str
+    state: ExecutionStateEnum
+    scheduled_for: str | None
+    created_at: str
+    finished_at: str | None
+    reason: Reason
 
 
 class LogLine(TypedDict):
@@ -326,6 +1209,9 @@ class Me(TypedDict):
     memberships: list[dict[str, Any]]
 
 
+MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
 class Member(TypedDict):
     """A person in this tenant."""
 
@@ -339,6 +1225,27 @@ class Member(TypedDict):
 
 
 MisfireEnum = Literal["skip", "last", "all", "at_most"]
+
+
+class MysqlConnection(TypedDict):
+    """A MySQL or MariaDB database."""
+
+    host: str
+    tls: NotRequired[TlsEnum]
+    ca: NotRequired[str | None]
+    port: NotRequired[int]
+    database: str
+    user: str
+    password: NotRequired[str | None]
+
+
+class MysqlSecretInput(TypedDict):
+    """MySQL or MariaDB. A MySQL or MariaDB database."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: MysqlConnection
 
 
 class NewApiKey(TypedDict):
@@ -367,24 +1274,7 @@ class NewExecutionInput(TypedDict):
     job: str
 
 
-class NewScheduleInput(TypedDict):
-    """A schedule to be, for a job that exists."""
-
-    kind: str
-    expression: NotRequired[str | None]
-    interval_seconds: NotRequired[int | None]
-    run_at: NotRequired[str | None]
-    timezone: NotRequired[str]
-    start_at: NotRequired[str | None]
-    end_at: NotRequired[str | None]
-    dst_gap: NotRequired[str]
-    dst_fold: NotRequired[str]
-    misfire: NotRequired[MisfireEnum]
-    misfire_max: NotRequired[int]
-    misfire_grace_seconds: NotRequired[float]
-    catch_up_window_seconds: NotRequired[float]
-    payload: NotRequired[dict[str, Any] | None]
-    job: str
+NewScheduleInput = CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput
 
 
 class NewTenant(TypedDict):
@@ -409,6 +1299,135 @@ class NewTenant(TypedDict):
 
 
 NoteEnum = Literal["DST_GAP", "DST_FOLD"]
+
+
+class Oauth2ClientConnection(TypedDict):
+    """Client credentials of OAuth 2."""
+
+    token_url: str
+    client_id: str
+    client_secret: str
+    scope: NotRequired[str]
+    send_in: NotRequired[SendInEnum]
+
+
+class Oauth2ClientSecretInput(TypedDict):
+    """OAuth 2 client. Client credentials of OAuth 2."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: Oauth2ClientConnection
+
+
+class OnceDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: str
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class OnceNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class OncePreviewInput(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class OnceScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class OnceSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: str
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
 
 
 class OneExecution(TypedDict):
@@ -449,6 +1468,176 @@ class OneExecution(TypedDict):
     waiting_for: Waiting | None
 
 
+class Operation(TypedDict):
+    """Long work over many executions."""
+
+    id: str
+    kind: str
+    state: OperationStateEnum
+    filter: Any | None
+    ids: int | None
+    payload: Any
+    reason: str
+    rate_per_second: float
+    matched: int
+    matched_is_capped: bool
+    done: int
+    failed: int
+    left_out: dict[str, int]
+    failures: list[dict[str, Any]]
+    waiting_on: str | None
+    ended_because: str
+    created_by: str
+    created_at: str
+    paused_at: str | None
+    finished_at: str | None
+    allowed_actions: list[str]
+
+
+OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
+
+
+class OtherDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: dict[str, Any] | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class OtherDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: str | None
+    interval_seconds: int | None
+    run_at: str | None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class OtherJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: dict[str, Any] | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class OtherRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: dict[str, Any] | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class OtherSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: str | None
+    interval_seconds: int | None
+    run_at: str | None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
+
+
+class Outlook(TypedDict):
+    """Why a job or a schedule starts nothing, or when it will, and how it went last."""
+
+    state: str
+    summary: str
+    reasons: list[Reason]
+    next_run_at: str | None
+    last: Last | None
+
+
 OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all"]
 
 
@@ -476,7 +1665,7 @@ class DefaultsInput(TypedDict):
 
 
 class JobChanges(TypedDict):
-    """All that may be said of a job, here to change some of it. Objects are merged: null removes a key."""
+    """All that may be said of a job, here to change some of it. Objects are merged; null is the default, or removes """
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -504,6 +1693,12 @@ class MemberChanges(TypedDict):
     own_jobs_only: NotRequired[bool]
 
 
+class PaceInput(TypedDict):
+    """How fast an operation goes."""
+
+    rate_per_second: NotRequired[float]
+
+
 class QueueChanges(TypedDict):
     """All that may be said of a queue but its name, here to change some of it."""
 
@@ -515,7 +1710,7 @@ class QueueChanges(TypedDict):
 
 
 class ScheduleChanges(TypedDict):
-    """All that may be said of a schedule, here to change some of it."""
+    """All that may be said of a schedule, here to change some of it. Objects are merged; null is the default."""
 
     kind: NotRequired[str]
     expression: NotRequired[str | None]
@@ -563,26 +1758,167 @@ class TenantChanges(TypedDict):
 PoolEnum = Literal["prefork", "threads"]
 
 
-class PreviewInput(TypedDict):
-    """A rule to try out."""
+class PostgresqlConnection(TypedDict):
+    """A PostgreSQL database."""
 
+    host: str
+    tls: NotRequired[TlsEnum]
+    ca: NotRequired[str | None]
+    port: NotRequired[int]
+    database: str
+    user: str
+    password: NotRequired[str | None]
+
+
+class PostgresqlSecretInput(TypedDict):
+    """PostgreSQL. A PostgreSQL database."""
+
+    name: str
     kind: str
-    expression: NotRequired[str | None]
-    interval_seconds: NotRequired[int | None]
-    run_at: NotRequired[str | None]
-    timezone: NotRequired[str]
-    start_at: NotRequired[str | None]
-    end_at: NotRequired[str | None]
-    dst_gap: NotRequired[str]
-    dst_fold: NotRequired[str]
-    after: NotRequired[str]
-    count: NotRequired[int]
+    description: NotRequired[str]
+    value: PostgresqlConnection
+
+
+PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
 
 
 class Preview(TypedDict):
-    """What a rule means."""
+    """What an operation would be about."""
 
-    next: list[Fire]
+    kind: str
+    matched: int
+    matched_is_capped: bool
+    sample: list[Execution]
+
+
+class PythonDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: PythonPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class PythonJobDeclaration(TypedDict):
+    """Python. Calls a function that the installation's own code has registered, once or for each of a list of items."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: PythonPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class PythonJobInput(TypedDict):
+    """Python. Calls a function that the installation's own code has registered, once or for each of a list of items."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: PythonPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class PythonJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: PythonPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class PythonPayload(TypedDict):
+    """PythonPayload."""
+
+    callable: str | Expression
+    args: NotRequired[list[Any] | Expression]
+    kwargs: NotRequired[dict[str, Any] | Expression]
+    items: NotRequired[list[Any] | None | Expression]
+    max_threads: NotRequired[int | Expression]
+    on_error: NotRequired[Literal["continue", "stop"] | Expression]
+
+
+class PythonRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: PythonPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class QueueInput(TypedDict):
@@ -612,10 +1948,70 @@ class Queue(TypedDict):
     created_at: str
 
 
+class RabbitmqConnection(TypedDict):
+    """A RabbitMQ virtual host."""
+
+    host: str
+    tls: NotRequired[TlsEnum]
+    ca: NotRequired[str | None]
+    port: NotRequired[int | None]
+    vhost: NotRequired[str]
+    user: str
+    password: str
+
+
+class RabbitmqSecretInput(TypedDict):
+    """RabbitMQ. A RabbitMQ virtual host."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: RabbitmqConnection
+
+
+class Reason(TypedDict):
+    """One reason; the first of a list decides."""
+
+    code: str
+    message: str
+    limit: int | None
+    used: int | None
+    until: str | None
+
+
+class RedisConnection(TypedDict):
+    """A Redis or Valkey database."""
+
+    host: str
+    tls: NotRequired[TlsEnum]
+    ca: NotRequired[str | None]
+    port: NotRequired[int]
+    database: NotRequired[int]
+    user: NotRequired[str | None]
+    password: NotRequired[str | None]
+
+
+class RedisSecretInput(TypedDict):
+    """Redis or Valkey. A Redis or Valkey database."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: RedisConnection
+
+
 class RefreshInput(TypedDict):
     """A refresh token."""
 
     refresh: str
+
+
+class RepeatInput(TypedDict):
+    """The same, and what to change."""
+
+    reason: NotRequired[str]
+    rate_per_second: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
 
 
 class ReplayInput(TypedDict):
@@ -624,19 +2020,24 @@ class ReplayInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
 
 
-class Revision(TypedDict):
-    """What a job was at one of its revisions."""
+class RevisionDiff(TypedDict):
+    """What changed from one revision to another."""
 
-    number: int
-    type: str
-    payload: Any
-    timeout_seconds: float
-    retry: dict[str, Any]
-    created_at: str
-    created_by: str
+    revision: int
+    compared_with: int | None
+    differences: list[Difference]
+
+
+Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
 
 
 RoleEnum = Literal["viewer", "runner", "editor", "admin"]
+
+
+class RollbackInput(TypedDict):
+    """Which revision to go back to."""
+
+    revision: int
 
 
 class RotationInput(TypedDict):
@@ -645,56 +2046,177 @@ class RotationInput(TypedDict):
     overlap_seconds: NotRequired[int]
 
 
-class ScheduleInput(TypedDict):
-    """A schedule to be, inside its job."""
+class S3Connection(TypedDict):
+    """A bucket of S3 or of what speaks like it."""
 
+    endpoint_url: str
+    region: NotRequired[str]
+    bucket: str
+    access_key_id: str
+    secret_access_key: str
+    path_style: NotRequired[bool]
+
+
+class S3SecretInput(TypedDict):
+    """S3. A bucket of S3 or of what speaks like it."""
+
+    name: str
     kind: str
-    expression: NotRequired[str | None]
-    interval_seconds: NotRequired[int | None]
-    run_at: NotRequired[str | None]
-    timezone: NotRequired[str]
-    start_at: NotRequired[str | None]
-    end_at: NotRequired[str | None]
-    dst_gap: NotRequired[str]
-    dst_fold: NotRequired[str]
-    misfire: NotRequired[MisfireEnum]
-    misfire_max: NotRequired[int]
-    misfire_grace_seconds: NotRequired[float]
-    catch_up_window_seconds: NotRequired[float]
-    payload: NotRequired[dict[str, Any] | None]
+    description: NotRequired[str]
+    value: S3Connection
 
 
-class Schedule(TypedDict):
-    """A schedule as it is stored."""
+class ScheduleDryRun(TypedDict):
+    """What a request would make of a schedule."""
 
-    id: str
-    job: str
-    kind: str
-    expression: str | None
-    interval_seconds: int | None
-    run_at: str | None
-    timezone: str
-    start_at: str | None
-    end_at: str | None
-    dst_gap: str
-    dst_fold: str
-    misfire: MisfireEnum
-    misfire_max: int
-    misfire_grace_seconds: float
-    catch_up_window_seconds: float
-    payload: Any
-    state: ScheduleStateEnum
-    problem: str
-    next_run_at: str | None
-    allowed_actions: list[str]
-    created_at: str
-    updated_at: str
+    dry_run: bool
+    outcome: OutcomeEnum
+    diff: dict[str, Any]
+    next: list[Fire]
+    schedule: Schedule | None
+
+
+ScheduleInput = CronScheduleInput | IntervalScheduleInput | OnceScheduleInput
+
+
+Schedule = CronSchedule | IntervalSchedule | OnceSchedule | OtherSchedule
 
 
 ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
 
 
+SchedulesEnum = Literal["paused", "same", "none"]
+
+
 ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
+
+
+class ScriptDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: ScriptPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ScriptJobDeclaration(TypedDict):
+    """Script. Runs a script. Its result is the JSON after '::result ' on a line of its output, or else the last line"""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ScriptPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ScriptJobInput(TypedDict):
+    """Script. Runs a script. Its result is the JSON after '::result ' on a line of its output, or else the last line"""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ScriptPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ScriptJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: ScriptPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ScriptPayload(TypedDict):
+    """ScriptPayload."""
+
+    interpreter: NotRequired[Literal["sh", "bash", "python", "node"] | Expression]
+    script: str | Expression
+    env: NotRequired[dict[str, Any] | Expression]
+    stdin: NotRequired[str]
+
+
+class ScriptRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ScriptPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class Seal(TypedDict):
@@ -705,13 +2227,7 @@ class Seal(TypedDict):
     sealed_at: str
 
 
-class SecretInput(TypedDict):
-    """A secret to be."""
-
-    name: str
-    kind: NotRequired[str]
-    description: NotRequired[str]
-    value: str | dict[str, Any]
+SecretInput = HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SmtpSecretInput | SqliteSecretInput | TextSecretInput
 
 
 class Secret(TypedDict):
@@ -734,6 +2250,12 @@ class SecretVersion(TypedDict):
     in_force: bool
     created_at: str
     created_by: str
+
+
+SecurityEnum = Literal["starttls", "tls", "off"]
+
+
+SendInEnum = Literal["header", "body"]
 
 
 class SentInvitation(TypedDict):
@@ -769,6 +2291,70 @@ class Session(TypedDict):
     ended_at: str | None
 
 
+class SftpConnection(TypedDict):
+    """A server of files over SSH."""
+
+    host: str
+    port: NotRequired[int]
+    user: str
+    password: NotRequired[str | None]
+    private_key: NotRequired[str | None]
+    passphrase: NotRequired[str | None]
+    host_key: str
+
+
+class SftpSecretInput(TypedDict):
+    """SFTP. A server of files over SSH."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: SftpConnection
+
+
+class SmtpConnection(TypedDict):
+    """A mail server to send through."""
+
+    host: str
+    port: NotRequired[int | None]
+    security: NotRequired[SecurityEnum]
+    user: NotRequired[str | None]
+    password: NotRequired[str | None]
+    sender: str
+
+
+class SmtpSecretInput(TypedDict):
+    """SMTP. A mail server to send through."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: SmtpConnection
+
+
+class Spread(TypedDict):
+    """Of lengths of time, in seconds."""
+
+    p50: float
+    p95: float
+    max: float
+
+
+class SqliteConnection(TypedDict):
+    """An SQLite file below the tenant's own folder."""
+
+    path: str
+
+
+class SqliteSecretInput(TypedDict):
+    """SQLite. An SQLite file below the tenant's own folder."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: SqliteConnection
+
+
 class Standing(TypedDict):
     """One quota."""
 
@@ -777,6 +2363,25 @@ class Standing(TypedDict):
     limit: int | None
     used: int | None
     at_least: bool
+
+
+class StatsDay(TypedDict):
+    """One day in UTC on which there was something."""
+
+    day: str
+    by_state: dict[str, int]
+
+
+class Stats(TypedDict):
+    """How a tenant has done, by days in UTC on which executions ended, up to a minute ago."""
+
+    since: str
+    until: str
+    by_state: dict[str, int]
+    counted_up_to: int
+    success_rate: float | None
+    run_seconds: float
+    days: list[UsageDay]
 
 
 class Suspension(TypedDict):
@@ -811,6 +2416,15 @@ class Tenant(TypedDict):
     created_at: str
 
 
+class TextSecretInput(TypedDict):
+    """A text, such as a token."""
+
+    name: str
+    kind: NotRequired[str]
+    description: NotRequired[str]
+    value: str
+
+
 class ThrottleInput(TypedDict):
     """A wish to let less be in flight for a while."""
 
@@ -823,6 +2437,9 @@ class ThrottleWish(TypedDict):
 
     max_running: int
     until: str
+
+
+TlsEnum = Literal["verify", "insecure", "off"]
 
 
 class Tokens(TypedDict):
