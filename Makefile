@@ -45,9 +45,9 @@ scale: $(INSTALLED_DEV) ## what it costs as a million schedules and ten million 
 bench: $(INSTALLED_DEV) ## what it can do, beside raw Celery
 	@cd $(HERE) && $(PYTHON) -m tests.benchmarks
 
-chaos: $(INSTALLED_DEV) ## hunt it: faults, a witness, a checker (SEED, LONG=1, MINUTES, RATE, MUTANTS=1)
+chaos: $(INSTALLED_DEV) ## hunt it: faults, a witness, a checker (SEED, LONG=1, MINUTES, RATE, APART, MUTANTS=1)
 	@cd $(HERE) && $(PYTHON) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long) \
-		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(MUTANTS),--mutants)
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE)) $(if $(APART),--apart $(APART)) $(if $(MUTANTS),--mutants)
 
 docs: $(INSTALLED) ## write the generated parts of docs/
 	@cd $(HERE) && $(PYTHON) -m scheduler_project.reference

@@ -1,8 +1,8 @@
 """The worker's main process renews the lease for all that it runs.
 
-A thread with its own connection looks once a second at the live children; it renews every ten
-seconds, and at once when a child has come or gone, so a crashed child's execution is found within one
-sweep. What becomes of a worker that cannot renew is :mod:`tasks.warden`'s to see to.
+A thread with its own connection looks once a second at the live children; it renews three
+times a lease, and at once when a child has come or gone, so a crashed child's execution is found within
+one sweep. What becomes of a worker that cannot renew is :mod:`tasks.warden`'s to see to.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from django.db import Error, connection
 
-from jobs.engine.leases import RENEW_EVERY, Lease, boot_time
+from jobs.engine.leases import Lease, boot_time, renew_every
 
 LOOK_EVERY = 1.0
 
@@ -44,7 +44,7 @@ class Heartbeat(threading.Thread):
 
     def _beat(self) -> None:
         now = (self._lease.draining, sorted(self._children()))
-        if now == self._told and boot_time() - self._renewed_at < RENEW_EVERY:
+        if now == self._told and boot_time() - self._renewed_at < renew_every():
             return
         try:
             self._lease.renew(now[1])

@@ -1,4 +1,4 @@
-"""A worker's right to run: one row per boot, renewed every ten seconds with its live process ids.
+"""A worker's right to run: one row per boot, renewed with its live process ids.
 
 A thousand running executions cost one update. A process that dies is missing from the next renewal,
 a worker that dies or is cut off lets its lease run out; either way the watchdog finds what they ran.
@@ -18,8 +18,15 @@ from django.conf import settings
 
 from jobs import sql
 
-RENEW_EVERY = 10.0
-MARGIN = 5.0
+
+def renew_every() -> float:
+    """Seconds from one renewal to the next: two may fail before the lease is not trusted any more."""
+    return settings.LEASE.total_seconds() / 3
+
+
+def margin() -> float:
+    """Seconds that a worker trusts its lease for less than the database does."""
+    return settings.LEASE.total_seconds() / 6
 
 
 def boot_time() -> float:
@@ -55,7 +62,7 @@ class Lease:
             draining=self.draining,
             lease=settings.LEASE,
         )
-        self.trusted_until = sent + settings.LEASE.total_seconds() - MARGIN
+        self.trusted_until = sent + settings.LEASE.total_seconds() - margin()
 
     def end(self) -> None:
         """A clean end."""

@@ -24,7 +24,7 @@ PARTS = ("throughput", "latency", "lateness", "neighbours", "stopping", "footpri
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="larger sizes and more rounds, about fifteen minutes")
+    parser.add_argument("--full", action="store_true", help="larger sizes and more rounds, about forty minutes")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
     parser.add_argument("--commit", type=Path, metavar="FILE", help="also write the small table of figures there")
     parser.add_argument("--alone", action="store_true", help="without the peers")

@@ -1,6 +1,6 @@
 """Hunts Carillon: real processes, planned faults, a witness outside the database, a checker.
 
-    python -m tests.chaos [--seed N] [--long] [--minutes M] [--rate R] [--only FAULT ...] [--mutants [NAME ...]]
+    python -m tests.chaos [--seed N] [--long] [--minutes M] [--rate R] [--apart S] [--only FAULT ...] [--mutants [NAME ...]]
 
 One seed decides everything and is printed first. Exit code 1: an invariant is broken, or a mutant was
 not caught. Everything that was recorded and reported stays below chaos-results/.
@@ -22,6 +22,8 @@ from tests.chaos.faults.registry import KINDS
 from tests.chaos.forms import Form
 
 RESULTS = ROOT / "chaos-results"
+#: What a long run leaves in PostgreSQL fits, its log included; it is memory.
+DISK_MEGABYTES = 3_000
 
 
 def main() -> None:
@@ -32,6 +34,9 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="every fault alone, then a mix")
     parser.add_argument("--minutes", type=float, default=20, help="how long the long form plays")
     parser.add_argument("--rate", type=float, default=7, help="slots due in a second, about, in the long form")
+    parser.add_argument(
+        "--apart", type=float, default=12, help="seconds from one fault to the next in the long form's first part"
+    )
     parser.add_argument(
         "--only",
         nargs="+",
@@ -48,7 +53,7 @@ def main() -> None:
 
         sys.exit(0 if hunt.hunt(RESULTS / "mutants", chosen.mutants) else 1)
     kinds = tuple(chosen.only or sorted(KINDS))
-    form = forms.long(chosen.minutes, chosen.rate, kinds) if chosen.long else forms.short()
+    form = forms.long(chosen.minutes, chosen.rate, kinds, chosen.apart) if chosen.long else forms.short()
     if chosen.only and not chosen.long:
         form = replace(form, faults=kinds)
     sys.exit(0 if _once(chosen.seed, form, kinds) else 1)
@@ -59,7 +64,7 @@ def _once(seed: int, form: Form, kinds: tuple[str, ...]) -> bool:
     folder = RESULTS / time.strftime(f"%Y%m%d-%H%M%S-{form.name}-{seed}")
     folder.mkdir(parents=True)
     planned = plan.make(seed, form, kinds)
-    with stand.servers() as servers:
+    with stand.servers(disk_megabytes=DISK_MEGABYTES if _fills(planned) else None) as servers:
         text, sound = hunted(servers, planned, folder)
     print(text)
     print(f"written to {folder.relative_to(ROOT)}")
@@ -84,6 +89,10 @@ def hunted(servers: stand.Servers, planned: plan.Plan, folder: Path) -> tuple[st
 
 def _moved(planned: plan.Plan) -> bool:
     return any(fault.kind.startswith("clock ") for fault in planned.faults)
+
+
+def _fills(planned: plan.Plan) -> bool:
+    return any(fault.kind == "disk full" for fault in planned.faults)
 
 
 if __name__ == "__main__":

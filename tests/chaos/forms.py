@@ -50,11 +50,10 @@ def short() -> Form:
     return Form("short", 10, SHORT, 3.5, 0, 8, 15.0, 3.5, 2, 1.0, PATIENT, 300.0)
 
 
-def long(minutes: float, rate: float, kinds: tuple[str, ...]) -> Form:
-    """Each fault alone, then a mix of them, as long as is left of ``minutes``."""
-    apart, control, soak = 12.0, 30.0, 30.0
-    alone = len(kinds) * apart
-    mixed = max(60.0, minutes * 60 - control - soak - alone)
+def long(minutes: float, rate: float, kinds: tuple[str, ...], apart: float = 12.0) -> Form:
+    """Each fault alone, ``apart`` seconds from one to the next, then a mix of them for what is left of ``minutes``."""
+    control, soak = 30.0, 30.0
+    mixed = max(0.0, minutes * 60 - control - soak - len(kinds) * apart)
     return Form("long", control, kinds, apart, mixed, soak, 30.0, rate, 6, 2.0, Limits(on_time=15.0), 420.0, 12)
 
 

@@ -17,6 +17,8 @@ from tests.chaos.checker.evidence import PlannedJob, PlannedSchedule, Rule
 from tests.chaos.forms import Form
 
 DIVISORS = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20)
+#: Seconds a fault lasts at most; whatever is between two is for the recovery.
+LONGEST = 12.0
 OVERLAPS = ("skip", "queue_one", "queue_all")
 
 
@@ -183,7 +185,8 @@ def _story(
 def _faults(chance: random.Random, form: Form, kinds: Sequence[str]) -> Iterator[PlannedFault]:
     at = form.control
     for kind in chance.sample(form.faults, len(form.faults)):
-        yield PlannedFault(kind, at, form.apart * chance.uniform(0.5, 0.9), chance.randrange(2**31))
+        length = min(form.apart, LONGEST) * chance.uniform(0.5, 0.9)
+        yield PlannedFault(kind, at, length, chance.randrange(2**31))
         at += form.apart
     until = at + form.mixed
     while kinds and at < until:

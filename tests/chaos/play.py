@@ -36,6 +36,8 @@ def run(stand: Stand, plan: Plan) -> Evidence:
         for tenant in plan.tenants
     ]
     try:
+        for caller in callers:
+            caller.entrust()
         _in_threads(callers, [call for call in plan.calls if call.kind == "create"], began=time.time())
         for caller, other in zip(callers, [*callers[1:], callers[0]], strict=True):
             caller.trespass_on(other.ids)

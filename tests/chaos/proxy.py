@@ -3,6 +3,7 @@
     open      passes everything on
     refusing  resets what is open and refuses what is new
     silent    takes everything and passes nothing on, as a link that is gone does
+    lossy     passes everything on, late: what a lost packet looks like behind TCP is a wait for its repetition
 
 and, in between, cuts an answer: the request goes through, the server does it, the answer and the
 connection are lost. Which one is decided by a recogniser, an object fed with what passes both ways;
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -20,6 +22,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 CHUNK = 65_536
+#: Seconds a piece waits on a lossy link: a round trip mostly, a repeated packet one time in ten, a twice repeated one
+#: in forty.
+LATE = (0.02,) * 36 + (0.25,) * 3 + (1.0,)
 
 
 class Recogniser(Protocol):
@@ -38,6 +43,7 @@ class Proxy:
         self.mode = "open"
         self.cuts = 0
         self._wanted: dict[str, int] = {}
+        self._chance = random.Random(name)
         self._recogniser = recogniser
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self._listener.setblocking(False)
@@ -106,6 +112,7 @@ class Proxy:
             while data := await loop.sock_recv(client, CHUNK):
                 if self.mode != "silent":
                     recogniser.requested(data)
+                    await self._dally()
                     await loop.sock_sendall(server, data)
 
     async def _back(self, server: socket.socket, client: socket.socket, recogniser: Recogniser) -> None:
@@ -120,7 +127,12 @@ class Proxy:
                     self.cuts += 1
                     _abort(client, server)
                     return
+                await self._dally()
                 await loop.sock_sendall(client, data)
+
+    async def _dally(self) -> None:
+        if self.mode == "lossy":
+            await asyncio.sleep(self._chance.choice(LATE))
 
 
 def _abort(*ends: socket.socket) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import redis
+
+from scheduler_project.env import ROOT
+from tests.chaos import requests
 from tests.chaos.checker.evidence import (
     Attempt,
     Change,
@@ -19,8 +25,11 @@ from tests.chaos.checker.evidence import (
 )
 from tests.chaos.history import History
 from tests.chaos.witness import Witness
+from tests.support import leaks
 from tests.support.stack import Stack
 
+_UNSEALED = "SELECT count(*) FROM audit_unsealed"
+SEALED_SECONDS = 30.0
 _EXECUTIONS = """
 SELECT e.id::text, t.slug AS tenant, e.job_id::text AS job, e.schedule_id::text AS schedule, e.trigger, e.state, e.reason,
     extract(epoch FROM e.scheduled_for)::float8 AS slot, extract(epoch FROM e.folded_until)::float8 AS folded_until,
@@ -81,8 +90,36 @@ def evidence(
         phases=dict(history.phases),
         read_at=time.time(),
         limits=limits,
+        audit=tuple(_audit(carillon)),
+        leaks=tuple(_leaks(carillon, caps)),
     )
 
 
 def _rows(carillon: Stack, kind: Any, query: str, parameters: list[Any]) -> tuple[Any, ...]:
     return tuple(kind(**row._asdict()) for row in carillon.query(query, *parameters))
+
+
+def _audit(carillon: Stack) -> Iterator[str]:
+    """What is wrong with the audit trail; a few seconds after the last change all of it is sealed."""
+    until = time.monotonic() + SEALED_SECONDS
+    while (unsealed := carillon.value(_UNSEALED)) and time.monotonic() < until:
+        time.sleep(0.2)
+    if unsealed:
+        yield f"{unsealed} rows are not sealed after {SEALED_SECONDS:g} s"
+    command = [sys.executable, "manage.py", "verify_audit"]
+    environment = carillon.environment("web")
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield from (done.stdout or done.stderr).splitlines()
+
+
+def _leaks(carillon: Stack, tenants: Mapping[str, Any]) -> Iterator[str]:
+    """Where a tenant's secret is in the clear. Scripts say it aloud."""
+    with redis.Redis.from_url(carillon.valkey.url(), decode_responses=True, encoding_errors="replace") as client:
+        kept = "\n".join(leaks.kept(client))
+    for tenant in tenants:
+        secret = requests.canary(tenant)
+        yield from leaks.in_database(carillon, secret)
+        yield from leaks.in_files(carillon.folder, secret)
+        if leaks.found(secret, kept):
+            yield "Redis"

@@ -8,13 +8,21 @@ from typing import Any
 from tests.chaos.checker.evidence import PlannedJob, PlannedSchedule, Rule
 from tests.chaos.witness import Witness
 
+#: The secret each tenant's scripts are given, and say aloud.
+SECRET = "chaos_canary"
 #: Says who it is, pulses ten times a second without starting a process for it, says that it has ended.
 PULSING = """
+echo "the secret is $CANARY"
 exec 3<>/dev/tcp/127.0.0.1/$WITNESS
 printf '%s %s %s %s\\n' "$TENANT" "$JOB" "$CARILLON_EXECUTION_ID" "$CARILLON_ATTEMPT" >&3
 for ((i = 0; i < TENTHS; i++)); do read -t 0.1 -u 3 _; printf '.\\n' >&3; done
 printf 'end\\n' >&3
 """
+
+
+def canary(tenant: str) -> str:
+    """What the tenant's secret is: the same in every run, and like nothing else there is."""
+    return f"Kanarie+{tenant}/9f3c1b7e"
 
 
 def job(planned: PlannedJob, witness: Witness) -> dict[str, Any]:
@@ -42,6 +50,7 @@ def _payload(planned: PlannedJob, witness: Witness) -> dict[str, Any]:
             "TENANT": planned.tenant,
             "JOB": planned.name,
             "TENTHS": str(round(planned.seconds * 10)),
+            "CANARY": f"{{{{ secrets.{SECRET} }}}}",
         }
         return {"interpreter": "bash", "script": PULSING, "env": environment}
     return {"duration_seconds": planned.seconds, "fail_until_attempt": planned.fails + 1}

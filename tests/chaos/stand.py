@@ -68,9 +68,12 @@ class Servers:
 
 
 @contextlib.contextmanager
-def servers() -> Iterator[Servers]:
-    """Real ones, durable as in production. Commits carry their instants, which orders them for the checker."""
-    with durable_server() as postgres, throwaway.valkey() as valkey:
+def servers(*, disk_megabytes: int | None = None) -> Iterator[Servers]:
+    """Real ones, durable as in production. Commits carry their instants, which orders them for the checker.
+
+    ``disk_megabytes``: PostgreSQL gets a disk of its own, so small that it can be filled.
+    """
+    with durable_server(disk_megabytes=disk_megabytes) as postgres, throwaway.valkey() as valkey:
         with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET track_commit_timestamp = on")
         postgres.stop()

@@ -127,6 +127,8 @@ BROKEN: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
     "an attempt after a cancel": ("I11", lambda world: worlds.with_attempt(worlds.with_operation(world, 9, "a", "cancel", "a-job", SLOT - 2.5, execution=execution(SLOT)), SLOT, started_at=SLOT + 0.1)),
     "a run as another tenant": ("I12", _foreign_run),
     "an answer with another tenant's row": ("I12", lambda world: worlds.with_operation(world, 9, "b", "list", "b-job", ZERO + 9, seen=[execution(SLOT)])),
+    "an audit row edited": ("I13", lambda world: replace(world, audit=("edited: row 7",))),
+    "a secret in a log": ("I14", lambda world: replace(world, leaks=("worker.log",))),
     "another tenant's job shown": ("I12", lambda world: worlds.with_operation(world, 9, "b", "trespass", "a-job", ZERO + 9)),
     "nothing after the healing": ("I16", lambda world: replace(world, phases={**world.phases, "heal": (ZERO + 50, ZERO + 60)})),
     "an overlap nobody caused": ("I17", lambda world: worlds.with_row(replace(world, jobs=worlds.sound(overlap="skip").jobs), SLOT, state="skipped", reason="OVERLAP")),

@@ -6,12 +6,13 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.chaos.proxy import Loop, Proxy
+from tests.chaos.proxy import LATE, Loop, Proxy
 from tests.chaos.recognisers import Postgres, Redis
 
 
@@ -132,6 +133,15 @@ def test_silence_passes_nothing_and_ends_with_a_reset(proxy, server, loop):
         with pytest.raises(ConnectionResetError):
             client.recv(1000)
     assert server.heard == [b"hello"]
+
+
+def test_a_lossy_link_is_late_and_loses_nothing(proxy, server, loop):
+    loop.tell(lambda: proxy.become("lossy"))
+    with _connected(proxy) as client:
+        began = time.monotonic()
+        assert [_answer(client, word) for word in (b"one", b"two")] == [b"ONE", b"TWO"]
+        assert time.monotonic() - began >= 4 * LATE[0], "each way of each"
+    assert server.heard == [b"one", b"two"]
 
 
 def _message(kind: bytes, body: bytes) -> bytes:

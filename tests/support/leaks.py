@@ -53,11 +53,12 @@ def overheard(url: str) -> Iterator[list[str]]:
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         yield heard
-        heard.extend(_kept(client))
+        heard.extend(kept(client))
     client.close()
 
 
-def _kept(client: Any) -> Iterator[str]:
+def kept(client: Any) -> Iterator[str]:
+    """All that Redis holds, a line for each key."""
     readers = {
         "string": client.get,
         "list": lambda key: client.lrange(key, 0, -1),

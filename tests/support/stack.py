@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -155,7 +155,7 @@ def running(urls: Urls, postgres: Postgres, valkey: Valkey, folder: Path, **envi
             database=urls,
             redis_url=valkey.url(),
             secret_key="only for tests",
-            encryption_keys=os.environ["CARILLON_ENCRYPTION_KEYS"],
+            encryption_keys=secrets.token_hex(32),
             url=f"http://127.0.0.1:{ports.number(listener)}",
             flower_url="",
             jobs_user=user.pw_name if user else "",

@@ -14,17 +14,26 @@ from pathlib import Path
 from scheduler_project.env import ROOT, Env
 from scheduler_project.local import leash, ports, roles, service_user
 from scheduler_project.local.postgres import Postgres
+from tests.support import disks
 
 
 @contextlib.contextmanager
-def durable_server() -> Iterator[Postgres]:
-    """A server as `make up` has it, fsync and all, gone with the block. The throwaway one may lose commits in a crash."""
+def durable_server(*, disk_megabytes: int | None = None) -> Iterator[Postgres]:
+    """A server as `make up` has it, fsync and all, gone with the block. The throwaway one may lose commits in a crash.
+
+    ``disk_megabytes``: on a file system of its own, so small, where one can be mounted.
+    """
     user = service_user.for_this_process(Env().service_user)
-    with leash.temporary_folder("carillon-durable-", _reachable_by(user)) as folder:
+    with contextlib.ExitStack() as on_exit:
+        folder = place = on_exit.enter_context(leash.temporary_folder("carillon-durable-", _reachable_by(user)))
+        if disk_megabytes is not None:
+            place = folder / "disk"
+            on_exit.enter_context(disks.mounted(place, disk_megabytes))
         if user is not None:
-            os.chown(folder, user.pw_uid, user.pw_gid)
+            for owned in (folder, place):
+                os.chown(owned, user.pw_uid, user.pw_gid)
         password = secrets.token_hex(16)
-        server = Postgres(folder / "data", log=folder / "log", password=password, port=ports.free(), user=user)
+        server = Postgres(place / "data", log=folder / "log", password=password, port=ports.free(), user=user)
         server.start()
         try:
             yield server

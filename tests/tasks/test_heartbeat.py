@@ -59,7 +59,7 @@ def test_lease_is_renewed_when_its_time_has_come(lease, monkeypatch):
     beat = Heartbeat(lease, children=list)
     beat._beat()
     first = rows.fetch("SELECT renewed_at FROM worker")
-    now[0] += heartbeat.RENEW_EVERY
+    now[0] += heartbeat.renew_every()
     beat._beat()
     assert rows.fetch("SELECT renewed_at FROM worker") > first
 

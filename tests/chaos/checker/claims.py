@@ -14,14 +14,14 @@ TERMINAL = frozenset({"succeeded", "failed", "cancelled", "skipped"})
 LEGAL = frozenset(
     {
         (None, "scheduled"), (None, "blocked"), (None, "skipped"),
-        ("blocked", "scheduled"), ("scheduled", "pending"), ("pending", "queued"), ("queued", "running"),
+        ("blocked", "scheduled"), ("scheduled", "pending"), ("pending", "queued"), ("queued", "running"), ("queued", "pending"),
         ("running", "succeeded"), ("running", "failed"), ("running", "cancelled"), ("running", "scheduled"), ("running", "pending"),
         ("scheduled", "skipped"), ("blocked", "skipped"), ("pending", "skipped"),
         *((state, "cancelled") for state in WAITING), *((state, "failed") for state in WAITING),
     }
 )  # fmt: skip
 #: What may keep a run alive beyond its claim: whoever should stop it stands still or cannot be reached.
-HELD_UP = ("stop", "partition", "postgres", "terminate", "drop", "lock")
+HELD_UP = ("stop", "partition", "lossy", "postgres", "terminate", "drop", "lock", "disk", "connections")
 #: A process missing from a list that was being read while it was forked is not missing.
 FORKING = 2.0
 

@@ -218,6 +218,9 @@ class Evidence:
     phases: Mapping[str, tuple[float, float]]
     read_at: float
     limits: Limits = field(default_factory=Limits)
+    #: What verify_audit has found in the audit trail, and where a tenant's secret was found.
+    audit: Sequence[str] = ()
+    leaks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from tests.chaos.checker import attempts, claims, operations, policies, recovery
 from tests.chaos.checker.evidence import Evidence, Violation
 from tests.chaos.checker.slots import Judged
 
-#: What is judged; the others need parts the product does not have yet.
+#: What is judged; the others (webhooks, workflows) need parts the product does not have yet.
 INVARIANTS = {
     "I1": "no required slot is lost or later than allowed",
     "I2": "one row for each slot",
@@ -23,6 +23,8 @@ INVARIANTS = {
     "I10": "caps hold in the order of commits",
     "I11": "cancels converge",
     "I12": "tenants never meet",
+    "I13": "the audit chain is whole, and everything in it is sealed",
+    "I14": "no secret is in the database, in Redis, in a log",
     "I16": "after the healing everything is on time again",
     "I17": "overlap and misfire policies are obeyed",
 }
@@ -58,5 +60,7 @@ def judge(evidence: Evidence) -> Verdict:
         *policies.overlaps(evidence),
         *policies.misfires(schedules),
         *recovery.violations(evidence, schedules),
+        *(Violation("I13", finding) for finding in evidence.audit),
+        *(Violation("I14", f"a secret is in {place}") for place in evidence.leaks),
     ]
     return Verdict(found, schedules)

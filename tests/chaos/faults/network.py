@@ -31,9 +31,9 @@ _drop("drop write reply", "postgres", "write")
 _drop("drop broker reply", "redis", "message")
 
 
-def _part(server: str, role: str, mode: str) -> None:
-    @fault(f"partition {role} {server} {mode}")
-    def part(stand: Stand, chance: random.Random) -> Iterator[str]:
+def _link(kind: str, role: str, server: str, mode: str) -> None:
+    @fault(kind)
+    def change(stand: Stand, chance: random.Random) -> Iterator[str]:
         stand.mode(f"{server} {role}", mode)
         try:
             yield f"{role} from {server}"
@@ -43,4 +43,6 @@ def _part(server: str, role: str, mode: str) -> None:
 
 for _server, _role in (("postgres", "worker"), ("redis", "worker"), ("postgres", "engine"), ("redis", "beat")):
     for _mode in ("refusing", "silent"):
-        _part(_server, _role, _mode)
+        _link(f"partition {_role} {_server} {_mode}", _role, _server, _mode)
+for _server, _role in (("postgres", "worker"), ("redis", "worker"), ("postgres", "engine"), ("postgres", "web")):
+    _link(f"lossy {_role} {_server}", _role, _server, "lossy")

@@ -14,6 +14,7 @@ import redis
 from scheduler_project.local import leash
 from tests.chaos.faults.registry import fault
 from tests.chaos.stand import Stand
+from tests.support import disks
 
 
 def _client(stand: Stand) -> redis.Redis:
@@ -102,3 +103,31 @@ def lock(stand: Stand, chance: random.Random) -> Iterator[str]:
         connection.execute("SET LOCAL lock_timeout = '5s'")
         connection.execute("LOCK TABLE execution IN ACCESS EXCLUSIVE MODE")
         yield "ACCESS EXCLUSIVE"
+
+
+@fault("disk full")
+def fill(stand: Stand, chance: random.Random) -> Iterator[str]:
+    """PostgreSQL can write nothing new. It may end over it, and is started again once there is room."""
+    postgres = stand.carillon.postgres
+    if not postgres.data.parent.is_mount():
+        return
+    try:
+        with disks.full(postgres.data.parent):
+            yield "no byte left"
+    finally:
+        postgres.start()
+
+
+@fault("connections exhausted")
+def exhaust(stand: Stand, chance: random.Random) -> Iterator[str]:
+    """Every session the product may have is taken by somebody else; it loses those it had."""
+    with contextlib.ExitStack() as taken, stand.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN ('carillon_app', 'carillon_engine')"
+        )
+        count = 0
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                taken.enter_context(psycopg.connect(stand.carillon.environment("web")["DATABASE_URL"]))
+                count += 1
+        yield f"{count} taken"

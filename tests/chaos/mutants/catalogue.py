@@ -55,10 +55,7 @@ def statement(name: str, pattern: str, replacement: str) -> tuple[str, Graft]:
     return ("jobs.sql", change)
 
 
-QUICK: Sequence[tuple[str, Graft]] = (
-    ("jobs.engine.leases", constants(RENEW_EVERY=1.0, MARGIN=1.0)),
-    ("tasks.engine_process", constants(SWEEP_EVERY=1.0)),
-)
+QUICK: Sequence[tuple[str, Graft]] = (("tasks.engine_process", constants(SWEEP_EVERY=1.0)),)
 
 _STATE = r"AND\s+(\w+\.)?state\s*=\s*ANY\(%\(sources\)s(::\w+\[\])?\)"
 _EPOCH = r"AND\s+(\w+\.)?epoch\s*=\s*(%\(epoch\)s|\w+\.epoch)"

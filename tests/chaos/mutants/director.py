@@ -11,7 +11,7 @@ from tests.chaos import reading
 from tests.chaos.caller import Caller
 from tests.chaos.checker.evidence import Evidence, Fault, Limits, PlannedJob
 from tests.chaos.checker.timelines import AHEAD
-from tests.chaos.faults.registry import KINDS
+from tests.chaos.nemesis import KINDS
 from tests.chaos.plan import Call
 from tests.chaos.stand import Stand
 from tests.support.stack import wait_for

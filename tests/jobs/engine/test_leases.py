@@ -10,6 +10,7 @@ from django.conf import settings
 from jobs.engine import leases, watchdog
 from jobs.engine.leases import Lease
 from jobs.rules.states import State
+from tasks import heartbeat
 from tests.support import rows
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -46,11 +47,10 @@ def test_lease_is_trusted_from_its_first_renewal_until_before_the_database_gives
     lease = Lease()
     assert not lease.is_trusted
     lease.renew([])
-    now[0] += settings.LEASE.total_seconds() - leases.MARGIN - 0.01
+    now[0] += settings.LEASE.total_seconds() - leases.margin() - 0.01
     assert lease.is_trusted
     now[0] += 0.02
     assert not lease.is_trusted
-    assert leases.MARGIN > 0
 
 
 def test_trust_counts_from_before_the_renewal_was_sent(monkeypatch):
@@ -72,3 +72,9 @@ def test_what_a_cleanly_ended_worker_still_held_is_found_at_the_next_sweep():
     assert rows.fetch("SELECT draining, pids FROM worker") == [(True, [])]
     assert watchdog.recover_lost() == 1
     assert rows.state_of(execution) == State.SCHEDULED
+
+
+@pytest.mark.parametrize("seconds", [3, 15, 30, 600])
+def test_a_lease_of_any_length_is_renewed_before_it_is_not_trusted(settings, seconds):
+    settings.LEASE = timedelta(seconds=seconds)
+    assert leases.renew_every() + heartbeat.LOOK_EVERY < seconds - leases.margin() < seconds
