@@ -67,7 +67,7 @@ PLANS: dict[str, tuple[str, dict[str, Any], str, int]] = {
     "who asked": ("executions", {"triggered_by": "key:1"}, "execution_recent", 510),
     "a queue": ("executions", {"queue": "io"}, "execution_recent", 510),
     "a worker": ("executions", {"worker": str(uuid4())}, "execution_recent", 510),
-    "a range of creation": ("executions", {"created_at[gte]": SINCE, "created_at[lte]": UNTIL}, "execution_recent", 60),
+    "a range of creation": ("executions", {"created_at[gte]": SINCE, "created_at[lte]": UNTIL}, "execution_recent or execution_pkey", 130),
     "a range of slots": ("executions", {"scheduled_for[gte]": SINCE, "scheduled_for[lte]": UNTIL}, "execution_recent", 510),
     "a range of ends": ("executions", FINISHED, "execution_recent", 510),
     "a range of ends, in order": ("executions", {**FINISHED, "order_by": "-finished_at"}, "execution_ended", 60),
