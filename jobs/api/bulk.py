@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from jobs import sql
 from jobs.api import execution_filters
-from jobs.api.shapes.operations import BulkInput, OperationShape, BulkPreviewShape
+from jobs.api.shapes.operations import BulkInput, BulkPreviewShape, OperationShape
 from jobs.services import operations
 from jobs.services.operations import Wanted
 from tenants.api.parameters import Parameter, flag
