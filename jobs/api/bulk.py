@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from jobs import sql
 from jobs.api import execution_filters
-from jobs.api.shapes.operations import BulkInput, OperationShape, PreviewShape
+from jobs.api.shapes.operations import BulkInput, BulkPreviewShape, OperationShape
 from jobs.services import operations
 from jobs.services.operations import Wanted
 from tenants.api.parameters import Parameter, flag
@@ -28,7 +28,7 @@ class Bulk(TenantViewSet):
 
     @extend_schema(
         request=BulkInput,
-        responses={202: OperationShape, 200: OpenApiResponse(PreviewShape, description="With dry_run.")},
+        responses={202: OperationShape, 200: OpenApiResponse(BulkPreviewShape, description="With dry_run.")},
     )
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:  # noqa: ARG002 - DRF hands it to every action
@@ -38,7 +38,7 @@ class Bulk(TenantViewSet):
         if self.query.get("dry_run"):
             found = operations.preview(**wish)
             told = {"kind": given["action"], "matched": found.matched, "matched_is_capped": found.is_capped}
-            return self.shown(PreviewShape, {**told, "sample": found.sample})
+            return self.shown(BulkPreviewShape, {**told, "sample": found.sample})
         asked = {name: given[name] for name in ("reason", "rate_per_second", "payload") if name in given}
         return self.shown(OperationShape, operations.create(**wish, **asked), status=202)
 

@@ -117,7 +117,7 @@ class OperationShape(serializers.Serializer[Operation]):
         return rules.allowed_actions(rules.State(operation.state))
 
 
-class PreviewShape(serializers.Serializer[Any]):
+class BulkPreviewShape(serializers.Serializer[Any]):
     """What an operation would be about."""
 
     kind = serializers.CharField()
