@@ -14,7 +14,7 @@ TERMINAL = frozenset({"succeeded", "failed", "cancelled", "skipped"})
 LEGAL = frozenset(
     {
         (None, "scheduled"), (None, "blocked"), (None, "skipped"),
-        ("blocked", "scheduled"), ("scheduled", "pending"), ("pending", "queued"), ("queued", "running"),
+        ("blocked", "scheduled"), ("scheduled", "pending"), ("pending", "queued"), ("queued", "running"), ("queued", "pending"),
         ("running", "succeeded"), ("running", "failed"), ("running", "cancelled"), ("running", "scheduled"), ("running", "pending"),
         ("scheduled", "skipped"), ("blocked", "skipped"), ("pending", "skipped"),
         *((state, "cancelled") for state in WAITING), *((state, "failed") for state in WAITING),
