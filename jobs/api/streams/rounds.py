@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+import structlog
+from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from jobs import selectors, timelines
 from jobs.api.shapes.executions import ExecutionShape
+from jobs.models import Execution
 from jobs.rules import timeline
 from jobs.rules.timeline import Place, Told
 from jobs.timelines import News, Wish
@@ -21,6 +23,10 @@ from tenants.api import event_streams
 from tenants.requests import Actor
 
 Stamp = tuple[Any, ...]
+#: Streams that one transaction reads for.
+PAGE = 100
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +57,29 @@ class _AsIf:
 
 
 def look(asked: Sequence[Asked]) -> list[Got | None]:
-    """What is new for each; None where nothing is. One statement if nothing has happened, four for each tenant where it has."""
+    """What is new for each; None where nothing is. One statement if nothing has happened, three for each tenant where it has.
+
+    A page of streams that cannot be read is left for the next round; what was read of others is not lost by it.
+    """
     try:
         with context.within(context.PLATFORM), transaction.atomic():
             stamps = timelines.stamps({each.wish.execution_id for each in asked})
         found: list[Got | None] = [None] * len(asked)
-        for tenant_id, numbers in _changed(asked, stamps).items():
-            with context.within(context.Scope(tenant_id=tenant_id)), transaction.atomic():
-                news = read([asked[number] for number in numbers])
-            for number, got in zip(numbers, news, strict=True):
+        for tenant_id, numbers in _changed(asked, stamps):
+            for number, got in zip(numbers, _page(tenant_id, [asked[number] for number in numbers]), strict=False):
                 found[number] = _stamped(got, stamps.get(asked[number].wish.execution_id))
         return found
     finally:
         connection.close()
+
+
+def _page(tenant_id: UUID, asked: Sequence[Asked]) -> Sequence[Got]:
+    try:
+        with context.within(context.Scope(tenant_id=tenant_id)), transaction.atomic():
+            return read(asked)
+    except Error as error:
+        log.warning("streams.not_read", problem=str(error), streams=len(asked))
+        return ()
 
 
 def refusals(actors: Collection[Actor]) -> dict[Actor, errors.ServiceError]:
@@ -77,40 +93,49 @@ def refusals(actors: Collection[Actor]) -> dict[Actor, errors.ServiceError]:
 def read(asked: Sequence[Asked]) -> list[Got]:
     """What is new for each, of the tenant in scope, in the transaction that is open."""
     news = timelines.news([each.wish for each in asked])
-    return [_rendered(each, found) for each, found in zip(asked, news, strict=True)]
+    ended = {each.wish.execution_id for each, found in zip(asked, news, strict=True) if _has_end(found)}
+    executions = {row.pk: row for row in selectors.executions().filter(pk__in=ended)} if ended else {}
+    return [_rendered(each, found, executions) for each, found in zip(asked, news, strict=True)]
 
 
-def _changed(asked: Sequence[Asked], stamps: dict[UUID, Stamp]) -> dict[UUID, list[int]]:
-    """Numbers of those of whose execution something has happened, by tenant."""
+def _has_end(news: News) -> bool:
+    return bool(news.told) and news.told[-1].place.is_end
+
+
+def _changed(asked: Sequence[Asked], stamps: dict[UUID, Stamp]) -> list[tuple[UUID, list[int]]]:
+    """Numbers of those of whose execution something has happened, a page of a tenant's at a time."""
     changed: dict[UUID, list[int]] = defaultdict(list)
     for number, each in enumerate(asked):
         stamp = stamps.get(each.wish.execution_id)
         if stamp is None or stamp != each.stamp:
             changed[each.tenant_id].append(number)
-    return changed
+    return [
+        (tenant_id, numbers[start : start + PAGE])
+        for tenant_id, numbers in changed.items()
+        for start in range(0, len(numbers), PAGE)
+    ]
 
 
 def _stamped(got: Got, stamp: Stamp | None) -> Got:
     return Got(got.sent, got.place, stamp, got.is_over) if got.stamp is not None else got
 
 
-def _rendered(asked: Asked, news: News) -> Got:
+def _rendered(asked: Asked, news: News, executions: Mapping[UUID, Execution]) -> Got:
     if news.gone:
         return Got(closed(errors.NotFound("this execution is not kept any more")), asked.wish.place, is_over=True)
-    sent = b"".join(_event(asked, told) for told in news.told)
+    sent = b"".join(_event(asked, told, executions) for told in news.told)
     place = news.told[-1].place if news.told else asked.wish.place
     return Got(sent, place, () if news.settled else None, place.is_end)
 
 
-def _event(asked: Asked, told: Told) -> bytes:
+def _event(asked: Asked, told: Told, executions: Mapping[UUID, Execution]) -> bytes:
     identifier = timeline.cursor(asked.wish.execution_id, told.place)
-    data = _last_word(asked) if told.place.is_end else told.data
+    data = _last_word(asked.actor, executions[asked.wish.execution_id]) if told.place.is_end else told.data
     return event_streams.event(told.name, data, id=identifier)
 
 
-def _last_word(asked: Asked) -> dict[str, Any]:
-    execution = selectors.executions().get(pk=asked.wish.execution_id)
-    return {"execution": ExecutionShape(execution, context={"request": _AsIf(asked.actor)}).data}
+def _last_word(actor: Actor, execution: Execution) -> dict[str, Any]:
+    return {"execution": ExecutionShape(execution, context={"request": _AsIf(actor)}).data}
 
 
 def closed(error: errors.ServiceError) -> bytes:

@@ -8,8 +8,9 @@ from random import Random
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
-from jobs import sql
+from jobs import sql, timelines
 from jobs.api.streams import rounds
 from jobs.api.streams.rounds import Asked
 from jobs.rules import timeline
@@ -231,3 +232,35 @@ def test_an_execution_that_is_kept_no_longer_ends_its_stream(owner):
     (got,) = rounds.look([reader._asked])
     assert got.is_over
     assert parsed(got.sent)[0][2]["code"] == "NOT_FOUND"
+
+
+def test_many_that_end_at_once_are_read_in_pages(owner, monkeypatch):
+    monkeypatch.setattr(rounds, "PAGE", 5)
+    job = rows.job(owner.tenant.id)
+    actor = Actor("key:test", EVERYTHING, owner.tenant)
+    ended = [rows.execution(job, "succeeded") for _ in range(12)]
+    ran: list[str] = []
+    run = sql.run
+    monkeypatch.setattr(sql, "run", lambda name, **parameters: ran.append(name) or run(name, **parameters))
+    got = rounds.look([Asked(actor, owner.tenant.pk, Wish(each, Place(), True)) for each in ended])
+    assert all(each is not None and each.is_over for each in got)
+    assert [parsed(each.sent)[-1][2]["execution"]["id"] for each in got] == [str(each) for each in ended]
+    assert ran.count("timelines") == 3
+
+
+def test_what_cannot_be_read_keeps_nothing_from_others(owner, outsider, monkeypatch):
+    asked = [
+        Asked(Actor("key:test", EVERYTHING, of.tenant), of.tenant.pk, Wish(rows.execution(rows.job(of.tenant.id)), Place(), True))
+        for of in (owner, outsider)
+    ]  # fmt: skip
+    news = timelines.news
+
+    def failing(wishes):
+        if wishes[0].execution_id == asked[0].wish.execution_id:
+            raise OperationalError("took too long")
+        return news(wishes)
+
+    monkeypatch.setattr(timelines, "news", failing)
+    first, second = rounds.look(asked)
+    assert first is None
+    assert states(parsed(second.sent)) == ["scheduled"]
