@@ -91,6 +91,15 @@ class BulkInput(TypedDict):
     all: NotRequired[bool]
 
 
+class BulkPreview(TypedDict):
+    """What an operation would be about."""
+
+    kind: str
+    matched: int
+    matched_is_capped: bool
+    sample: list[Execution]
+
+
 class Callable(TypedDict):
     """What a `python` job may name in its payload, and the arguments it takes."""
 
@@ -1783,12 +1792,9 @@ PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
 
 
 class Preview(TypedDict):
-    """What an operation would be about."""
+    """What a rule means."""
 
-    kind: str
-    matched: int
-    matched_is_capped: bool
-    sample: list[Execution]
+    next: list[Fire]
 
 
 class PythonDeclaredJob(TypedDict):
