@@ -26,6 +26,7 @@ _PLAIN = {
     "object": "dict[str, Any]",
 }
 
+_HIDDEN = ("Paginated", "ErrorEnvelope")
 #: What the document calls the choice of null alone.
 _NULL = "NullEnum"
 
@@ -45,20 +46,47 @@ def document() -> dict[str, Any]:
 def page() -> tuple[Path, str]:
     """The module: its path and its text."""
     schemas = document()["components"]["schemas"]
-    # Pages are iterators to the client's users.
-    shown = {name: each for name, each in schemas.items() if not name.startswith("Paginated") and name != _NULL}
-    parts = [_definition(name, schema) for name, schema in sorted(shown.items())]
-    return ROOT / PATH, "\n\n".join([HEAD, *parts])
+    # Pages are iterators to the client's users, and errors exceptions.
+    shown = {name: each for name, each in sorted(schemas.items()) if not name.startswith(_HIDDEN) and name != _NULL}
+    shapes = {name: each for name, each in shown.items() if "properties" in each}
+    named = {name: each for name, each in shown.items() if name not in shapes}
+    choices = {name: each for name, each in named.items() if _members(each, shapes)}
+    plain = [_alias(name, each) for name, each in named.items() if name not in choices]
+    unions = [
+        text
+        for name, each in choices.items()
+        for text in (_alias(name, each), _shape(f"{name}Fields", _merged(_members(each, shapes), each)))
+    ]
+    return ROOT / PATH, "\n\n".join([HEAD, *plain, *(_shape(*each) for each in shapes.items()), *unions])
 
 
 def plain_name(component: str) -> str:
     """What the client calls a component: without what tells it from others on our side alone."""
-    return component.removesuffix("Request").removeprefix("Patched").replace("Shape", "")
+    return component.replace("Request", "").removeprefix("Patched").replace("Shape", "")
 
 
-def _definition(name: str, schema: Schema) -> str:
-    if "properties" not in schema:
-        return f"{plain_name(name)} = {_union(schema)}\n"
+def _alias(name: str, schema: Schema) -> str:
+    return f"{plain_name(name)} = {_union(schema)}\n"
+
+
+def _members(schema: Schema, shapes: Mapping[str, Schema]) -> list[Schema]:
+    """The shapes that a choice is between; none if it is no choice of shapes."""
+    names = [part["$ref"].rpartition("/")[2] for part in schema.get("oneOf", ()) if "$ref" in part]
+    return [shapes[name] for name in names if name in shapes]
+
+
+def _merged(members: list[Schema], schema: Schema) -> Schema:
+    """One shape for all of them, since keyword arguments cannot be of a choice: each field is what it is in any."""
+    fields: dict[str, list[Schema]] = {}
+    for member in members:
+        for field, kind in member["properties"].items():
+            fields.setdefault(field, []).append(kind)
+    required = set.intersection(*(set(member.get("required", ())) for member in members))
+    merged = {field: {"oneOf": kinds} for field, kinds in fields.items()}
+    return {**schema, "properties": merged, "required": sorted(required)}
+
+
+def _shape(name: str, schema: Schema) -> str:
     required = set(schema.get("required", ()))
     # Answers always have all their fields.
     fields = [

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from carillon_client import errors, streams
 from carillon_client.resources import Resource
-from carillon_client.shapes import Attempt, Execution, LogLine, OneExecution
+from carillon_client.shapes import Attempt, Execution, Explanation, LogLine, NewExecutionInput, OneExecution
 from carillon_client.streams import Event
 from carillon_client.transport import pause, quoted
 
@@ -33,9 +33,9 @@ class Executions(Resource):
         """Run a job now, or at ``run_at``; ``payload`` goes over the job's."""
         return cast(Execution, self._post("", {"job": job, **wish(payload, run_at)}))
 
-    def batch(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Many at once, each like a body of :meth:`create`; the answer says of each what became of it."""
-        return cast(dict[str, Any], self._post("batch", {"items": [*items]}))
+    def batch(self, executions: Sequence[NewExecutionInput]) -> Sequence[Execution]:
+        """Up to 500 at once, all or none, in their order."""
+        return cast(Sequence[Execution], self._post("batch", {"executions": [*executions]})["data"])
 
     def cancel(self, id: str) -> Execution:
         """Cancelled at once while it waits; a running one is asked to stop."""
@@ -62,9 +62,9 @@ class Executions(Resource):
                 return
             after = int(page["next_cursor"])
 
-    def explain(self, id: str) -> dict[str, Any]:
+    def explain(self, id: str) -> Explanation:
         """Why it is where it is, in words and codes."""
-        return cast(dict[str, Any], self._get(f"{quoted(id)}/explain"))
+        return cast(Explanation, self._get(f"{quoted(id)}/explain"))
 
     def stream(
         self, id: str, *, after: str = "", states_only: bool = False, timeout: float | None = None

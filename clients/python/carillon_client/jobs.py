@@ -7,7 +7,20 @@ from typing import Any, Unpack, cast
 
 from carillon_client.executions import Executions, wish
 from carillon_client.resources import Resource
-from carillon_client.shapes import Execution, Job, JobChanges, JobInput, Revision, Upcoming
+from carillon_client.shapes import (
+    DeclaredJob,
+    Execution,
+    Job,
+    JobChanges,
+    JobDeclarationFields,
+    JobDryRun,
+    JobInput,
+    JobInputFields,
+    JobStats,
+    Outlook,
+    Revision,
+    Upcoming,
+)
 from carillon_client.transport import quoted
 
 
@@ -28,22 +41,24 @@ class Jobs(Resource):
         """What ``if_match`` takes: the change is refused if somebody else has changed the job since."""
         return str(self._transport.answer("GET", f"{self.path}/{quoted(job)}").headers.get("ETag", ""))
 
-    def create(self, **job: Unpack[JobInput]) -> Job:
+    def create(self, **job: Unpack[JobInputFields]) -> Job:
         """A new job with its schedules."""
         return cast(Job, self._post("", job))
 
-    def batch(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Many new jobs at once; the answer says of each what became of it."""
-        return cast(dict[str, Any], self._post("batch", {"items": [*items]}))
+    def batch(self, jobs: Sequence[JobInput]) -> Sequence[Job]:
+        """Up to 100 new jobs with their schedules, all or none."""
+        return cast(Sequence[Job], self._post("batch", {"jobs": [*jobs]})["data"])
 
-    def put(self, name: str, /, *, if_match: str | None = None, **job: Any) -> Job:
-        """Make it so: creates the job, or replaces all that is said of it."""
-        return cast(Job, self._transport.send("PUT", f"{self.path}/{quoted(name)}", body=job, if_match=if_match))
+    def put(self, name: str, /, *, if_match: str | None = None, **job: Unpack[JobDeclarationFields]) -> DeclaredJob:
+        """Make it so: creates the job, or replaces all that is said of it. ``outcome`` is created, updated or unchanged."""
+        return cast(
+            DeclaredJob, self._transport.send("PUT", f"{self.path}/{quoted(name)}", body=job, if_match=if_match)
+        )
 
-    def plan(self, name: str, /, **job: Any) -> dict[str, Any]:
+    def plan(self, name: str, /, **job: Unpack[JobDeclarationFields]) -> JobDryRun:
         """What :meth:`put` would change, and when it would run next. Nothing is stored."""
         return cast(
-            dict[str, Any],
+            JobDryRun,
             self._transport.send("PUT", f"{self.path}/{quoted(name)}", body=job, query={"dry_run": True}),
         )
 
@@ -103,9 +118,13 @@ class Jobs(Resource):
         """Its next runs over all schedules."""
         return cast(Sequence[Upcoming], self._get(f"{quoted(job)}/next", count=count)["data"])
 
-    def stats(self, job: str) -> dict[str, Any]:
-        """How its executions went."""
-        return cast(dict[str, Any], self._get(f"{quoted(job)}/stats"))
+    def stats(self, job: str, **window: Any) -> JobStats:
+        """How its executions went: ``since=``, ``until=``."""
+        return cast(JobStats, self._get(f"{quoted(job)}/stats", **window))
+
+    def explain(self, job: str) -> Outlook:
+        """Why it runs, or does not, in words and codes."""
+        return cast(Outlook, self._get(f"{quoted(job)}/explain"))
 
     def _become(self, job: str, verb: str) -> Job:
         return cast(Job, self._post(f"{quoted(job)}/{verb}"))

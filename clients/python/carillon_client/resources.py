@@ -11,9 +11,10 @@ from carillon_client.shapes import (
     Execution,
     JobType,
     Me,
+    Operation,
     Queue,
     Secret,
-    SecretInput,
+    SecretInputFields,
     SecretVersion,
     User,
     Worker,
@@ -94,7 +95,7 @@ class Secrets(Resource):
         """One secret, without its value."""
         return cast(Secret, self._get(quoted(secret)))
 
-    def create(self, **secret: Unpack[SecretInput]) -> Secret:
+    def create(self, **secret: Unpack[SecretInputFields]) -> Secret:
         """A new secret, version 1."""
         return cast(Secret, self._post("", secret))
 
@@ -128,33 +129,33 @@ class Operations(Resource):
 
     path = "operations"
 
-    def list(self, **filters: Any) -> Iterator[dict[str, Any]]:
+    def list(self, **filters: Any) -> Iterator[Operation]:
         """Newest first."""
         return self._transport.pages(self.path, filters)
 
-    def get(self, id: str) -> dict[str, Any]:
+    def get(self, id: str) -> Operation:
         """One, with how far it is."""
-        return cast(dict[str, Any], self._get(quoted(id)))
+        return cast(Operation, self._get(quoted(id)))
 
     def start(
         self, action: str, *, filter: Mapping[str, Any] | None = None, ids: Sequence[str] | None = None, **more: Any
-    ) -> dict[str, Any]:
+    ) -> Operation:
         """``cancel`` or ``replay`` all executions of a filter, or these; with ``reason`` and ``rate_per_second`` if wanted."""
         chosen = {"ids": [*(ids or ())]} if filter is None else {"filter": filter}
         body = {"action": action, **chosen, **more}
-        return cast(dict[str, Any], self._transport.send("POST", "executions/bulk", body=body))
+        return cast(Operation, self._transport.send("POST", "executions/bulk", body=body))
 
-    def pause(self, id: str) -> dict[str, Any]:
+    def pause(self, id: str) -> Operation:
         """Hold it."""
-        return cast(dict[str, Any], self._post(f"{quoted(id)}/pause"))
+        return cast(Operation, self._post(f"{quoted(id)}/pause"))
 
-    def resume(self, id: str) -> dict[str, Any]:
+    def resume(self, id: str) -> Operation:
         """Go on."""
-        return cast(dict[str, Any], self._post(f"{quoted(id)}/resume"))
+        return cast(Operation, self._post(f"{quoted(id)}/resume"))
 
-    def cancel(self, id: str) -> dict[str, Any]:
+    def cancel(self, id: str) -> Operation:
         """Do no more of it; what is done stays done."""
-        return cast(dict[str, Any], self._post(f"{quoted(id)}/cancel"))
+        return cast(Operation, self._post(f"{quoted(id)}/cancel"))
 
 
 class Lookups:

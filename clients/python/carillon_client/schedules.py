@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import Any, Unpack, cast
 
 from carillon_client.resources import Resource
-from carillon_client.shapes import Execution, NewScheduleInput, Preview, PreviewInput, Schedule, ScheduleChanges
+from carillon_client.shapes import (
+    Execution,
+    NewScheduleInputFields,
+    Outlook,
+    Preview,
+    PreviewInputFields,
+    Schedule,
+    ScheduleChanges,
+)
 from carillon_client.transport import quoted
 
 
@@ -23,7 +31,7 @@ class Schedules(Resource):
         """One schedule."""
         return cast(Schedule, self._get(quoted(id)))
 
-    def create(self, **schedule: Unpack[NewScheduleInput]) -> Schedule:
+    def create(self, **schedule: Unpack[NewScheduleInputFields]) -> Schedule:
         """A further schedule of a ``job``."""
         return cast(Schedule, self._post("", schedule))
 
@@ -49,6 +57,10 @@ class Schedules(Resource):
         """What became of its slots, newest first."""
         return self._transport.pages(f"{self.path}/{quoted(id)}/executions", filters)
 
-    def preview(self, **rule: Unpack[PreviewInput]) -> Preview:
+    def explain(self, id: str) -> Outlook:
+        """Why it runs, or does not, in words and codes."""
+        return cast(Outlook, self._get(f"{quoted(id)}/explain"))
+
+    def preview(self, **rule: Unpack[PreviewInputFields]) -> Preview:
         """When a rule would fire, in words and instants. Nothing is stored."""
         return cast(Preview, self._post("preview", rule))

@@ -5,15 +5,90 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+ActionEnum = Literal["cancel", "replay"]
+
+
+AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
+
+
+ChangeEnum = Literal["added", "removed", "changed"]
+
+
+CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+
+
+DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
+
+
+DeclaredOutcomeEnum = Literal["created", "updated", "unchanged"]
+
+
+DstFoldEnum = Literal["first", "second", "both"]
+
+
+DstGapEnum = Literal["run_after_gap", "skip"]
+
+
+ExecutionStateEnum = Literal["scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"]
+
+
+Expression = str
+
+
+JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
+
+
+MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+MisfireEnum = Literal["skip", "last", "all", "at_most"]
+
+
+NoteEnum = Literal["DST_GAP", "DST_FOLD"]
+
+
+OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
+
+
+OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
+
+
+OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all"]
+
+
+PoolEnum = Literal["prefork", "threads"]
+
+
+RoleEnum = Literal["viewer", "runner", "editor", "admin"]
+
+
+ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
+
+
+SchedulesEnum = Literal["paused", "same", "none"]
+
+
+ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
+
+
+SecurityEnum = Literal["starttls", "tls", "off"]
+
+
+SendInEnum = Literal["header", "body"]
+
+
+TlsEnum = Literal["verify", "insecure", "off"]
+
+
+TriggerEnum = Literal["schedule", "manual", "replay"]
+
+
 class Acceptance(TypedDict):
     """What the link of an invitation ends with, and a password."""
 
     token: str
     password: str
     name: NotRequired[str]
-
-
-ActionEnum = Literal["cancel", "replay"]
 
 
 class ApiKeyInput(TypedDict):
@@ -60,9 +135,6 @@ class Attempt(TypedDict):
     error: dict[str, Any] | None
 
 
-AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
-
-
 class AuditEvent(TypedDict):
     """One change. ``changes`` holds old and new value by field."""
 
@@ -106,12 +178,6 @@ class Callable(TypedDict):
     name: str
     description: str
     schema: dict[str, Any]
-
-
-ChangeEnum = Literal["added", "removed", "changed"]
-
-
-CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
 
 
 class ConnectionTestDeclaredJob(TypedDict):
@@ -389,18 +455,6 @@ class DeadLetter(TypedDict):
     allowed_actions: list[str]
 
 
-DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
-
-
-DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
-
-
-DeclaredOutcomeEnum = Literal["created", "updated", "unchanged"]
-
-
-DeclaredSchedule = CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | OtherDeclaredSchedule
-
-
 class Defaults(TypedDict):
     """What jobs and schedules have that do not say otherwise; empty is the product's own."""
 
@@ -416,12 +470,6 @@ class Difference(TypedDict):
     change: ChangeEnum
     before: Any | None
     after: Any | None
-
-
-DstFoldEnum = Literal["first", "second", "both"]
-
-
-DstGapEnum = Literal["run_after_gap", "skip"]
 
 
 class DummyDeclaredJob(TypedDict):
@@ -563,90 +611,6 @@ class ErrorBody(TypedDict):
     request_id: str
 
 
-class ErrorEnvelope(TypedDict):
-    """The body of every answer from 400 on."""
-
-    error: ErrorBody
-
-
-ErrorEnvelopeAddressRefusedMissingScopeTenantSuspended = Any
-
-
-ErrorEnvelopeBadRequestInvalidCursorUnknownField = Any
-
-
-ErrorEnvelopeBadRequestInvalidJsonUnknownField = Any
-
-
-ErrorEnvelopeBadRequestUnknownField = Any
-
-
-ErrorEnvelopeConflict = Any
-
-
-ErrorEnvelopeConflictInvalidState = Any
-
-
-ErrorEnvelopeConflictInvalidStateQuotaExceeded = Any
-
-
-ErrorEnvelopeConflictQuotaExceeded = Any
-
-
-ErrorEnvelopeInternal = Any
-
-
-ErrorEnvelopeInvalidScheduleValidationFailed = Any
-
-
-ErrorEnvelopeInvalidState = Any
-
-
-ErrorEnvelopeInvalidStateQuotaExceeded = Any
-
-
-ErrorEnvelopeInvitationVoidNotFound = Any
-
-
-ErrorEnvelopeKeyExpiredUnauthenticated = Any
-
-
-ErrorEnvelopeLastAdmin = Any
-
-
-ErrorEnvelopeMissingScopeTenantSuspended = Any
-
-
-ErrorEnvelopeNotAcceptable = Any
-
-
-ErrorEnvelopeNotFound = Any
-
-
-ErrorEnvelopePayloadTooLarge = Any
-
-
-ErrorEnvelopeQuotaExceeded = Any
-
-
-ErrorEnvelopeRateLimited = Any
-
-
-ErrorEnvelopeTenantSuspended = Any
-
-
-ErrorEnvelopeUnauthenticated = Any
-
-
-ErrorEnvelopeUnavailable = Any
-
-
-ErrorEnvelopeUnsupportedMediaType = Any
-
-
-ErrorEnvelopeValidationFailed = Any
-
-
 class ExecutionBatch(TypedDict):
     """ExecutionBatch."""
 
@@ -690,9 +654,6 @@ class Execution(TypedDict):
     allowed_actions: list[str]
 
 
-ExecutionStateEnum = Literal["scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"]
-
-
 class ExecutionsInput(TypedDict):
     """Wishes to run jobs: all of them, or none."""
 
@@ -707,9 +668,6 @@ class Explanation(TypedDict):
     reasons: list[Reason]
     position: int | None
     estimate_seconds: float | None
-
-
-Expression = str
 
 
 class FailureGroup(TypedDict):
@@ -1088,9 +1046,6 @@ class JobBatch(TypedDict):
     data: list[Job]
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
-
-
 class JobDryRun(TypedDict):
     """What a request would make of a job."""
 
@@ -1101,21 +1056,12 @@ class JobDryRun(TypedDict):
     job: Job | None
 
 
-JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
-
-
 class JobReference(TypedDict):
     """Whose it is."""
 
     id: str
     name: str
     type: str
-
-
-Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
-
-
-JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
 
 
 class JobStats(TypedDict):
@@ -1218,9 +1164,6 @@ class Me(TypedDict):
     memberships: list[dict[str, Any]]
 
 
-MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
-
-
 class Member(TypedDict):
     """A person in this tenant."""
 
@@ -1231,9 +1174,6 @@ class Member(TypedDict):
     own_jobs_only: bool
     active: bool
     created_at: str
-
-
-MisfireEnum = Literal["skip", "last", "all", "at_most"]
 
 
 class MysqlConnection(TypedDict):
@@ -1283,9 +1223,6 @@ class NewExecutionInput(TypedDict):
     job: str
 
 
-NewScheduleInput = CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput
-
-
 class NewTenant(TypedDict):
     """A tenant to be."""
 
@@ -1305,9 +1242,6 @@ class NewTenant(TypedDict):
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
     slug: str
-
-
-NoteEnum = Literal["DST_GAP", "DST_FOLD"]
 
 
 class Oauth2ClientConnection(TypedDict):
@@ -1503,9 +1437,6 @@ class Operation(TypedDict):
     allowed_actions: list[str]
 
 
-OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
-
-
 class OtherDeclaredJob(TypedDict):
     """A job, and what became of it."""
 
@@ -1634,9 +1565,6 @@ class OtherSchedule(TypedDict):
     updated_at: str
 
 
-OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
-
-
 class Outlook(TypedDict):
     """Why a job or a schedule starts nothing, or when it will, and how it went last."""
 
@@ -1645,9 +1573,6 @@ class Outlook(TypedDict):
     reasons: list[Reason]
     next_run_at: str | None
     last: Last | None
-
-
-OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all"]
 
 
 class PasswordInput(TypedDict):
@@ -1764,9 +1689,6 @@ class TenantChanges(TypedDict):
     allowed_callables: NotRequired[list[str]]
 
 
-PoolEnum = Literal["prefork", "threads"]
-
-
 class PostgresqlConnection(TypedDict):
     """A PostgreSQL database."""
 
@@ -1786,9 +1708,6 @@ class PostgresqlSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: PostgresqlConnection
-
-
-PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
 
 
 class Preview(TypedDict):
@@ -2034,12 +1953,6 @@ class RevisionDiff(TypedDict):
     differences: list[Difference]
 
 
-Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
-
-
-RoleEnum = Literal["viewer", "runner", "editor", "admin"]
-
-
 class RollbackInput(TypedDict):
     """Which revision to go back to."""
 
@@ -2080,21 +1993,6 @@ class ScheduleDryRun(TypedDict):
     diff: dict[str, Any]
     next: list[Fire]
     schedule: Schedule | None
-
-
-ScheduleInput = CronScheduleInput | IntervalScheduleInput | OnceScheduleInput
-
-
-Schedule = CronSchedule | IntervalSchedule | OnceSchedule | OtherSchedule
-
-
-ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
-
-
-SchedulesEnum = Literal["paused", "same", "none"]
-
-
-ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
 
 
 class ScriptDeclaredJob(TypedDict):
@@ -2233,9 +2131,6 @@ class Seal(TypedDict):
     sealed_at: str
 
 
-SecretInput = HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SmtpSecretInput | SqliteSecretInput | TextSecretInput
-
-
 class Secret(TypedDict):
     """A secret without its value."""
 
@@ -2256,12 +2151,6 @@ class SecretVersion(TypedDict):
     in_force: bool
     created_at: str
     created_by: str
-
-
-SecurityEnum = Literal["starttls", "tls", "off"]
-
-
-SendInEnum = Literal["header", "body"]
 
 
 class SentInvitation(TypedDict):
@@ -2445,9 +2334,6 @@ class ThrottleWish(TypedDict):
     until: str
 
 
-TlsEnum = Literal["verify", "insecure", "off"]
-
-
 class Tokens(TypedDict):
     """The tokens of a log-in. The refresh token is good once."""
 
@@ -2457,9 +2343,6 @@ class Tokens(TypedDict):
     expires_in_seconds: int
     session: str
     session_expires_at: str
-
-
-TriggerEnum = Literal["schedule", "manual", "replay"]
 
 
 class TriggerInput(TypedDict):
@@ -2533,3 +2416,274 @@ class Worker(TypedDict):
     draining: bool
     started_at: str
     renewed_at: str
+
+
+DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+
+
+class DeclaredJobFields(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+DeclaredSchedule = CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | OtherDeclaredSchedule
+
+
+class DeclaredScheduleFields(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: str | None | str | None
+    interval_seconds: None | int | int | None
+    run_at: None | str | str | None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+
+
+class JobDeclarationFields(TypedDict):
+    """A whole job; what is left out has its default. Without `schedules` those it has stay."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
+
+
+class JobInputFields(TypedDict):
+    """A job to be, with its schedules."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
+
+
+class JobFields(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    revision: int
+    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+NewScheduleInput = CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput
+
+
+class NewScheduleInputFields(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | str | None]
+    interval_seconds: NotRequired[None | int]
+    run_at: NotRequired[None | str]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
+
+
+class PreviewInputFields(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: NotRequired[str | str | None]
+    interval_seconds: NotRequired[None | int]
+    run_at: NotRequired[None | str]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None | str]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
+
+
+class RevisionFields(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+ScheduleInput = CronScheduleInput | IntervalScheduleInput | OnceScheduleInput
+
+
+class ScheduleInputFields(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | str | None]
+    interval_seconds: NotRequired[None | int]
+    run_at: NotRequired[None | str]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+Schedule = CronSchedule | IntervalSchedule | OnceSchedule | OtherSchedule
+
+
+class ScheduleFields(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: str | None | str | None
+    interval_seconds: None | int | int | None
+    run_at: None | str | str | None
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+SecretInput = HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SmtpSecretInput | SqliteSecretInput | TextSecretInput
+
+
+class SecretInputFields(TypedDict):
+    """A secret to be."""
+
+    name: str
+    kind: NotRequired[str]
+    description: NotRequired[str]
+    value: HttpBasicConnection | HttpBearerConnection | KafkaConnection | MysqlConnection | Oauth2ClientConnection | PostgresqlConnection | RabbitmqConnection | RedisConnection | S3Connection | SftpConnection | SmtpConnection | SqliteConnection | str
