@@ -27,6 +27,7 @@ from jobs.api.shapes.executions import (
 from jobs.models import Execution
 from jobs.rules import states
 from jobs.services import executions
+from tenants.api.errors import InvalidCursor
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, whole
@@ -45,7 +46,9 @@ class ExecutionViewSet(Bulk, ExecutionBatch, streaming.Streamed):
     write_scope = "executions:run"
     refusals = {
         "cancel": (errors.InvalidState,),
-        **dict.fromkeys(("create", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
+        **dict.fromkeys(("create", "batch", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
+        "bulk": (errors.Conflict,),
+        "stream": (InvalidCursor,),
     }
     action_scopes = {"logs": "logs:read"}
     listings = {"list": lists.LISTING}

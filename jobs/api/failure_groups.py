@@ -15,8 +15,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs import errors, sql
 from jobs import failure_groups as groups
-from jobs import sql
 from jobs.api import lookups
 from jobs.api.shapes.operations import AskedInput, FailureGroupShape, FailureGroupsShape, OperationShape, RepeatInput
 from jobs.failure_groups import Group
@@ -63,6 +63,7 @@ class FailureGroupViewSet(ApiViewSet):
     noun = "failure group in this window"
     read_scope = "executions:read"
     write_scope = "executions:run"
+    refusals = dict.fromkeys(("retry", "resolve"), (errors.Conflict,))
     query_parameters = {
         "list": (
             *WINDOW,

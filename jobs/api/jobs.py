@@ -43,10 +43,14 @@ class JobViewSet(JobBatch, DeclaringJobs):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
-        "create": (errors.Conflict, errors.InvalidSchedule, QuotaExceeded),
-        "partial_update": (errors.Conflict,),
+        **dict.fromkeys(("create", "batch"), (errors.Conflict, errors.InvalidSchedule, QuotaExceeded)),
+        "update": (errors.Conflict, errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded),
+        "partial_update": (errors.Conflict, errors.TaskLocked),
+        "duplicate": (errors.Conflict, errors.TaskLocked, QuotaExceeded),
+        "rollback": (errors.RevisionInvalid, errors.TaskLocked),
         "trigger": (errors.InvalidState, QuotaExceeded),
-        **dict.fromkeys(("pause", "resume", "disable", "activate"), (errors.InvalidState,)),
+        **dict.fromkeys(("pause", "resume", "disable", "activate"), (errors.InvalidState, errors.TaskLocked)),
+        **dict.fromkeys(("destroy", "throttle", "unthrottle"), (errors.TaskLocked,)),
     }
     action_scopes = {"trigger": "executions:run", "executions": "executions:read"}
     listings = {"list": lists.LISTING, "executions": executions_of.LISTING}

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs import errors
 from jobs.api.shapes.operations import STATES, OperationShape, PaceInput
 from jobs.models import Operation
 from jobs.services import operations
@@ -27,6 +28,7 @@ class OperationViewSet(TenantViewSet):
     noun = "operation"
     read_scope = "executions:read"
     write_scope = "executions:run"
+    refusals = dict.fromkeys(("pause", "resume", "cancel", "partial_update"), (errors.InvalidState,))
     query_parameters = {
         "list": (
             *PAGED,

@@ -45,9 +45,11 @@ class ScheduleViewSet(ChangingSchedules):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
-        "create": (errors.InvalidSchedule, QuotaExceeded),
-        **dict.fromkeys(("partial_update", "preview"), (errors.InvalidSchedule,)),
-        **dict.fromkeys(("pause", "resume"), (errors.InvalidState,)),
+        "create": (errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded),
+        **dict.fromkeys(("update", "partial_update"), (errors.InvalidSchedule, errors.TaskLocked)),
+        **dict.fromkeys(("pause", "resume"), (errors.InvalidState, errors.TaskLocked)),
+        "destroy": (errors.TaskLocked,),
+        "preview": (errors.InvalidSchedule,),
     }
     action_scopes = {"preview": "jobs:read", "executions": "executions:read"}
     query_parameters = {

@@ -2,10 +2,11 @@
 
 -- name: group_failures
 -- A window is a range of ids, which begin with an execution's instant. At most `most` are read, newest first, and
--- `total` says how many that was. Of each group only the newest few jobs are named.
+-- `total` says how many that was. That those without
+-- a fingerprint are left out is said later: said here, the index of fingerprints would be read whole instead. Of each group only the newest few jobs are named.
 WITH newest AS MATERIALIZED (
     SELECT e.id, e.job_id, e.error_code, e.error_message, e.error_fingerprint, e.finished_at FROM execution e
-    WHERE e.tenant_id = %(tenant_id)s AND e.state = 'failed' AND e.id >= %(since)s AND e.error_fingerprint <> ''
+    WHERE e.tenant_id = %(tenant_id)s AND e.state = 'failed' AND e.id >= %(since)s
         AND (%(job_id)s::uuid IS NULL OR e.job_id = %(job_id)s)
         AND (%(fingerprint)s::text IS NULL OR e.error_fingerprint = %(fingerprint)s)
     ORDER BY e.id DESC LIMIT %(most)s
@@ -15,7 +16,7 @@ WITH newest AS MATERIALIZED (
         count(DISTINCT n.job_id) AS job_count, (array_agg(DISTINCT n.job_id))[1:5] AS job_ids,
         count(*) FILTER (WHERE EXISTS (
             SELECT FROM dead_letter d WHERE d.execution_id = n.id AND d.state = 'open')) AS open
-    FROM newest n GROUP BY n.error_fingerprint
+    FROM newest n WHERE n.error_fingerprint <> '' GROUP BY n.error_fingerprint
 )
 SELECT c.*, n.error_code AS code, n.error_message AS message, (SELECT count(*) FROM newest) AS total,
     ARRAY(SELECT j.name FROM unnest(c.job_ids) WITH ORDINALITY AS k(id, place)

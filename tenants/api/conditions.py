@@ -29,7 +29,6 @@ IF_MATCH = OpenApiParameter(
 IF_NONE_MATCH = OpenApiParameter(
     "If-None-Match", _TEXT, OpenApiParameter.HEADER, description="With *: create it, and refuse if it is there (412)."
 )
-ETAG = {"ETag": {"description": "Stands for its definition and state; see If-Match.", "schema": {"type": "string"}}}
 
 
 class Conditional(ApiViewSet):

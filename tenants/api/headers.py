@@ -41,9 +41,11 @@ _LOCATION = {
         "required": True,
     }
 }
+_TAG = {"ETag": {"description": "Stands for its definition and state: see If-Match.", "schema": _TEXT}}
 _OF_STATUS: Mapping[str, Mapping[str, Any]] = {"401": _CHALLENGE, "429": _RETRY_AFTER, "503": _RETRY_AFTER}
 
 
-def of(status: str, *, located: bool) -> dict[str, Any]:
+def of(status: str, *, located: bool, tagged: bool) -> dict[str, Any]:
     """Those of an answer with that status, described by name."""
-    return {**_OF_STATUS.get(status, {}), **(_LOCATION if located else {}), **_REQUEST_ID, **_RATE}
+    own = {**(_LOCATION if located else {}), **(_TAG if tagged else {})}
+    return {**_OF_STATUS.get(status, {}), **own, **_REQUEST_ID, **_RATE}

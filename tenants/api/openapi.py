@@ -60,12 +60,6 @@ class Describing(refusals.Refusing, Protocol):
 
     named_by: str
 
-    def takes_keys(self) -> bool:
-        """Whether it may be repeated under a key."""
-
-    def declared_headers(self) -> list[OpenApiParameter]:
-        """The headers that it understands."""
-
 
 class Schema(AutoSchema):
     """Adds what our views declare: query parameters, the scope, what is refused and how, headers, examples."""
@@ -135,7 +129,8 @@ class Schema(AutoSchema):
         return self.component("responses", f"{status}{name}", answer)
 
     def _headers(self, status: str) -> dict[str, Any]:
-        named = headers.of(status, located=status in ("201", "202") and names_its_row(self.view))
+        located = status in ("201", "202") and names_its_row(self.view)
+        named = headers.of(status, located=located, tagged=status in ("200", "201") and _shows_tag(self.view))
         return {name: self.component("headers", name, described) for name, described in named.items()}
 
     def component(self, kind: str, name: str, described: Any) -> dict[str, Any]:
@@ -143,6 +138,11 @@ class Schema(AutoSchema):
         made = ResolvedComponent(name, kind, described, name)  # type: ignore[no-untyped-call]
         self.registry.register_on_missing(made)
         return made.ref
+
+
+def _shows_tag(view: Any) -> bool:
+    """Whether the current action answers with one row that has an ETag."""
+    return hasattr(view, "tag_of") and bool(view.action in ("create", "retrieve") or view.declared_headers())
 
 
 def names_its_row(view: Any) -> bool:

@@ -14,8 +14,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from tenants import actors, errors, known_keys, limits
-from tenants.api.errors import InvalidCursor, PayloadTooLarge, UnknownParameter
+from drf_spectacular.utils import OpenApiParameter
+
+from tenants import actors, errors, known_keys, limits, reservations
+from tenants.api.errors import InvalidCursor, InvalidHeader, PayloadTooLarge, UnknownParameter
 from tenants.api.parameters import Parameter
 from tenants.errors import ServiceError
 
@@ -64,6 +66,8 @@ OF_BODIES = (
     of(PayloadTooLarge),
     Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "The body must be application/json."),
 )
+REPEATED = (of(reservations.InProgress), of(reservations.KeyReused))
+CONDITIONAL = (of(errors.EtagMismatch), of(InvalidHeader))
 
 
 class Refusing(Protocol):
@@ -74,6 +78,12 @@ class Refusing(Protocol):
 
     def declared_parameters(self) -> tuple[Parameter, ...]:
         """The query parameters of the current action."""
+
+    def declared_headers(self) -> list[OpenApiParameter]:
+        """The headers by which it is carried out only if something holds."""
+
+    def takes_keys(self) -> bool:
+        """Whether it may be repeated under a key."""
 
 
 def of_action(view: Refusing, method: str, *, guarded: bool) -> Mapping[int, Mapping[str, str]]:
@@ -86,6 +96,8 @@ def of_action(view: Refusing, method: str, *, guarded: bool) -> Mapping[int, Map
             *(GUARDED if guarded else ()),
             *(OF_BODIES if method in WITH_BODY else ()),
             *((of(InvalidCursor),) if paged else ()),
+            *(REPEATED if method == "POST" and view.takes_keys() else ()),
+            *(CONDITIONAL if view.declared_headers() else ()),
             *own,
         ]
     )

@@ -16,7 +16,7 @@ def started(*arguments: str) -> int:
         return process.main()
 
 
-@pytest.mark.parametrize("missing", ["--hostname", "--queues", "--pool", "--concurrency"])
+@pytest.mark.parametrize("missing", ["--hostname", "--queues", "--pool"])
 def test_a_worker_must_be_told_everything(missing, capsys):
     given = ("--hostname=w@%h", "--queues=jobs.default", "--pool=prefork", "--concurrency=2")
     with pytest.raises(SystemExit) as ended:

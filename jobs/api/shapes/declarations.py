@@ -52,11 +52,15 @@ class ScheduleDryRunShape(DryRunShape):
 class RollbackInput(StrictSerializer):
     """Which revision to go back to."""
 
+    example = {"revision": 1}
+
     revision = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
 
 
 class CopyInput(StrictSerializer):
     """What a copy is called, and what becomes of its schedules."""
+
+    example = {"name": "nightly dummy of the shop"}
 
     name = serializers.CharField(max_length=200)
     schedules = serializers.ChoiceField(

@@ -41,6 +41,8 @@ class NewExecutionInput(TriggerInput):
 class ExecutionsInput(StrictSerializer):
     """Wishes to run jobs: all of them, or none."""
 
+    example = {"executions": [{"job": "nightly dummy"}, {"job": "nightly dummy", "run_at": "2026-01-31T09:00:00Z"}]}
+
     executions = serializers.ListField(child=NewExecutionInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 

@@ -56,6 +56,8 @@ class JobInput(JobChanges):
 class JobsInput(StrictSerializer):
     """Jobs to be: all of them, or none."""
 
+    example = {"jobs": [{"name": "first of two", "type": "dummy"}, {"name": "second of two", "type": "dummy"}]}
+
     jobs = serializers.ListField(child=JobInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 

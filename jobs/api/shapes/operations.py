@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 
 from rest_framework import serializers
 
@@ -23,11 +23,15 @@ ACTIONS = ["cancel", "replay"]
 class PaceInput(StrictSerializer):
     """How fast an operation goes."""
 
+    example: ClassVar[dict[str, Any]] = {"rate_per_second": 5}
+
     rate_per_second = Number(min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second.")
 
 
 class AskedInput(StrictSerializer):
     """Why, and how fast."""
+
+    example: ClassVar[dict[str, Any]] = {"reason": "the supplier was down"}
 
     reason = serializers.CharField(
         required=False, default="", max_length=LONGEST_REASON, help_text="For the audit trail; or as X-Audit-Reason."
@@ -48,6 +52,12 @@ class RepeatInput(AskedInput):
 
 class BulkInput(RepeatInput):
     """What to do, and to which executions: ``filter``, ``ids``, or ``all``."""
+
+    example = {
+        "action": "replay",
+        "filter": {"state": ["failed"], "created_at[gte]": "-2h"},
+        "reason": "the supplier was down",
+    }
 
     action = serializers.ChoiceField(ACTIONS)
     filter = Object(
