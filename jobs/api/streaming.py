@@ -46,7 +46,7 @@ class Streamed(ApiViewSet):
     @extend_schema(
         parameters=[OpenApiParameter("Last-Event-ID", str, OpenApiParameter.HEADER, description="Go on after this event.")],
         responses={
-            (200, CONTENT_TYPE): OpenApiResponse(OpenApiTypes.STR, description="Server-Sent Events: `state`, `log`, `end`."),
+            (200, CONTENT_TYPE): OpenApiResponse(OpenApiTypes.ANY, description="Server-Sent Events: `state`, `log`, `end`."),
             204: OpenApiResponse(description="The event that is named was the last."),
         },
     )  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, cast
-from uuid import UUID
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
@@ -49,7 +48,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
     actors.require("jobs:write", tenant=job.tenant_id, owner=job.owner)
     with transaction.atomic():
-        _hold(job.pk)
+        _hold(job)
         now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
         schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
         _assign(schedule, whole(fields, job.tenant), now)
@@ -77,7 +76,7 @@ def replace(*, schedule: Schedule, fields: ScheduleFields, path: str = "") -> Sc
 def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFields], path: str) -> Schedule:
     with transaction.atomic():
         _require(schedule)
-        _hold(schedule.job_id)
+        _hold(schedule.job)
         planner.plan_what_is_due_of(schedule.pk)
         schedule = _lock(schedule)
         before, now = told(schedule), sql.run("clock")[0].now
@@ -160,13 +159,15 @@ def lock(schedule: Schedule) -> Schedule:
     """The schedule as it is stored now, for whoever may change it, and with its job; nobody else changes them before
     this transaction ends: a job is declared together with its schedules."""
     _require(schedule)
-    _hold(schedule.job_id)
+    _hold(schedule.job)
     return _lock(schedule)
 
 
-def _hold(job_id: UUID) -> None:
-    held = Job.objects.select_for_update(no_key=True).filter(pk=job_id).exclude(state=JobState.DELETED)
-    if not held.values_list("pk").first():
+def _hold(job: Job) -> None:
+    rows = Job.objects.select_for_update(no_key=True).filter(pk=job.pk).exclude(state=JobState.DELETED)
+    with errors.locking(job.name):
+        held = rows.values_list("pk").first()
+    if not held:
         raise NotFound("this schedule's job was deleted meanwhile")
 
 

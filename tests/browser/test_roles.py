@@ -12,9 +12,11 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = ("jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker")
 MENU = {
-    "viewer": {"Overview", "Executions", "Jobs", "Schedules", "Dead letters", "Queues", "Workers", "API docs"},
+    "viewer": {
+        "Overview", "Executions", "Operations", "Failure groups", "Jobs", "Schedules", "Dead letters", "Queues", "Workers", "API docs",
+    },
     "nobody": {"API docs"},
-}
+}  # fmt: skip
 MENU["admin"] = MENU["viewer"] | {"Tenants", "Members", "Invitations", "API keys", "Secrets", "Audit"}
 MENU["auditor"] = MENU["viewer"] | {"Tenants", "Audit"}
 

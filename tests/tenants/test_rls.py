@@ -148,6 +148,11 @@ def fill_every_table() -> UUID:
         "usage_day": {
             "day": now.date(), "succeeded": 0, "failed": 0, "cancelled": 0, "skipped": 0, "run_seconds": 0, "log_bytes": 0,
         },
+        "operation": {
+            "kind": "cancel", "state": "running", "conditions": {}, "reason": "x", "rate_per_second": 1, "matched": 0,
+            "matched_is_capped": False, "done": 0, "failed": 0, "left_out": {}, "failures": [], "next_step_at": now, "waiting_on": "",
+            "created_by": "", "granted": [], "created_at": now, "request_id": "", "ended_because": "",
+        },
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
     }  # fmt: skip
     for table, columns in owned.items():

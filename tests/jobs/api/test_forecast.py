@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -66,7 +67,9 @@ def test_what_is_held_is_left_out_and_counted(owner, job):
 
 
 def test_groups_count_the_same_slots(owner, job):
-    other = rows.job(owner.tenant.id, name="busy", queue_id="io")
+    queue = f"q-{uuid4().hex}"
+    rows.insert("queue", name=queue, created_at=rows.now())
+    other = rows.job(owner.tenant.id, name="busy", queue_id=queue)
     at(job, "15 2,14 * * *")
     at(other, "* * * * * *")
     hours = forecast(owner, group_by="hour")["groups"]
@@ -74,7 +77,7 @@ def test_groups_count_the_same_slots(owner, job):
     assert hours[2] == {"key": "2030-03-04T02:00:00Z", "name": "", "slots": 3601}
     assert hours[3]["slots"] == 3600
     queues = forecast(owner, group_by="queue")["groups"]
-    assert [(group["key"], group["slots"]) for group in queues] == [("io", 86_400), ("default", 2)]
+    assert [(group["key"], group["slots"]) for group in queues] == [(queue, 86_400), ("default", 2)]
     jobs = forecast(owner, group_by="job")["groups"]
     assert jobs[1] == {"key": str(job[0]), "name": "nightly", "slots": 2}
 
