@@ -8,10 +8,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from jobs.api.jobs import JobViewSet
 from scheduler_project import celery  # noqa: F401 - as in every process of ours
 from tenants import reservations
-from tenants.api import parameters
 from tests.support import actors, people, rows, servers
 from tests.support.people import quick_hashes  # noqa: F401
 
@@ -214,11 +212,11 @@ def test_other_waits_are_as_long_as_ever_after_the_key_is_taken(owner):
     assert limits[0] == limits[1]
 
 
-def test_dry_run_reserves_nothing(owner, monkeypatch):
-    dry = parameters.flag("dry_run", "Nothing is stored.")
-    monkeypatch.setattr(JobViewSet, "query_parameters", {**JobViewSet.query_parameters, "create": (dry,)})
-    assert send(owner.api, "a", path=f"{JOBS}?dry_run=true").status_code == 201
-    assert kept(owner) == []
+def test_dry_run_reserves_nothing(owner):
+    tried = [send(owner.api, "a", path=f"{JOBS}?dry_run=true") for _ in range(2)]
+    assert [(answer.status_code, is_replay(answer)) for answer in tried] == [(200, False)] * 2
+    assert (kept(owner), stored(owner)) == ([], 0)
+    assert send(owner.api, "a").status_code == 201
 
 
 def test_other_methods_take_no_notice(owner):
@@ -236,3 +234,13 @@ def test_what_is_stored_of_a_request_tells_nothing_of_its_body(owner):
     import hashlib
 
     assert mark not in {hashlib.sha256(text).hexdigest() for text in (request, b"request\0" + request)}
+
+
+def test_a_key_of_somebody_of_the_platform_counts_in_the_tenant_that_they_look_at(owner, outsider):
+    person = people.somebody(is_superuser=True)
+    here, there = (person.api(tenant=each.tenant.slug) for each in (owner, outsider))
+    assert send(here, "a").status_code == 201
+    assert told(send(there, "a")) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert is_replay(send(here, "a"))
+    assert send(there, "b").status_code == 201
+    assert (stored(owner), stored(outsider)) == (1, 1)
