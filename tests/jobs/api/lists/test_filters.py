@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from jobs.api.lists import jobs as jobs_list
 from tenants.api import walks
 from tests.support import rows
 from tests.support.actors import with_scopes
@@ -242,3 +243,9 @@ def test_a_cursor_goes_on_in_its_own_order_alone(owner, jobs, path):
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_CURSOR")
         assert "order_by" in answer.json()["error"]["message"]
     assert owner.api.get(f"/api/v1/{path}", cursor=cursor, order_by="-created_at").status_code == 200
+
+
+def test_a_count_looks_into_no_more_jobs_than_a_page_does(owner, jobs, monkeypatch):
+    monkeypatch.setattr(jobs_list, "_FEW_JOBS", 2)
+    page = owner.api.get("/api/v1/jobs", count="capped", never_succeeded="true").json()
+    assert (page["count"], page["count_is_capped"]) == (2, True)
