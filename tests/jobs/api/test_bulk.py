@@ -246,3 +246,15 @@ def test_operations_are_listed_by_state_and_kind(owner, job):
     assert [row["id"] for row in listed] == [ended["id"], running["id"]]
     for query, found in (({"state": "running"}, running), ({"kind": "replay"}, ended)):
         assert [row["id"] for row in owner.api.get("/api/v1/operations", **query).json()["data"]] == [found["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"filter": {"state": "failed"}, "payload": {"result": "x" * 128 * 1024}}, "payload"),
+        ({"filter": {"error_code": ["x" * 501]}}, "filter.error_code"),
+    ],
+)
+def test_what_is_stored_with_an_operation_and_listed_is_bounded(owner, body, field):
+    assert refused(owner, action="replay", **body)[0] == 422
+    assert list(refused(owner, action="replay", **body)[1]) == [field]
