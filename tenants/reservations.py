@@ -110,7 +110,7 @@ def reserve(*, actor: Actor, key: str, request: bytes) -> Reserved | Answer:
         return Reserved(identifier, actor)
     if not hmac.compare_digest(stored_mark, mark):
         raise KeyReused
-    if lost := sorted(set(granted) - set(_rights(actor))):
+    if lost := sorted(right for right in granted if right not in _rights(actor) and not actor.may(right)):
         raise actors.MissingPermission(
             "you may do less than when this request was first made, so its answer is not repeated: look at what it made",
             details={"lost": lost},

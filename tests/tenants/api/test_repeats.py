@@ -212,6 +212,13 @@ def test_other_waits_are_as_long_as_ever_after_the_key_is_taken(owner):
     assert limits[0] == limits[1]
 
 
+def test_who_may_more_than_then_hears_the_answer(owner):
+    editor = people.member(owner.tenant, "editor").api()
+    assert send(editor, "a").status_code == 201
+    rows.change("UPDATE membership SET role = 'admin' WHERE tenant_id = %s", owner.tenant.id)
+    assert is_replay(send(editor, "a"))
+
+
 def test_dry_run_reserves_nothing(owner):
     tried = [send(owner.api, "a", path=f"{JOBS}?dry_run=true") for _ in range(2)]
     assert [(answer.status_code, is_replay(answer)) for answer in tried] == [(200, False)] * 2
