@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs.api.lists import jobs as jobs_list
-from tenants.api import walks
+from tenants.api import expansions, walks
 from tests.support import rows
 from tests.support.actors import with_scopes
 
@@ -176,6 +177,16 @@ def test_what_a_key_may_not_read_does_not_come_along(owner, jobs):
     narrow = with_scopes(owner, ["jobs:read"]).api
     answer = narrow.get("/api/v1/jobs", expand="last_execution")
     assert (answer.status_code, answer.json()["error"]["details"]["required"]) == (403, "executions:read")
+
+
+def test_what_belongs_to_many_rows_is_not_told_without_bound(owner, jobs, monkeypatch):
+    for _ in range(4):
+        rows.execution(jobs["alpha"], "failed")
+    size = len(json.dumps(owner.api.get("/api/v1/jobs/alpha").json()))
+    monkeypatch.setattr(expansions, "MOST_ADDED", 3 * size)
+    answers = [owner.api.get("/api/v1/executions", expand="job", limit=limit) for limit in (2, 4)]
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert list(answers[1].json()["error"]["details"]) == ["expand"]
 
 
 def test_a_count_goes_no_further_than_its_cap(owner, jobs, monkeypatch):
