@@ -92,7 +92,7 @@ def reserve(*, actor: Actor, key: str, request: bytes) -> Reserved | Answer:
         KeyReused: the first one was another.
         MissingPermission: its author may less than then, so the answer may hold what is no longer theirs to see.
     """
-    identifier, mark = new_id(), fingerprint(request)
+    identifier, mark = new_id(), fingerprint(_whose(actor) + request)
     with _behind_the_wall(actor):
         found = _ask(
             _OF_PLATFORM if actor.of_platform else _OF_TENANT,
@@ -110,7 +110,7 @@ def reserve(*, actor: Actor, key: str, request: bytes) -> Reserved | Answer:
         return Reserved(identifier, actor)
     if not hmac.compare_digest(stored_mark, mark):
         raise KeyReused
-    if lost := sorted(set(granted) - set(_rights(actor))):
+    if lost := sorted(right for right in granted if right not in _rights(actor) and not actor.may(right)):
         raise actors.MissingPermission(
             "you may do less than when this request was first made, so its answer is not repeated: look at what it made",
             details={"lost": lost},
@@ -159,6 +159,11 @@ def _behind_the_wall(actor: Actor) -> Iterator[None]:
 
 def _tenant_id(actor: Actor) -> UUID | None:
     return None if actor.of_platform or actor.tenant is None else actor.tenant.pk
+
+
+def _whose(actor: Actor) -> bytes:
+    """In which tenant it is asked: of whom is of the platform one log-in may lead to one, another to another."""
+    return f"{actor.tenant.pk if actor.tenant else ''}\0".encode()
 
 
 def _rights(actor: Actor) -> list[str]:

@@ -26,6 +26,9 @@ from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.models import Tenant
 
+#: What stands in a list's address beside filters; the tenant is told by itself.
+_NO_FILTERS = {"action", "o", "p", "e", "before", "after", "tenant__id__exact"}
+_SINCE = "created_at[gte]"
 ACTIONS = {"cancel": "Cancel", "replay": "Replay"}
 _NOTES = {
     "cancel": "What waits is cancelled at once; what runs is asked to stop. Executions made from now on are not touched.",
@@ -70,43 +73,60 @@ class Filter:
 
 
 def offered(query: Mapping[str, str]) -> list[str]:
-    """What may be done to all that a list shows: nothing to a list that is not filtered, or searched."""
-    if query.get("q") or not actors.may("executions:run") or not _asked(query):
+    """What may be done to all that a list shows: nothing to one that is not filtered, or by what no operation knows."""
+    asked = _asked(query)
+    if not asked or not actors.may("executions:run"):
         return []
-    state = query.get("state__exact")
-    return [action for action in ACTIONS if not state or state in KINDS[action].states]
+    states = asked.get("state", [])
+    return [action for action in ACTIONS if set(states) <= set(KINDS[action].states)]
 
 
 def read(query: Mapping[str, str]) -> Filter:
     """The list's filters as an operation's."""
-    asked = _asked(query)
+    asked = _asked(query) or {}
     conditions: dict[str, Any] = {}
     if "state" in asked:
         conditions["state__in"] = asked["state"]
     if "trigger" in asked:
         conditions["trigger__in"] = asked["trigger"]
-    if "created_at[gte]" in asked:
-        since = timezone.now() - timedelta(hours=int(query["hours"]))
-        asked["created_at[gte]"] = since.isoformat().replace("+00:00", "Z")
+    if _SINCE in asked:
+        since = timezone.now() - timedelta(hours=asked[_SINCE])
+        asked[_SINCE] = since.isoformat().replace("+00:00", "Z")
         conditions["id__gte"] = recent.floor(since, timedelta())
     job = Job.objects.filter(pk=asked["job"]).select_related("tenant").first() if "job" in asked else None
-    if job is not None:
-        conditions["job_id"] = job.pk
+    if "job" in asked:
+        conditions["job_id"] = UUID(asked["job"])  # also of one that is not to be seen here: then there is nothing
     return Filter(Wanted(conditions=conditions, asked=asked), _tenant(query, job))
 
 
-def _asked(query: Mapping[str, str]) -> dict[str, Any]:
-    """In the API's words; what is none of its values is left to the list, which says so."""
+def _asked(query: Mapping[str, str]) -> dict[str, Any] | None:
+    """In the API's words, a window as its hours; None where the list shows less than they could say."""
     asked: dict[str, Any] = {}
-    if query.get("state__exact") in set(states.State):
-        asked["state"] = [query["state__exact"]]
-    if query.get("trigger__exact") in TriggerKind.values:
-        asked["trigger"] = [query["trigger__exact"]]
-    if query.get("hours") in recent.WINDOWS:
-        asked["created_at[gte]"] = query["hours"]
-    if job := id_in(query, "job__id__exact"):
-        asked["job"] = str(job)
-    return asked
+    for name in (name for name in query if query[name] and name not in _NO_FILTERS):
+        told = _told(query, name)
+        if not told:
+            return None
+        if "state" in told and "state" in asked:
+            told["state"] = sorted({*told["state"]} & {*asked["state"]})
+        if _SINCE in told and _SINCE in asked:
+            told[_SINCE] = min(told[_SINCE], asked[_SINCE])
+        asked |= told
+    return None if asked.get("state") == [] else asked
+
+
+def _told(query: Mapping[str, str], name: str) -> dict[str, Any]:
+    """One filter of the address; nothing where the list does not take its value, or no operation knows it."""
+    value = query[name]
+    if name == "state__exact" and value in set(states.State):
+        return {"state": [value]}
+    if name == "trigger__exact" and value in TriggerKind.values:
+        return {"trigger": [value]}
+    if name == recent.Since.parameter_name and value in recent.WINDOWS:
+        return {_SINCE: int(value)}
+    if name == recent.Troubled.parameter_name and value in recent.WINDOWS:
+        return {_SINCE: int(value), "state": sorted(recent.TROUBLED)}
+    job = id_in(query, "job__id__exact")
+    return {"job": str(job)} if job is not None and name == "job__id__exact" else {}
 
 
 def id_in(query: Mapping[str, str], name: str) -> UUID | None:
@@ -118,9 +138,9 @@ def id_in(query: Mapping[str, str], name: str) -> UUID | None:
 
 
 def _tenant(query: Mapping[str, str], job: Job | None) -> Tenant | None:
-    if (here := actors.current().tenant) is not None:
-        return here
     named = id_in(query, "tenant__id__exact")
+    if (here := actors.current().tenant) is not None:
+        return here if named in (None, here.pk) else None
     if named is not None:
         return Tenant.objects.filter(pk=named).first()
     return job.tenant if job is not None else None

@@ -19,6 +19,8 @@ from tenants import marks
 from tenants.admin import pages
 
 WINDOWS = {"1": "last hour", "24": "last 24 hours", "168": "last 7 days"}
+#: What somebody looks for in the morning.
+TROUBLED = {State.FAILED.value, State.SKIPPED.value}
 _HEADERS = ("For", "State", "Trigger", "Took", "Attempt", "Why")
 
 
@@ -51,7 +53,7 @@ class Troubled(Since):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in WINDOWS:
             return queryset
-        return super().queryset(request, queryset).filter(state__in=(State.FAILED, State.SKIPPED))
+        return super().queryset(request, queryset).filter(state__in=TROUBLED)
 
 
 class OfJob(AutocompleteSelectFilter):  # type: ignore[misc]

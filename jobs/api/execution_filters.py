@@ -25,6 +25,8 @@ from tenants.api.parameters import Parameter
 from tenants.models import Tenant
 from tenants.rules import instants
 
+#: A filter is stored and listed with its operation; nothing that it compares with is longer.
+LONGEST = 500
 #: Those of the list's parameters that choose rows for good: a search finds other rows as messages change.
 CHOOSING = tuple(each for each in lists.FILTERS if each.name not in ("order_by", "expand", "q"))
 
@@ -75,6 +77,8 @@ def _texts(name: str, value: Any) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     if not texts or not all(isinstance(text, str) for text in texts):
         raise errors.invalid({f"filter.{name}": ["must be a text, or a list of texts"]})
+    if any(len(text) > LONGEST for text in texts):
+        raise errors.invalid({f"filter.{name}": [f"must have at most {LONGEST} characters"]})
     return texts
 
 

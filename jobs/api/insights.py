@@ -20,6 +20,7 @@ from jobs.api.shapes.insights import ExplanationShape, JobStatsShape, OutlookSha
 from jobs.api.tenants import day
 from jobs.models import Job
 from jobs.services import usage
+from tenants.api import fields
 from tenants.api.parameters import instant
 from tenants.api.views import TenantViewSet
 from tenants.models import Tenant
@@ -64,7 +65,7 @@ class JobInsightViewSet(TenantViewSet):
     def stats(self, request: Request, id: str) -> Response:
         """Counts, success rate, durations and waits, by day: of the newest executions of a window, `capped` if there are more."""
         until = self.query.get("until") or timezone.now()
-        since = self.query.get("since") or until - _SHOWN
+        since = self.query.get("since") or max(until - _SHOWN, fields.EARLIEST)
         if since >= until:
             raise errors.invalid({"since": ["must be before until"]})
         return self.shown(JobStatsShape, job_stats.of_job(self.row(), since=since, until=until))

@@ -39,7 +39,7 @@ class OperationViewSet(TenantViewSet):
 
     def list(self, request: Request) -> Response:
         """Operations, newest first."""
-        return self.listed(OperationShape, self.get_queryset())
+        return self.listed(OperationShape, self.get_queryset().defer("conditions"))
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One operation, with how far it has come."""

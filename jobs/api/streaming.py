@@ -57,6 +57,8 @@ class Streamed(ApiViewSet):
         place = self._place(execution_id)
         if place.is_end:
             return HttpResponse(status=204)
+        if request.method == "HEAD":
+            return HttpResponse(content_type=CONTENT_TYPE)  # nobody reads on, so it takes no place among the streams
         wish = Wish(execution_id, place, self._with_lines())
         return EventStream(Follower(Asked(self._actor, self.tenant.pk, wish)))
 

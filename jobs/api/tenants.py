@@ -18,6 +18,7 @@ from jobs import errors
 from jobs.api.shapes.tenants import DefaultsInput, DefaultsShape, StandingShape, UsageShape
 from jobs.services import job_defaults, usage
 from tenants import context
+from tenants.api import fields
 from tenants.api.parameters import Parameter
 from tenants.api.tenants import NamedTenants
 from tenants.api.views import TenantViewSet
@@ -32,9 +33,12 @@ def day(name: str, description: str) -> Parameter:
 
     def read(sent: str) -> date:
         try:
-            return serializers.DateField().run_validation(sent)  # type: ignore[no-any-return]
+            found: date = serializers.DateField().run_validation(sent)
         except serializers.ValidationError:
             raise ValueError("must be a day, such as 2026-01-31") from None
+        if not fields.EARLIEST.date() <= found < fields.LATEST.date():
+            raise ValueError(f"must lie between {fields.EARLIEST.year} and the end of {fields.LATEST.year - 1}")
+        return found
 
     return Parameter(name, read, description, schema={"type": "string", "format": "date"})
 

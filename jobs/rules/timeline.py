@@ -25,6 +25,8 @@ from jobs.rules.states import TERMINAL, State
 #: Most tries that are read at once.
 MOST_TRIES = 100
 _ROOM = 8
+#: As many claims as the column counts.
+_LAST_EPOCH = 2**31 - 1
 _CURSOR = re.compile(r"(0|[1-9][0-9]{0,11})-(0|[1-9][0-9]{0,17})-([0-9a-f]{8})", re.ASCII)
 _BACK_IN_LINE = {"execution.released": State.PENDING}
 
@@ -128,7 +130,7 @@ def parse(execution_id: UUID, text: str) -> Place:
     """The place that an event's id names; raises ValueError for any text that is not one of this execution's."""
     match = _CURSOR.fullmatch(text)
     place = Place(int(match[1]), int(match[2])) if match else Place()
-    if match is None or match[3] != _check(execution_id, place):
+    if match is None or match[3] != _check(execution_id, place) or place.epoch > _LAST_EPOCH:
         raise ValueError("not an id of this execution's events")
     return place
 

@@ -110,12 +110,17 @@ def check_payload(
         handler = handlers.get(job.type)
     except handlers.UnknownJobTypeError as error:
         raise errors.invalid({"type": [str(error)]}) from None
+    check_size(payload, path)
+    if problems := payload_checks.problems(job, handler, payload, overridden, path):
+        raise errors.invalid(problems)
+
+
+def check_size(payload: Mapping[str, Any], path: str) -> None:
+    """Refuse what is too large to be listed."""
     if len(json.dumps(payload)) > MAX_PAYLOAD_BYTES:
         raise errors.invalid(
             {path: [f"is larger than {MAX_PAYLOAD_BYTES // 1024} KiB: keep bulk data elsewhere and name it"]}
         )
-    if problems := payload_checks.problems(job, handler, payload, overridden, path):
-        raise errors.invalid(problems)
 
 
 def _check_pool(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,8 @@ from tenants.services import audit
 
 #: Further ahead an id would lie beyond the partitions; a schedule of kind once waits longer.
 LONGEST_AHEAD = timedelta(days=90)
+#: Of the payloads of a batch, in characters: each is told in full, and the answer may be kept for repetitions.
+MOST_TOLD = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
             row = _row(job, TriggerKind.MANUAL, overrides=wish.payload, run_at=wish.run_at, now=now)
             made.append((replace(row, id=id_), job))
     refusals.raise_any()
+    _refuse_too_large(made)
     with transaction.atomic():
         quotas.draw(tenant, len(made))
         transitions.create([row for row, _ in made])
@@ -117,6 +121,14 @@ def _row(job: Job, kind: TriggerKind, *, run_at: datetime | None, now: datetime,
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
     return new_executions.prepare(job, kind, now=now, run_at=run_at, **asked)
+
+
+def _refuse_too_large(made: Sequence[tuple[NewExecution, Job]]) -> None:
+    """A few names in a request may stand for large payloads of jobs."""
+    of_jobs = {job.pk: len(json.dumps(job.payload)) for _, job in made}
+    if sum(of_jobs[job.pk] + len(json.dumps(row.payload)) for row, job in made) > MOST_TOLD:
+        message = f"have payloads of more than {MOST_TOLD // 1024**2} MiB together: ask for fewer at once"
+        raise errors.invalid({"executions": [message]})
 
 
 def _now() -> datetime:

@@ -17,7 +17,7 @@ from jobs.engine import operations as engine
 from jobs.models import Execution, Operation
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
-from jobs.services import changes
+from jobs.services import changes, definitions
 from jobs.services.operation_kinds import KINDS
 from tenants import actors, requests
 from tenants.fields import new_id
@@ -73,6 +73,7 @@ def create(
     actors.require(engine.PERMISSION, tenant=tenant)
     rate = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
     operation = _made(tenant, kind, wanted)
+    definitions.check_size(payload or {}, "payload")
     operation.payload, operation.rate_per_second, operation.reason = payload or None, rate, _reason(reason)
     with transaction.atomic():
         _refuse_too_many(tenant)

@@ -6,8 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tenants import actors
+from rest_framework.renderers import JSONRenderer
+
+from tenants import actors, errors
 from tenants.api.parameters import Parameter, words
+
+#: Bytes that may come along with a page: what belongs to many rows is told with each.
+MOST_ADDED = 32 * 1024 * 1024
 
 #: Given a page's rows and the serializers' context: JSON by the row's key. A row without has null.
 Load = Callable[[Sequence[Any], Mapping[str, Any]], Mapping[Any, Any]]
@@ -53,7 +58,18 @@ def added(
         actors.require(known[name].scope)
     context = view.get_serializer_context()
     found = {name: known[name].load(rows, context) if rows else {} for name in wanted}
+    _refuse_too_large(found, rows)
     return [
         {**shown, "expanded": {name: found[name].get(row.pk) for name in wanted}}
         for row, shown in zip(rows, data, strict=True)
     ]
+
+
+def _refuse_too_large(found: Mapping[str, Mapping[Any, Any]], rows: Sequence[Any]) -> None:
+    for name, values in found.items():
+        added = [values.get(row.pk) for row in rows]
+        each = {id(value): value for value in added}
+        lengths = {key: len(JSONRenderer().render(value)) for key, value in each.items()}
+        if sum(lengths[id(value)] for value in added) > MOST_ADDED:
+            message = f"{name} would add more than {MOST_ADDED // 1024**2} MiB to this page: ask for a lower limit"
+            raise errors.Invalid.about("expand", message)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -72,10 +72,11 @@ class KeysetPagination(BasePagination):
         limit = query.get("limit", DEFAULT_LIMIT)
         # Keys first, by indexes alone: under row-level security the planner expects few rows to pass, and would
         # join and sort all of them before it takes a page.
-        page = walks.walk(queryset, ways, order, after=after, limit=limit, most=listing.most_looked_at(query))
+        most = listing.most_looked_at(query)
+        page = walks.walk(queryset, ways, order, after=after, limit=limit, most=most)
         self.answer: dict[str, Any] = {"next_cursor": _cursor(order, page.following)}
         if "count" in query:
-            count, is_capped = walks.count(queryset, ways, order)
+            count, is_capped = walks.count(queryset, ways, order, most=most)
             self.answer |= {"count": count, "count_is_capped": is_capped}
         keys = [key[-1] for key in page.keys]
         found = dict(listing.page(queryset, keys, order.columns[-1], view.asked)) if keys else {}
@@ -114,7 +115,7 @@ def _key(cursor: str, order: Order, rows: QuerySet[Any]) -> Key:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
         name, *told = json.loads(text)
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise InvalidCursor from None
     if name != order.name:
         raise OtherOrder if isinstance(name, str) else InvalidCursor
@@ -134,6 +135,6 @@ def _read(rows: QuerySet[Any], column: str, told: Any) -> Any:
         key = field.to_python(told)
     except (AttributeError, ValidationError, ValueError, OverflowError):
         raise InvalidCursor from None
-    if "\0" in told or (isinstance(key, datetime) and key.utcoffset() is None):
+    if "\0" in told or (isinstance(key, datetime) and key.utcoffset() != timedelta()):
         raise InvalidCursor
     return key

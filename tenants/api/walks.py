@@ -96,15 +96,16 @@ def walk(
     return Walked(keys, tuple(seen[-1][:-2]) if seen and seen[-1][-1] == most else None)
 
 
-def count(rows: QuerySet[Any], ways: Sequence[Way], order: Order) -> tuple[int, bool]:
+def count(rows: QuerySet[Any], ways: Sequence[Way], order: Order, *, most: int | None = None) -> tuple[int, bool]:
     """How many there are; True if there are perhaps more, beyond the most that is looked at."""
-    found = _union(rows, ways, order, order.rows(), MOST + 1)
+    most = MOST if most is None else most
+    found = _union(rows, ways, order, order.rows(), most + 1)
     if found is None:
         return 0, False
     union, parameters = found
-    statement = f"SELECT count(*) FILTER (WHERE fits), count(*) FROM ({union} LIMIT {MOST + 1}) AS merged"  # noqa: S608 - numbers of our own
+    statement = f"SELECT count(*) FILTER (WHERE fits), count(*) FROM ({union} LIMIT {most + 1}) AS merged"  # noqa: S608 - numbers of our own
     ((fitting, seen),) = _fetched(statement, parameters, in_order=True)
-    return min(fitting, MOST), seen > MOST
+    return min(fitting, most), seen > most
 
 
 def _union(

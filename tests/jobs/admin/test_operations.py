@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
+
+import pytest
 
 from tests.support import console as support
 from tests.support import many, operations, rows
@@ -26,6 +29,32 @@ def test_a_filtered_list_offers_what_fits_its_state_and_an_unfiltered_one_nothin
         for query in (("state__exact", "failed"), ("state__exact", "pending"), ("hours", "24"), ("q", "x"))
     }  # fmt: skip
     assert list(offered.values()) == [["Replay these"], ["Cancel these"], ["Cancel these", "Replay these"], []]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"troubled": "24"}, ["Replay these"]),
+        ({"troubled": "24", "state__exact": "succeeded"}, []),
+        ({"troubled": "24", "state__in": "succeeded,failed"}, []),
+        ({"hours": "24", "state__in": "failed"}, []),
+        ({"hours": "24", "trigger__exact": "nonsense"}, []),
+        ({"hours": "24", "q": "x"}, []),
+    ],
+)
+def test_what_an_operation_does_not_know_of_a_list_offers_nothing(console: Console, query, expected) -> None:
+    page = console.client.get(support.url("jobs_execution_changelist"), query, follow=True).content.decode()
+    assert [word for word in ("Cancel these", "Replay these") if word in page] == expected
+
+
+def test_it_comes_to_no_more_than_the_list_shows(console: Console) -> None:
+    job, _ = mine = rows.job()
+    for state in ("failed", "succeeded", "skipped"):
+        rows.execution(mine, state)
+    query = {"action": "replay", "job__id__exact": str(job), "troubled": "24", "hours": "168"}
+    assert "Replay 2 executions?" in support.text_of(console.page("jobs_execution_bulk", **query))
+    foreign = {"action": "replay", "job__id__exact": str(uuid4()), "tenant__id__exact": str(mine[1])}
+    assert "Replay 0 executions?" in support.text_of(console.page("jobs_execution_bulk", **foreign))
 
 
 def test_these_are_counted_shown_and_started_with_a_reason(console: Console) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from jobs.services import executions
 from tests.support import actors, rows
 
 EXECUTIONS, JOBS = "/api/v1/executions/batch", "/api/v1/jobs/batch"
@@ -189,3 +190,12 @@ def test_jobs_beyond_the_quota_are_named_and_none_is_made(owner):
 def test_no_job_is_named_like_a_path_of_the_api(owner):
     answer = owner.api.post("/api/v1/jobs", {"name": "batch", "type": "dummy"})
     assert (told(answer), list(details(answer))) == ((422, "VALIDATION_FAILED"), ["name"])
+
+
+def test_few_names_do_not_stand_for_an_answer_without_bound(owner, make_job, monkeypatch):
+    monkeypatch.setattr(executions, "MOST_TOLD", 10_000)
+    make_job(payload={"result": "x" * 4000})
+    answer = owner.api.post(EXECUTIONS, {"executions": [{"job": "nightly"}] * 3})
+    assert (told(answer), list(details(answer))) == ((422, "VALIDATION_FAILED"), ["executions"])
+    assert count("execution", owner) == 0
+    assert owner.api.post(EXECUTIONS, {"executions": [{"job": "nightly"}] * 2}).status_code == 202

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.rules import identity
 from tests.support import many, rows
+from tests.support.actors import with_scopes
 from tests.support.operations import BULK, bulk, drive, seen, state, steps
 
 
@@ -39,6 +40,14 @@ def test_what_waits_is_cancelled_and_what_runs_is_asked_to_stop(owner, job):
     told = seen(owner, operation)
     assert (told["done"], told["failed"], told["left_out"], told["allowed_actions"]) == (5, 0, {}, [])
     assert rows.fetch("SELECT count(*) FROM event WHERE job_id = %s AND kind = 'execution.cancelled'", job[0]) == [(4,)]
+
+
+def test_a_dry_run_shows_no_execution_to_who_may_read_none(owner, job):
+    rows.execution(job, "failed")
+    narrow = with_scopes(owner, ["executions:run"])
+    for who, shown in ((owner, 1), (narrow, 0)):
+        told = who.api.post(f"{BULK}?dry_run=true", {"action": "replay", "filter": {"state": "failed"}}).json()
+        assert (told["matched"], len(told["sample"])) == (1, shown)
 
 
 def test_the_trail_tells_of_the_operation_and_of_each_execution(owner, job):
@@ -246,3 +255,15 @@ def test_operations_are_listed_by_state_and_kind(owner, job):
     assert [row["id"] for row in listed] == [ended["id"], running["id"]]
     for query, found in (({"state": "running"}, running), ({"kind": "replay"}, ended)):
         assert [row["id"] for row in owner.api.get("/api/v1/operations", **query).json()["data"]] == [found["id"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"filter": {"state": "failed"}, "payload": {"result": "x" * 128 * 1024}}, "payload"),
+        ({"filter": {"error_code": ["x" * 501]}}, "filter.error_code"),
+    ],
+)
+def test_what_is_stored_with_an_operation_and_listed_is_bounded(owner, body, field):
+    assert refused(owner, action="replay", **body)[0] == 422
+    assert list(refused(owner, action="replay", **body)[1]) == [field]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -130,3 +131,19 @@ def test_list_takes_as_many_statements_for_many_rows_as_for_one(owner, make_job,
     for number in range(4):
         add(f"more-{number}")
     assert statements() == few
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[" * 20_000,
+        '["updated_at","2026-01-01T00:00:00+05:30:15.123456","01a20088-5e48-7793-a10b-00e4fc1e1b40"]',
+        '["updated_at","0001-01-01T00:00:00+23:59","01a20088-5e48-7793-a10b-00e4fc1e1b40"]',
+        '["updated_at","9999-12-31T23:59:59-23:59","01a20088-5e48-7793-a10b-00e4fc1e1b40"]',
+    ],
+    ids=["nested", "odd offset", "before all years", "after all years"],
+)
+def test_forged_cursor_is_refused(owner, told):
+    cursor = base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+    answer = owner.api.get("/api/v1/jobs", cursor=cursor, order_by="updated_at")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_CURSOR")

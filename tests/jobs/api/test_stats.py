@@ -104,3 +104,14 @@ def test_a_tenants_days_are_added_up_from_its_usage(owner, outsider, job):
     assert told["success_rate"] == pytest.approx(6 / 7)
     assert (told["run_seconds"], len(told["days"])) == (3.0, 30)
     assert owner.api.get("/api/v1/stats", since="2026-01-02", until="2026-01-01").status_code == 422
+
+
+def test_a_window_that_begins_before_all_instants_begins_with_the_first(owner, job):
+    assert stats(owner, until="1970-01-02T00:00:00Z")["since"] == "1970-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1969-12-31", "2200-01-01", "9999-12-31"])
+def test_days_beyond_all_instants_are_refused(owner, day):
+    for name in ("since", "until"):
+        answer = owner.api.get("/api/v1/stats", **{name: day})
+        assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, [name])

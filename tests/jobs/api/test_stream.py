@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -70,9 +71,23 @@ def test_it_takes_the_scope_of_executions(owner, ended):
 
 
 def test_too_many_are_told_when_to_try_again(owner, ended):
-    with override_settings(STREAMS={"key": 0, "tenant": 1, "process": 1}):
+    with override_settings(STREAMS={"key": 0, "tenant": 1, "process": 1000}):
         answer = stream(owner, ended)
         assert (answer.status_code, answer["Retry-After"], answer.json()["error"]["code"]) == (429, "5", "RATE_LIMITED")
     with override_settings(STREAMS={"key": 1, "tenant": 1, "process": 0}):
         answer = stream(owner, ended)
         assert (answer.status_code, answer["Retry-After"], answer.json()["error"]["code"]) == (503, "5", "UNAVAILABLE")
+
+
+def test_a_place_beyond_all_claims_is_refused(owner, ended):
+    step = 8 * 2**31
+    check = sha256(f"{ended} {step} 0".encode()).hexdigest()[:8]
+    answer = stream(owner, ended, last=f"{step}-0-{check}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_CURSOR")
+
+
+def test_head_takes_no_seat(owner):
+    execution = rows.execution(rows.job(owner.tenant.id), "running")
+    with override_settings(STREAMS={"process": 0, "tenant": 0, "key": 0}):
+        answer = owner.api._client.head(f"/api/v1/executions/{execution}/stream")
+    assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "text/event-stream", b"")

@@ -212,9 +212,18 @@ def test_other_waits_are_as_long_as_ever_after_the_key_is_taken(owner):
     assert limits[0] == limits[1]
 
 
+def test_who_may_more_than_then_hears_the_answer(owner):
+    editor = people.member(owner.tenant, "editor").api()
+    assert send(editor, "a").status_code == 201
+    rows.change("UPDATE membership SET role = 'admin' WHERE tenant_id = %s", owner.tenant.id)
+    assert is_replay(send(editor, "a"))
+
+
 def test_dry_run_reserves_nothing(owner):
-    assert send(owner.api, "a", path=f"{JOBS}?dry_run=true").status_code == 200
-    assert kept(owner) == []
+    tried = [send(owner.api, "a", path=f"{JOBS}?dry_run=true") for _ in range(2)]
+    assert [(answer.status_code, is_replay(answer)) for answer in tried] == [(200, False)] * 2
+    assert (kept(owner), stored(owner)) == ([], 0)
+    assert send(owner.api, "a").status_code == 201
 
 
 def test_other_methods_take_no_notice(owner):
@@ -232,3 +241,13 @@ def test_what_is_stored_of_a_request_tells_nothing_of_its_body(owner):
     import hashlib
 
     assert mark not in {hashlib.sha256(text).hexdigest() for text in (request, b"request\0" + request)}
+
+
+def test_a_key_of_somebody_of_the_platform_counts_in_the_tenant_that_they_look_at(owner, outsider):
+    person = people.somebody(is_superuser=True)
+    here, there = (person.api(tenant=each.tenant.slug) for each in (owner, outsider))
+    assert send(here, "a").status_code == 201
+    assert told(send(there, "a")) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert is_replay(send(here, "a"))
+    assert send(there, "b").status_code == 201
+    assert (stored(owner), stored(outsider)) == (1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,7 +11,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tenants.api import walks
+from jobs.api.lists import jobs as jobs_list
+from tenants.api import expansions, walks
 from tests.support import rows
 from tests.support.actors import with_scopes
 
@@ -177,6 +179,16 @@ def test_what_a_key_may_not_read_does_not_come_along(owner, jobs):
     assert (answer.status_code, answer.json()["error"]["details"]["required"]) == (403, "executions:read")
 
 
+def test_what_belongs_to_many_rows_is_not_told_without_bound(owner, jobs, monkeypatch):
+    for _ in range(4):
+        rows.execution(jobs["alpha"], "failed")
+    size = len(json.dumps(owner.api.get("/api/v1/jobs/alpha").json()))
+    monkeypatch.setattr(expansions, "MOST_ADDED", 3 * size)
+    answers = [owner.api.get("/api/v1/executions", expand="job", limit=limit) for limit in (2, 4)]
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert list(answers[1].json()["error"]["details"]) == ["expand"]
+
+
 def test_a_count_goes_no_further_than_its_cap(owner, jobs, monkeypatch):
     for _ in range(4):
         rows.execution(jobs["alpha"], "failed")
@@ -242,3 +254,9 @@ def test_a_cursor_goes_on_in_its_own_order_alone(owner, jobs, path):
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_CURSOR")
         assert "order_by" in answer.json()["error"]["message"]
     assert owner.api.get(f"/api/v1/{path}", cursor=cursor, order_by="-created_at").status_code == 200
+
+
+def test_a_count_looks_into_no_more_jobs_than_a_page_does(owner, jobs, monkeypatch):
+    monkeypatch.setattr(jobs_list, "_FEW_JOBS", 2)
+    page = owner.api.get("/api/v1/jobs", count="capped", never_succeeded="true").json()
+    assert (page["count"], page["count_is_capped"]) == (2, True)
