@@ -130,6 +130,7 @@ class OperationShape(serializers.Serializer[Operation]):
 class BulkPreviewShape(serializers.Serializer[Any]):
     """What an operation would be about."""
 
+    dry_run = serializers.BooleanField(help_text="True: nothing is stored.")
     kind = serializers.CharField()
     matched = serializers.IntegerField()
     matched_is_capped = serializers.BooleanField()
