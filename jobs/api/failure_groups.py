@@ -71,11 +71,11 @@ class FailureGroupViewSet(ApiViewSet):
 
     @extend_schema(responses=forced_singular_serializer(FailureGroupsShape))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:
-        """Groups of a window. Of its failures the newest 10,000 are read; `is_capped` says that there may be older ones."""
+        """Groups of a window. Of its failures the newest 10,000 are read; `capped` says that there may be older ones."""
         found = self.found(
             largest_first=ORDERS[self.query.get("order_by", "-last_seen_at")], limit=self.query.get("limit", 50)
         )
-        told = {"data": found.groups, "next_cursor": None, "read": found.read, "is_capped": found.is_capped}
+        told = {"data": found.groups, "next_cursor": None, "read": found.read, "capped": found.capped}
         return self.shown(FailureGroupsShape, told)
 
     def retrieve(self, request: Request, id: str) -> Response:

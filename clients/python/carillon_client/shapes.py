@@ -692,7 +692,7 @@ class FailureGroups(TypedDict):
     data: list[FailureGroup]
     next_cursor: str | None
     read: int
-    is_capped: bool
+    capped: bool
 
 
 class Fire(TypedDict):
