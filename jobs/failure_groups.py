@@ -37,7 +37,7 @@ class Found:
 
     groups: list[Group]
     read: int
-    is_capped: bool
+    capped: bool
 
 
 def find(

@@ -54,7 +54,15 @@ def _of_parameters(before: Document, now: Document, documents: Documents) -> Ite
         if key not in present:
             yield f"{key} is gone"
         else:
-            yield from schema_changes.of_input(parameter["schema"], present[key]["schema"], documents, key)
+            taken = _for_one(present[key]) if parameter["schema"].get("type") != "array" else present[key]["schema"]
+            yield from schema_changes.of_input(parameter["schema"], taken, documents, key)
+
+
+def _for_one(parameter: Document) -> Document:
+    """What one value must be: in a query, one that may be repeated is sent once as it always was."""
+    schema: Document = parameter["schema"]
+    repeatable = parameter["in"] == "query" and schema.get("type") == "array" and schema.get("minItems", 0) < 2
+    return schema.get("items", {}) if repeatable else schema
 
 
 def _parameters(operation: Document) -> dict[str, Any]:

@@ -15,11 +15,17 @@ answers 404, like what does not exist. The platform's keys name the tenant with 
 message says what to do, and `details` names the fields. Each route lists every status it answers, with its codes. Codes may
 be added: treat one you do not know by its status.
 
-**Lists** are `{"data": [...], "next_cursor"}`. Ask for the next page with `cursor`; `null` is the last. A parameter or
-field that is not known is refused by its name.
+**Lists** are `{"data": [...], "next_cursor"}`. Ask for the next page with `cursor`; `null` is the last, and a short page is
+not. Filters may be repeated and have ranges, such as `created_at[gte]`; `order_by`, `fields=id,state`, `expand=` and
+`count=capped` where a route names them. A parameter or field that is not known is refused by its name.
 
-**Repeats.** 429 and 503 say in `Retry-After` when to try again. PATCH and DELETE may be sent again; a POST that makes
-something makes it again. `X-Request-Id` is echoed, logged and kept in the audit trail.
+**Repeats.** 429 and 503 say in `Retry-After` when to try again. PUT, PATCH and DELETE may be sent again; so may a POST with
+an `Idempotency-Key`: it is done once, and a repetition within 24 hours gets the first answer with
+`Idempotent-Replayed: true`. Without the header a POST that makes something makes it again. `X-Request-Id` is echoed, logged
+and kept in the audit trail.
+
+**Two editors.** What shows one job, schedule or queue has an `ETag`; a change with `If-Match` is carried out only if it is
+still that version, else 412. `?dry_run=true`, where a route names it, checks all and stores nothing.
 
 **What stays.** Routes, fields and values are added, and none of them is taken away or narrowed within `v1`: read what you
 know and pass over the rest, also in enums of answers.

@@ -23,6 +23,7 @@ from django.db import Error, connection
 from jobs import sql
 from jobs.engine import operations, parking, partitions, watchdog
 from jobs.engine.dispatch import ENGINE_QUEUE
+from jobs.engine.ringing import RungThread
 from jobs.engine.timer import Timer
 from jobs.services.operation_kinds import KINDS
 from tenants.rules.audit_chain import Anchor
@@ -105,22 +106,11 @@ class Sealer(threading.Thread):
             self._unlogged, self._logged_at = None, monotonic()
 
 
-class Operator(threading.Thread):
-    """Takes steps of operations until stopped. :meth:`ring` may be called from any thread."""
+class Operator(RungThread):
+    """Takes the steps of operations."""
 
     def __init__(self) -> None:
-        super().__init__(name="carillon-operator", daemon=True)
-        self._rung = threading.Event()
-        self._stopping = False
-
-    def ring(self) -> None:
-        """There may be a new operation, or one that goes on."""
-        self._rung.set()
-
-    def stop(self) -> None:
-        """End after the step in progress."""
-        self._stopping = True
-        self._rung.set()
+        super().__init__("carillon-operator")
 
     def run(self) -> None:
         delay = 0.0
@@ -155,7 +145,7 @@ _threads: list[Timer | Watchdog | Sealer | Operator] = []
 def ring() -> None:
     """Wake the timer and the operator of this process, if it is an engine."""
     for thread in _threads:
-        if isinstance(thread, Timer | Operator):
+        if isinstance(thread, RungThread):
             thread.ring()
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tenants import actors, requests
+from tenants import actors, known_keys, requests
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.requests import Actor
-from tenants.rules import permissions
 
 
 def of(name: str, tenant: Tenant, now: datetime) -> Actor | None:
@@ -28,9 +27,7 @@ def _key(name: str, key_id: str, tenant: Tenant, now: datetime) -> Actor | None:
     key = ApiKey.objects.filter(key_id=key_id).first()
     if key is None or not key.is_live(now) or key.tenant_id not in (None, tenant.pk):
         return None
-    if key.tenant_id is None:
-        return Actor(name, frozenset(key.scopes), tenant, of_platform=True)
-    return Actor(name, frozenset(key.scopes) - {permissions.PLATFORM}, tenant)
+    return Actor(name, known_keys.granted_to(key), tenant, of_platform=key.tenant_id is None)
 
 
 def _person(email: str, tenant: Tenant) -> Actor | None:

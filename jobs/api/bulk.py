@@ -15,13 +15,12 @@ from jobs.api.shapes.operations import BulkInput, BulkPreviewShape, OperationSha
 from jobs.services import operations
 from jobs.services.operations import Wanted
 from tenants import actors
-from tenants.api.parameters import Parameter, flag
+from tenants.api.dry_runs import DRY_RUN, DryRuns
+from tenants.api.parameters import Parameter
 from tenants.api.views import TenantViewSet
 
-DRY_RUN = flag("dry_run", "Store nothing: say how many there are, with the first of them.")
 
-
-class Bulk(TenantViewSet):
+class Bulk(DryRuns, TenantViewSet):
     """Adds the action to a view whose list declares the filters."""
 
     def declared_parameters(self) -> tuple[Parameter, ...]:
@@ -36,12 +35,11 @@ class Bulk(TenantViewSet):
         """Cancel or replay many, as an operation that goes on by itself. Executions made later are not touched."""
         given: Any = self.body(BulkInput)
         wish = {"tenant": self.tenant, "kind": given["action"], "wanted": self._wanted(given)}
-        if self.query.get("dry_run"):
+        if self.is_dry:
             found = operations.preview(**wish)
             told = {"kind": given["action"], "matched": found.matched, "matched_is_capped": found.is_capped}
-            return self.shown(
-                BulkPreviewShape, {**told, "sample": found.sample if actors.may("executions:read") else []}
-            )
+            sample = found.sample if actors.may("executions:read") else []
+            return self.shown(BulkPreviewShape, {"dry_run": True, **told, "sample": sample})
         asked = {name: given[name] for name in ("reason", "rate_per_second", "payload") if name in given}
         return self.shown(OperationShape, operations.create(**wish, **asked), status=202)
 

@@ -48,7 +48,7 @@ class ExecutionViewSet(Bulk, ExecutionBatch, streaming.Streamed):
         "cancel": (errors.InvalidState,),
         **dict.fromkeys(("create", "batch", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
         "bulk": (errors.Conflict,),
-        "stream": (InvalidCursor,),
+        **dict.fromkeys(("stream", "events"), (InvalidCursor,)),
     }
     action_scopes = {"logs": "logs:read"}
     listings = {"list": lists.LISTING}
@@ -60,6 +60,7 @@ class ExecutionViewSet(Bulk, ExecutionBatch, streaming.Streamed):
             whole("limit", 1, 5000, "Most lines in a page.", default=1000),
         ),
         "stream": streaming.PARAMETERS,
+        "events": (streaming.AFTER,),
     }
 
     def list(self, request: Request) -> Response:

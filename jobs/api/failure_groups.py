@@ -22,7 +22,7 @@ from jobs.api.shapes.operations import AskedInput, FailureGroupShape, FailureGro
 from jobs.failure_groups import Group
 from jobs.services import failure_groups
 from tenants.api import fields
-from tenants.api.parameters import Parameter, whole
+from tenants.api.parameters import Parameter, choice, whole
 from tenants.api.views import ApiViewSet
 from tenants.rules import instants
 
@@ -36,12 +36,6 @@ def _since(sent: str) -> Any:
             fields.Instant().run_validation(sent)
         except ValidationError as error:
             raise ValueError(str(error.detail[0])) from None  # type: ignore[index]
-    return sent
-
-
-def _order(sent: str) -> str:
-    if sent not in ORDERS:
-        raise ValueError(f"must be one of {', '.join(ORDERS)}")
     return sent
 
 
@@ -67,9 +61,7 @@ class FailureGroupViewSet(ApiViewSet):
     query_parameters = {
         "list": (
             *WINDOW,
-            Parameter(
-                "order_by", _order, "The last seen first, or the largest.", schema={"type": "string", "enum": [*ORDERS]}
-            ),
+            choice("order_by", ORDERS, "The last seen first, or the largest."),
             whole("limit", 1, groups.MOST_GROUPS, "Most groups.", default=50),
         ),
         "retrieve": WINDOW,
@@ -79,11 +71,11 @@ class FailureGroupViewSet(ApiViewSet):
 
     @extend_schema(responses=forced_singular_serializer(FailureGroupsShape))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:
-        """Groups of a window. Of its failures the newest 10,000 are read; `is_capped` says that there may be older ones."""
+        """Groups of a window. Of its failures the newest 10,000 are read; `capped` says that there may be older ones."""
         found = self.found(
             largest_first=ORDERS[self.query.get("order_by", "-last_seen_at")], limit=self.query.get("limit", 50)
         )
-        told = {"data": found.groups, "next_cursor": None, "read": found.read, "is_capped": found.is_capped}
+        told = {"data": found.groups, "next_cursor": None, "read": found.read, "capped": found.capped}
         return self.shown(FailureGroupsShape, told)
 
     def retrieve(self, request: Request, id: str) -> Response:

@@ -18,22 +18,12 @@ from jobs.api import fires
 from jobs.api.shapes.insights import ForecastShape
 from jobs.forecasts import Forecast, Group
 from jobs.rules.slots import Slot
-from tenants.api.parameters import Parameter, instant, whole
+from tenants.api.parameters import choice, instant, whole
 from tenants.api.views import TenantViewSet
 from tenants.models import Tenant
 
 GROUPS = ("hour", "queue", "job")
 _SHOWN = timedelta(days=1)
-
-
-def _group(sent: str) -> str:
-    if sent not in GROUPS:
-        raise ValueError(f"must be one of {', '.join(GROUPS)}")
-    return sent
-
-
-def _as_it_is(value: datetime) -> datetime:
-    return value
 
 
 class ForecastViewSet(TenantViewSet):
@@ -45,19 +35,13 @@ class ForecastViewSet(TenantViewSet):
     read_scope = write_scope = "jobs:read"
     query_parameters = {
         "list": (
-            instant("from", "", "Slots from here on; now.", _as_it_is),
+            instant("from", "", "Slots from here on; now."),
             instant(
                 "until",
                 "",
                 f"Slots before this instant, at most {forecasts.LONGEST.days} days on; a day on.",
-                _as_it_is,
             ),
-            Parameter(
-                "group_by",
-                _group,
-                "Count them by hour, queue or job instead.",
-                schema={"type": "string", "enum": [*GROUPS]},
-            ),
+            choice("group_by", GROUPS, "Count them by hour, queue or job instead."),
             whole("limit", 1, 1000, "Most slots, without `group_by`.", default=50),
         )
     }

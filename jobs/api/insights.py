@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -28,13 +28,9 @@ from tenants.models import Tenant
 _SHOWN = timedelta(days=30)
 
 
-def _as_it_is(value: datetime) -> datetime:
-    return value
-
-
 WINDOW = (
-    instant("since", "", "Of instants from here on; 30 days before `until`.", _as_it_is),
-    instant("until", "", "Of instants before this one; now.", _as_it_is),
+    instant("since", "", "Of instants from here on; 30 days before `until`."),
+    instant("until", "", "Of instants before this one; now."),
 )
 
 

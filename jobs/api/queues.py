@@ -23,8 +23,6 @@ from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
 from tenants.rules import permissions
 
-#: Whether anything is in flight in a queue is said to everybody; whose it is, to nobody.
-
 
 class QueueViewSet(Conditional):
     """Queues of the platform. In paths `{id}` is the name. Changing them takes a key with the scope `platform`."""

@@ -19,6 +19,7 @@ from django.db import Error, connection
 
 from jobs import sql
 from jobs.engine import admission, planner
+from jobs.engine.ringing import RungThread
 
 COALESCE = 0.02
 #: Longest wait without looking; also how late at most a lost ring is made good.
@@ -31,24 +32,13 @@ BUSY = 0.01
 log = structlog.get_logger(__name__)
 
 
-class Timer(threading.Thread):
-    """Runs until :meth:`stop`. :meth:`ring` may be called from any thread."""
+class Timer(RungThread):
+    """Admits, publishes and plans."""
 
     def __init__(self) -> None:
-        super().__init__(name="carillon-timer", daemon=True)
-        self._rung = threading.Event()
-        self._stopping = False
+        super().__init__("carillon-timer")
         self._seen = admission.Seen()
         self._withdrawn = 0.0
-
-    def ring(self) -> None:
-        """Something may have become due."""
-        self._rung.set()
-
-    def stop(self) -> None:
-        """End after the round in progress."""
-        self._stopping = True
-        self._rung.set()
 
     def run(self) -> None:
         last = 0.0

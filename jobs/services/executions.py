@@ -20,7 +20,7 @@ from jobs.services import changes, new_executions
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
-from tenants.refusals import Refusals
+from tenants.refused_items import RefusedItems
 from tenants.services import audit
 
 #: Further ahead an id would lie beyond the partitions; a schedule of kind once waits longer.
@@ -47,7 +47,7 @@ def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datet
 def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
     """Each of them as :func:`trigger` does, in their order; all or none. Whatever is refused is named by its place."""
     actors.require("executions:run", tenant=tenant)
-    now, refusals = _now(), Refusals("executions")
+    now, refusals = _now(), RefusedItems("executions")
     made: list[tuple[NewExecution, Job]] = []
     # In the order of their ids, by which they are listed.
     for place, (wish, id_) in enumerate(zip(wishes, sorted(identity.request_id(now) for _ in wishes), strict=True)):

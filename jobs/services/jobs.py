@@ -17,7 +17,7 @@ from jobs.services.schedules import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
-from tenants.refusals import Refusals
+from tenants.refused_items import RefusedItems
 from tenants.rules.quotas import JOBS
 from tenants.services import audit
 
@@ -81,7 +81,7 @@ def create(
 def create_all(*, tenant: Tenant, wanted: Sequence[JobFields]) -> list[Job]:
     """Each of them as :func:`create` does, its fields with its ``schedules``; all or none, refusals named by their place."""
     actors.require("jobs:write", tenant=tenant)
-    refusals, made = Refusals("jobs"), []
+    refusals, made = RefusedItems("jobs"), []
     with transaction.atomic():
         for place, given in enumerate(wanted):
             fields: Any = dict(given)

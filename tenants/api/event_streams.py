@@ -10,7 +10,7 @@ ends; the client asks again, as the protocol has it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 import structlog
@@ -37,6 +37,9 @@ class Source(Protocol):
     def parts(self) -> AsyncIterator[bytes]:
         """What is known, and all that follows, until it is over."""
 
+    def leave(self) -> Any:
+        """Nobody reads on."""
+
 
 def event(name: str, data: Any, *, id: str = "") -> bytes:
     """One event. JSON has no line breaks outside of its escapes."""
@@ -55,12 +58,17 @@ class EventStream(StreamingHttpResponse):
     def __init__(self, source: Source) -> None:
         # No proxy may keep parts back.
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-        super().__init__(iter([source.known()]), content_type=CONTENT_TYPE, headers=headers)
+        super().__init__(_at_once(source), content_type=CONTENT_TYPE, headers=headers)
         self._source = source
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for part in self._source.parts():
             yield part
+
+
+def _at_once(source: Source) -> Iterator[bytes]:
+    yield source.known()
+    source.leave()
 
 
 class Outlet:

@@ -9,7 +9,7 @@ A repeated filter asks for any of its values; two different ones for what both l
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -107,16 +107,20 @@ def texts(name: str, lookup: str, description: str) -> Parameter:
     return Parameter(name, str, description, lookup and f"{lookup}__in", repeatable=True)
 
 
-def one_of(name: str, lookup: str, values: Collection[str], description: str) -> Parameter:
-    """Equal to one of a closed list; repeated, to any of those given."""
+def choice(name: str, values: Collection[str], description: str) -> Parameter:
+    """One of a closed list."""
 
     def read(sent: str) -> str:
         if sent not in values:
             raise ValueError(f"must be one of {', '.join(values)}")
         return sent
 
-    schema = {"type": "string", "enum": [*values]}
-    return Parameter(name, read, description, lookup and f"{lookup}__in", repeatable=True, schema=schema)
+    return Parameter(name, read, description, schema={"type": "string", "enum": [*values]})
+
+
+def one_of(name: str, lookup: str, values: Collection[str], description: str) -> Parameter:
+    """Equal to one of a closed list; repeated, to any of those given."""
+    return replace(choice(name, values, description), lookup=lookup and f"{lookup}__in", repeatable=True)
 
 
 def row_id(name: str, lookup: str, description: str) -> Parameter:
@@ -171,8 +175,8 @@ def between(name: str, description: str) -> tuple[Parameter, Parameter]:
     """The two ends of a range in time, both included."""
     first, last = _ENDS
     return (
-        instant(name + first, "", f"{description}, at this instant or later.", _as_it_is),
-        instant(name + last, "", f"{description}, at this instant or earlier.", _as_it_is),
+        instant(name + first, "", f"{description}, at this instant or later."),
+        instant(name + last, "", f"{description}, at this instant or earlier."),
     )
 
 
@@ -182,16 +186,12 @@ def ends(values: Mapping[str, Any], name: str) -> tuple[datetime | None, datetim
     return values.get(name + first), values.get(name + last)
 
 
-def _as_it_is(value: datetime) -> datetime:
-    return value
-
-
-def instant(name: str, lookup: str, description: str, convert: Callable[[datetime], Any]) -> Parameter:
-    """A bound in time; ``convert`` makes it what the column holds."""
+def instant(name: str, lookup: str, description: str) -> Parameter:
+    """A bound in time."""
 
     def read(sent: str) -> Any:
         try:
-            return convert(fields.Instant().run_validation(sent))
+            return fields.Instant().run_validation(sent)
         except ValidationError as error:
             raise ValueError(str(error.detail[0])) from None  # type: ignore[index]
 

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from tenants import errors, reservations
+from tenants.api.dry_runs import DRY_RUN
 from tenants.requests import Actor
 
 HEADER = "Idempotency-Key"
@@ -57,7 +58,7 @@ class Repeatable(APIView):
 
     def _once(self, act: Callable[..., Any], request: Request, *args: Any, **kwargs: Any) -> Any:
         key = self._key(request)
-        if getattr(self, "query", {}).get("dry_run"):
+        if getattr(self, "query", {}).get(DRY_RUN.name):
             return act(request, *args, **kwargs)  # stores nothing, so there is nothing to do once
         assert isinstance(request.auth, Actor)
         found = reservations.reserve(actor=request.auth, key=key, request=_whole(request._request))

@@ -8,7 +8,15 @@ from typing import Any, cast
 
 from carillon_client import errors, streams
 from carillon_client.resources import Resource
-from carillon_client.shapes import Attempt, Execution, Explanation, LogLine, NewExecutionInput, OneExecution
+from carillon_client.shapes import (
+    Attempt,
+    Execution,
+    Explanation,
+    LogLine,
+    NewExecutionInput,
+    OneExecution,
+    StateChange,
+)
 from carillon_client.streams import Event
 from carillon_client.transport import pause, quoted
 
@@ -52,6 +60,15 @@ class Executions(Resource):
     def attempts(self, id: str) -> Sequence[Attempt]:
         """Every try, first to last."""
         return [*cast(Iterator[Attempt], self._transport.pages(f"{self.path}/{quoted(id)}/attempts", {}))]
+
+    def events(self, id: str, **query: Any) -> Iterator[StateChange]:
+        """The changes of its state so far, first to last; with ``after``, those after one."""
+        while True:
+            page = self._get(f"{quoted(id)}/events", **query)
+            yield from page["data"]
+            if page["next_cursor"] is None:
+                return
+            query["after"] = page["next_cursor"]
 
     def logs(self, id: str, *, after: int = 0, level: Sequence[str] | None = None) -> Iterator[LogLine]:
         """What it printed and logged so far, in order."""

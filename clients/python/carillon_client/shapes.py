@@ -166,6 +166,7 @@ class BulkInput(TypedDict):
 class BulkPreview(TypedDict):
     """What an operation would be about."""
 
+    dry_run: bool
     kind: str
     matched: int
     matched_is_capped: bool
@@ -691,7 +692,7 @@ class FailureGroups(TypedDict):
     data: list[FailureGroup]
     next_cursor: str | None
     read: int
-    is_capped: bool
+    capped: bool
 
 
 class Fire(TypedDict):
@@ -2258,6 +2259,21 @@ class Standing(TypedDict):
     limit: int | None
     used: int | None
     at_least: bool
+
+
+class StateChange(TypedDict):
+    """An execution's state from an instant on. What does not belong to it is null."""
+
+    id: str
+    state: ExecutionStateEnum
+    at: str | None
+    attempt: int
+    scheduled_for: str | None
+    worker: str | None
+    ended: str | None
+    again_at: str | None
+    reason: str | None
+    error: dict[str, str] | None
 
 
 class StatsDay(TypedDict):

@@ -195,6 +195,21 @@ class AttemptShape(serializers.Serializer[Attempt]):
         return {"code": attempt.error_code, "message": attempt.error_message}
 
 
+class StateChangeShape(serializers.Serializer[dict[str, Any]]):
+    """An execution's state from an instant on. What does not belong to it is null."""
+
+    id = serializers.CharField(help_text="What comes after it: `after` here and at `/stream`.")
+    state = serializers.ChoiceField(STATES)
+    at = Instant(allow_null=True)
+    attempt = serializers.IntegerField()
+    scheduled_for = Instant(allow_null=True, help_text="Of the first state of a slot.")
+    worker = serializers.CharField(allow_null=True, help_text="Of `running`.")
+    ended = serializers.CharField(allow_null=True, help_text="How the attempt before ended, in the words of attempts.")
+    again_at = Instant(allow_null=True, help_text="When it is tried again.")
+    reason = serializers.CharField(allow_null=True, help_text="Of the last state; empty without one.")
+    error = serializers.DictField(child=serializers.CharField(), allow_null=True, help_text="`code` and `message`.")
+
+
 class LogLineShape(serializers.Serializer[dict[str, Any]]):
     """One line of an execution's log."""
 

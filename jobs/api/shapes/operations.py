@@ -130,6 +130,7 @@ class OperationShape(serializers.Serializer[Operation]):
 class BulkPreviewShape(serializers.Serializer[Any]):
     """What an operation would be about."""
 
+    dry_run = serializers.BooleanField(help_text="True: nothing is stored.")
     kind = serializers.CharField()
     matched = serializers.IntegerField()
     matched_is_capped = serializers.BooleanField()
@@ -167,4 +168,4 @@ class FailureGroupsShape(serializers.Serializer[Any]):
     data = FailureGroupShape(many=True)  # type: ignore[assignment]
     next_cursor = serializers.CharField(allow_null=True, help_text="Always null: it is one page.")
     read = serializers.IntegerField(help_text="Failed executions that were read, the newest first.")
-    is_capped = serializers.BooleanField(help_text="There may be older ones in the window.")
+    capped = serializers.BooleanField(help_text="There may be older ones in the window.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from scheduler_project import celery  # noqa: F401 - as in every process of ours
+from tests.support import rows
 
 Make = Callable[..., dict[str, Any]]
 
@@ -23,3 +25,12 @@ def make_job(owner: Any) -> Make:
         return job
 
     return make
+
+
+@pytest.fixture
+def queue() -> str:
+    """The name of a queue of one's own, with a live worker."""
+    name = f"q-{secrets.token_hex(4)}"
+    rows.insert("queue", name=name, created_at=rows.now())
+    rows.worker(queues=(name,))
+    return name

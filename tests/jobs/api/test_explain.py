@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -13,14 +12,6 @@ from jobs.rules import identity
 from jobs.rules.states import State
 from tests.support import actors, ids, rows
 from tests.support.actors import Actor, Api
-
-
-@pytest.fixture
-def queue():
-    name = f"q-{secrets.token_hex(4)}"
-    rows.insert("queue", name=name, created_at=rows.now())
-    rows.worker(queues=(name,))
-    return name
 
 
 @pytest.fixture

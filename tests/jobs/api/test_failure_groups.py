@@ -41,7 +41,7 @@ def test_failures_that_differ_in_numbers_only_are_one_group(owner, job):
     newest = failed(other, "row 2 is bad")
     failed(job, "timed out", "TIMEOUT")
     told = owner.api.get(GROUPS, order_by="-count").json()
-    assert (told["read"], told["is_capped"], [group["count"] for group in told["data"]]) == (3, False, [2, 1])
+    assert (told["read"], told["capped"], [group["count"] for group in told["data"]]) == (3, False, [2, 1])
     group = told["data"][0]
     assert (group["code"], group["message"], group["open"]) == ("EXECUTION_FAILED", "row 2 is bad", 1)
     assert (group["job_count"], group["sample_execution"]) == (2, str(newest))
@@ -75,7 +75,7 @@ def test_it_says_when_there_are_more_than_it_reads(owner, job, monkeypatch):
     for _ in range(3):
         failed(job)
     told = owner.api.get(GROUPS).json()
-    assert (told["read"], told["is_capped"], told["data"][0]["count"]) == (2, True, 2)
+    assert (told["read"], told["capped"], told["data"][0]["count"]) == (2, True, 2)
 
 
 @pytest.mark.parametrize(

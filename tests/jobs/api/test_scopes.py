@@ -36,7 +36,7 @@ NEEDS = {
     ("GET", "jobs/nightly/explain"): "jobs:read", ("GET", "forecast"): "jobs:read",
     ("GET", "jobs/nightly/stats"): "executions:read", ("GET", "stats"): "executions:read",
     ("GET", "executions/{id}/explain"): "executions:read",
-    ("GET", "executions/{id}/stream"): "executions:read",
+    ("GET", "executions/{id}/stream"): "executions:read", ("GET", "executions/{id}/events"): "executions:read",
     ("GET", "audit-events"): "audit:read", ("GET", "audit-events/head"): "audit:read", ("GET", "audit-events/export"): "audit:read",
     ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",

@@ -1,4 +1,4 @@
-"""``GET /executions/{id}/stream``: who may, from where on, and what is refused."""
+"""``GET /executions/{id}/stream`` and ``…/events``: who may, from where on, and what is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.test import override_settings
 
-from tests.support import actors, rows
+from tests.support import actors, ids, rows
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def stream(actor: Any, execution: Any, *, last: str | None = None, **query: Any)
     return actor.api._client.get(f"/api/v1/executions/{execution}/stream", query, headers=headers)
 
 
-def ids(answer: Any) -> list[str]:
+def event_ids(answer: Any) -> list[str]:
     text = b"".join(answer.streaming_content).decode()
     return [line.removeprefix("id: ") for line in text.split("\n") if line.startswith("id: ")]
 
@@ -40,11 +40,11 @@ def test_without_an_asynchronous_server_it_tells_what_is_known_and_ends(owner, e
 
 
 def test_it_goes_on_after_the_event_that_is_named_by_header_or_query(owner, ended):
-    first, second, end = ids(stream(owner, ended))
-    assert ids(stream(owner, ended, last=first)) == [second, end]
-    assert ids(stream(owner, ended, after=second)) == [end]
+    first, second, end = event_ids(stream(owner, ended))
+    assert event_ids(stream(owner, ended, last=first)) == [second, end]
+    assert event_ids(stream(owner, ended, after=second)) == [end]
     # A browser that connects again sends its header to the address it was given.
-    assert ids(stream(owner, ended, last=second, after=first)) == [end]
+    assert event_ids(stream(owner, ended, last=second, after=first)) == [end]
     assert stream(owner, ended, last=end).status_code == 204
 
 
@@ -56,7 +56,7 @@ def test_a_garbled_place_is_refused(owner, ended, wrong):
 
 def test_an_event_of_another_execution_is_no_place_here(owner, ended):
     other = rows.execution(rows.job(owner.tenant.id), "succeeded")
-    assert stream(owner, ended, last=ids(stream(owner, other))[0]).status_code == 400
+    assert stream(owner, ended, last=event_ids(stream(owner, other))[0]).status_code == 400
 
 
 def test_others_find_nothing_and_errors_are_json(owner, outsider, ended):
@@ -68,6 +68,14 @@ def test_others_find_nothing_and_errors_are_json(owner, outsider, ended):
 def test_it_takes_the_scope_of_executions(owner, ended):
     narrow = actors.with_scopes(owner, ["jobs:read", "logs:read"])
     assert stream(narrow, ended).status_code == 403
+
+
+def test_without_an_asynchronous_server_its_seat_is_free_when_it_was_read(owner, ended):
+    with override_settings(STREAMS={"key": 1, "tenant": 1, "process": 1000}):
+        kept = [stream(owner, ended)]
+        assert stream(owner, ended).status_code == 429
+        assert event_ids(kept[0])
+        assert event_ids(stream(owner, ended))
 
 
 def test_too_many_are_told_when_to_try_again(owner, ended):
@@ -91,3 +99,44 @@ def test_head_takes_no_seat(owner):
     with override_settings(STREAMS={"process": 0, "tenant": 0, "key": 0}):
         answer = owner.api._client.head(f"/api/v1/executions/{execution}/stream")
     assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "text/event-stream", b"")
+
+
+def events(actor: Any, execution: Any, **query: Any) -> Any:
+    return actor.api.get(f"/api/v1/executions/{execution}/events", **query)
+
+
+def test_the_changes_of_its_state_are_a_list_too_with_the_ids_of_the_stream(owner, ended):
+    first, second, end = event_ids(stream(owner, ended))
+    told = events(owner, ended).json()
+    assert [(each["id"], each["state"]) for each in told["data"]] == [(first, "scheduled"), (second, "succeeded")]
+    assert told["next_cursor"] is None
+    assert [each["id"] for each in events(owner, ended, after=first).json()["data"]] == [second]
+    assert events(owner, ended, after=end).json()["data"] == []
+
+
+def test_of_many_tries_there_are_pages_and_none_is_told_twice(owner, ended, monkeypatch):
+    for epoch in (1, 2, 3):
+        rows.insert(
+            "attempt", id=ids.child_of(ended), tenant_id=owner.tenant.id, execution_id=ended, number=epoch, epoch=epoch,
+            state="failed", worker="w", worker_id=uuid4(), worker_pid=1,
+            queued_at=rows.now(), started_at=rows.now(), error_code="", error_message="",
+        )  # fmt: skip
+    rows.change("UPDATE execution SET epoch = 3 WHERE id = %s", ended)
+    whole = events(owner, ended).json()
+    assert whole["next_cursor"] is None
+    monkeypatch.setattr("jobs.timelines.MOST_TRIES", 2)
+    monkeypatch.setattr("jobs.rules.timeline.MOST_TRIES", 2)
+    found, query = [], {}
+    while True:
+        page = events(owner, ended, **query).json()
+        found += page["data"]
+        if page["next_cursor"] is None:
+            break
+        query = {"after": page["next_cursor"]}
+    assert found == whole["data"]
+    assert query
+
+
+def test_events_of_others_or_after_a_garbled_place_are_refused(owner, outsider, ended):
+    assert events(outsider, ended).status_code == 404
+    assert events(owner, ended, after="1-0-00000000").json()["error"]["code"] == "INVALID_CURSOR"

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import timedelta
 
 import pytest
 
 from tests.support import rows
-
-
-@pytest.fixture
-def queue():
-    name = f"q-{secrets.token_hex(4)}"
-    rows.insert("queue", name=name, created_at=rows.now())
-    rows.worker(queues=(name,))
-    return name
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_a_post_is_repeated_word_by_word_or_refuses_the_header(route):
     sent, key = body(world), uuid4().hex
 
     def ask() -> Any:
-        headers = {"Idempotency-Key": key, "X-Request-Id": key, "X-Audit-Reason": "it must be"}
+        headers = {"Idempotency-Key": key, "X-Request-Id": key, "X-Audit-Reason": "why"}
         return actor.api._client.post(path, sent, content_type="application/json", headers=headers)
 
     first = ask()

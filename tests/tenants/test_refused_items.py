@@ -6,11 +6,11 @@ import pytest
 
 from tenants import errors
 from tenants.actors import MissingPermission
-from tenants.refusals import Refusals
+from tenants.refused_items import RefusedItems
 
 
 def refused(*found: errors.ServiceError | None) -> errors.ServiceError:
-    refusals = Refusals("jobs")
+    refusals = RefusedItems("jobs")
     for place, error in enumerate(found):
         with refusals.of(place):
             if error:
@@ -25,7 +25,7 @@ def told(error: errors.ServiceError) -> tuple[int, str]:
 
 
 def test_nothing_is_raised_for_nothing():
-    refusals = Refusals("jobs")
+    refusals = RefusedItems("jobs")
     with refusals.of(0):
         pass
     refusals.raise_any()
@@ -49,5 +49,5 @@ def test_different_ones_are_not_valid_together():
 
 
 def test_a_defect_is_no_refusal():
-    with pytest.raises(ZeroDivisionError), Refusals("jobs").of(0):
+    with pytest.raises(ZeroDivisionError), RefusedItems("jobs").of(0):
         raise ZeroDivisionError

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from tenants.errors import Invalid, ServiceError
 
 
-class Refusals:
+class RefusedItems:
     """Of the list that the request calls ``name``: what is refused inside :meth:`of` waits for :meth:`raise_any`."""
 
     def __init__(self, name: str) -> None:
