@@ -1,8 +1,10 @@
 """Packs what was admitted into messages, by how long each job's runs have taken.
 
-Its first few executions in flight a tenant gets one by one and at the front of the broker's queue;
-what it has beyond that, which only a tenant with a backlog has, goes behind, and there the short ones
-share messages. So a flood of one tenant travels cheaply and stands in nobody's way.
+What a tenant without a backlog has goes one by one and at the front of the broker's queue, up to a few;
+whatever one with a backlog has goes behind, and there the short ones share messages. So a flood of one
+tenant travels cheaply and stands in nobody's way. All backlogs wait in one line: with some of each at the
+front, whoever waited behind would keep what it waits for in flight, get no more, and start less than its
+weight says.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ UNKNOWN = 0.1
 MOST_JOBS = 100_000
 
 
+def _waits_behind(row: Any, slots: int) -> bool:
+    return bool(row.has_backlog or row.share > slots)
+
+
 @dataclass(slots=True)
 class Paces:
     """How long jobs' runs take, by what is stored of them. One for each engine."""
@@ -34,8 +40,8 @@ class Paces:
 
     def messages(self, rows: Sequence[Any], *, slots: int, batch_size: int) -> Iterator[Message]:
         """Admitted ``rows`` as messages for a queue with so many live slots, those for the front first."""
-        yield from (Message([row]) for row in rows if row.share <= slots)
-        behind = [row for row in rows if row.share > slots]
+        yield from (Message([row]) for row in rows if not _waits_behind(row, slots))
+        behind = [row for row in rows if _waits_behind(row, slots)]
         if batch_size > 1 and len(behind) > 2 * slots:
             self._read(behind, monotonic())
             packed = batches.grouped(behind, expected=self._expected, slots=slots, most=batch_size)

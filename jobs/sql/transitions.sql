@@ -360,17 +360,20 @@ WITH RECURSIVE walk AS (
            slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.priority DESC, c.not_before, c.id)
 ), ranked AS (
     SELECT id, (in_flight + row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, not_before, id))::float8 / weight
-        AS share, priority, not_before
+        AS share, priority, not_before, tenant_id, count(*) OVER (PARTITION BY tenant_id) AS ready
     FROM judged WHERE waits_on = ''
 ), chosen AS (
-    SELECT * FROM (
-        SELECT id, share, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place FROM ranked
-    ) placed WHERE place <= %(room)s OR share <= 1 ORDER BY place LIMIT %(most)s
+    SELECT id, share, place, ready > count(*) OVER (PARTITION BY tenant_id) AS has_backlog FROM (
+        SELECT * FROM (
+            SELECT id, share, tenant_id, ready, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place
+            FROM ranked
+        ) placed WHERE place <= %(room)s OR share <= 1 ORDER BY place LIMIT %(most)s
+    ) first
 ), admitted AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'
     FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
-    RETURNING c.place, c.share, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch
+    RETURNING c.place, c.share, c.has_backlog, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch
 ), drawn AS (
     SELECT 'job:' || b.id AS key, b.rate_limit, b.rate_burst, b.tokens - count(*) AS left_over
     FROM admitted a JOIN metered b ON b.id = a.job_id GROUP BY b.id, b.rate_limit, b.rate_burst, b.tokens
@@ -396,5 +399,5 @@ WITH RECURSIVE walk AS (
         AND e.id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> ''))
     RETURNING e.id
 )
-SELECT p.parked, a.id, a.attempt, a.timeout_seconds, a.tenant_id, a.job_id, a.epoch, a.share
+SELECT p.parked, a.id, a.attempt, a.timeout_seconds, a.tenant_id, a.job_id, a.epoch, a.share, a.has_backlog
 FROM (SELECT count(*) AS parked FROM parked) p LEFT JOIN admitted a ON true ORDER BY a.place

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import cycle
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
 
 from jobs.engine import admission
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.rules.states import State
+from jobs.rules.windows import Window
 from tests.support import many, one, rows
 from tests.support.broker import BrokerQueue
 
@@ -94,3 +98,22 @@ def test_nothing_is_admitted_while_no_worker_lives_and_all_of_it_once_one_does(q
     assert admission.admit_all(Seen()).admitted == 0
     rows.change("UPDATE worker SET lease_expires_at = now() + interval '1 minute', concurrency = 8 WHERE id = %s", gone)
     assert admission.admit_all(Seen()).admitted == 5
+
+
+#: Windows as they were measured, round by round, on a machine that did other things too.
+SIZES = (8, 8, 8, 8, 10, 12, 14, 12, 14, 12, *[14] * 17, 12, 12, *[14] * 17, 12, 14, *[14] * 6, 12, 12, 14, *[12] * 8)
+
+
+def test_shares_hold_while_a_window_leaves_some_in_line(queue, monkeypatch):
+    sizes = cycle(SIZES)
+    monkeypatch.setattr(Window, "observe", lambda *_, **__: next(sizes))
+    light, heavy = rows.tenant(weight=1), rows.tenant(weight=3)
+    for tenant in (light, heavy):
+        many.executions(rows.job(tenant), 200, State.PENDING, queue_id=queue.name)
+    pool = Pool(queue, slots=4)
+    pool.admit()
+    while len(pool.started) < 120:
+        pool.step()
+    shares = tenants_of(pool.started)
+    # Of fourteen in flight a quarter is three or four.
+    assert 10 / 4 * 0.9 <= shares[heavy] / shares[light] <= 11 / 3 * 1.1

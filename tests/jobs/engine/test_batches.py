@@ -29,7 +29,7 @@ def history(job: Any, seconds: float, count: int = LEAST_SAMPLES) -> None:
 
 def admitted(job: Any, count: int, *, share: float = 100, epoch: int = 0) -> list[Any]:
     job_id, tenant_id = job
-    columns = {"job_id": job_id, "tenant_id": tenant_id, "share": share, "epoch": epoch}
+    columns = {"job_id": job_id, "tenant_id": tenant_id, "share": share, "has_backlog": share > 2, "epoch": epoch}
     return [SimpleNamespace(id=uuid4(), attempt=1, timeout_seconds=60.0, **columns) for _ in range(count)]
 
 
