@@ -7,8 +7,6 @@ from itertools import cycle
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from jobs.engine import admission
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
