@@ -25,7 +25,7 @@ class Pool:
         self.queue, self.slots, self.seen = queue, slots, Seen()
         self.running: list[Fence] = []
         self.started: list[UUID] = []
-        rows.worker(queues=(queue.name,), concurrency=slots)
+        rows.worker(queues=(queue.name,), concurrency=slots, lease=600)
 
     def admit(self) -> int:
         return admission.admit_all(self.seen).admitted
