@@ -77,6 +77,7 @@ class Proxy:
             client.setblocking(False)
             if self.mode == "refusing":
                 _abort(client)
+                client.close()
                 continue
             task = asyncio.create_task(self._pass(client))
             self._tasks.add(task)
@@ -136,14 +137,14 @@ class Proxy:
 
 
 def _abort(*ends: socket.socket) -> None:
-    """With a reset instead of a goodbye. Closing comes with the task that holds them."""
+    """With a reset instead of a goodbye, which closing sends: the task that holds them does, since what it waits for ends.
+
+    Closed here, their numbers would be the next connections' while the loop still watches them for this one.
+    """
     for end in ends:
         with contextlib.suppress(OSError):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             end.shutdown(socket.SHUT_RD)
-    for end in ends:
-        with contextlib.suppress(OSError):
-            end.close()
 
 
 class Loop:

@@ -80,7 +80,7 @@ class Asking:
 
     def by_another_method(self, operation: Any, method: str) -> None:
         """Of a method that is not known, who may do everything there is told 405."""
-        url = f"http://testserver{operation.path.replace('{id}', 'x')}"
+        url = f"http://testserver{operation.path.replace('{id}', 'x').replace('{number}', '1')}"
         who = "operator" if operation.path.startswith(OF_OPERATORS) else "admin"
         status = self._server.ask(requests.Request(method, url, headers=self._headers(who)).prepare()).status_code
         self._report.tried[who] += 1

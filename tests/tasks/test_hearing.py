@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from jobs.engine import dispatch
 from tasks import hearing
@@ -78,5 +80,5 @@ def test_nothing_waits(clock):
 
 def test_broker_that_is_away_says_nothing_about_the_worker(clock):
     worker = Worker()
-    away = redis.Redis(port=1, socket_connect_timeout=0.1)
+    away = redis.Redis(port=1, socket_connect_timeout=0.1, retry=Retry(NoBackoff(), 0))
     assert not any(looks(clock, ears_of(worker, "q-hearing", away), worker, 10))

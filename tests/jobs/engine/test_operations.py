@@ -84,7 +84,7 @@ def test_rows_that_somebody_holds_are_waited_for_by_nobody_and_cancelled_later()
     from tests.support import servers
 
     job = rows.job()
-    first, held, last = (rows.execution(job, "pending") for _ in range(3))
+    first, held, last = sorted(rows.execution(job, "pending") for _ in range(3))
     operation = made(job, matched=3)
     with psycopg.connect(servers.URLS["engine"]) as somebody:
         somebody.execute("SELECT 1 FROM execution WHERE id = %s FOR NO KEY UPDATE", [held])

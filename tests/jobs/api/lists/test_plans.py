@@ -75,7 +75,7 @@ PLANS: dict[str, tuple[str, dict[str, Any], str, int]] = {
     "the oldest": ("executions", {"order_by": "created_at"}, "execution_recent", 60),
     "a search": ("executions", {"q": "job 3000"}, "execution_by_job", 120),
     "words of an error": ("executions", {"q": "was lost"}, "execution_by_state", 510),
-    "an id": ("executions", {"q": "{execution}"}, "execution_recent", 60),
+    "an id": ("executions", {"q": "{execution}"}, "execution_recent or execution_pkey", 60),
     "jobs": ("jobs", {}, "job_recent or job_tenant_key", 60),
     "jobs of a state": ("jobs", {"state": "paused"}, "job_by_state", 60),
     "jobs of a type": ("jobs", {"type": "http"}, "job_by_type", 60),
@@ -91,7 +91,8 @@ PLANS: dict[str, tuple[str, dict[str, Any], str, int]] = {
     "broken schedules": ("schedules", {"state": "invalid"}, "schedule_idle", 60),
     "what runs next": ("schedules", {"order_by": "next_run_at"}, "schedule_upcoming", 510),
     "what runs soon": ("schedules", {"next_run_at[lte]": (NOW + timedelta(hours=2)).isoformat()}, "schedule_recent or schedule_tenant_key", 510),
-    "dead letters": ("dead-letters", {}, "dead_letter_recent", 60),
+    # Of a tenant that has most of them, going by all of them costs as much.
+    "dead letters": ("dead-letters", {}, "dead_letter_recent or dead_letter_pkey", 510),
     "open dead letters": ("dead-letters", {"state": "open"}, "dead_letter_triage", 60),
     "dead letters of a job": ("dead-letters", {"job": "job 3000"}, "dead_letter_by_job", 60),
     "dead letters of a code": ("dead-letters", {"error_code": "WORKER_LOST"}, "dead_letter_by_error", 60),
