@@ -21,6 +21,7 @@ from jobs import triggers
 from jobs.engine import planner
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
+from jobs.triggers import contract
 from tenants.models import Tenant, TenantState
 
 #: Longest window.
@@ -32,10 +33,6 @@ MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
 #: Rows read from the database at a time.
 _PAGE = 500
 HOUR = timedelta(hours=1)
-
-_RULE = (
-    "kind", "expression", "interval_seconds", "run_at", "timezone", "start_at", "end_at", "dst_gap", "dst_fold",
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -120,7 +117,7 @@ def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
         return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())
     forecast = Forecast(held=own.exclude(goes).order_by()[:MOST_SCHEDULES].count())
     soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).order_by("next_run_at", "pk")
-    columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *_RULE)
+    columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *contract.STORED)
     return soon.values_list(*columns, named=True).iterator(chunk_size=_PAGE), forecast
 
 
@@ -132,7 +129,7 @@ def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigg
             forecast.capped = True
             return
         forecast.schedules += 1
-        rule = tuple(getattr(row, name) for name in _RULE)
+        rule = tuple(getattr(row, name) for name in contract.STORED)
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:

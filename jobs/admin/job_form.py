@@ -12,7 +12,7 @@ from jobs import handlers
 from jobs.models import Job, Overlap, Queue
 from jobs.services import changes, jobs
 from jobs.services.jobs import JobFields
-from jobs.services.schedules import ScheduleFields
+from jobs.services.schedule_fields import ScheduleFields
 from tenants.admin import forms as console_forms
 from tenants.admin import throttling
 

@@ -27,6 +27,7 @@ from jobs.rules.codes import Absence
 from jobs.rules.misfires import Misfire, MisfirePolicy
 from jobs.rules.slots import Slot, Trigger
 from jobs.rules.states import State
+from jobs.triggers import contract
 from tenants.rules.quotas import UNFINISHED
 
 #: Slots are inserted this long before they are due, so that being on time costs no planning.
@@ -135,16 +136,11 @@ def _limits(planned: Sequence[_Planned]) -> dict[UUID, int]:
 
 def trigger_of(schedule: Any) -> Trigger:
     """What makes the slots of a schedule, a model's or a statement's row. Raises :class:`jobs.triggers.InvalidSchedule`."""
-    spec = triggers.Spec(
-        expression=schedule.expression or None,
-        interval_seconds=schedule.interval_seconds,
-        run_at=schedule.run_at,
-        timezone=schedule.timezone,
-        start_at=schedule.start_at,
-        end_at=schedule.end_at,
-        dst_gap=schedule.dst_gap,
-        dst_fold=schedule.dst_fold,
-    )
+    stored = {name: getattr(schedule, name) for name in contract.STORED if name != "kind"}
+    # No text is an empty text in the database.
+    said: dict[str, Any] = {name: None if value == "" else value for name, value in stored.items()}
+    said["schedule_id"] = schedule.id
+    spec = triggers.Spec(**said)
     return triggers.build(schedule.kind, spec)
 
 

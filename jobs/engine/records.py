@@ -40,6 +40,8 @@ class NewExecution:
     folded_count: int | None = None
     payload: Mapping[str, Any] | None = None
     concurrency_key: str = ""
+    operation_id: UUID | None = None
+    start_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,8 @@ class TriggerKind(models.TextChoices):
     SCHEDULE = "schedule"
     MANUAL = "manual"
     REPLAY = "replay"
+    EVENT = "event"
+    BACKFILL = "backfill"
 
 
 _TERMINAL = sorted(TERMINAL)
@@ -49,7 +51,11 @@ class Execution(PartitionedByTime):
     folded_count = models.PositiveBigIntegerField(null=True)
     not_before = models.DateTimeField()
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
-    priority = models.PositiveSmallIntegerField(default=5)
+    priority = models.SmallIntegerField(
+        default=5, help_text="Below 0 behind all that is live: see jobs.rules.background."
+    )
+    operation_id = models.UUIDField(null=True, help_text="Of the operation whose pace it keeps to.")
+    start_before = models.DateTimeField(null=True, help_text="When its execution window closes.")
     timeout_seconds = models.FloatField(default=300)
     max_attempts = models.PositiveIntegerField(default=1)
     payload = models.JSONField(null=True, help_text="Overrides of the revision's payload.")

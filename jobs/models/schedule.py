@@ -33,6 +33,9 @@ class Misfire(models.TextChoices):
 UPCOMING = Q(next_run_at__isnull=False, state="active")
 
 
+_NONE = models.Value([], output_field=models.JSONField())
+
+
 class Schedule(TenantOwned):
     """``planned_until``: every slot up to there is accounted for. ``due_at``: when the planner looks again;
     empty while the schedule, its job or tenant is held, so held ones cost nothing.
@@ -43,15 +46,31 @@ class Schedule(TenantOwned):
     job = models.ForeignKey(
         Job, on_delete=models.CASCADE, related_name="schedules", db_constraint=False, db_index=False
     )
-    kind = models.CharField(max_length=16, help_text="cron, interval or once.")
+    kind = models.CharField(max_length=16, help_text="One of jobs.triggers.kinds().")
     expression = models.CharField(max_length=200, blank=True)
     interval_seconds = models.PositiveIntegerField(null=True, blank=True)
     run_at = models.DateTimeField(null=True, blank=True)
+    rrule = models.CharField(max_length=1000, blank=True, default="", db_default="")
+    rule = models.JSONField(
+        null=True, blank=True, help_text="Of a calendar rule, such as the last business day of a month."
+    )
+    event = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text="Name of the event it waits for."
+    )
+    event_filter = models.CharField(max_length=500, blank=True, default="", db_default="")
+    debounce_seconds = models.PositiveIntegerField(default=0, db_default=0)
     timezone = models.CharField(max_length=64, default="UTC")
     start_at = models.DateTimeField(null=True, blank=True)
     end_at = models.DateTimeField(null=True, blank=True)
     dst_gap = models.CharField(max_length=16, default="run_after_gap")
     dst_fold = models.CharField(max_length=16, default="first")
+    calendars = models.JSONField(default=list, db_default=_NONE, blank=True)
+    execution_window = models.JSONField(
+        null=True, blank=True, help_text="Hours of the week in which its runs may start."
+    )
+    jitter_seconds = models.PositiveIntegerField(default=0, db_default=0)
+    max_runs = models.PositiveIntegerField(null=True, blank=True)
+    runs = models.PositiveBigIntegerField(default=0, db_default=0, help_text="How many of its slots were made to run.")
     misfire = models.CharField(max_length=16, choices=Misfire, default=Misfire.LAST)
     misfire_max = models.PositiveIntegerField(default=1)
     misfire_grace_seconds = models.FloatField(default=60)

@@ -42,6 +42,13 @@ _ABSENCES: Mapping[Absence, Words] = {
         "the run before it was still under way",
         "Allow overlaps, make the job shorter, or let it run less often.",
     ),
+    Absence.BLACKOUT: Words("it fell into a maintenance window", "Run it by hand if it is needed, or move the window."),
+    Absence.HOLIDAY: Words(
+        "a calendar of its schedule leaves that day out", "Run it by hand if it is needed, or have such days shifted."
+    ),
+    Absence.OUTSIDE_WINDOW: Words(
+        "its schedule's execution window was closed", "Run it by hand if it is needed, or let such slots wait."
+    ),
     Absence.QUOTA: Words("its tenant had as many unfinished executions as it may", "Let some end, or raise its quota."),
     Absence.MISFIRE: Words(
         "it was seen too late, and the schedule's misfire policy leaves late slots out",
@@ -55,6 +62,9 @@ _ABSENCES: Mapping[Absence, Words] = {
         "clocks were put forward: this local time did not exist, and the schedule leaves such slots out"
     ),
     Absence.DST_FOLD: Words("clocks were put back: this local time came twice, and the schedule runs only once"),
+    Absence.NO_LONGER_NEEDED: Words(
+        "the recovery or backfill it belonged to was stopped or trimmed", "Run it by hand if it is needed after all."
+    ),
 }
 
 _FAILURES: Mapping[Failure, Words] = {
@@ -83,6 +93,8 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.BACK_OFF: Words("it was tried before and is tried again later"),
     Wait.TENANT_SUSPENDED: Words("its tenant is suspended", "Activate the tenant to let it go on."),
     Wait.QUEUE_PAUSED: Words("its queue is paused", "Resume the queue to let it go on."),
+    Wait.MAINTENANCE: Words("a maintenance window is open", "It goes on when the window closes."),
+    Wait.OUTSIDE_WINDOW: Words("its execution window is closed", "It goes on when the window opens."),
     Wait.NO_WORKER: Words("no live worker takes work of its queue", "Start one."),
     Wait.TENANT_CAP: Words(
         "its tenant has as much in flight as it may", counted="its tenant is at {used}/{limit} in flight"
@@ -98,6 +110,11 @@ _WAITS: Mapping[Wait, Words] = {
         counted="under its concurrency key {used}/{limit} are in flight",
     ),
     Wait.RATE_LIMIT: Words("the rate limit allows no further start just now"),
+    Wait.PACE: Words(
+        "the recovery or backfill it belongs to keeps to its pace",
+        "Let it start more at a time, if live work leaves room.",
+        counted="the recovery or backfill it belongs to is at {used}/{limit} in flight",
+    ),
     Wait.OVERLAP: Words("the run before it is still under way"),
     Wait.JOB_DISABLED: Words("its job is disabled", "Activate the job to let it go on."),
     Wait.BEHIND_OTHERS: Words("others of its tenant go before it"),

@@ -8,8 +8,8 @@ from typing import Any, cast
 from jobs import errors
 from jobs.callables.registry import Registered
 from jobs.services import schedule_sets
+from jobs.services.schedule_fields import ScheduleFields
 from jobs.services.schedule_sets import Wanted
-from jobs.services.schedules import ScheduleFields
 from tenants.models import Tenant
 
 _INSTANTS = ("run_at", "start_at", "end_at")

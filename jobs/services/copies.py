@@ -10,7 +10,7 @@ from django.db import transaction
 from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.services import code_jobs, jobs, schedules
 from jobs.services.jobs import JobFields
-from jobs.services.schedules import ScheduleFields
+from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 
 #: Of a schedule that can fire again.

@@ -18,7 +18,7 @@ from jobs.models import Job, Schedule
 from jobs.services import changes, definitions, descriptions, jobs, schedule_sets, schedules
 from jobs.services.descriptions import Description
 from jobs.services.jobs import JobFields
-from jobs.services.schedules import ScheduleFields
+from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import EtagMismatch
 from tenants.models import Tenant

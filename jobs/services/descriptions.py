@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
 from jobs.models import Job, Queue, Schedule
-from jobs.services import jobs, queues, schedules
+from jobs.services import jobs, queues, schedule_fields
 from tenants.models.limited import Limited
 from tenants.rules import etags
 
@@ -31,8 +31,7 @@ def of_job(job: Job) -> Description:
 
 def of_schedule(schedule: Schedule) -> Description:
     """All that clients may say of it, and its state."""
-    told = schedules.told(schedule)
-    return {**told, "expression": told["expression"] or None, "state": str(schedule.state)}
+    return {**schedule_fields.told(schedule), "state": str(schedule.state)}
 
 
 def of_queue(queue: Queue) -> Description:

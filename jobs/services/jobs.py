@@ -13,7 +13,7 @@ from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
 from jobs.services import changes, definitions, job_defaults, room, schedules, secret_uses
-from jobs.services.schedules import ScheduleFields
+from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant

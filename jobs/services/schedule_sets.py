@@ -13,8 +13,8 @@ from datetime import datetime
 
 from jobs import sql
 from jobs.models import Job, Schedule, ScheduleState
-from jobs.services import changes, schedules
-from jobs.services.schedules import ScheduleFields
+from jobs.services import changes, schedule_fields, schedules
+from jobs.services.schedule_fields import ScheduleFields
 from tenants.models import Tenant
 
 
@@ -27,7 +27,7 @@ class Wanted:
 
     def is_met_by(self, schedule: Schedule, now: datetime) -> bool:
         """Whether a stored one says the same."""
-        stored, told = schedules.told(schedule), schedules.told(_schedule(self.fields))
+        stored, told = schedule_fields.told(schedule), schedule_fields.told(_schedule(self.fields))
         anchored = "start_at" in self.fields or schedule.start_at is None or schedule.start_at <= now
         return anchored and all(changes.same(stored[name], told[name]) for name in self.fields)
 
@@ -37,7 +37,7 @@ class Wanted:
 
 def wanted(given: Sequence[ScheduleFields], tenant: Tenant) -> list[Wanted]:
     """What a declaration asks for; what it leaves out has its default."""
-    return [Wanted(schedules.whole(fields, tenant), f"schedules[{index}].") for index, fields in enumerate(given)]
+    return [Wanted(schedule_fields.whole(fields, tenant), f"schedules[{index}].") for index, fields in enumerate(given)]
 
 
 def bring(job: Job, declared: Sequence[Wanted]) -> list[str]:
@@ -84,5 +84,5 @@ def shown(schedule: Schedule) -> str:
 
 def _schedule(fields: ScheduleFields) -> Schedule:
     schedule = Schedule()
-    schedules.assign(schedule, fields)
+    schedule_fields.assign(schedule, fields)
     return schedule

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from typing import Any
 
 from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 
 from jobs import errors, selectors, sql, triggers
@@ -17,31 +16,12 @@ from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.rules import identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
-from jobs.services import changes, definitions, job_defaults, room, secret_uses
+from jobs.services import changes, definitions, room, schedule_fields, secret_uses
+from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
-from tenants.models import Tenant
 from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
-
-
-class ScheduleFields(TypedDict, total=False):
-    """What a client may say of a schedule; what is left out has its default, or stays. None is the default."""
-
-    kind: str
-    expression: str | None
-    interval_seconds: int | None
-    run_at: datetime | None
-    timezone: str
-    start_at: datetime | None
-    end_at: datetime | None
-    dst_gap: str
-    dst_fold: str
-    misfire: str
-    misfire_max: int
-    misfire_grace_seconds: float
-    catch_up_window_seconds: float
-    payload: dict[str, Any] | None
 
 
 def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
@@ -51,26 +31,26 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         _hold(job)
         now = sql.run("clock")[0].now  # the planner's: on another, slots would be left out or made up
         schedule = Schedule(tenant_id=job.tenant_id, job=job, planned_until=now)
-        _assign(schedule, whole(fields, job.tenant), now)
+        schedule_fields.assign_anchored(schedule, schedule_fields.whole(fields, job.tenant), now)
         _check(schedule, path)
         schedule.next_run_at = _next_run(schedule, now, path)
         room.for_one_more(job.tenant, SCHEDULES)
         schedule.save(force_insert=True)
         if schedule.payload is not None:
             secret_uses.note(schedule.job)
-        _record("schedule.created", schedule, changes.between({}, told(schedule)))
+        _record("schedule.created", schedule, changes.between({}, schedule_fields.told(schedule)))
         dispatch.ring_after_commit()
     return schedule
 
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
     """Merge changes. What was due by the old rule stays due; the new one fires strictly after now."""
-    return _change(schedule, lambda stored, _: _merged(stored, fields), "")
+    return _change(schedule, lambda stored, _: schedule_fields.merged(stored, fields), "")
 
 
 def replace(*, schedule: Schedule, fields: ScheduleFields, path: str = "") -> Schedule:
     """The same, but whatever is left out takes its default. An interval keeps its anchor, unless that is still to come."""
-    return _change(schedule, lambda stored, now: _renewed(stored, fields, now), path)
+    return _change(schedule, lambda stored, now: schedule_fields.renewed(stored, fields, now), path)
 
 
 def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFields], path: str) -> Schedule:
@@ -79,9 +59,9 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
         _hold(schedule.job)
         planner.plan_what_is_due_of(schedule.pk)
         schedule = _lock(schedule)
-        before, now = told(schedule), sql.run("clock")[0].now
-        _assign(schedule, wish(schedule, now), now)
-        changed = changes.between(before, told(schedule))
+        before, now = schedule_fields.told(schedule), sql.run("clock")[0].now
+        schedule_fields.assign_anchored(schedule, wish(schedule, now), now)
+        changed = changes.between(before, schedule_fields.told(schedule))
         if not changed:
             check_payload(schedule, path)
             return schedule
@@ -184,46 +164,6 @@ def _require(schedule: Schedule) -> None:
     actors.require("jobs:write", tenant=schedule.tenant_id, owner=schedule.job.owner)
 
 
-def assign(schedule: Schedule, fields: ScheduleFields) -> None:
-    """Put the fields into a schedule."""
-    for name, value in fields.items():
-        # No expression is an empty text in the database.
-        setattr(schedule, name, value or "" if name == "expression" else value)
-
-
-def whole(fields: ScheduleFields, tenant: Tenant) -> ScheduleFields:
-    """Every field: those given, and defaults for all others; but an interval has the anchor that it has or gets."""
-    every: dict[str, Any] = _defaults(tenant) | {name: value for name, value in fields.items() if value is not None}
-    if every["kind"] == "interval" and every["start_at"] is None:
-        del every["start_at"]
-    return cast(ScheduleFields, every)
-
-
-def _defaults(tenant: Tenant) -> dict[str, Any]:
-    blank = Schedule(**job_defaults.of_schedules(tenant))
-    return {name: getattr(blank, name) for name in ScheduleFields.__annotations__}
-
-
-def _renewed(schedule: Schedule, fields: ScheduleFields, now: datetime) -> ScheduleFields:
-    every = whole(fields, schedule.job.tenant)
-    has_anchor = schedule.kind == "interval" and schedule.start_at is not None and schedule.start_at <= now
-    return every if "start_at" in every or has_anchor else {**every, "start_at": None}
-
-
-def _merged(schedule: Schedule, fields: ScheduleFields) -> ScheduleFields:
-    default = _defaults(schedule.job.tenant)
-    given: dict[str, Any] = {name: default[name] if value is None else value for name, value in fields.items()}
-    if given.get("payload") is not None:
-        given["payload"] = changes.merge_patch(schedule.payload, given["payload"])
-    return cast(ScheduleFields, given)
-
-
-def _assign(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
-    assign(schedule, fields)
-    if schedule.kind == "interval" and schedule.start_at is None:
-        schedule.start_at = now  # the anchor it is counted from
-
-
 def _check(schedule: Schedule, path: str) -> None:
     definitions.check_columns(schedule, exclude={"tenant", "job", "payload"}, path=path)
     try:
@@ -284,13 +224,6 @@ def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution
             max_attempts=retry_fields.parse(job.retry).max_attempts,
         )
     ]
-
-
-def told(schedule: Schedule) -> dict[str, Any]:
-    """All that a client may say of a schedule, as it is now and as JSON."""
-    encoder = DjangoJSONEncoder()
-    values = {name: getattr(schedule, name) for name in ScheduleFields.__annotations__}
-    return {name: encoder.default(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 def _record(action: str, schedule: Schedule, changed: dict[str, Any]) -> None:

@@ -8,16 +8,16 @@ WITH given AS (
         id uuid, tenant_id uuid, job_id uuid, schedule_id uuid, revision int, trigger text, triggered_by text,
         replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
-        max_attempts int, payload jsonb, concurrency_key text)
+        max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz)
 ), made AS (
     INSERT INTO execution (
         id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload, concurrency_key,
-        error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
+        operation_id, start_before, error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
-        concurrency_key,
-        '', '', '', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
+        concurrency_key, operation_id, start_before,
+        '', '', '''', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM given
     ON CONFLICT (id) DO NOTHING
     RETURNING id, tenant_id, job_id, state, reason

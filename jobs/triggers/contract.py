@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from jobs.rules.calendars import CalendarUse
 from jobs.triggers import zones
 
 #: No schedule reaches beyond these. Ids count from 1970, and beyond 2200 no zone rule is worth a promise.
@@ -47,22 +48,31 @@ class DstFold(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """A schedule's own words, as stored. Which of the first three is needed depends on the kind.
+    """A schedule's own words. Which one of :data:`OWN` is needed depends on the kind.
 
-    ``jitter_seconds`` and ``schedule_id`` change no slot: they are for kinds that spread by schedule,
-    and for the planner, which may start a run later than its slot.
+    ``schedule_id`` is for kinds that spread by schedule; None where none is stored yet. ``calendars`` are the
+    stored ones, looked up.
     """
 
     expression: str | None = None
     interval_seconds: int | None = None
     run_at: datetime | None = None
+    rrule: str | None = None
+    rule: Mapping[str, Any] | None = None
+    event: str | None = None
     timezone: str = "UTC"
     start_at: datetime | None = None
     end_at: datetime | None = None
     dst_gap: str = DstGap.RUN_AFTER_GAP
     dst_fold: str = DstFold.FIRST
-    jitter_seconds: int = 0
+    calendars: tuple[CalendarUse, ...] = ()
     schedule_id: UUID | None = None
+
+
+#: What a kind fires by; each belongs to one kind alone.
+OWN = ("expression", "interval_seconds", "run_at", "rrule", "rule", "event")
+#: The columns of a schedule that say when it has slots, but for its calendars, which are looked up.
+STORED = ("kind", *OWN, "timezone", "start_at", "end_at", "dst_gap", "dst_fold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ def instant(field: str, value: object) -> datetime:
 
 def refuse_others(spec: Spec, kind: str, *, needs: str) -> None:
     """Refuse the spec fields that belong to other kinds, and a missing own one."""
-    for name in ("expression", "interval_seconds", "run_at"):
+    for name in OWN:
         given = getattr(spec, name) is not None
         if name == needs and not given:
             raise InvalidSchedule(name, f"is required for a schedule of kind {kind}")

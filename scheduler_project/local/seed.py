@@ -21,7 +21,7 @@ from django.db import transaction
 
 from jobs.services import jobs
 from jobs.services.jobs import JobFields
-from jobs.services.schedules import ScheduleFields
+from jobs.services.schedule_fields import ScheduleFields
 from scheduler_project.env import env
 from tenants import context
 from tenants.models import ApiKey, Membership, Role, Tenant, User

@@ -26,8 +26,8 @@ ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "schedule_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
     "job_defaults.of_jobs", "job_defaults.of_schedules",
-    "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedules.told", "schedules.assign", "schedules.begin_anew",
-    "schedules.whole", "schedules.check_payload", "declaring.facts_of", "declaring.instant",
+    "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedule_fields", "schedules.begin_anew",
+    "schedules.check_payload", "declaring.facts_of", "declaring.instant",
     "revisions.find", "revisions.shown", "revisions.difference",
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check", "secrets.reveal", "audit_export.seals_of",
     # Whose token it is may.

@@ -14,7 +14,7 @@ AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "relea
 ChangeEnum = Literal["added", "removed", "changed"]
 
 
-CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
 
 
 DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
@@ -80,7 +80,7 @@ SendInEnum = Literal["header", "body"]
 TlsEnum = Literal["verify", "insecure", "off"]
 
 
-TriggerEnum = Literal["schedule", "manual", "replay"]
+TriggerEnum = Literal["schedule", "manual", "replay", "event", "backfill"]
 
 
 class Acceptance(TypedDict):
@@ -340,11 +340,21 @@ class CronDeclaredSchedule(TypedDict):
     expression: str
     interval_seconds: None
     run_at: None
+    rrule: None
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -366,11 +376,20 @@ class CronNewScheduleInput(TypedDict):
     expression: str
     interval_seconds: NotRequired[None]
     run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -386,11 +405,15 @@ class CronPreviewInput(TypedDict):
     expression: str
     interval_seconds: NotRequired[None]
     run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -402,11 +425,20 @@ class CronScheduleInput(TypedDict):
     expression: str
     interval_seconds: NotRequired[None]
     run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -423,11 +455,21 @@ class CronSchedule(TypedDict):
     expression: str
     interval_seconds: None
     run_at: None
+    rrule: None
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -916,11 +958,21 @@ class IntervalDeclaredSchedule(TypedDict):
     expression: None
     interval_seconds: int
     run_at: None
+    rrule: None
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -942,11 +994,20 @@ class IntervalNewScheduleInput(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: int
     run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -962,11 +1023,15 @@ class IntervalPreviewInput(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: int
     run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: str
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -978,11 +1043,20 @@ class IntervalScheduleInput(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: int
     run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -999,11 +1073,21 @@ class IntervalSchedule(TypedDict):
     expression: None
     interval_seconds: int
     run_at: None
+    rrule: None
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -1273,11 +1357,21 @@ class OnceDeclaredSchedule(TypedDict):
     expression: None
     interval_seconds: None
     run_at: str
+    rrule: None
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -1299,11 +1393,20 @@ class OnceNewScheduleInput(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: NotRequired[None]
     run_at: str
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -1319,11 +1422,15 @@ class OncePreviewInput(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: NotRequired[None]
     run_at: str
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1335,11 +1442,20 @@ class OnceScheduleInput(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: NotRequired[None]
     run_at: str
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -1356,11 +1472,21 @@ class OnceSchedule(TypedDict):
     expression: None
     interval_seconds: None
     run_at: str
+    rrule: None
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -1478,11 +1604,21 @@ class OtherDeclaredSchedule(TypedDict):
     expression: str | None
     interval_seconds: int | None
     run_at: str | None
+    rrule: str | None
+    rule: Any | None
+    event: str | None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -1548,11 +1684,21 @@ class OtherSchedule(TypedDict):
     expression: str | None
     interval_seconds: int | None
     run_at: str | None
+    rrule: str | None
+    rule: Any | None
+    event: str | None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -1651,11 +1797,20 @@ class ScheduleChanges(TypedDict):
     expression: NotRequired[str | None]
     interval_seconds: NotRequired[int | None]
     run_at: NotRequired[str | None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[dict[str, Any] | None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[str]
     dst_fold: NotRequired[str]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -2480,11 +2635,21 @@ class DeclaredScheduleFields(TypedDict):
     expression: str | None | str | None
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
+    rrule: None | str | None
+    rule: None | Any | None
+    event: None | str | None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float
@@ -2594,11 +2759,20 @@ class NewScheduleInputFields(TypedDict):
     expression: NotRequired[str | str | None]
     interval_seconds: NotRequired[None | int]
     run_at: NotRequired[None | str]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -2617,11 +2791,15 @@ class PreviewInputFields(TypedDict):
     expression: NotRequired[str | str | None]
     interval_seconds: NotRequired[None | int]
     run_at: NotRequired[None | str]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None | str]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -2651,11 +2829,20 @@ class ScheduleInputFields(TypedDict):
     expression: NotRequired[str | str | None]
     interval_seconds: NotRequired[None | int]
     run_at: NotRequired[None | str]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     misfire: NotRequired[MisfireEnum]
     misfire_max: NotRequired[int]
     misfire_grace_seconds: NotRequired[float]
@@ -2675,11 +2862,21 @@ class ScheduleFields(TypedDict):
     expression: str | None | str | None
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
+    rrule: None | str | None
+    rule: None | Any | None
+    event: None | str | None
+    event_filter: str | None
+    debounce_seconds: int
     timezone: str
     start_at: str | None
     end_at: str | None
     dst_gap: str
     dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
     misfire: MisfireEnum
     misfire_max: int
     misfire_grace_seconds: float

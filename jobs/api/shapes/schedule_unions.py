@@ -16,6 +16,9 @@ _OWN: Mapping[str, JsonSchema] = {
     "expression": {"type": "string", "minLength": 1, "maxLength": 200, "description": "As of cron, see docs/api.md."},
     "interval_seconds": {"type": "integer", "minimum": 1, "maximum": LONGEST},
     "run_at": {"type": "string", "format": "date-time"},
+    "rrule": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "A recurrence rule of RFC 5545."},
+    "rule": {"type": "object", "description": "A calendar rule, see docs/schedules.md."},
+    "event": {"type": "string", "minLength": 1, "maxLength": 100},
 }
 _BLANK: JsonSchema = {"type": ["string", "null"], "maxLength": 0}
 _EXAMPLES: Mapping[str, dict[str, Any]] = {
@@ -43,7 +46,9 @@ class _Rules(Union):  # type: ignore[no-untyped-call]
         return {kind: self._member(kind, base) for kind in triggers.kinds()}
 
     def _member(self, kind: str, base: JsonSchema) -> JsonSchema:
-        unset = {"expression": _BLANK, "interval_seconds": NULL, "run_at": NULL}
+        unset = {
+            name: _BLANK if said["type"] == "string" and "format" not in said else NULL for name, said in _OWN.items()
+        }
         member = _only(triggers.needs(kind), unset=unset)
         choices: Mapping[str, type[DstGap] | type[DstFold]] = {"dst_gap": DstGap, "dst_fold": DstFold}
         for name, enum in choices.items():

@@ -23,11 +23,15 @@ class RuleInput(StrictSerializer):
     expression = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
     interval_seconds = serializers.IntegerField(required=False, allow_null=True)
     run_at = Instant(required=False, allow_null=True)
+    rrule = serializers.CharField(max_length=1000, required=False, allow_null=True, allow_blank=True)
+    rule = Object(required=False, allow_null=True)
+    event = serializers.CharField(max_length=100, required=False, allow_null=True, allow_blank=True)
     timezone = serializers.CharField(max_length=64, required=False, help_text="IANA name; UTC if left out.")
     start_at = Instant(required=False, allow_null=True)
     end_at = Instant(required=False, allow_null=True)
     dst_gap = serializers.CharField(max_length=16, required=False, help_text="run_after_gap or skip.")
     dst_fold = serializers.CharField(max_length=16, required=False, help_text="first, second or both.")
+    calendars = serializers.ListField(child=Object(), max_length=10, required=False)
 
 
 class PreviewInput(RuleInput):
@@ -42,6 +46,11 @@ class ScheduleChanges(Patch, RuleInput):
 
     example = {"timezone": "Europe/Berlin", "misfire": "skip"}
 
+    event_filter = serializers.CharField(max_length=500, required=False, allow_null=True, allow_blank=True)
+    debounce_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
+    execution_window = Object(required=False, allow_null=True)
+    jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
+    max_runs = serializers.IntegerField(min_value=1, required=False, allow_null=True)
     misfire = serializers.ChoiceField(Misfire.choices, required=False)
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     misfire_grace_seconds = Number(min_value=0, max_value=86_400, required=False)
@@ -61,20 +70,38 @@ class NewScheduleInput(ScheduleInput):
     job = serializers.CharField(max_length=200, help_text="Id or name.")
 
 
+@extend_schema_field({"type": ["string", "null"]})
+class Unset(serializers.Field[str, None, "str | None", Any]):
+    """A text that is empty in the database where a schedule has none."""
+
+    def to_representation(self, value: str) -> str | None:
+        return value or None
+
+
 class ScheduleShape(serializers.Serializer[Schedule]):
     """A schedule as it is stored."""
 
     id = serializers.UUIDField()
     job = serializers.UUIDField(source="job_id")
     kind = serializers.CharField()
-    expression = serializers.SerializerMethodField()
+    expression = Unset()
     interval_seconds = serializers.IntegerField(allow_null=True)
     run_at = Instant(allow_null=True)
+    rrule = Unset()
+    rule = serializers.JSONField(allow_null=True)
+    event = Unset()
+    event_filter = Unset()
+    debounce_seconds = serializers.IntegerField()
     timezone = serializers.CharField()
     start_at = Instant(allow_null=True)
     end_at = Instant(allow_null=True)
     dst_gap = serializers.CharField()
     dst_fold = serializers.CharField()
+    calendars = serializers.JSONField()
+    execution_window = serializers.JSONField(allow_null=True)
+    jitter_seconds = serializers.IntegerField()
+    max_runs = serializers.IntegerField(allow_null=True)
+    runs = serializers.IntegerField(help_text="How many of its slots were made to run.")
     misfire = serializers.ChoiceField(Misfire.choices)
     misfire_max = serializers.IntegerField()
     misfire_grace_seconds = serializers.FloatField()
@@ -92,9 +119,6 @@ class ScheduleShape(serializers.Serializer[Schedule]):
         if schedule.next_run_at is None or {schedule.state, schedule.job.state} != {"active"}:
             return None
         return Instant().to_representation(schedule.next_run_at)
-
-    def get_expression(self, schedule: Schedule) -> str | None:
-        return schedule.expression or None
 
     def get_allowed_actions(self, schedule: Schedule) -> list[str]:
         return schedules.allowed_actions(schedule.state)
