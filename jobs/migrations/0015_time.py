@@ -59,6 +59,15 @@ class Migration(migrations.Migration):
             name='operation_id',
             field=models.UUIDField(help_text='Of the operation whose pace it keeps to.', null=True),
         ),
+        migrations.AddIndex(
+            model_name='execution',
+            index=models.Index(condition=models.Q(('operation_id__isnull', False)), fields=['operation_id', 'state'], name='execution_of_operation'),
+        ),
+        migrations.AddField(
+            model_name='operation',
+            name='max_active',
+            field=models.PositiveIntegerField(help_text='Most executions of it in flight, where it makes some.', null=True),
+        ),
         migrations.AddField(
             model_name='execution',
             name='start_before',

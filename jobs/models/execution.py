@@ -145,6 +145,9 @@ class Execution(PartitionedByTime):
             models.Index(
                 fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"
             ),
+            models.Index(
+                fields=["operation_id", "state"], condition=Q(operation_id__isnull=False), name="execution_of_operation"
+            ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(
                 fields=["tenant", "finished_at", "id"], condition=Q(finished_at__isnull=False), name="execution_ended"

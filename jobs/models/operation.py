@@ -29,6 +29,9 @@ class Operation(TenantOwned):
     payload = models.JSONField(null=True, help_text="Goes over the overrides of what is replayed.")
     reason = models.CharField(max_length=LONGEST_REASON)
     rate_per_second = models.FloatField()
+    max_active = models.PositiveIntegerField(
+        null=True, help_text="Most executions of it in flight, where it makes some."
+    )
     matched = models.PositiveIntegerField(help_text="How many there were when it was made.")
     matched_is_capped = models.BooleanField(default=False)
     done = models.PositiveIntegerField(default=0)
