@@ -148,7 +148,7 @@ def chromium(site: Site) -> Iterator[Any]:
 def browser(site: Site, chromium: Any, request: pytest.FixtureRequest) -> Iterator[Watched]:
     """Logged in, in both themes; whatever the browser complains about fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(120_000)  # of milliseconds: a machine that does other things beside
+    context.set_default_timeout(console.PATIENCE)
     context.add_init_script(f"localStorage.setItem('adminTheme', JSON.stringify('{request.param}'))")
     watched = Watched(context.new_page(), site.url)
     watched.page.on("console", lambda m: watched.complaints.append(m.text) if m.type in {"error", "warning"} else None)
