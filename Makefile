@@ -5,6 +5,8 @@ INSTALLED := $(HERE).venv/installed
 INSTALLED_DEV := $(HERE).venv/installed-dev
 MANAGE := env -u DATABASE_URL -u CARILLON_SECRET_KEY $(PYTHON) manage.py
 .DEFAULT_GOAL := help
+# Some shells forbid it. Without it each process compiles the thousand modules it imports, every time it starts.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help up down restart reset manage test check lint types lock system-packages bench scale chaos fuzz docs promise clean
 
 help: ## this list
@@ -28,7 +30,7 @@ manage: $(INSTALLED) ## a command of manage.py beside what runs: RUN='verify_aud
 test: $(INSTALLED_DEV) system-packages lint types ## all checks and all tests
 	@cd $(HERE) && $(MANAGE) makemigrations --check --dry-run
 	@cd $(HERE) && $(MANAGE) check --fail-level WARNING
-	@cd $(HERE) && $(PYTHON) -m pytest -n 2 --durations=40 --durations-min=3
+	@cd $(HERE) && $(PYTHON) -m pytest -n 2 --dist worksteal --durations=40 --durations-min=3
 
 check: lint types ## the inner loop: lint, types and the tests of pure rules
 	@cd $(HERE) && $(PYTHON) -m pytest -q tests/jobs/rules tests/jobs/triggers

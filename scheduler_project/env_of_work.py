@@ -11,36 +11,37 @@ from pydantic_settings import BaseSettings
 from scheduler_project import other_names
 
 
+def _unset(name: str, *, at_least: float, at_most: float, says: str) -> Any:
+    """A number that nobody need give."""
+    return Field(None, ge=at_least, le=at_most, validation_alias=name, description=says)
+
+
 class EnvOfWork(BaseSettings):
     """What :class:`scheduler_project.env.Env` begins with."""
 
-    default_timeout_seconds: float | None = Field(
-        None,
-        ge=0.1,
-        le=86_400,
-        validation_alias="CARILLON_DEFAULT_TIMEOUT_SECONDS",
-        description="Time limit of jobs that are made without one, in tenants without a default of their own; unset is 300.",
+    default_timeout_seconds: float | None = _unset(
+        "CARILLON_DEFAULT_TIMEOUT_SECONDS",
+        at_least=0.1,
+        at_most=86_400,
+        says="Time limit of jobs that are made without one, in tenants without a default of their own; unset is 300.",
     )
-    default_attempts: int | None = Field(
-        None,
-        ge=1,
-        le=100,
-        validation_alias="CARILLON_DEFAULT_ATTEMPTS",
-        description="`max_attempts` of jobs that are made without a retry policy, there; unset is 3.",
+    default_attempts: int | None = _unset(
+        "CARILLON_DEFAULT_ATTEMPTS",
+        at_least=1,
+        at_most=100,
+        says="`max_attempts` of jobs that are made without a retry policy, there; unset is 3.",
     )
-    default_retry_delay_seconds: float | None = Field(
-        None,
-        ge=0,
-        le=604_800,
-        validation_alias="CARILLON_DEFAULT_RETRY_DELAY_SECONDS",
-        description="`delay_seconds` of theirs; unset is 60.",
+    default_retry_delay_seconds: float | None = _unset(
+        "CARILLON_DEFAULT_RETRY_DELAY_SECONDS",
+        at_least=0,
+        at_most=604_800,
+        says="`delay_seconds` of theirs; unset is 60.",
     )
-    worker_slots: int | None = Field(
-        None,
-        ge=1,
-        le=1000,
-        validation_alias="CARILLON_WORKER_SLOTS",
-        description="What a worker runs at once that is started without `--concurrency`, as `make up` starts that of `default`; unset: as many as there are processors.",
+    worker_slots: int | None = _unset(
+        "CARILLON_WORKER_SLOTS",
+        at_least=1,
+        at_most=1000,
+        says="What a worker runs at once that is started without `--concurrency`, as `make up` starts that of `default`; unset: as many as there are processors.",
     )
     maintenance_seconds: float = Field(
         3600,

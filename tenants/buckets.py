@@ -3,7 +3,8 @@
 One script takes from all buckets of a request in one round trip, by the server's clock. A key lives until its
 bucket would be full again, so Redis holds only buckets that somebody has drawn from lately.
 
-Redis that is away or hangs costs a request 50 ms, and then for a second nobody asks: :class:`Away` at once.
+Redis that is away or hangs costs a request 50 ms, and then for a second nobody asks: :class:`Away` at once. Who would
+rather wait than go uncounted is patient, for :data:`PATIENCE`, and is told by others like it alone that Redis is away.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tenants.rules.rates import Bucket
 #: Beside Celery's queues and RedBeat's "redbeat:".
 PREFIX = "carillon:limit:"
 TIMEOUT = 0.05
+PATIENCE = 2.0
 PAUSE = 1.0
 _SCRIPT = (Path(__file__).parent / "buckets.lua").read_text()
 _MICROSECONDS = 1_000_000
@@ -84,9 +86,11 @@ class Breaker:
 
 
 breaker = Breaker()
+#: Redis that was once slow is not away for those who wait for it.
+patient_breaker = Breaker()
 
 
-def draw(buckets: Sequence[tuple[str, Bucket]], *, at: float | None = None) -> list[Level]:
+def draw(buckets: Sequence[tuple[str, Bucket]], *, patient: bool = False, at: float | None = None) -> list[Level]:
     """One token from each bucket, by its name; if one has none, none is taken from any.
 
     ``at`` (seconds since 1970) stands in for the server's clock, for tests alone.
@@ -94,17 +98,18 @@ def draw(buckets: Sequence[tuple[str, Bucket]], *, at: float | None = None) -> l
     Raises:
         Away: nothing was taken, or nobody knows.
     """
-    if not breaker.lets_ask():
+    asked, seconds = (patient_breaker, PATIENCE) if patient else (breaker, TIMEOUT)
+    if not asked.lets_ask():
         raise Away
     flows = [value for _, bucket in buckets for value in (bucket.burst, repr(bucket.per_second / _MICROSECONDS))]
     now = "" if at is None else round(at * _MICROSECONDS)
     try:
-        numbers = _script(settings.REDIS_URL)([PREFIX + name for name, _ in buckets], [now, *flows])
+        numbers = _script(settings.REDIS_URL, seconds)([PREFIX + name for name, _ in buckets], [now, *flows])
     except (redis.RedisError, OSError) as error:
-        if breaker.failed():
+        if asked.failed():
             log.warning("limits.away", error=type(error).__name__)
         raise Away from None
-    if breaker.succeeded():
+    if asked.succeeded():
         log.warning("limits.back")
     return [
         Level(left, full / _MICROSECONDS, wait / _MICROSECONDS)
@@ -112,14 +117,14 @@ def draw(buckets: Sequence[tuple[str, Bucket]], *, at: float | None = None) -> l
     ]
 
 
-@lru_cache(maxsize=2)
-def _script(url: str) -> Any:
+@lru_cache(maxsize=4)
+def _script(url: str, seconds: float) -> Any:
     # Connections are as many as threads draw at once, which the database's pool bounds; a fork makes its own.
     # Nothing is tried again, and no message of the server's may lengthen the time-out.
     client = redis.Redis.from_url(
         url,
-        socket_timeout=TIMEOUT,
-        socket_connect_timeout=TIMEOUT,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
         maint_notifications_config=MaintNotificationsConfig(enabled=False),

@@ -187,7 +187,7 @@ def _take(limits: Sequence[Limit], *, must: bool) -> None:
     if not wanted:
         return
     try:
-        levels = buckets.draw([(limit.key, limit.bucket) for limit in wanted])
+        levels = buckets.draw([(limit.key, limit.bucket) for limit in wanted], patient=must)
     except buckets.Away:
         _count("uncounted", "refused" if must else "served")
         if must:

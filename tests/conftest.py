@@ -18,6 +18,19 @@ _TENANT_TABLES = re.compile(
 )
 
 
+#: Folders whose tests are long, beside those of acceptance/, which come first anyway.
+_LONG = ("chaos", "browser", "fuzz")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two processes, which share the list by halves and then what is left, each begins with what is long."""
+    folders = {item: item.nodeid.split("/")[1] for item in items if item.nodeid.count("/") > 1}
+    long = [item for item in items if folders.get(item) in _LONG]
+    others = [item for item in items if folders.get(item) not in _LONG]
+    half = min(len(items) // 2, len(others))
+    items[:] = [*others[:half], *long, *others[half:]]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """`needs("bwrap")` skips without the program, and fails where everything is required."""
     for marker in item.iter_markers("needs"):
@@ -69,7 +82,7 @@ def _patient_limits() -> None:
     if SERVERS:
         from tenants import buckets
 
-        buckets.TIMEOUT = 10.0
+        buckets.TIMEOUT = buckets.PATIENCE = 10.0
 
 
 @pytest.fixture

@@ -7,15 +7,20 @@ pytest's temporary folder.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
 
+from scheduler_project.env import Env
 from scheduler_project.local import throwaway
 from tests.support import http_server
 from tests.support import stack as stacks
 from tests.support.stack_databases import durable_server, migrated
+
+#: Seconds. Long enough for a machine that does other things.
+BRIEF_LEASE = 12.0
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,6 +41,21 @@ def _carillon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stacks.Stack
         stacks.running(migrated(postgres), postgres, valkey, folder, CARILLON_DRAIN_SECONDS="3") as stack,
     ):
         yield stack
+
+
+@pytest.fixture(scope="module")
+def brief_lease(_carillon: stacks.Stack) -> Iterator[float]:
+    """A file's tests have a worker whose lease is shorter than the product's, so that its death is noticed sooner."""
+    _give_a_lease(_carillon, BRIEF_LEASE)
+    yield BRIEF_LEASE
+    _give_a_lease(_carillon, Env().lease_seconds)
+
+
+def _give_a_lease(stack: stacks.Stack, seconds: float) -> None:
+    """The worker has it that :func:`carillon` starts next."""
+    stack.configure("worker", environment={"CARILLON_LEASE_SECONDS": str(seconds)})
+    for member in stack.members("worker"):
+        member.end(signal.SIGTERM)
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 from tests.acceptance import runs
 from tests.support.stack import Stack, wait_for
 
 
+@pytest.mark.usefixtures("brief_lease")
 def test_poison_among_batch_mates_is_buried_after_three_crashes_and_charges_nobody_else(carillon: Stack) -> None:
     job = {"name": "shared", "type": "python", "payload": {"callable": "tests.echo"}, "overlap": "allow"}
     identifier = carillon.api.post("jobs", job)["id"]

@@ -1,6 +1,7 @@
 """Processes killed with ``kill -9`` while a script runs: it runs again, and nothing of it is left over.
 
-The worker's own death is noticed when its lease has run out: the slowest test here, 35 to 40 seconds.
+The worker's own death is noticed when its lease has run out, and then within the watchdog's five seconds. With the
+product's lease of 30 seconds the script runs again within 40; here it is a shorter one, and as much of it is left.
 """
 
 from __future__ import annotations
@@ -21,22 +22,22 @@ sleep 20
 """
 
 
-def test_a_killed_child_loses_its_attempt_and_the_script_runs_again(carillon: Stack) -> None:
+def test_a_killed_child_loses_its_attempt_and_the_script_runs_again(brief_lease: float, carillon: Stack) -> None:
     execution = _begun(carillon, "its-child-dies")
     pid = carillon.value("SELECT worker_pid FROM execution WHERE id = %s", execution)
     assert pid in carillon.the("worker").children()
     os.kill(pid, signal.SIGKILL)
-    _runs_again_within_40_seconds(carillon, execution, time.monotonic())
+    _runs_again_in_time(carillon, execution, time.monotonic(), brief_lease)
     _tells_what_happened(carillon, execution)
 
 
-def test_a_killed_worker_loses_its_attempt_and_the_script_runs_again(carillon: Stack) -> None:
+def test_a_killed_worker_loses_its_attempt_and_the_script_runs_again(brief_lease: float, carillon: Stack) -> None:
     execution = _begun(carillon, "its-worker-dies")
     killed_at = time.monotonic()
     carillon.kill("worker")
     wait_for(lambda: not marked(execution), 10, "nothing of the first attempt is left")
     carillon.start("worker")
-    _runs_again_within_40_seconds(carillon, execution, killed_at)
+    _runs_again_in_time(carillon, execution, killed_at, brief_lease)
     _tells_what_happened(carillon, execution)
 
 
@@ -48,10 +49,10 @@ def _begun(carillon: Stack, name: str) -> str:
     return execution
 
 
-def _runs_again_within_40_seconds(carillon: Stack, execution: str, killed_at: float) -> None:
-    left = killed_at + 40 - time.monotonic()
+def _runs_again_in_time(carillon: Stack, execution: str, killed_at: float, lease: float) -> None:
+    left = killed_at + lease + 10 - time.monotonic()
     query = "SELECT started_at FROM attempt WHERE execution_id = %s AND number = 2"
-    wait_for(lambda: carillon.query(query, execution), left, "attempt 2 has started, 40 s after the kill")
+    wait_for(lambda: carillon.query(query, execution), left, f"attempt 2 has started, {lease + 10:g} s after the kill")
 
 
 def _tells_what_happened(carillon: Stack, execution: str) -> None:

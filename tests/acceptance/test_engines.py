@@ -9,7 +9,7 @@ from itertools import pairwise
 from tests.support.stack import Stack, wait_for
 
 JOBS, SCHEDULES_EACH, SLOTS_EACH = 20, 50, 3
-EVERY = timedelta(seconds=10)
+EVERY = timedelta(seconds=5)
 
 
 def test_two_engines_make_one_execution_for_each_slot_of_a_thousand_schedules(carillon: Stack) -> None:
@@ -39,7 +39,7 @@ def test_two_engines_make_one_execution_for_each_slot_of_a_thousand_schedules(ca
 
 
 def _job_with_schedules(carillon: Stack, name: str) -> str:
-    schedule = {"kind": "cron", "expression": "*/10 * * * * *", "misfire": "all"}
+    schedule = {"kind": "cron", "expression": "*/5 * * * * *", "misfire": "all"}
     job = {"name": name, "type": "dummy", "overlap": "allow", "schedules": [schedule] * SCHEDULES_EACH}
     identifier: str = carillon.api.post("jobs", job)["id"]
     return identifier

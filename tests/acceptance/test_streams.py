@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from carillon_client import Client, Event, errors
 
+from tests.support.patience import slowness
 from tests.support.stack import Stack, wait_for
 
 TICKS = "for i in 1 2 3 4 5 6 7 8; do echo tick $i; sleep 0.4; done; echo '::result {\"ticks\": 8}'"
@@ -86,12 +87,16 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
 
 
 def test_web_ends_at_once_though_streams_are_open(carillon: Stack, client: Client) -> None:
+    # It would wait so long for other requests: a busy machine is told from one that waits.
+    carillon.configure("web", **{"timeout-graceful-shutdown": "60"})
+    carillon.restart("web")
     run = script(client, "held-open", "sleep 60")
     listener = Listener(client.executions.stream(run))
     listener.wait_for(lambda event: event.data.get("state") == "running")
     began = time.monotonic()
     carillon.the("web").end(signal.SIGTERM)
-    assert time.monotonic() - began < 4, "it waited for its streams"
+    assert time.monotonic() - began < 30, "it waited for its streams"
+    carillon.configure("web", **{"timeout-graceful-shutdown": "5"})
     carillon.start("web")
     client.executions.cancel(run)
     assert listener.finish()[-1].data["execution"]["state"] == "cancelled"
@@ -108,7 +113,7 @@ def test_new_lines_are_seen_within_a_second(carillon: Stack, client: Client) -> 
     ]
     assert len(late) == 5
     # A machine that does other things beside is slower than the promise; the median shows what it is.
-    assert sorted(late)[2] < 1.0, late
+    assert sorted(late)[2] < 1.0 * slowness(), late
 
 
 def test_a_revoked_key_ends_its_stream_within_seconds(carillon: Stack, client: Client) -> None:
@@ -120,7 +125,7 @@ def test_a_revoked_key_ends_its_stream_within_seconds(carillon: Stack, client: C
         carillon.api.send("DELETE", f"api-keys/{made['id']}")
         began = time.monotonic()
         listener.finish()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 10 * slowness()
         assert isinstance(listener.error, errors.Unauthenticated)
     client.executions.cancel(run)
 
@@ -129,15 +134,17 @@ def test_the_client_waits_out_a_limit(carillon: Stack, client: Client) -> None:
     made = carillon.api.post("api-keys", {"name": "hasty", "scopes": ["jobs:read"]})
     pauses: list[float] = []
 
-    def sleep(seconds: float) -> None:
+    def lifted(seconds: float) -> None:
+        """Whatever it is told to wait: meanwhile the limit has gone."""
         pauses.append(seconds)
-        time.sleep(min(seconds, 1.2))
+        carillon.query("UPDATE tenant SET api_rate_limit = '' WHERE slug = 'local'")
+        wait_for(lambda: carillon.api.send("GET", "me").status_code == 200, 60, "others are let in again")
 
-    carillon.query("UPDATE tenant SET api_rate_limit = '3/s' WHERE slug = 'local'")
+    carillon.query("UPDATE tenant SET api_rate_limit = '3/m' WHERE slug = 'local'")
     try:
-        with Client(carillon.url, made["key"], sleep=sleep) as hasty:
-            for _ in range(8):
-                hasty.lookups.me()
+        with Client(carillon.url, made["key"], sleep=lifted) as hasty:
+            # Redis that is slow for a moment, on a busy machine, lets somebody through uncounted.
+            wait_for(lambda: hasty.lookups.me() and pauses, 60, "it is told to wait")
     finally:
         carillon.query("UPDATE tenant SET api_rate_limit = '' WHERE slug = 'local'")
-    assert pauses
+    assert pauses[0] > 1

@@ -14,7 +14,7 @@ from tests.support.stack import Stack, wait_for
 @pytest.fixture
 def threads(carillon: Stack) -> Iterator[Stack]:
     """With a worker for the queue ``io``."""
-    carillon.configure("io", environment={"CARILLON_DRAIN_SECONDS": "3"})
+    carillon.configure("io", environment={"CARILLON_DRAIN_SECONDS": "3", "CARILLON_LEASE_SECONDS": "12"})
     carillon.start("io")
     yield carillon
     for member in carillon.members("io"):

@@ -1,11 +1,12 @@
 """Every route and method of the API, asked by everybody: each is told exactly what docs/api.md says.
 
-In this order: who is it (401), does the tenant work (403 TENANT_SUSPENDED), may they (403 MISSING_SCOPE),
+A test is a route; who and which method failed in it is named, all of them. In this order: who is it (401), does the tenant work (403 TENANT_SUSPENDED), may they (403 MISSING_SCOPE),
 is there such a row and such a method (404, 405). What is left is the route's own business.
 """
 
 from __future__ import annotations
 
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ import pytest
 from django.db import transaction
 
 from tenants.rules import api_keys, permissions
-from tests.support import actors, api_routes, belongings, people, rows
+from tests.support import actors, api_routes, belongings, cases, people, rows
 from tests.support.actors import Api
 from tests.support.api_routes import METHODS, Route
 
@@ -28,14 +29,7 @@ ROLES = {
 }
 #: A body that says nothing of what is to be made.
 NOTHING_DECLARED = (422, "VALIDATION_FAILED")
-CASES = [(route, method) for route in api_routes.GUARDED for method in METHODS]
-
-
-def named(case: tuple[Route, str]) -> str:
-    return f"{case[1]} {case[0].path}"
-
-
-every_route = pytest.mark.parametrize("case", CASES, ids=named)
+every_route = pytest.mark.parametrize("route", api_routes.GUARDED, ids=lambda route: route.path)
 
 
 def test_the_url_conf_is_read_as_it_is() -> None:
@@ -76,9 +70,8 @@ def _spoiled(owner: Any, column: str) -> Api:
     return key.api
 
 
-def ask(api: Api, case: tuple[Route, str], identifier: Any) -> Any:
+def ask(api: Api, route: Route, method: str, identifier: Any) -> Any:
     """The answer; what it changed is forgotten."""
-    route, method = case
     with transaction.atomic():
         answer = api.send(method, route.at(identifier), {})
         transaction.set_rollback(True)
@@ -89,30 +82,39 @@ def told(answer: Any) -> tuple[int, str]:
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def own_id(world: Any, case: tuple[Route, str]) -> Any:
-    route, method = case
+def own_id(world: Any, route: Route, method: str) -> Any:
     return world.rows[route.resource][1 if route.declares(method) else 0] if "<" in route.path else None
 
 
 @every_route
-def test_who_is_not_known_is_told_so(world: Any, case: tuple[Route, str]) -> None:
-    for api in (world.anonymous, world.unknown, world.garbage, world.revoked):
-        answer = ask(api, case, own_id(world, case))
-        assert told(answer) == (401, "UNAUTHENTICATED")
-        assert answer["WWW-Authenticate"].startswith("Bearer")
-    assert told(ask(world.expired, case, own_id(world, case))) == (401, "KEY_EXPIRED")
+def test_who_is_not_known_is_told_so(world: Any, route: Route) -> None:
+    with cases.each() as case:
+        for method, who in product(METHODS, ("anonymous", "unknown", "garbage", "revoked", "expired")):
+            with case(f"{method} {who}"):
+                answer = ask(getattr(world, who), route, method, own_id(world, route, method))
+                assert told(answer) == (401, "KEY_EXPIRED" if who == "expired" else "UNAUTHENTICATED")
+                assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
 @every_route
-def test_who_is_of_a_suspended_tenant_is_told_so(world: Any, case: tuple[Route, str]) -> None:
-    assert told(ask(world.suspended.api, case, own_id(world, case))) == (403, "TENANT_SUSPENDED")
+def test_who_is_of_a_suspended_tenant_is_told_so(world: Any, route: Route) -> None:
+    with cases.each() as case:
+        for method in METHODS:
+            with case(method):
+                answer = ask(world.suspended.api, route, method, own_id(world, route, method))
+                assert told(answer) == (403, "TENANT_SUSPENDED")
 
 
 @every_route
-@pytest.mark.parametrize("role", ROLES)
-def test_each_role_may_what_its_words_say_and_nothing_else(world: Any, case: tuple[Route, str], role: str) -> None:
-    route, method = case
-    answer = ask(world.askers[role], case, own_id(world, case))
+def test_each_role_may_what_its_words_say_and_nothing_else(world: Any, route: Route) -> None:
+    with cases.each() as case:
+        for method, role in product(METHODS, ROLES):
+            with case(f"{method} {role}"):
+                _is_told_what_its_words_say(world, route, method, role)
+
+
+def _is_told_what_its_words_say(world: Any, route: Route, method: str, role: str) -> None:
+    answer = ask(world.askers[role], route, method, own_id(world, route, method))
     needed = route.needs(method)
     if not route.lets_in(ROLES[role], method):
         assert told(answer) == (403, "MISSING_SCOPE")
@@ -127,13 +129,16 @@ def test_each_role_may_what_its_words_say_and_nothing_else(world: Any, case: tup
 
 
 @every_route
-def test_a_key_with_every_word_but_the_needed_one_is_refused(world: Any, case: tuple[Route, str]) -> None:
-    needed = case[0].needs(case[1])
-    if needed == permissions.ANYBODY:
-        return
-    others = [word for word in permissions.OF_TENANTS if word not in (needed, "admin")]
-    answer = ask(_key_with(world, others), case, own_id(world, case))
-    assert told(answer) == (403, "MISSING_SCOPE")
+def test_a_key_with_every_word_but_the_needed_one_is_refused(world: Any, route: Route) -> None:
+    with cases.each() as case:
+        for method in METHODS:
+            with case(method):
+                needed = route.needs(method)
+                if needed == permissions.ANYBODY:
+                    continue
+                others = [word for word in permissions.OF_TENANTS if word not in (needed, "admin")]
+                answer = ask(_key_with(world, others), route, method, own_id(world, route, method))
+                assert told(answer) == (403, "MISSING_SCOPE")
 
 
 def _key_with(world: Any, scopes: list[str]) -> Api:
@@ -143,9 +148,12 @@ def _key_with(world: Any, scopes: list[str]) -> Api:
     return world.askers[name]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("case", [(route, method) for route, method in CASES if route.names_a_tenants_row], ids=named)
-def test_who_may_is_told_that_what_is_not_there_is_not_there(world: Any, case: tuple[Route, str]) -> None:
-    expected = (404, "NOT_FOUND") if case[1].lower() in case[0].actions else (405, "METHOD_NOT_ALLOWED")
-    for absent in (uuid4(), "nonsense", "a%00b"):
-        unsaid = case[0].declares(case[1]) and absent != "a%00b" and not isinstance(absent, UUID)
-        assert told(ask(world.owner.api, case, absent)) == (NOTHING_DECLARED if unsaid else expected)
+@pytest.mark.parametrize("route", api_routes.WITH_ID, ids=lambda route: route.path)
+def test_who_may_is_told_that_what_is_not_there_is_not_there(world: Any, route: Route) -> None:
+    with cases.each() as case:
+        for method, absent in product(METHODS, (uuid4(), "nonsense", "a%00b")):
+            with case(f"{method} {absent}"):
+                expected = (404, "NOT_FOUND") if method.lower() in route.actions else (405, "METHOD_NOT_ALLOWED")
+                unsaid = route.declares(method) and absent != "a%00b" and not isinstance(absent, UUID)
+                answer = ask(world.owner.api, route, method, absent)
+                assert told(answer) == (NOTHING_DECLARED if unsaid else expected)

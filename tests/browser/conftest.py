@@ -55,7 +55,9 @@ class Watched:
         self.open("/admin/login/")
         self.page.fill("input[name=username]", email)
         self.page.fill("input[name=password]", PASSWORD)
-        self.page.click("button[type=submit]")
+        with self.page.expect_response(lambda answer: answer.request.method == "POST") as answer:
+            self.page.click("button[type=submit]")
+        assert answer.value.status == 302, answer.value.text()
         self.page.wait_for_url(lambda url: "/login/" not in url)
 
 
@@ -146,6 +148,7 @@ def chromium(site: Site) -> Iterator[Any]:
 def browser(site: Site, chromium: Any, request: pytest.FixtureRequest) -> Iterator[Watched]:
     """Logged in, in both themes; whatever the browser complains about fails the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(console.PATIENCE)
     context.add_init_script(f"localStorage.setItem('adminTheme', JSON.stringify('{request.param}'))")
     watched = Watched(context.new_page(), site.url)
     watched.page.on("console", lambda m: watched.complaints.append(m.text) if m.type in {"error", "warning"} else None)

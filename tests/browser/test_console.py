@@ -145,7 +145,7 @@ def test_live_pages_ask_again_until_they_are_paused(browser: Any) -> None:
     page = browser.page
     with page.expect_response(lambda response: response.url.endswith("/admin/")):
         browser.open("/admin/")
-    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true", timeout=15_000):
+    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true"):
         pass
     page.click("[data-live-switch]")
     assert page.locator("[data-live-word]").inner_text() == "Paused"

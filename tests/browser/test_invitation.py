@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.console import PATIENCE
+
 pytestmark = pytest.mark.needs("chromium")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
@@ -29,6 +31,7 @@ def test_somebody_is_invited_follows_the_link_and_joins(site: Any, browser: Any,
 
     stranger = chromium.new_context(viewport={"width": 1280, "height": 900})
     stranger.add_init_script(f"localStorage.setItem('adminTheme', {theme!r})")
+    stranger.set_default_timeout(PATIENCE)
     joining = stranger.new_page()
     joining.goto(link)
     assert email in joining.content()
@@ -55,6 +58,7 @@ def test_the_apis_docs_are_read_in_the_readers_theme_and_come_from_here_alone(
     site: Any, chromium: Any, theme: Any, tmp_path: Path
 ) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    context.set_default_timeout(PATIENCE)
     page, asked, complaints = context.new_page(), [], []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: complaints.append(str(error)))

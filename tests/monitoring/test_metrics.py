@@ -128,7 +128,7 @@ def test_requests_refused_and_uncounted_are_counted_by_limit_and_answer(registry
         for _ in range(2):
             with pytest.raises(limits.RateLimited):
                 limits.take_login(account)
-        monkeypatch.setattr(buckets.breaker, "lets_ask", lambda: False)
+        monkeypatch.setattr(buckets.patient_breaker, "lets_ask", lambda: False)
         with pytest.raises(limits.Uncounted):
             limits.take_login(f"another {account}")
     after = read(registry)

@@ -18,6 +18,8 @@ from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
 from tests.support import ids, invitees, operations, rows, servers
 
+#: How long a browser waits, in milliseconds: the machine may do other things beside.
+PATIENCE = 120_000
 #: Tables a page may touch without changing anything: who is logged in.
 SESSIONS = {"django_session"}
 

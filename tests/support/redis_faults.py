@@ -55,11 +55,13 @@ def own_redis() -> Iterator[OwnRedis]:
     """Empty, and nobody else's."""
     with throwaway.valkey() as server, override_settings(REDIS_URL=server.url()):
         own = OwnRedis(server)
-        before, buckets.breaker = buckets.breaker, buckets.Breaker()
+        before = buckets.breaker, buckets.patient_breaker
+        buckets.breaker, buckets.patient_breaker = buckets.Breaker(), buckets.Breaker()
         try:
             yield own
         finally:
             own.go_on()
             own.client.close()
-            buckets._script(server.url()).registered_client.close()
-            buckets.breaker = before
+            for seconds in (buckets.TIMEOUT, buckets.PATIENCE):
+                buckets._script(server.url(), seconds).registered_client.close()
+            buckets.breaker, buckets.patient_breaker = before

@@ -27,6 +27,9 @@ TEMPLATE = "carillon_template"
 #: Set to "off" for tests that need no servers.
 OFF = "off"
 
+#: As in the Makefile: each of the many processes here would compile all it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 #: In every process of a test, as a developer's own module would be.
 os.environ["CARILLON_CALLABLES"] = '["tests.support.callables"]'
 os.environ["CARILLON_ENCRYPTION_KEYS"] = "5e" * 32

@@ -32,6 +32,7 @@ from scheduler_project.local import ports, processes, service_user
 from scheduler_project.local.postgres import Postgres
 from scheduler_project.local.roles import Urls
 from scheduler_project.local.valkey import Valkey
+from tests.support.patience import Patience
 from tests.support.stack_api import Api
 from tests.support.stack_member import Member
 
@@ -181,9 +182,9 @@ def _replaced(argument: str, values: Mapping[str, str]) -> str:
 
 
 def wait_for(condition: Callable[[], T], seconds: float, what: str, *, every: float = 0.1) -> T:
-    """The condition's first true answer; fails, saying what did not happen, when the time is over."""
-    until = time.monotonic() + seconds
+    """The condition's first true answer; fails, saying what did not happen, when patience is at its end."""
+    patience = Patience(seconds)
     while not (answer := condition()):
-        assert time.monotonic() < until, f"within {seconds:g} s this did not happen: {what}"
+        assert not patience.over, f"within {seconds:g} s, or more on a busy machine, this did not happen: {what}"
         time.sleep(every)
     return answer

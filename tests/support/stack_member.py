@@ -12,6 +12,7 @@ from pathlib import Path
 from scheduler_project.env import ROOT
 from scheduler_project.local import deathsig
 from scheduler_project.local.child import Program
+from tests.support.patience import Patience
 
 READY_SECONDS = 60.0
 END_SECONDS = 60.0
@@ -45,9 +46,9 @@ class Member:
 
     def wait_ready(self) -> None:
         """Until it says that it is up."""
-        until = time.monotonic() + READY_SECONDS
+        patience = Patience(READY_SECONDS)
         while not self.ready:
-            if not self.alive or time.monotonic() > until:
+            if not self.alive or patience.over:
                 raise AssertionError(f"{self.role} does not start:\n{self.tail(40)}")
             time.sleep(0.05)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -176,6 +177,34 @@ def test_hung_redis_is_asked_by_one_at_a_time_and_used_once_it_answers(own, monk
     assert sum(together([ask] * 10)) == 1
     own.go_on()
     wait_for(lambda: _asked("a"), 10, "it is asked again")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_is_patient_is_counted_by_redis_that_is_slow_for_everybody_else(own, monkeypatch):
+    monkeypatch.setattr(buckets, "PATIENCE", 60)
+    assert passed(("a", SLOW))
+    own.hang()
+    assert not _asked("a")
+    with ThreadPoolExecutor(1) as aside:
+        patient = aside.submit(buckets.draw, [("b", SLOW)], patient=True)
+        assert not _asked("a"), "the others wait no longer than before"
+        own.go_on()
+        assert patient.result()[0].left == 99
+
+
+@pytest.mark.usefixtures("impatient")
+def test_patience_ends_and_then_nobody_waits(own, monkeypatch):
+    monkeypatch.setattr(buckets, "PATIENCE", 0.3)
+    monkeypatch.setattr(buckets, "PAUSE", 60)
+    own.hang()
+    costs = []
+    for _ in range(100):
+        began = time.monotonic()
+        with pytest.raises(buckets.Away):
+            buckets.draw([("a", SLOW)], patient=True)
+        costs.append(time.monotonic() - began)
+    assert costs[0] >= 0.25
+    assert sum(costs[1:]) < 0.25
 
 
 def _asked(name):
