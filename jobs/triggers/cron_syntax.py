@@ -237,10 +237,11 @@ def _expand(texts: Sequence[str]) -> WallTimes:
         raise _invalid(f"is refused by croniter: {error}") from None
     minutes, hours, month_days, months, weekdays, seconds = expanded
     rule = DayRule(
-        month_days=None if "*" in month_days else frozenset(day for day in month_days if day != "l"),
+        # croniter makes a star of a list or range that names every day; restricted it is nevertheless.
+        month_days=None if texts[3] in _ANY else frozenset(_values([day for day in month_days if day != "l"], 1, 31)),
         last_day="l" in month_days,
         nearest_weekday=int(texts[3][:-1]) if texts[3].endswith("w") else None,
-        weekdays=None if nth or "*" in weekdays else frozenset(weekdays),
+        weekdays=None if nth or texts[5] in _ANY else frozenset(_values(weekdays, 0, 6)),
         nth_weekdays=frozenset((day, 0 if n == "l" else n) for day, numbers in nth.items() for n in numbers),
     )
     return WallTimes(
