@@ -136,7 +136,17 @@ class NewJob(Definition):
         widget=widgets.UnfoldAdminDecimalFieldWidget,
         help_text="Empty for the tenant's default.",
     )
-    field_order = ("tenant", "name", "type", "payload", "expression", "rrule", "rule", "timezone", *Definition.field_order[3:])
+    field_order = (
+        "tenant",
+        "name",
+        "type",
+        "payload",
+        "expression",
+        "rrule",
+        "rule",
+        "timezone",
+        *Definition.field_order[3:],
+    )
 
     def clean(self) -> dict[str, Any]:
         """One schedule at most."""

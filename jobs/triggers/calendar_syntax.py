@@ -1,9 +1,9 @@
 """Calendar rules as JSON: what they may say, as a schema and as a strict reading that names the field.
 
-    {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}
-    {"every": "quarter", "on": {"day": "last"}, "at": ["09:00", "18:00"], "shift": "previous_business_day"}
-    {"every": "month", "months": [6, 12], "on": {"weekday": "fri", "nth": -1}, "at": ["17:00"]}
-    {"every": "week", "on": {"weekday": "mon"}, "at": ["08:30"], "shift": "next_business_day"}
+{"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}
+{"every": "quarter", "on": {"day": "last"}, "at": ["09:00", "18:00"], "shift": "previous_business_day"}
+{"every": "month", "months": [6, 12], "on": {"weekday": "fri", "nth": -1}, "at": ["17:00"]}
+{"every": "week", "on": {"weekday": "mon"}, "at": ["08:30"], "shift": "next_business_day"}
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def parse(rule: object) -> CalendarRule:
     if shift is not None:
         shift = OnHit(_one_of(shift, "shift", [*SHIFTS]))
         if by == "business_day":
-            raise _refusal("shift", "means nothing beside on.business_day, which never falls on another day; leave it out")
+            raise _refusal(
+                "shift", "means nothing beside on.business_day, which never falls on another day; leave it out"
+            )
     return CalendarRule(every, by, nth, weekday, months, _at(rule.get("at")), shift)
 
 

@@ -7,7 +7,10 @@ from jobs.triggers.calendar_syntax import CalendarRule
 from jobs.triggers.contract import InvalidSchedule
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
 _SHIFTS = {"previous_business_day": "or the business day before", "next_business_day": "or the business day after"}
 
 

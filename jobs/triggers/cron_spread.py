@@ -40,9 +40,7 @@ def is_spread(item: str) -> bool:
     return bool(_BEGINS.match(item))
 
 
-def resolved(
-    item: str, whole: Range, number: Callable[[str], int], seed: UUID | None, place: str
-) -> str:
+def resolved(item: str, whole: Range, number: Callable[[str], int], seed: UUID | None, place: str) -> str:
     """The item without H. Raises ValueError with what to do; ``number`` reads a value and may raise as well."""
     match = _H.fullmatch(item)
     if match is None:

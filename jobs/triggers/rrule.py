@@ -110,7 +110,9 @@ class _Times:
         """Descending, both included."""
         (last, high), (first, low) = rrule_times.split(start + SECOND), rrule_times.split(end)
         for day in self._days.downward(last, first):
-            for second in self._times.downward(day, low if day == first else 0, high if day == last else rrule_times.DAY):
+            for second in self._times.downward(
+                day, low if day == first else 0, high if day == last else rrule_times.DAY
+            ):
                 yield rrule_times.joined(day, second)
 
     def count(self, start: datetime, end: datetime) -> int:

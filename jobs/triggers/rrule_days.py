@@ -133,7 +133,9 @@ def _fits(rule: Recurrence, sort: _Sort, place: _Place) -> bool:
         if in_month
         else (place.in_year, place.year_length - 1 - place.in_year)
     )
-    return any(each in rule.weekdays for each in ((weekday, 0), (weekday, passed // 7 + 1), (weekday, -(left // 7) - 1)))
+    return any(
+        each in rule.weekdays for each in ((weekday, 0), (weekday, passed // 7 + 1), (weekday, -(left // 7) - 1))
+    )
 
 
 def _among(chosen: frozenset[int], number: int, length: int) -> bool:

@@ -82,7 +82,9 @@ def _at(place: int, message: str) -> InvalidSchedule:
 def parse(text: object) -> Recurrence:
     """The rule, or :class:`InvalidSchedule` on ``rrule``."""
     if not isinstance(text, str) or not text.strip():
-        raise InvalidSchedule("rrule", "must be a rule of RFC 5545 such as 'FREQ=WEEKLY;BYDAY=MO,FR;BYHOUR=9;BYMINUTE=0'")
+        raise InvalidSchedule(
+            "rrule", "must be a rule of RFC 5545 such as 'FREQ=WEEKLY;BYDAY=MO,FR;BYHOUR=9;BYMINUTE=0'"
+        )
     if len(text) > MAX_LENGTH:
         raise InvalidSchedule("rrule", f"has {len(text)} characters; at most {MAX_LENGTH} are allowed")
     return _parse(text)
@@ -165,11 +167,13 @@ def _until(name: str, value: str, place: int) -> datetime:
     if re.fullmatch(r"\d{8}", value):
         raise _at(place, f"{name} {value} leaves open whether that day counts; write {value}T235959 to have it count")
     try:
-        if not _UNTIL.fullmatch(value):
-            raise ValueError
-        found = datetime.strptime(value[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - local, unless it ends in Z
+        # Local, unless it ends in Z. What is no time at all is refused by the empty text.
+        text = value[:15] if _UNTIL.fullmatch(value) else ""
+        found = datetime.strptime(text, "%Y%m%dT%H%M%S")  # noqa: DTZ007
     except ValueError:
-        raise _at(place, f"{name} {value[:20]!r} is no time; write 20261231T235959, or with Z at its end for UTC") from None
+        raise _at(
+            place, f"{name} {value[:20]!r} is no time; write 20261231T235959, or with Z at its end for UTC"
+        ) from None
     return found.replace(tzinfo=UTC) if value.endswith("Z") else found
 
 

@@ -1,7 +1,7 @@
 """The times of a day that a recurrence rule names, in seconds since midnight on the clock.
 
-    listed    the same ones each day: rules of days and longer
-    stepped   every n-th hour, minute or second counted from the first one: which ones differs from day to day
+listed    the same ones each day: rules of days and longer
+stepped   every n-th hour, minute or second counted from the first one: which ones differs from day to day
 """
 
 from __future__ import annotations

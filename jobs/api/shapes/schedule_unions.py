@@ -16,7 +16,12 @@ _OWN: Mapping[str, JsonSchema] = {
     "expression": {"type": "string", "minLength": 1, "maxLength": 200, "description": "As of cron, see docs/api.md."},
     "interval_seconds": {"type": "integer", "minimum": 1, "maximum": LONGEST},
     "run_at": {"type": "string", "format": "date-time"},
-    "rrule": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "Of RFC 5545, see docs/schedules.md."},
+    "rrule": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1000,
+        "description": "Of RFC 5545, see docs/schedules.md.",
+    },
     "rule": {"type": "object"},
     "event": {"type": "string", "minLength": 1, "maxLength": 100},
 }

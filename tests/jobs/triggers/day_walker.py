@@ -46,7 +46,7 @@ class RuleWalker:
                 day += ONE
             if len(found) >= int(self.parts["COUNT"]):
                 return found[int(self.parts["COUNT"]) - 1]
-        return datetime.max
+        return datetime(9999, 1, 1)  # noqa: DTZ001 - a wall time
 
     def _of_day(self, day: date) -> frozenset[datetime]:
         """Every wall time of one day, before the anchor as well."""
@@ -188,7 +188,11 @@ class CalendarWalker:
         every = self.rule["every"]
         if every == "week":
             return (1, *day.isocalendar()[:2])
-        return {"month": (2, day.year, day.month), "quarter": (3, day.year, (day.month + 2) // 3), "year": (4, day.year)}[every]
+        return {
+            "month": (2, day.year, day.month),
+            "quarter": (3, day.year, (day.month + 2) // 3),
+            "year": (4, day.year),
+        }[every]
 
     def _chosen(self, period: tuple[int, ...]) -> date | None:
         """The day of a period, before it is shifted."""

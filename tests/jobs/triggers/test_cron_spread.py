@@ -81,7 +81,13 @@ def test_a_schedule_that_is_not_stored_yet_shows_an_example() -> None:
 
 @pytest.mark.parametrize(
     ("expression", "spread"),
-    [("H * * * *", True), ("0 h/2 * * *", True), ("1,H(3-9) * * * *", True), ("0 0 * * thu", False), ("@hourly", False)],
+    [
+        ("H * * * *", True),
+        ("0 h/2 * * *", True),
+        ("1,H(3-9) * * * *", True),
+        ("0 0 * * thu", False),
+        ("@hourly", False),
+    ],
 )
 def test_it_is_known_which_expressions_are_spread(expression: str, spread: bool) -> None:
     assert triggers.spreads(type("Row", (), {"kind": "cron", "expression": expression})) is spread
@@ -91,7 +97,10 @@ def test_it_is_known_which_expressions_are_spread(expression: str, spread: bool)
     ("expression", "message"),
     [
         ("H(30-61) * * * *", "minute 61 is out of range; write 0 to 59 (at character 1)"),
-        ("0 5,H(9-3) * * *", "hour 'H(9-3)' has a range that does not go up; write the lower value first (at character 5)"),
+        (
+            "0 5,H(9-3) * * *",
+            "hour 'H(9-3)' has a range that does not go up; write the lower value first (at character 5)",
+        ),
         ("H(5-5) * * * *", "does not go up"),
         ("H/0 * * * *", "has a step of 0; write 2 to 60"),
         ("H/1 * * * *", "write 2 to 60, or leave it out for one single value"),

@@ -33,7 +33,9 @@ EXAMPLES = settings(
     derandomize="CARILLON_TRIGGER_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
-ZONES = sorted(name for name in available_timezones() if not name.startswith(("posix", "right", "localtime", "Factory")))
+ZONES = sorted(
+    name for name in available_timezones() if not name.startswith(("posix", "right", "localtime", "Factory"))
+)
 TICK = timedelta(microseconds=1)
 #: Longest stretch in seconds: of more than a thousand missed slots the oldest are only counted.
 MOST = 50_000
@@ -175,8 +177,8 @@ def test_preview_and_dispatch_are_what_a_walk_through_real_time_sees(case: Case,
     try:
         trigger = triggers.build(case.kind, case.spec)
     except triggers.InvalidSchedule as error:
-        assert "fire" in error.message or "never" in error.message, error
-        assume(False)
+        assume("fire" not in error.message and "never" not in error.message)
+        raise
     note(f"{case.kind} {case.spec}")
     begin = case.spec.get("start_at", case.start)
     expected = [

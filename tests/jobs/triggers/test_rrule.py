@@ -59,7 +59,9 @@ def test_slots_in_utc_are_those_of_dateutil(text: str, start: datetime, later: i
     theirs = dateutil_rrule.rrulestr(text, dtstart=anchor)
     assert ours == list(islice(theirs.xafter(since), len(ours)))
     if "COUNT" in text:
-        assert [slot.at for slot in trigger.after(anchor - timedelta(seconds=1))] == [at for at in theirs if at.year < 2200]
+        assert [slot.at for slot in trigger.after(anchor - timedelta(seconds=1))] == [
+            at for at in theirs if at.year < 2200
+        ]
 
 
 def test_a_rule_takes_what_it_leaves_out_from_its_first_day() -> None:
@@ -124,7 +126,10 @@ def test_far_questions_cost_what_near_ones_do() -> None:
         ("FREQ=WEEKLY;BYDAY=1MO", "has a number before a day, which is for FREQ=MONTHLY or YEARLY, not WEEKLY"),
         ("FREQ=MONTHLY;BYDAY=6MO", "has 6 before a day, and a month has five weeks at most"),
         ("FREQ=MONTHLY;BYDAY=0MO", "is not understood; write MO to SU"),
-        ("FREQ=MONTHLY;BYDAY=MO,XX", "BYDAY 'XX' is not understood; write MO to SU, as in 2TU or -1FR for the n-th (at"),
+        (
+            "FREQ=MONTHLY;BYDAY=MO,XX",
+            "BYDAY 'XX' is not understood; write MO to SU, as in 2TU or -1FR for the n-th (at",
+        ),
         ("FREQ=YEARLY;BYWEEKNO=20", "leaves open which days of the week; add BYDAY"),
         ("FREQ=YEARLY;BYWEEKNO=20;BYDAY=1MO", "means nothing beside BYWEEKNO"),
         ("FREQ=MONTHLY;BYWEEKNO=20;BYDAY=MO", "is for FREQ=YEARLY only"),
@@ -140,7 +145,10 @@ def test_far_questions_cost_what_near_ones_do() -> None:
         ("FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", "would not fire within 50 years"),
         ("FREQ=DAILY;BYHOUR=9;BYSETPOS=2", "would not fire within 50 years"),
         ("FREQ=SECONDLY;BYSECOND=1;BYSETPOS=2", "never meets the days and times named"),
-        ("FREQ=SECONDLY;INTERVAL=60;BYSECOND=30", "INTERVAL counted from start_at never meets the days and times named"),
+        (
+            "FREQ=SECONDLY;INTERVAL=60;BYSECOND=30",
+            "INTERVAL counted from start_at never meets the days and times named",
+        ),
         ("FREQ=HOURLY;INTERVAL=168;BYDAY=TU", "never meets the days and times named"),
         ("FREQ=SECONDLY;INTERVAL=7;BYDAY=MO;BYHOUR=3;BYMINUTE=0;BYSECOND=0", "never meets"),
         ("FREQ=SECONDLY;INTERVAL=86399;BYHOUR=0;BYMINUTE=0;BYSECOND=0", "would not fire within 50 years"),
