@@ -7,6 +7,7 @@ of a window that begins now. Groups are counted without making slots wherever th
 from __future__ import annotations
 
 import heapq
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -129,7 +130,9 @@ def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigg
             forecast.capped = True
             return
         forecast.schedules += 1
-        rule = tuple(getattr(row, name) for name in contract.STORED)
+        rule = tuple(_hashable(getattr(row, name)) for name in contract.STORED)
+        if triggers.spreads(row):
+            rule += (row.id,)
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:
@@ -138,6 +141,10 @@ def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigg
             forecast.unreadable += 1
             continue
         yield row, made[rule], rule
+
+
+def _hashable(value: Any) -> Any:
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
 
 
 def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Slot, Any]]:

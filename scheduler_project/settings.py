@@ -192,6 +192,7 @@ DATABASES = {"default": _database(_env.database_url.get_secret_value())}
 
 REDIS_URL = _env.redis_url.get_secret_value()
 JOB_HANDLER_PACKAGES = ["tasks.handlers"]
+SCHEDULE_KIND_PACKAGES: list[str] = []  # beside those of jobs.triggers
 CALLABLE_MODULES = _env.callables
 MAX_THREADS = _env.max_threads
 

@@ -21,6 +21,8 @@ _TEXT = widgets.UnfoldAdminTextInputWidget
 _CHOICE = widgets.UnfoldAdminSelectWidget
 #: What the service takes for an object: there, what is left out stays.
 _MERGED = ("payload", "retry")
+#: Kinds of schedule that a new job can be given here, and the field each is said in.
+_KINDS = {"cron": "expression", "rrule": "rrule", "calendar": "rule"}
 
 
 def job_types() -> list[tuple[str, str]]:
@@ -107,10 +109,22 @@ class NewJob(Definition):
         widget=_TEXT,
         help_text="When it runs, such as */5 * * * *; six fields begin with seconds. Empty: only when asked.",
     )
+    rrule = forms.CharField(
+        max_length=1000,
+        required=False,
+        label="Or a recurrence rule",
+        widget=_TEXT,
+        help_text="Of RFC 5545, counted from now, such as FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;BYHOUR=9;BYMINUTE=0.",
+    )
+    rule = console_forms.JsonObjectField(
+        required=False,
+        label="Or a calendar rule",
+        help_text='Such as {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}.',
+    )
     timezone = forms.CharField(
         max_length=64,
         required=False,
-        label="Time zone of the expression",
+        label="Time zone of the schedule",
         widget=_TEXT,
         help_text="Such as Europe/Berlin. Empty for the tenant's default.",
     )
@@ -122,7 +136,25 @@ class NewJob(Definition):
         widget=widgets.UnfoldAdminDecimalFieldWidget,
         help_text="Empty for the tenant's default.",
     )
-    field_order = ("tenant", "name", "type", "payload", "expression", "timezone", *Definition.field_order[3:])
+    field_order = (
+        "tenant",
+        "name",
+        "type",
+        "payload",
+        "expression",
+        "rrule",
+        "rule",
+        "timezone",
+        *Definition.field_order[3:],
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """One schedule at most."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        said = [name for name in _KINDS.values() if given.get(name)]
+        for name in said[1:]:
+            self.add_error(name, "A new job has one schedule here: leave this or the one above empty.")
+        return given
 
 
 def initial(job: Job) -> dict[str, Any]:
@@ -134,9 +166,10 @@ def initial(job: Job) -> dict[str, Any]:
 def create(given: dict[str, Any]) -> Job:
     """Store a new job."""
     schedules: list[ScheduleFields] = []
-    if given["expression"]:
-        zone: Any = {"timezone": given["timezone"]} if given["timezone"] else {}
-        schedules = [cast(ScheduleFields, {"kind": "cron", "expression": given["expression"], **zone})]
+    for kind, name in _KINDS.items():
+        if given[name]:
+            zone: Any = {"timezone": given["timezone"]} if given["timezone"] else {}
+            schedules = [cast(ScheduleFields, {"kind": kind, name: given[name], **zone})]
     # What is left empty is the tenant's default.
     fields: Any = {
         name: value for name, value in _fields(given).items() if value or name not in ("timeout_seconds", "retry")

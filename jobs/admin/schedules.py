@@ -30,7 +30,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
 
     read_permission = "jobs:read"
     title = "Schedules"
-    empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, or one instant."
+    empty_hint = "A schedule says when a job runs: a cron expression, a recurrence or calendar rule, an interval, or one instant."
     change_form_template = "console/schedule.html"
     list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (

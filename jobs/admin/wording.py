@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.models import Execution, Operation, Schedule
 from jobs.rules import codes, operations
+from jobs.triggers import calendar_words
 from tenants import marks
 
 #: In place of a payload or a result, as the API has null there.
@@ -51,4 +52,6 @@ def rule(schedule: Schedule) -> str:
         return f"every {marks.length(schedule.interval_seconds)}"
     if schedule.kind == "once":
         return "once"
-    return schedule.expression
+    if schedule.kind == "calendar":
+        return calendar_words.of(schedule.rule)
+    return schedule.expression or schedule.rrule or schedule.kind

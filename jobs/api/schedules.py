@@ -120,7 +120,8 @@ class ScheduleViewSet(ChangingSchedules):
         rule = self.body(PreviewInput)
         after, count, kind = rule.pop("after", timezone.now()), rule.pop("count"), rule.pop("kind")
         try:
-            trigger = triggers.build(kind, {name: None if value == "" else value for name, value in rule.items()})
+            spec = {name: None if value == "" else value for name, value in rule.items() if name != "calendars"}
+            trigger = triggers.build(kind, spec)
         except triggers.InvalidSchedule as error:
             raise errors.InvalidSchedule.about(error.field, error.message) from None
         zone = rule.get("timezone", "UTC")

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, cast
 
 from django.core.serializers.json import DjangoJSONEncoder
 
+from jobs import triggers
 from jobs.models import Schedule
 from jobs.services import changes, job_defaults
 from tenants.models import Tenant
@@ -50,9 +51,9 @@ def assign(schedule: Schedule, fields: ScheduleFields) -> None:
 
 
 def whole(fields: ScheduleFields, tenant: Tenant) -> ScheduleFields:
-    """Every field: those given, and defaults for all others; but an interval has the anchor that it has or gets."""
+    """Every field: those given, and defaults for all others; but what counts from an anchor has the one it has or gets."""
     every: dict[str, Any] = _defaults(tenant) | {name: value for name, value in fields.items() if value is not None}
-    if every["kind"] == "interval" and every["start_at"] is None:
+    if triggers.is_anchored(every["kind"]) and every["start_at"] is None:
         del every["start_at"]
     return cast(ScheduleFields, every)
 
@@ -63,9 +64,9 @@ def _defaults(tenant: Tenant) -> dict[str, Any]:
 
 
 def renewed(schedule: Schedule, fields: ScheduleFields, now: datetime) -> ScheduleFields:
-    """Every field, for a schedule that keeps the anchor it has, unless that is still to come."""
+    """Every field, for a schedule that keeps the anchor it has, unless that is still to come or was another kind's."""
     every = whole(fields, schedule.job.tenant)
-    has_anchor = schedule.kind == "interval" and schedule.start_at is not None and schedule.start_at <= now
+    has_anchor = schedule.kind == every["kind"] and schedule.start_at is not None and schedule.start_at <= now
     return every if "start_at" in every or has_anchor else {**every, "start_at": None}
 
 
@@ -73,15 +74,16 @@ def merged(schedule: Schedule, fields: ScheduleFields) -> ScheduleFields:
     """What changes once these are merged into what is stored."""
     default = _defaults(schedule.job.tenant)
     given: dict[str, Any] = {name: default[name] if value is None else value for name, value in fields.items()}
-    if given.get("payload") is not None:
-        given["payload"] = changes.merge_patch(schedule.payload, given["payload"])
+    for name in ("payload", "rule"):
+        if given.get(name) is not None:
+            given[name] = changes.merge_patch(getattr(schedule, name), given[name])
     return cast(ScheduleFields, given)
 
 
 def assign_anchored(schedule: Schedule, fields: ScheduleFields, now: datetime) -> None:
     """Put the fields into a schedule that is to be stored."""
     assign(schedule, fields)
-    if schedule.kind == "interval" and schedule.start_at is None:
+    if triggers.is_anchored(schedule.kind) and schedule.start_at is None:
         schedule.start_at = now  # the anchor it is counted from
 
 

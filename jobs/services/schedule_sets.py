@@ -15,6 +15,7 @@ from jobs import sql
 from jobs.models import Job, Schedule, ScheduleState
 from jobs.services import changes, schedule_fields, schedules
 from jobs.services.schedule_fields import ScheduleFields
+from jobs.triggers import calendar_words
 from tenants.models import Tenant
 
 
@@ -78,6 +79,8 @@ def shown(schedule: Schedule) -> str:
         "cron": f"{schedule.expression!r} {schedule.timezone}",
         "interval": f"every {schedule.interval_seconds} s",
         "once": f"once at {schedule.run_at}",
+        "rrule": f"{schedule.rrule!r} {schedule.timezone}",
+        "calendar": f"{calendar_words.of(schedule.rule)} {schedule.timezone}",
     }
     return rules.get(schedule.kind, schedule.kind)
 

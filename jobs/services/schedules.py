@@ -189,7 +189,7 @@ def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
     slot = next(selectors.runs_after(schedule, now), None)
     if slot is None:
         field = {"once": "run_at", "interval": "end_at"}.get(
-            schedule.kind, "end_at" if schedule.end_at else "expression"
+            schedule.kind, "end_at" if schedule.end_at else triggers.needs(schedule.kind) or "kind"
         )
         raise errors.InvalidSchedule.about(
             path + field, "this schedule would never fire from now on: name a later time"

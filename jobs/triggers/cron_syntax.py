@@ -6,7 +6,7 @@ the day of month), so a strict grammar of our own stands before it and says what
 
 Fields: [second] minute hour day-of-month month day-of-week. Seconds come first when there are six.
 Day of month and day of week both restricted: a day matches if **either** does, as in cron; only a
-bare ``*`` or ``?`` is unrestricted, ``*/2`` is not.
+bare ``*`` or ``?`` is unrestricted, ``*/2`` is not. ``H`` is replaced by numbers before anything else is read.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 from croniter import CroniterError, croniter
 
+from jobs.triggers import cron_spread
 from jobs.triggers.contract import InvalidSchedule
 from jobs.triggers.wall_times import DayRule, WallTimes
 
@@ -67,20 +69,72 @@ class CronExpression(NamedTuple):
     wildcard: bool
 
 
-def parse(expression: object) -> CronExpression:
-    """The meaning of an expression, or :class:`InvalidSchedule` on ``expression``."""
-    return _parse(tuple(_split(expression)))
+class _Misplaced(InvalidSchedule):
+    """Something wrong with one item of one field; both are counted from 0, and there are six fields."""
+
+    def __init__(self, message: str, field: int, item: int) -> None:
+        super().__init__("expression", message)
+        self.place = (field, item)
+
+
+def parse(expression: object, seed: UUID | None = None) -> CronExpression:
+    """The meaning of an expression, or :class:`InvalidSchedule` on ``expression``. ``seed`` is what ``H`` is drawn from."""
+    texts = _split(expression)
+    # H/15 is to a clock change what */15 is.
+    wildcard = any(text.startswith(("*", "h/")) for text in texts[1:3])
+    try:
+        return _parse(_drawn(texts, seed), wildcard)
+    except _Misplaced as error:
+        raise _invalid(f"{error.message} (at character {_character(str(expression), *error.place)})") from None
+
+
+def resolved(expression: str, seed: UUID | None) -> str:
+    """The expression as it fires, without ``H``. Raises :class:`InvalidSchedule`."""
+    texts = _drawn(_split(expression), seed)
+    return " ".join(texts if texts[0] != "0" else texts[1:])
 
 
 @lru_cache(maxsize=1024)
-def _parse(texts: tuple[str, ...]) -> CronExpression:
-    for field, text in zip(_FIELDS, texts, strict=True):
-        _check_field(field, text)
+def _parse(texts: tuple[str, ...], wildcard: bool) -> CronExpression:
+    for place, text in enumerate(texts):
+        _check_field(place, text)
     _check_days(texts[3], texts[5])
     walls = _expand(texts)
     if walls.empty:
         raise _invalid(f"day of month {texts[3]!r} never comes in month {texts[4]!r}, so it would never fire")
-    return CronExpression(walls, wildcard=texts[1].startswith("*") or texts[2].startswith("*"))
+    return CronExpression(walls, wildcard)
+
+
+def _drawn(texts: Sequence[str], seed: UUID | None) -> tuple[str, ...]:
+    """The fields with numbers in place of H."""
+    return tuple(
+        ",".join(
+            _draw(place, number, item, seed) if cron_spread.is_spread(item) else item
+            for number, item in enumerate(text.split(","))
+        )
+        for place, text in enumerate(texts)
+    )
+
+
+def _draw(place: int, number: int, item: str, seed: UUID | None) -> str:
+    field = _FIELDS[place]
+    # Every month has 28 days, and Sunday is no day twice.
+    whole = cron_spread.Range(field.low, {31: 28, 7: 6}.get(field.high, field.high))
+    try:
+        return cron_spread.resolved(
+            item, whole, lambda text: _number(field, item, text), seed, f"{field.name} {number}"
+        )
+    except InvalidSchedule as error:
+        raise _Misplaced(error.message, place, number) from None
+    except ValueError as error:
+        raise _Misplaced(f"{field.name} {item.upper()!r} {error}", place, number) from None
+
+
+def _character(expression: str, field: int, item: int) -> int:
+    """Where an item stands, counted from 1."""
+    found = list(re.finditer(r"\S+", expression))
+    text = found[field - 6 + len(found)]
+    return text.start() + 1 + sum(len(before) + 1 for before in text[0].split(",")[:item])
 
 
 def _invalid(message: str) -> InvalidSchedule:
@@ -107,12 +161,16 @@ def _split(expression: object) -> list[str]:
     return texts if len(texts) == 6 else ["0", *texts]
 
 
-def _check_field(field: _Field, text: str) -> None:
+def _check_field(place: int, text: str) -> None:
+    field = _FIELDS[place]
     if text == "?" and field.name.startswith("day"):
         return
-    for item in text.split(","):
+    for number, item in enumerate(text.split(",")):
         if field.special is None or not field.special.fullmatch(item):
-            _check_item(field, item)
+            try:
+                _check_item(field, item)
+            except InvalidSchedule as error:
+                raise _Misplaced(error.message, place, number) from None
 
 
 def _check_item(field: _Field, item: str) -> None:
@@ -179,10 +237,11 @@ def _expand(texts: Sequence[str]) -> WallTimes:
         raise _invalid(f"is refused by croniter: {error}") from None
     minutes, hours, month_days, months, weekdays, seconds = expanded
     rule = DayRule(
-        month_days=None if "*" in month_days else frozenset(day for day in month_days if day != "l"),
+        # croniter makes a star of a list or range that names every day; restricted it is nevertheless.
+        month_days=None if texts[3] in _ANY else frozenset(_values([day for day in month_days if day != "l"], 1, 31)),
         last_day="l" in month_days,
         nearest_weekday=int(texts[3][:-1]) if texts[3].endswith("w") else None,
-        weekdays=None if nth or "*" in weekdays else frozenset(weekdays),
+        weekdays=None if nth or texts[5] in _ANY else frozenset(_values(weekdays, 0, 6)),
         nth_weekdays=frozenset((day, 0 if n == "l" else n) for day, numbers in nth.items() for n in numbers),
     )
     return WallTimes(

@@ -16,24 +16,38 @@ _OWN: Mapping[str, JsonSchema] = {
     "expression": {"type": "string", "minLength": 1, "maxLength": 200, "description": "As of cron, see docs/api.md."},
     "interval_seconds": {"type": "integer", "minimum": 1, "maximum": LONGEST},
     "run_at": {"type": "string", "format": "date-time"},
-    "rrule": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "A recurrence rule of RFC 5545."},
-    "rule": {"type": "object", "description": "A calendar rule, see docs/schedules.md."},
+    "rrule": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1000,
+        "description": "Of RFC 5545, see docs/schedules.md.",
+    },
+    "rule": {"type": "object"},
     "event": {"type": "string", "minLength": 1, "maxLength": 100},
 }
 _BLANK: JsonSchema = {"type": ["string", "null"], "maxLength": 0}
-_EXAMPLES: Mapping[str, dict[str, Any]] = {
+_EXAMPLES: dict[str, Mapping[str, Any]] = {
     "cron": {"kind": "cron", "expression": "30 2 * * 1-5", "timezone": "Europe/Berlin", "misfire": "last"},
     "interval": {"kind": "interval", "interval_seconds": 900, "misfire": "skip"},
     "once": {"kind": "once", "run_at": "2199-01-31T09:00:00Z"},
-}
+    "rrule": {
+        "kind": "rrule", "rrule": "FREQ=MONTHLY;BYDAY=-1FR;BYHOUR=17;BYMINUTE=0;BYSECOND=0", "timezone": "Europe/Berlin",
+    },
+    "calendar": {
+        "kind": "calendar", "timezone": "Europe/Berlin",
+        "rule": {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]},
+    },
+}  # fmt: skip
 
 
-def _only(needed: str, *, unset: Mapping[str, JsonSchema]) -> JsonSchema:
+def _only(kind: str, *, unset: Mapping[str, JsonSchema]) -> JsonSchema:
     """The field that a kind needs, and the others, which mean nothing there; all as they come for a kind unknown here."""
+    needed = triggers.needs(kind)
     if not needed:
         return {"properties": {}, "required": []}
     others = {name: unset[name] for name in _OWN if name != needed}
-    return {"properties": {**others, needed: _OWN[needed]}, "required": [needed]}
+    said = triggers.kind(kind).schema
+    return {"properties": {**others, needed: _OWN[needed] if said is None else {**said}}, "required": [needed]}
 
 
 class _Rules(Union):  # type: ignore[no-untyped-call]
@@ -49,12 +63,12 @@ class _Rules(Union):  # type: ignore[no-untyped-call]
         unset = {
             name: _BLANK if said["type"] == "string" and "format" not in said else NULL for name, said in _OWN.items()
         }
-        member = _only(triggers.needs(kind), unset=unset)
+        member = _only(kind, unset=unset)
         choices: Mapping[str, type[DstGap] | type[DstFold]] = {"dst_gap": DstGap, "dst_fold": DstFold}
         for name, enum in choices.items():
             member["properties"][name] = {"type": "string", "enum": [*enum]}
-        if kind in _EXAMPLES:
-            said = {**_EXAMPLES[kind], **self.example}
+        if example := _EXAMPLES.get(kind) or triggers.kind(kind).example:
+            said = {"kind": kind, **example, **self.example}
             member["examples"] = [{name: value for name, value in said.items() if name in base["properties"]}]
         return member
 
@@ -74,17 +88,17 @@ class NewSchedulesOfJobs(_Rules):  # type: ignore[no-untyped-call]
 
 
 class Previews(_Rules):  # type: ignore[no-untyped-call]
-    """A rule to try out: nothing anchors an interval but what it says itself."""
+    """A rule to try out: nothing anchors it but what it says itself."""
 
     target_class = "jobs.api.shapes.schedules.PreviewInput"
     example = {"count": 3}
 
     def _member(self, kind: str, base: JsonSchema) -> JsonSchema:
         member = super()._member(kind, base)
-        if kind == "interval":
+        if triggers.is_anchored(kind):
             member["properties"]["start_at"] = {"type": "string", "format": "date-time"}
             member["required"] = [*member["required"], "start_at"]
-            member["examples"] = [{**member["examples"][0], "start_at": "2026-01-01T00:00:00Z"}]
+            member["examples"] = [{**said, "start_at": "2026-01-01T00:00:00Z"} for said in member.get("examples", ())]
         return member
 
 
@@ -95,7 +109,7 @@ class StoredSchedules(Union):  # type: ignore[no-untyped-call]
     by = "kind"
 
     def members(self, base: JsonSchema, schema: Schema, direction: str) -> Mapping[str, JsonSchema]:  # noqa: ARG002
-        return {kind: _only(triggers.needs(kind), unset=dict.fromkeys(_OWN, NULL)) for kind in triggers.kinds()}
+        return {kind: _only(kind, unset=dict.fromkeys(_OWN, NULL)) for kind in triggers.kinds()}
 
     def others(self, known: Collection[str], direction: str) -> JsonSchema | None:  # noqa: ARG002
         """Of a kind that this installation does not have any more."""

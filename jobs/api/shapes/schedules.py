@@ -19,7 +19,9 @@ from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 class RuleInput(StrictSerializer):
     """When something fires. Which fields are needed depends on ``kind``; :mod:`jobs.triggers` judges them."""
 
-    kind = serializers.CharField(max_length=16, help_text="cron, interval or once.")
+    kind = serializers.CharField(
+        max_length=16, help_text="cron, interval, once, rrule, calendar, …: see docs/schedules.md."
+    )
     expression = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
     interval_seconds = serializers.IntegerField(required=False, allow_null=True)
     run_at = Instant(required=False, allow_null=True)

@@ -82,6 +82,14 @@ def test_groups_count_the_same_slots(owner, job):
     assert jobs[1] == {"key": str(job[0]), "name": "nightly", "slots": 2}
 
 
+def test_schedules_that_are_spread_share_no_slots(owner, job):
+    for _ in range(8):
+        at(job, "H H * * *")
+    hours = forecast(owner, group_by="hour")["groups"]
+    assert sum(group["slots"] for group in hours) == 8
+    assert len(hours) > 1
+
+
 def test_hours_at_the_edges_of_the_window_are_cut(owner, job):
     at(job, "* * * * *")
     window = {"from": "2030-03-04T00:30:00Z", "until": "2030-03-04T02:10:00Z"}

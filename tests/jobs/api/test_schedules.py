@@ -104,3 +104,85 @@ def test_preview_shows_slots_on_the_schedules_clock_and_marks_clock_changes(owne
 def test_preview_refuses_what_a_schedule_would(owner):
     answer = owner.api.post("/api/v1/schedules/preview", {"kind": "cron", "expression": "99 * * * *"})
     assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["expression"])
+
+
+LAST_BUSINESS_DAY = {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}
+
+
+def test_recurrence_rule_is_counted_from_now_previewed_and_changed(owner, make_job):
+    make_job()
+    rule = {"kind": "rrule", "rrule": "FREQ=DAILY;INTERVAL=2;BYHOUR=9;BYMINUTE=0;BYSECOND=0"}
+    added = owner.api.post("/api/v1/schedules", {"job": "nightly", **rule}).json()
+    assert added["start_at"] is not None
+    assert added["next_run_at"].endswith("T09:00:00Z")
+    path = f"/api/v1/schedules/{added['id']}"
+    changed = owner.api.patch(path, {"rrule": rule["rrule"].replace("HOUR=9", "HOUR=10")}).json()
+    assert (changed["start_at"], changed["next_run_at"][-10:]) == (added["start_at"], "T10:00:00Z")
+    put = owner.api.put(path, {**rule, "timezone": "Asia/Kolkata"}).json()
+    assert (put["start_at"], put["next_run_at"][-10:]) == (added["start_at"], "T03:30:00Z")
+    preview = owner.api.post(
+        "/api/v1/schedules/preview", {**rule, "start_at": "2027-01-01T00:00:00Z", "count": 2}
+    ).json()
+    assert preview["next"][0]["at"] >= "2027-01-01T09:00:00Z"
+    answer = owner.api.post("/api/v1/schedules/preview", rule)
+    assert list(answer.json()["error"]["details"]) == ["start_at"]
+
+
+def test_calendar_rule_is_stored_and_its_time_alone_is_patched(owner, make_job):
+    make_job()
+    rule = {"kind": "calendar", "rule": LAST_BUSINESS_DAY, "timezone": "Europe/Berlin"}
+    preview = owner.api.post("/api/v1/schedules/preview", {**rule, "after": "2027-02-27T00:00:00Z", "count": 1}).json()
+    assert preview["next"][0]["local"] == "2027-03-31T17:00:00+02:00"
+    added = owner.api.post("/api/v1/schedules", {"job": "nightly", **rule}).json()
+    assert (added["rule"], added["start_at"]) == (LAST_BUSINESS_DAY, None)
+    changed = owner.api.patch(f"/api/v1/schedules/{added['id']}", {"rule": {"at": ["18:30"]}}).json()
+    assert changed["rule"] == {**LAST_BUSINESS_DAY, "at": ["18:30"]}
+    declared = {"type": "dummy", "schedules": [{**rule, "rule": changed["rule"]}]}
+    assert owner.api.put("/api/v1/jobs/nightly", declared).json()["outcome"] == "updated"
+    told = owner.api.put("/api/v1/jobs/nightly", declared).json()
+    assert (told["outcome"], told["schedules"][0]["id"]) == ("unchanged", added["id"])
+
+
+def test_h_is_another_minute_for_each_schedule(owner, make_job):
+    make_job()
+    added = [
+        owner.api.post("/api/v1/schedules", {"job": "nightly", "kind": "cron", "expression": "H H(1-22) * * *"}).json()
+        for _ in range(6)
+    ]
+    minutes = {row["next_run_at"][11:16] for row in added}
+    assert len(minutes) > 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "field", "message"),
+    [
+        ({"kind": "cron", "expression": ""}, "expression", "is required"),
+        ({"kind": "cron", "expression": "* * *"}, "expression", "has 3 fields; write minute hour"),
+        (
+            {"kind": "cron", "expression": "0,61 * * * *"},
+            "expression",
+            "minute 61 is out of range; write 0 to 59 (at character 3)",
+        ),
+        ({"kind": "cron", "expression": "0-99999999999 * * * *"}, "expression", "(at character 1)"),
+        ({"kind": "cron", "expression": "0 0 31 2 *"}, "expression", "would never fire"),
+        (
+            {"kind": "cron", "expression": "0 0 * * *", "timezone": "Mars/Base"},
+            "timezone",
+            "unknown time zone 'Mars/Base'",
+        ),
+        ({"kind": "rrule", "rrule": ""}, "rrule", "is required"),
+        ({"kind": "rrule", "rrule": "FREQ=DAILY;BYMINUTE=61"}, "rrule", "BYMINUTE 61 is out of range"),
+        ({"kind": "rrule", "rrule": "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"}, "rrule", "would not fire"),
+        ({"kind": "rrule", "rrule": "FREQ=DAILY;COUNT=999999999"}, "rrule", "COUNT 999999999 is too many"),
+        ({"kind": "calendar", "rule": {}}, "rule.every", "must be one of week, month"),
+        ({"kind": "calendar", "rule": {**LAST_BUSINESS_DAY, "on": {"day": 32}}}, "rule.on.day", "must be 1 to 31"),
+        ({"kind": "calendar", "rule": {**LAST_BUSINESS_DAY, "at": ["9"]}}, "rule.at[0]", "write times such as 17:00"),
+        ({"kind": "moon"}, "kind", "unknown kind 'moon'; known are"),
+    ],
+)
+def test_bad_rule_is_refused_by_field_and_place(owner, make_job, rule, field, message):
+    make_job()
+    for path, more in (("/api/v1/schedules", {"job": "nightly"}), ("/api/v1/schedules/preview", {})):
+        answer = owner.api.post(path, {**rule, **more, "start_at": "2027-01-01T00:00:00Z"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "INVALID_SCHEDULE")
+        assert message in answer.json()["error"]["details"][field][0]

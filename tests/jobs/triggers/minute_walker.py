@@ -1,4 +1,4 @@
-"""An independent reading of cron and clock changes: walk real time minute by minute and look at the clock.
+"""An independent reading of schedules and clock changes: walk real time minute by minute and look at the clock.
 
 Nothing here is shared with the product: own field parser, own idea of gaps and folds. Slow and plain.
 Returns (instant, nominal, kind) triples, ascending.
@@ -6,6 +6,7 @@ Returns (instant, nominal, kind) triples, ascending.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,10 +54,17 @@ def wall_matches(expression: str, wall: datetime) -> bool:
 
 
 def walk(expression: str, zone: str, start: datetime, end: datetime, gap: str, fold: str) -> list[Seen]:
-    """Everything in [start, end). Walks a margin on both sides, so that it sees both halves of a fold."""
-    place = ZoneInfo(zone)
+    """Everything a cron expression means in [start, end)."""
     minute_field, hour_field = expression.split()[:2]
     wildcard = minute_field[0] == "*" or hour_field[0] == "*"
+    return walk_walls(lambda wall: wall_matches(expression, wall), wildcard, zone, start, end, gap, fold)
+
+
+def walk_walls(
+    matches: Callable[[datetime], bool], wildcard: bool, zone: str, start: datetime, end: datetime, gap: str, fold: str
+) -> list[Seen]:
+    """Everything in [start, end). Walks a margin on both sides, so that it sees both halves of a fold."""
+    place = ZoneInfo(zone)
     seen: list[Seen] = []
     nights: dict[datetime, list[int]] = {}
     instant = start - MARGIN
@@ -64,8 +72,8 @@ def walk(expression: str, zone: str, start: datetime, end: datetime, gap: str, f
     while instant < end + MARGIN:
         local = instant.astimezone(place)
         wall = local.replace(tzinfo=None, fold=0)
-        here = wall_matches(expression, wall)
-        removed = None if wildcard else first_removed(expression, before, wall)
+        here = matches(wall)
+        removed = None if wildcard else first_removed(matches, before, wall)
         if removed is not None and gap == "skip":
             seen.append((instant, removed, "dst_gap"))
         elif removed is not None and not here:
@@ -80,11 +88,11 @@ def walk(expression: str, zone: str, start: datetime, end: datetime, gap: str, f
     return [one for one in seen if start <= one[0] < end]
 
 
-def first_removed(expression: str, before: datetime, wall: datetime) -> str | None:
+def first_removed(matches: Callable[[datetime], bool], before: datetime, wall: datetime) -> str | None:
     """The first matching wall time the clock jumped over, with the offset from before."""
     missing = before.replace(tzinfo=None, fold=0) + MINUTE
     while missing < wall:
-        if wall_matches(expression, missing):
+        if matches(missing):
             return missing.isoformat() + before.isoformat()[19:]
         missing += MINUTE
     return None

@@ -46,12 +46,12 @@ def test_a_spec_object_is_checked_like_a_mapping() -> None:
 
 
 def test_an_unknown_kind_is_refused_and_the_known_ones_named() -> None:
-    with pytest.raises(InvalidSchedule, match="unknown kind 'moon'; known are cron, interval, once"):
+    with pytest.raises(InvalidSchedule, match="unknown kind 'moon'; known are calendar, cron, interval, once, rrule"):
         triggers.build("moon", {})
 
 
 def test_a_kind_can_be_added_but_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triggers, "_builders", {})
+    monkeypatch.setattr(triggers, "_kinds", {})
     triggers.register("every_new_year", triggers.cron.build)
     assert triggers.kinds() == ("every_new_year",)
     assert next(triggers.build("every_new_year", {"expression": "@yearly"}).after(START)).at.year == 2027
