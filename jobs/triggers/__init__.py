@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.rules.slots import Trigger
-from jobs.triggers import contract, cron, interval, once
+from jobs.triggers import business_days, contract, cron, interval, once
 from jobs.triggers.contract import InvalidSchedule, Spec
 
 __all__ = ["InvalidSchedule", "Spec", "build", "kinds", "needs", "register"]
@@ -45,7 +45,9 @@ def build(kind: str, spec: Spec | Mapping[str, Any]) -> Trigger:
     """The trigger of a schedule. Raises :class:`InvalidSchedule` naming the field and what to do."""
     if kind not in _builders:
         raise InvalidSchedule("kind", f"unknown kind {kind!r}; known are {', '.join(kinds())}")
-    return _builders[kind](contract.read(spec))
+    read = contract.read(spec)
+    trigger = _builders[kind](read)
+    return business_days.BusinessDays.of(trigger, read) if read.calendars else trigger
 
 
 register("cron", cron.build, needs=cron.NEEDS)
