@@ -7,6 +7,7 @@ of a window that begins now. Groups are counted without making slots wherever th
 from __future__ import annotations
 
 import heapq
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from django.db.models import Q
 
 from jobs import triggers
 from jobs.engine import planner
+from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
 from jobs.triggers import contract
@@ -117,23 +119,34 @@ def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
         return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())
     forecast = Forecast(held=own.exclude(goes).order_by()[:MOST_SCHEDULES].count())
     soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).order_by("next_run_at", "pk")
-    columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *contract.STORED)
+    columns = (
+        "id",
+        "job_id",
+        "job__name",
+        "job__type",
+        "job__queue_id",
+        "next_run_at",
+        "tenant_id",
+        "calendars",
+        *contract.STORED,
+    )
     return soon.values_list(*columns, named=True).iterator(chunk_size=_PAGE), forecast
 
 
 def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigger, Any]]:
     """Each schedule with what makes its slots, as far as the bounds allow."""
     made: dict[Any, Trigger] = {}
+    calendars = Calendars()
     for row in rows:
         if forecast.steps >= MOST_STEPS or forecast.schedules >= MOST_SCHEDULES:
             forecast.capped = True
             return
         forecast.schedules += 1
-        rule = tuple(getattr(row, name) for name in contract.STORED)
+        rule = (*(getattr(row, name) for name in contract.STORED), json.dumps(row.calendars, sort_keys=True))
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:
-                made[rule] = planner.trigger_of(row)
+                made[rule] = planner.trigger_of(row, calendars)
         except triggers.InvalidSchedule:
             forecast.unreadable += 1
             continue

@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from jobs.rules import ical_recurrences
-from jobs.rules.calendar_days import FIRST, LAST, LONGEST_NOTE, MOST_DAYS_OF_ENTRY, MOST_ENTRIES, Entry, InvalidDays, within
+from jobs.rules.calendar_days import (
+    FIRST,
+    LAST,
+    LONGEST_NOTE,
+    MOST_DAYS_OF_ENTRY,
+    MOST_ENTRIES,
+    Entry,
+    InvalidDays,
+    within,
+)
 from jobs.rules.ical_recurrences import Budget, InvalidRecurrence, Recurrence
 
 MOST_BYTES = 512 * 1024

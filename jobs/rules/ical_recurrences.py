@@ -19,7 +19,9 @@ from jobs.rules.calendar_days import MOST_ENTRIES
 YEARS_AHEAD = 25
 #: So many days the rules of one file may have to look at; each costs about a microsecond.
 MOST_LOOKED_AT = 150_000
-_PART = re.compile(r"(FREQ|UNTIL|COUNT|INTERVAL|BYDAY|BYMONTHDAY|BYYEARDAY|BYMONTH|BYSETPOS|WKST)=([A-Z0-9,+\-]{1,400})")
+_PART = re.compile(
+    r"(FREQ|UNTIL|COUNT|INTERVAL|BYDAY|BYMONTHDAY|BYYEARDAY|BYMONTH|BYSETPOS|WKST)=([A-Z0-9,+\-]{1,400})"
+)
 _UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 _WEEKDAYS = {name: number for number, name in enumerate(("MO", "TU", "WE", "TH", "FR", "SA", "SU"))}
 _ORDINAL = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
@@ -180,7 +182,9 @@ def _weekdays(parts: dict[str, str], frequency: str) -> frozenset[tuple[int, int
         match = _ORDINAL.fullmatch(each)
         ordinal = int(match[1] or 0) if match else 0
         if match is None or abs(ordinal) > 53 or (match[1] and (ordinal == 0 or frequency in ("DAILY", "WEEKLY"))):
-            raise InvalidRecurrence(f"BYDAY={each[:40]} names what there is not: write MO, or 2MO and -1FR of a month or year")
+            raise InvalidRecurrence(
+                f"BYDAY={each[:40]} names what there is not: write MO, or 2MO and -1FR of a month or year"
+            )
         found.add((ordinal, _WEEKDAYS[match[2]]))
     return frozenset(found)
 

@@ -100,7 +100,7 @@ def test_a_bad_file_is_refused_at_its_line_and_at_once(text, told):
     assert time.perf_counter() - began < 1
 
 
-@given(st.text(alphabet="BEGIN:VCALDTSRUE;=0123456789\n \t\"\\,", max_size=300), st.booleans())
+@given(st.text(alphabet='BEGIN:VCALDTSRUE;=0123456789\n \t"\\,', max_size=300), st.booleans())
 def test_any_text_is_read_or_refused(text, inside):
     try:
         ical.read(calendar(text) if inside else text, 2026)

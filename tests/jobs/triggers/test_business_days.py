@@ -123,11 +123,15 @@ def test_a_million_slots_are_counted_without_being_made():
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(type(trigger.inner), "after", after)
-            assert trigger.count(datetime(2026, 1, 1, tzinfo=UTC) - TICK, datetime(2027, 1, 1, tzinfo=UTC) - TICK) == 31_536_000
+            assert (
+                trigger.count(datetime(2026, 1, 1, tzinfo=UTC) - TICK, datetime(2027, 1, 1, tzinfo=UTC) - TICK)
+                == 31_536_000
+            )
         assert asked == []
 
 
 # The walker: all slots of the inner trigger between two far instants, each judged and moved by itself.
+
 
 def walked(inner, uses, zone, window, policy, low, high):
     place = zones.zone(zone)
@@ -202,9 +206,35 @@ def pairs(values):
     return list(zip(values, values[1:], strict=False))
 
 
-ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Asia/Beirut", "UTC", "America/Havana", "Asia/Kathmandu"]
-EXPRESSIONS = ["0 9 * * *", "30 2 * * *", "30 0,23 * * *", "15 */6 * * *", "0 0 1,15 * *", "30 1,2 * * 0,6", "45 23 * * 1-5", "0 12 29 2 *"]
-AROUND = [date(2026, 3, 8), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1), date(2026, 4, 5), date(2008, 11, 2), date(2026, 12, 28)]
+ZONES = [
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "Asia/Beirut",
+    "UTC",
+    "America/Havana",
+    "Asia/Kathmandu",
+]
+EXPRESSIONS = [
+    "0 9 * * *",
+    "30 2 * * *",
+    "30 0,23 * * *",
+    "15 */6 * * *",
+    "0 0 1,15 * *",
+    "30 1,2 * * 0,6",
+    "45 23 * * 1-5",
+    "0 12 29 2 *",
+]
+AROUND = [
+    date(2026, 3, 8),
+    date(2026, 3, 29),
+    date(2026, 10, 25),
+    date(2026, 11, 1),
+    date(2026, 4, 5),
+    date(2008, 11, 2),
+    date(2026, 12, 28),
+]
 
 
 @st.composite
@@ -212,8 +242,15 @@ def cases(draw):
     middle = draw(st.sampled_from(AROUND))
     several = st.frozensets(st.integers(-12, 12).map(lambda n: middle + n * DAY), max_size=8)
     weekends = st.sampled_from([frozenset({5, 6}), frozenset({4, 5}), frozenset(), frozenset(range(7))])
-    uses = draw(st.lists(st.builds(CalendarUse, several, st.booleans(), st.sampled_from(OnHit), weekends), min_size=1, max_size=3))
-    policy = {"dst_gap": draw(st.sampled_from(["run_after_gap", "skip"])), "dst_fold": draw(st.sampled_from(["first", "second", "both"]))}
+    uses = draw(
+        st.lists(
+            st.builds(CalendarUse, several, st.booleans(), st.sampled_from(OnHit), weekends), min_size=1, max_size=3
+        )
+    )
+    policy = {
+        "dst_gap": draw(st.sampled_from(["run_after_gap", "skip"])),
+        "dst_fold": draw(st.sampled_from(["first", "second", "both"])),
+    }
     zone = draw(st.sampled_from(ZONES))
     start = datetime(middle.year, middle.month, middle.day, tzinfo=UTC)
     kind = draw(st.sampled_from(["cron", "cron", "cron", "interval", "once"]))
@@ -225,7 +262,13 @@ def cases(draw):
     if draw(st.booleans()):
         own["end_at"] = start + 20 * DAY + draw(st.integers(-200, 0)) * timedelta(hours=1)
     low = start + draw(st.integers(-20 * 24, 10 * 24)) * timedelta(hours=1)
-    return kind, {**own, **policy, "timezone": zone}, tuple(uses), low, low + draw(st.integers(0, 15 * 48)) * timedelta(minutes=30)
+    return (
+        kind,
+        {**own, **policy, "timezone": zone},
+        tuple(uses),
+        low,
+        low + draw(st.integers(0, 15 * 48)) * timedelta(minutes=30),
+    )
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
@@ -234,7 +277,10 @@ def test_what_is_made_and_counted_is_what_a_walker_finds(case):
     kind, spec, uses, low, high = case
     inner, trigger = triggers.build(kind, spec), triggers.build(kind, {**spec, "calendars": uses})
     reach = 40 * DAY
-    bounds = (spec.get("start_at") or datetime(1970, 1, 1, tzinfo=UTC), spec.get("end_at") or datetime(2200, 1, 1, tzinfo=UTC))
+    bounds = (
+        spec.get("start_at") or datetime(1970, 1, 1, tzinfo=UTC),
+        spec.get("end_at") or datetime(2200, 1, 1, tzinfo=UTC),
+    )
     every = walked(inner, uses, spec["timezone"], bounds, spec, low - reach, high + reach)
     expected = [slot for slot in every if low < slot.at <= high]
     made = []
