@@ -9,7 +9,6 @@ from jobs.models import Schedule
 from jobs.rules.slots import Slot, SlotKind
 from jobs.triggers import zones
 
-
 _NOTES = {SlotKind.DST_FOLD: "DST_FOLD", SlotKind.DST_GAP: "DST_GAP", SlotKind.HOLIDAY: "HOLIDAY"}
 #: No clock change moves a slot as far; a calendar moves it by days, less an hour or so.
 _A_DAY = timedelta(hours=12)

@@ -214,38 +214,60 @@ def _stamp(line: _Line) -> tuple[date, str]:
 
 
 def _events(text: str) -> Iterator[_Event]:
-    open_, count, event, ended = [], 0, None, False
-    number = 0
+    """Events as deep as events lie; what is in or beside them is passed over."""
+    nesting, count, event = _Nesting(), 0, None
     for line in _lines(text):
-        number = line.number
-        if ended and line.name == "BEGIN" and line.value.strip().upper() == "VCALENDAR":
-            ended = False  # a file may hold several
-        if (not open_ and line.name != "BEGIN") or ended:
-            raise InvalidFile(number, "a calendar begins with BEGIN:VCALENDAR and ends with END:VCALENDAR")
-        if line.name == "BEGIN":
-            part = line.value.strip().upper()
-            if not open_ and part != "VCALENDAR":
-                raise InvalidFile(number, "a calendar begins with BEGIN:VCALENDAR")
-            if len(open_) >= DEEPEST:
-                raise InvalidFile(number, f"components are at most {DEEPEST} deep")
-            open_.append(part)
-            if part == "VEVENT" and len(open_) == 2:
-                count, event = count + 1, _Event(number)
-                if count > MOST_EVENTS:
-                    raise InvalidFile(number, f"a calendar has at most {MOST_EVENTS} events")
-        elif line.name == "END":
-            part = line.value.strip().upper()
-            if open_[-1] != part:
-                raise InvalidFile(number, f"END:{part[:40]} where END:{open_[-1][:40]} belongs")
-            open_.pop()
-            ended = not open_
-            if part == "VEVENT" and len(open_) == 1 and event is not None:
+        if line.name not in ("BEGIN", "END"):
+            nesting.require(line.number)
+            if event is not None and len(nesting.parts) == 2:
+                event.take(line)
+            continue
+        part = line.value.strip().upper()
+        if line.name == "END":
+            nesting.close(line.number, part)
+            if event is not None and len(nesting.parts) == 1:
                 yield event
                 event = None
-        elif event is not None and len(open_) == 2:
-            event.take(line)
-    if not ended:
-        raise InvalidFile(number or 1, "the file ends before END:VCALENDAR")
+        elif nesting.open(line.number, part) == 2 and part == "VEVENT":
+            count, event = count + 1, _Event(line.number)
+            if count > MOST_EVENTS:
+                raise InvalidFile(line.number, f"a calendar has at most {MOST_EVENTS} events")
+    nesting.end()
+
+
+@dataclass(slots=True)
+class _Nesting:
+    """Components that have begun and not ended."""
+
+    parts: list[str] = field(default_factory=list)
+    number: int = 1
+    closed: bool = False
+
+    def require(self, number: int) -> None:
+        self.number = number
+        if not self.parts:
+            raise InvalidFile(number, "a calendar begins with BEGIN:VCALENDAR and ends with END:VCALENDAR")
+
+    def open(self, number: int, part: str) -> int:
+        """Returns how deep it lies."""
+        self.number = number
+        if not self.parts and part != "VCALENDAR":
+            raise InvalidFile(number, "a calendar begins with BEGIN:VCALENDAR")
+        if len(self.parts) >= DEEPEST:
+            raise InvalidFile(number, f"components are at most {DEEPEST} deep")
+        self.parts.append(part)
+        return len(self.parts)
+
+    def close(self, number: int, part: str) -> None:
+        self.require(number)
+        if self.parts[-1] != part:
+            raise InvalidFile(number, f"END:{part[:40]} where END:{self.parts[-1][:40]} belongs")
+        self.parts.pop()
+        self.closed = not self.parts
+
+    def end(self) -> None:
+        if not self.closed or self.parts:
+            raise InvalidFile(self.number, "the file ends before END:VCALENDAR")
 
 
 def _lines(text: str) -> Iterator[_Line]:

@@ -10,7 +10,7 @@ import calendar
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby, islice
 
 from jobs.rules.calendar_days import MOST_ENTRIES
@@ -116,12 +116,15 @@ def read(text: str, start: date, budget: Budget, year: int) -> Recurrence:
 
 
 def _made(rule: _Rule, start: date, until: date) -> Iterator[date]:
-    for _, group in groupby(_allowed(rule, start, until), key=rule.period):
-        row = list(group) if rule.places else group
-        if isinstance(row, list):
-            size = len(row)
-            row = iter([day for place, day in enumerate(row) if {place + 1, place - size} & rule.places])
-        yield from (day for day in row if start <= day <= until)
+    found = _allowed(rule, start, until)
+    chosen = _placed(rule, found) if rule.places else found
+    return (day for day in chosen if start <= day <= until)
+
+
+def _placed(rule: _Rule, found: Iterator[date]) -> Iterator[date]:
+    for _, group in groupby(found, key=rule.period):
+        row = list(group)
+        yield from (day for place, day in enumerate(row) if {place + 1, place - len(row)} & rule.places)
 
 
 def _allowed(rule: _Rule, start: date, until: date) -> Iterator[date]:

@@ -19,7 +19,6 @@ from enum import StrEnum
 from jobs.rules.codes import Absence
 from jobs.rules.slots import Slot, SlotKind
 
-
 _ABSENCES = {
     SlotKind.DST_GAP: Absence.DST_GAP,
     SlotKind.DST_FOLD: Absence.DST_FOLD,

@@ -46,9 +46,9 @@ def create(*, tenant: Tenant, fields: CalendarFields) -> Calendar:
             raise QuotaExceeded(f"a tenant has at most {MOST_CALENDARS} calendars: delete some first")
         owner = actors.current().own_jobs_of
         kind = fields.get("kind", CalendarKind.DATES)
-        if missing := {CalendarKind.HOLIDAYS: "country", CalendarKind.ICAL: "ical"}.get(CalendarKind(kind)):
-            if not fields.get(missing):  # type: ignore[misc]
-                raise errors.invalid({missing: [f"is required for a calendar of kind {kind}"]})
+        needed = {CalendarKind.HOLIDAYS: "country", CalendarKind.ICAL: "ical"}.get(CalendarKind(kind))
+        if needed and not fields.get(needed):
+            raise errors.invalid({needed: [f"is required for a calendar of kind {kind}"]})
         calendar = Calendar(tenant=tenant, kind=kind, weekend=_SATURDAY_AND_SUNDAY, owner=owner)
         calendar_fields.assign(calendar, fields)
         _extend(calendar, fields, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs.models import Calendar, CalendarKind
@@ -133,10 +134,12 @@ class RefreshedShape(CalendarShape):
     added = serializers.SerializerMethodField(help_text="What it has now and had not.")
     removed = serializers.SerializerMethodField(help_text="What it had and has no more.")
 
-    def get_added(self, calendar: Calendar) -> list[dict[str, Any]]:
+    @extend_schema_field(DateShape(many=True))
+    def get_added(self, calendar: Calendar) -> list[dict[str, Any]]:  # noqa: ARG002 - DRF's signature
         return [entry.told() for entry in self.context["added"]]
 
-    def get_removed(self, calendar: Calendar) -> list[dict[str, Any]]:
+    @extend_schema_field(DateShape(many=True))
+    def get_removed(self, calendar: Calendar) -> list[dict[str, Any]]:  # noqa: ARG002 - DRF's signature
         return [entry.told() for entry in self.context["removed"]]
 
 

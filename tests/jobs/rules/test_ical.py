@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, date, datetime
 
@@ -102,10 +103,8 @@ def test_a_bad_file_is_refused_at_its_line_and_at_once(text, told):
 
 @given(st.text(alphabet='BEGIN:VCALDTSRUE;=0123456789\n \t"\\,', max_size=300), st.booleans())
 def test_any_text_is_read_or_refused(text, inside):
-    try:
+    with contextlib.suppress(InvalidDays):
         ical.read(calendar(text) if inside else text, 2026)
-    except InvalidDays:
-        pass
 
 
 entries = st.builds(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -203,7 +203,7 @@ def minutes_around(day, place):
 
 
 def pairs(values):
-    return list(zip(values, values[1:], strict=False))
+    return list(pairwise(values))
 
 
 ZONES = [
