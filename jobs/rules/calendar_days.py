@@ -37,20 +37,20 @@ class InvalidDays(ValueError):
 class Entry:
     """A day, or all up to ``until``; ``yearly``: from that year on in each."""
 
-    date: date
+    start: date
     until: date | None = None
     note: str = ""
     yearly: bool = False
 
     def days(self) -> Iterator[date]:
         """Each day of it."""
-        for number in range(((self.until or self.date) - self.date).days + 1):
-            yield self.date + number * _DAY
+        for number in range(((self.until or self.start) - self.start).days + 1):
+            yield self.start + number * _DAY
 
     def told(self) -> dict[str, Any]:
         """As people write it."""
         until = self.until.isoformat() if self.until else None
-        return {"date": self.date.isoformat(), "until": until, "note": self.note, "yearly": self.yearly}
+        return {"date": self.start.isoformat(), "until": until, "note": self.note, "yearly": self.yearly}
 
 
 class Yearly(NamedTuple):

@@ -88,7 +88,7 @@ def read(text: str, year: int) -> list[Entry]:
             found[entry] = None
             if len(found) > MOST_ENTRIES:
                 raise InvalidFile(event.number, f"with this event there are more than {MOST_ENTRIES} days")
-    return sorted(found, key=lambda entry: (entry.date, entry.note))
+    return sorted(found, key=lambda entry: (entry.start, entry.note))
 
 
 def _moved(events: list[_Event]) -> dict[str, set[date]]:
