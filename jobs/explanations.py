@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs import holds, waits
+from jobs import hit_days, holds, waits
 from jobs.models import DeadLetter, Execution, Job, JobState, Schedule, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
@@ -91,6 +91,8 @@ def _setting(execution: Execution, reason: Absence) -> str:
         most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
         grace = phrases.length(schedule.misfire_grace_seconds)
         return f"the schedule's misfire is {schedule.misfire}{most}, after a grace of {grace}"
+    if reason is Absence.HOLIDAY:
+        return hit_days.said(schedule, execution.scheduled_for)
     return {
         Absence.CATCHUP_EXPIRED: f"the schedule's catch-up window is {phrases.length(schedule.catch_up_window_seconds)}",
         Absence.DST_GAP: f"the schedule's dst_gap is {schedule.dst_gap}, in {schedule.timezone}",

@@ -20,6 +20,7 @@ from django.db.models import Q
 
 from jobs import triggers
 from jobs.engine import planner
+from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
 from jobs.triggers import contract
@@ -118,25 +119,36 @@ def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
         return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())
     forecast = Forecast(held=own.exclude(goes).order_by()[:MOST_SCHEDULES].count())
     soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).order_by("next_run_at", "pk")
-    columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *contract.STORED)
+    columns = (
+        "id",
+        "job_id",
+        "job__name",
+        "job__type",
+        "job__queue_id",
+        "next_run_at",
+        "tenant_id",
+        "calendars",
+        *contract.STORED,
+    )
     return soon.values_list(*columns, named=True).iterator(chunk_size=_PAGE), forecast
 
 
 def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigger, Any]]:
     """Each schedule with what makes its slots, as far as the bounds allow."""
     made: dict[Any, Trigger] = {}
+    calendars = Calendars()
     for row in rows:
         if forecast.steps >= MOST_STEPS or forecast.schedules >= MOST_SCHEDULES:
             forecast.capped = True
             return
         forecast.schedules += 1
-        rule = tuple(_hashable(getattr(row, name)) for name in contract.STORED)
+        rule = (*(_hashable(getattr(row, name)) for name in contract.STORED), _hashable(row.calendars))
         if triggers.spreads(row):
             rule += (row.id,)
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:
-                made[rule] = planner.trigger_of(row)
+                made[rule] = planner.trigger_of(row, calendars)
         except triggers.InvalidSchedule:
             forecast.unreadable += 1
             continue

@@ -62,6 +62,7 @@ NAVIGATION: list[dict[str, Any]] = [
             {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
             _list("Jobs", "work", "jobs_job"),
             _list("Schedules", "calendar_clock", "jobs_schedule"),
+            _list("Calendars", "event_busy", "jobs_calendar"),
             {
                 "title": "Failure groups",
                 "icon": "bug_report",

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from jobs.api.calendars import CalendarViewSet
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.executions import ExecutionViewSet
 from jobs.api.failure_groups import FailureGroupViewSet
@@ -48,6 +49,7 @@ api.register("forecast", ForecastViewSet, basename="forecast")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
+api.register("calendars", CalendarViewSet, basename="calendar")
 api.register("secrets", SecretViewSet, basename="secret")
 api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")

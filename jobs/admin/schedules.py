@@ -10,12 +10,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs import outlooks, selectors, triggers
 from jobs.admin import recent, standing, wording
-from jobs.models import Execution, Job, JobState, Schedule
+from jobs.models import Calendar, Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import actors, marks
 from tenants.admin import pages
@@ -142,10 +143,26 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("From", marks.instant(schedule.start_at)),
         ("Until", marks.instant(schedule.end_at)),
         ("Clocks put forward, back", f"{schedule.dst_gap}, {schedule.dst_fold}"),
+        ("Calendars", _calendars(schedule)),
         ("Misfire policy", _misfire(schedule)),
         ("Payload overrides", _overrides(schedule)),
         ("Id", marks.code(schedule.pk)),
     ]
+
+
+def _calendars(schedule: Schedule) -> Any:
+    rows = {row.name: row for row in Calendar.objects.filter(tenant=schedule.tenant_id).only("pk", "name")}
+    parts = [
+        format_html(
+            "{} ({}, {})",
+            pages.link_to(rows[name], name) if name in rows else f"{name}: gone",
+            each["use"],
+            each["on_hit"].replace("_", " "),
+        )
+        for each in schedule.calendars
+        if (name := each.get("calendar"))
+    ]
+    return format_html_join(", ", "{}", ((part,) for part in parts)) if parts else "none"
 
 
 def _overrides(schedule: Schedule) -> Any:

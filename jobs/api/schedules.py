@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from types import SimpleNamespace
 from typing import Any
 
 from django.utils import timezone
@@ -28,6 +29,7 @@ from jobs.api.shapes.schedules import (
     ScheduleInput,
     ScheduleShape,
 )
+from jobs.engine.calendars import Calendars
 from jobs.models import Execution
 from jobs.services import declaring, descriptions, schedules
 from jobs.services.declaring import Declared
@@ -119,9 +121,10 @@ class ScheduleViewSet(ChangingSchedules):
         """The next slots of a rule that need not be stored."""
         rule = self.body(PreviewInput)
         after, count, kind = rule.pop("after", timezone.now()), rule.pop("count"), rule.pop("kind")
+        named = SimpleNamespace(tenant_id=self.tenant.pk, calendars=rule.pop("calendars", []))
         try:
-            spec = {name: None if value == "" else value for name, value in rule.items() if name != "calendars"}
-            trigger = triggers.build(kind, spec)
+            said = {name: None if value == "" else value for name, value in rule.items()}
+            trigger = triggers.build(kind, {**said, "calendars": Calendars().of(named)})
         except triggers.InvalidSchedule as error:
             raise errors.InvalidSchedule.about(error.field, error.message) from None
         zone = rule.get("timezone", "UTC")

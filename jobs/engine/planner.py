@@ -10,7 +10,7 @@ that cannot be planned is marked invalid with its problem and taken out, so it n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
-from jobs.engine import quotas, transitions
+from jobs.engine import moved_slots, quotas, transitions
+from jobs.engine.calendars import Calendars
 from jobs.engine.records import NewExecution
 from jobs.rules import concurrency_keys, identity, planning, retry_fields
 from jobs.rules.codes import Absence
@@ -76,7 +77,9 @@ def _plan_batch() -> tuple[int, bool]:
         schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, only=None, limit=BATCH)
         if not schedules:
             return 0, False
-        return _store([_plan(schedule, now, now + AHEAD) for schedule in schedules]), len(schedules) == BATCH
+        calendars = Calendars(schedules)
+        planned = [_plan(schedule, now, now + AHEAD, calendars) for schedule in schedules]
+        return _store(planned), len(schedules) == BATCH
 
 
 def plan_what_is_due_of(schedule_id: UUID) -> None:
@@ -84,17 +87,22 @@ def plan_what_is_due_of(schedule_id: UUID) -> None:
     while schedules := sql.run(
         "lock_due_schedules", horizon=(now := sql.run("clock")[0].now), only=schedule_id, limit=1
     ):
-        _store([_plan(schedules[0], now, now)])
+        _store([_plan(schedules[0], now, now, Calendars())])
 
 
-def _plan(schedule: Any, now: datetime, horizon: datetime) -> _Planned:
+def _plan(schedule: Any, now: datetime, horizon: datetime, calendars: Calendars) -> _Planned:
     if schedule.held:
         # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
         return _Planned(schedule, [], schedule.planned_until, None)
     try:
         plan = planning.plan(
-            trigger_of(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule)
+            trigger_of(schedule, calendars),
+            after=schedule.planned_until,
+            now=now,
+            horizon=horizon,
+            policy=_policy(schedule),
         )
+        plan = replace(plan, runs=tuple(moved_slots.without_those_made(schedule, plan.runs, horizon)))
         rows = list(_rows(schedule, plan, now - OLDEST_ID))
     except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
         return _invalid(schedule, error)
@@ -134,12 +142,16 @@ def _limits(planned: Sequence[_Planned]) -> dict[UUID, int]:
     return {tenant: most for tenant, most in found.items() if most is not None}
 
 
-def trigger_of(schedule: Any) -> Trigger:
-    """What makes the slots of a schedule, a model's or a statement's row. Raises :class:`jobs.triggers.InvalidSchedule`."""
+def trigger_of(schedule: Any, calendars: Calendars | None = None) -> Trigger:
+    """What makes the slots of a schedule, a model's or a statement's row. Raises :class:`jobs.triggers.InvalidSchedule`.
+
+    ``calendars`` are looked up before, where there are many schedules.
+    """
     stored = {name: getattr(schedule, name) for name in contract.STORED if name != "kind"}
     # No text is an empty text in the database.
     said: dict[str, Any] = {name: None if value == "" else value for name, value in stored.items()}
     said["schedule_id"] = schedule.id
+    said["calendars"] = (calendars or Calendars()).of(schedule)
     spec = triggers.Spec(**said)
     return triggers.build(schedule.kind, spec)
 

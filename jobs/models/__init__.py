@@ -1,6 +1,7 @@
 """Definitions, executions and what surrounds them."""
 
 from jobs.models.attempt import Attempt, AttemptState
+from jobs.models.calendar import Calendar, CalendarKind
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
 from jobs.models.event import Event
 from jobs.models.execution import Execution, TriggerKind
@@ -21,6 +22,8 @@ from jobs.models.worker import Worker
 __all__ = [
     "Attempt",
     "AttemptState",
+    "Calendar",
+    "CalendarKind",
     "DeadLetter",
     "DeadLetterState",
     "Event",

@@ -38,8 +38,13 @@ class CalendarUse:
 
 def is_business_day(day: date, uses: Iterable[CalendarUse]) -> bool:
     """By all calendars of a schedule; without any, Monday to Friday."""
-    weekend, hit = frozenset[int](), False
+    weekday, free, asked = day.weekday(), False, False
     for use in uses:
-        weekend |= use.weekend
-        hit = hit or use.hits(day)
-    return not hit and day.weekday() not in (weekend or SATURDAY_AND_SUNDAY)
+        free = free or weekday in use.weekend or use.hits(day)
+        asked = True
+    return not free if asked else weekday not in SATURDAY_AND_SUNDAY
+
+
+def hit_by(day: date, uses: Iterable[CalendarUse]) -> CalendarUse | None:
+    """The first use that hits a day: it says what becomes of its slots. None if they run."""
+    return next((use for use in uses if use.hits(day)), None)

@@ -19,6 +19,12 @@ from enum import StrEnum
 from jobs.rules.codes import Absence
 from jobs.rules.slots import Slot, SlotKind
 
+_ABSENCES = {
+    SlotKind.DST_GAP: Absence.DST_GAP,
+    SlotKind.DST_FOLD: Absence.DST_FOLD,
+    SlotKind.HOLIDAY: Absence.HOLIDAY,
+}
+
 
 class Misfire(StrEnum):
     """What becomes of missed slots."""
@@ -68,9 +74,7 @@ def judge(
 
 def absence_of(slot: Slot) -> Absence | None:
     """Why a slot would not run even if it were on time."""
-    if slot.kind is SlotKind.DST_GAP:
-        return Absence.DST_GAP
-    return Absence.DST_FOLD if slot.kind is SlotKind.DST_FOLD else None
+    return _ABSENCES.get(slot.kind)
 
 
 def _budget(policy: MisfirePolicy, *, newer_is_due: bool) -> int | None:

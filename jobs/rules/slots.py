@@ -17,11 +17,12 @@ TICK = timedelta(microseconds=1)
 
 
 class SlotKind(StrEnum):
-    """Whether a slot runs, or is left out by its schedule's clock-change policy and recorded as skipped."""
+    """Whether a slot runs, or is left out by its schedule's clock-change policy or calendars and recorded as skipped."""
 
     RUN = "run"
     DST_GAP = "dst_gap"
     DST_FOLD = "dst_fold"
+    HOLIDAY = "holiday"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,15 @@ Planning a slot changes none of it. A job's includes its schedules', since they 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
-from jobs.models import Job, Queue, Schedule
-from jobs.services import jobs, queues, schedule_fields
+from jobs.models import Calendar, Job, Queue, Schedule
+from jobs.services import calendar_fields, jobs, queues, schedule_fields
 from tenants.models.limited import Limited
 from tenants.rules import etags
 
@@ -39,6 +41,11 @@ def of_queue(queue: Queue) -> Description:
     return {**queues.told(queue), "paused": queue.paused_at is not None, "throttle": throttle(queue)}
 
 
+def of_calendar(calendar: Calendar, names: Mapping[UUID, str]) -> Description:
+    """All that clients may say of it; ``names`` of the tenant's calendars."""
+    return calendar_fields.told(calendar, names)
+
+
 def throttle(row: Limited) -> Description | None:
     """As it was set, in force or over."""
     if row.throttled_until is None:
@@ -60,3 +67,8 @@ def tag_of_schedule(schedule: Schedule) -> str:
 def tag_of_queue(queue: Queue) -> str:
     """Its entity tag."""
     return etags.tag(settings.SECRET_KEY, "queue", str(queue.pk), of_queue(queue))
+
+
+def tag_of_calendar(calendar: Calendar, names: Mapping[UUID, str]) -> str:
+    """Its entity tag."""
+    return etags.tag(settings.SECRET_KEY, "calendar", str(calendar.pk), of_calendar(calendar, names))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from django.conf import settings
+from django.db import transaction
 
-from jobs import errors
-from jobs.rules import retry_fields
+from jobs import errors, sql
+from jobs.rules import calendar_names, retry_fields
 from jobs.triggers import zones
 from tenants import actors
 from tenants.models import Tenant
@@ -22,6 +23,7 @@ class DefaultFields(TypedDict, total=False):
     """What is left out stays; empty ones are the product's own defaults."""
 
     timezone: str
+    calendars: list[dict[str, Any]]
     timeout_seconds: float | None
     retry: dict[str, Any]
 
@@ -35,18 +37,35 @@ def of_jobs(tenant: Tenant) -> dict[str, Any]:
 
 def of_schedules(tenant: Tenant) -> dict[str, Any]:
     """What a schedule has that names none."""
-    return {"timezone": tenant.default_timezone} if tenant.default_timezone else {}
+    own = {"timezone": tenant.default_timezone, "calendars": tenant.default_calendars}
+    return {name: value for name, value in own.items() if value}
 
 
 def change(*, tenant: Tenant, fields: DefaultFields) -> Tenant:
     """Store them, for jobs and schedules made from now on."""
     actors.require_ruler(tenant)
     _check(fields)
+    if "calendars" in fields:
+        fields = {**fields, "calendars": _calendars(tenant, fields["calendars"])}
     try:
         return tenant_columns.store(tenant, {f"default_{name}": value for name, value in fields.items()})
     except errors.Invalid as error:
         told = {column.removeprefix("default_"): messages for column, messages in error.details.items()}
         raise errors.invalid(told) from None
+
+
+def _calendars(tenant: Tenant, given: Any) -> list[dict[str, Any]]:
+    try:
+        named = calendar_names.parse(given)
+    except calendar_names.InvalidUse as error:
+        raise errors.invalid({error.field: [error.message]}) from None
+    with transaction.atomic():
+        wanted = [each.calendar for each in named]
+        known = {row.name for row in sql.run("hold_calendars", tenant_id=tenant.pk, names=wanted)} if wanted else set()
+    for index, name in enumerate(wanted):
+        if name not in known:
+            raise errors.invalid({f"calendars[{index}].calendar": [f"there is no calendar named {name!r}"]})
+    return [each.told() for each in named]
 
 
 def _check(fields: DefaultFields) -> None:

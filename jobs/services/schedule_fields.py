@@ -9,6 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from jobs import triggers
 from jobs.models import Schedule
+from jobs.rules import calendar_names
 from jobs.services import changes, job_defaults
 from tenants.models import Tenant
 
@@ -48,6 +49,16 @@ def assign(schedule: Schedule, fields: ScheduleFields) -> None:
     for name, value in fields.items():
         # No text is an empty text in the database.
         setattr(schedule, name, value or "" if name in _TEXTS else value)
+    if "calendars" in fields:
+        schedule.calendars = _with_defaults(fields["calendars"])
+
+
+def _with_defaults(calendars: Any) -> Any:
+    """Every field of each; what is not understood stays as it is, to be refused by whoever checks the rule."""
+    try:
+        return [named.told() for named in calendar_names.parse(calendars)]
+    except calendar_names.InvalidUse:
+        return calendars
 
 
 def whole(fields: ScheduleFields, tenant: Tenant) -> ScheduleFields:

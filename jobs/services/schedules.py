@@ -13,7 +13,7 @@ from jobs import errors, selectors, sql, triggers
 from jobs.engine import dispatch, planner, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Job, JobState, Schedule, ScheduleState
-from jobs.rules import identity, retry_fields
+from jobs.rules import calendar_names, identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
 from jobs.services import changes, definitions, room, schedule_fields, secret_uses
@@ -166,6 +166,7 @@ def _require(schedule: Schedule) -> None:
 
 def _check(schedule: Schedule, path: str) -> None:
     definitions.check_columns(schedule, exclude={"tenant", "job", "payload"}, path=path)
+    _hold_calendars(schedule)
     try:
         planner.trigger_of(schedule)
     except triggers.InvalidSchedule as error:
@@ -175,6 +176,12 @@ def _check(schedule: Schedule, path: str) -> None:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
         raise errors.invalid({f"{path}catch_up_window_seconds": [message]})
     check_payload(schedule, path)
+
+
+def _hold_calendars(schedule: Schedule) -> None:
+    """None of them is deleted or renamed before this schedule is stored."""
+    if named := calendar_names.names(schedule.calendars if isinstance(schedule.calendars, list) else []):
+        sql.run("hold_calendars", tenant_id=schedule.tenant_id, names=named)
 
 
 def check_payload(schedule: Schedule, path: str = "") -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.rules.slots import Trigger
-from jobs.triggers import calendar_rule, contract, cron, interval, once, rrule
+from jobs.triggers import business_days, calendar_rule, contract, cron, interval, once, rrule
 from jobs.triggers.contract import InvalidSchedule, Spec
 
 __all__ = [
@@ -104,7 +104,9 @@ def spreads(schedule: Any) -> bool:
 
 def build(name: str, spec: Spec | Mapping[str, Any]) -> Trigger:
     """The trigger of a schedule. Raises :class:`InvalidSchedule` naming the field and what to do."""
-    return kind(name).build(contract.read(spec))
+    read = contract.read(spec)
+    trigger = kind(name).build(read)
+    return business_days.BusinessDays.of(trigger, read) if read.calendars else trigger
 
 
 register("calendar", calendar_rule.build, needs=calendar_rule.NEEDS, schema=calendar_rule.SCHEMA)

@@ -18,6 +18,12 @@ class JobDefaults(models.Model):
     default_timezone = models.CharField(
         max_length=64, blank=True, default="", db_default="", help_text="Of schedules that name none; UTC if empty."
     )
+    default_calendars = models.JSONField(
+        default=list,
+        db_default=models.Value([], output_field=models.JSONField()),
+        blank=True,
+        help_text="Of schedules that name none, as the API takes them.",
+    )
     default_timeout_seconds = models.FloatField(
         null=True,
         blank=True,

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs.services
 import tenants.services
 from jobs import selectors
-from jobs.models import DeadLetter, Operation, Queue
+from jobs.models import Calendar, DeadLetter, Operation, Queue
 from tenants import actors, context, requests
 from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
@@ -25,6 +25,7 @@ from tests.support import actors as actors_of_tests
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "schedule_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
+    "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
     "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedule_fields", "schedules.begin_anew",
     "schedules.check_payload", "declaring.facts_of", "declaring.instant",
@@ -82,6 +83,7 @@ def arguments() -> dict[str, Any]:
             "operation": Operation(tenant=job.tenant),
             "tenant": job.tenant,
             "queue": Queue.objects.get(pk="default"),
+            "calendar": Calendar(tenant=job.tenant),
             "key": ApiKey(tenant=job.tenant),
             "person": person,
             "session": LoginSession(person=person, home=job.tenant),

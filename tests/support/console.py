@@ -121,6 +121,7 @@ def furnish() -> Furniture:
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),
         "tenants.secret": secret(tenant),
+        "jobs.calendar": calendar(tenant),
         **_celery_results(),
     }
     return Furniture(keys)
@@ -160,6 +161,17 @@ def api_key(tenant: UUID) -> UUID:
     rows.insert(
         "api_key", id=key, tenant_id=tenant, name="billing", key_id=secrets.token_hex(6), digest=b"", scopes=["jobs:read"],
         created_at=rows.now(), created_by="system",
+    )  # fmt: skip
+    return key
+
+
+def calendar(tenant: UUID) -> UUID:
+    """A calendar with one day; returns its key."""
+    key, now = uuid4(), rows.now()
+    rows.insert(
+        "calendar", id=key, tenant_id=tenant, name=f"closed {key}", description="", kind="dates", country="", subdivision="",
+        dates='[{"date": "2026-12-24", "until": null, "note": "Closed", "yearly": false}]', extends="[]", weekend="[5, 6]",
+        days={"fixed": {"2026-12-24": "Closed"}, "yearly": {}}, digest="d", source="", owner="", created_at=now, updated_at=now,
     )  # fmt: skip
     return key
 

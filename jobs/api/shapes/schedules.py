@@ -12,8 +12,25 @@ from rest_framework import serializers
 from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
+from jobs.rules import calendar_names
+from jobs.rules.calendar_names import Use
+from jobs.rules.calendars import OnHit
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
+
+
+class CalendarUseInput(StrictSerializer):
+    """A calendar of a schedule, and what becomes of slots on days that it hits."""
+
+    calendar = serializers.CharField(max_length=calendar_names.LONGEST_NAME, help_text="Its name.")
+    use = serializers.ChoiceField(
+        [str(use) for use in Use], required=False, help_text="exclude hits its days; include hits all others."
+    )
+    on_hit = serializers.ChoiceField(
+        [str(on_hit) for on_hit in OnHit],
+        required=False,
+        help_text="Of such a slot: skip, or which day it is moved to.",
+    )
 
 
 class RuleInput(StrictSerializer):
@@ -33,7 +50,7 @@ class RuleInput(StrictSerializer):
     end_at = Instant(required=False, allow_null=True)
     dst_gap = serializers.CharField(max_length=16, required=False, help_text="run_after_gap or skip.")
     dst_fold = serializers.CharField(max_length=16, required=False, help_text="first, second or both.")
-    calendars = serializers.ListField(child=Object(), max_length=10, required=False)
+    calendars = CalendarUseInput(many=True, max_length=calendar_names.MOST, required=False)
 
 
 class PreviewInput(RuleInput):
@@ -80,6 +97,14 @@ class Unset(serializers.Field[str, None, "str | None", Any]):
         return value or None
 
 
+class CalendarUseShape(serializers.Serializer[Any]):
+    """A calendar of a schedule."""
+
+    calendar = serializers.CharField()
+    use = serializers.ChoiceField([str(use) for use in Use])
+    on_hit = serializers.ChoiceField([str(on_hit) for on_hit in OnHit])
+
+
 class ScheduleShape(serializers.Serializer[Schedule]):
     """A schedule as it is stored."""
 
@@ -99,7 +124,7 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     end_at = Instant(allow_null=True)
     dst_gap = serializers.CharField()
     dst_fold = serializers.CharField()
-    calendars = serializers.JSONField()
+    calendars = CalendarUseShape(many=True)
     execution_window = serializers.JSONField(allow_null=True)
     jitter_seconds = serializers.IntegerField()
     max_runs = serializers.IntegerField(allow_null=True)
@@ -139,7 +164,9 @@ class FireShape(serializers.Serializer[dict[str, Any]]):
 
     at = Instant()
     local = LocalTime(read_only=True, help_text="The same instant on the schedule's clock.")
-    note = serializers.ChoiceField(["DST_GAP", "DST_FOLD"], allow_null=True, help_text="A clock change touches it.")
+    note = serializers.ChoiceField(
+        ["DST_GAP", "DST_FOLD", "HOLIDAY"], allow_null=True, help_text="A clock change or a calendar touches it."
+    )
 
 
 class UpcomingShape(FireShape):

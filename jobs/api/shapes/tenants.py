@@ -6,7 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from jobs.api.shapes.schedules import CalendarUseInput, CalendarUseShape
 from jobs.models import UsageDay
+from jobs.rules import calendar_names
 from jobs.services.usage import Standing
 from tenants.api.fields import Number, Object, StrictSerializer
 from tenants.models import Tenant
@@ -28,6 +30,7 @@ class DefaultsInput(StrictSerializer):
     example = {"timezone": "Europe/Berlin", "timeout_seconds": 600, "retry": {"max_attempts": 3}}
 
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, help_text="UTC if empty.")
+    calendars = CalendarUseInput(many=True, max_length=calendar_names.MOST, required=False)
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False, allow_null=True)
     retry = Object(required=False, help_text="As a job's; an empty one is the product's.")
 
@@ -36,6 +39,7 @@ class DefaultsShape(serializers.Serializer[Tenant]):
     """What jobs and schedules have that do not say otherwise; empty is the product's own."""
 
     timezone = serializers.CharField(source="default_timezone")
+    calendars = CalendarUseShape(source="default_calendars", many=True)
     timeout_seconds = serializers.FloatField(source="default_timeout_seconds", allow_null=True)
     retry = serializers.JSONField(source="default_retry")
 

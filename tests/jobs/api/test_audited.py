@@ -28,6 +28,9 @@ BY_TOKEN = {
 UNTIL = "2126-01-01T00:00:00Z"
 
 
+ICAL = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n"
+
+
 class World:
     """One of everything, in the state that a route asks for."""
 
@@ -73,6 +76,10 @@ class World:
 
     def key(self) -> str:
         made = self.actor.api.post("/api/v1/api-keys", {"name": "x", "scopes": ["admin"]})
+        return str(made.json()["id"])
+
+    def calendar(self, **fields: Any) -> str:
+        made = self.actor.api.post("/api/v1/calendars", {"name": uuid4().hex, **fields})
         return str(made.json()["id"])
 
     def secret(self) -> str:
@@ -168,6 +175,11 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "/api-keys/{id}"): (World.key, lambda w: None),
     ("patch", "/api-keys/{id}"): (World.key, lambda w: {"name": "another"}),
     ("post", "/api-keys/{id}/rotate"): (World.key, lambda w: {}),
+    ("post", "/calendars"): (None, lambda w: {"name": uuid4().hex}),
+    ("patch", "/calendars/{id}"): (World.calendar, lambda w: {"description": "another"}),
+    ("delete", "/calendars/{id}"): (World.calendar, lambda w: None),
+    ("post", "/calendars/{id}/refresh"): (lambda w: w.calendar(kind="holidays", country="DE"), lambda w: {}),
+    ("post", "/calendars/{id}/import"): (lambda w: w.calendar(kind="ical", ical=ICAL), lambda w: {"ical": ICAL}),
     ("post", "/secrets"): (None, lambda w: {"name": f"s_{uuid4().hex[:12]}", "value": "a value of ours"}),
     ("patch", "/secrets/{id}"): (World.secret, lambda w: {"value": "the third value"}),
     ("delete", "/secrets/{id}"): (World.secret, lambda w: None),

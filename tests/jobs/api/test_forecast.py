@@ -111,7 +111,7 @@ def test_the_work_is_bounded_and_that_is_said(owner, job, monkeypatch):
 def test_schedules_that_run_later_are_not_looked_at_for_the_first_page(owner, job, monkeypatch):
     built: list[Any] = []
     real = forecasts.planner.trigger_of
-    monkeypatch.setattr(forecasts.planner, "trigger_of", lambda row: built.append(row) or real(row))
+    monkeypatch.setattr(forecasts.planner, "trigger_of", lambda row, *known: built.append(row) or real(row, *known))
     for hour in range(12):
         at(job, f"{hour} {hour} * * *", next_run_at=DAY + timedelta(hours=hour, minutes=hour))
     assert len(forecast(owner, limit=3)["slots"]) == 3

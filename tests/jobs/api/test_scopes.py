@@ -39,6 +39,8 @@ NEEDS = {
     ("GET", "executions/{id}/stream"): "executions:read", ("GET", "executions/{id}/events"): "executions:read",
     ("GET", "audit-events"): "audit:read", ("GET", "audit-events/head"): "audit:read", ("GET", "audit-events/export"): "audit:read",
     ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
+    ("GET", "calendars"): "jobs:read", ("POST", "calendars"): "jobs:write", ("GET", "calendars/x/days"): "jobs:read",
+    ("GET", "calendars/x/ical"): "jobs:read", ("POST", "calendars/x/import"): "jobs:write", ("POST", "calendars/x/refresh"): "jobs:write",
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",
     ("GET", "secrets/x/versions"): "secrets:write", ("GET", "secrets/x/used-by"): "secrets:write",
     ("POST", "secrets/x/test"): "secrets:write", ("GET", "connection-types"): "secrets:write",

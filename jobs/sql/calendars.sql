@@ -1,0 +1,45 @@
+-- What the planner reads of calendars, and how schedules follow them.
+
+-- name: calendars_named
+-- One statement for all schedules of a batch; the days come only where this process does not know them yet.
+SELECT c.tenant_id, c.name, c.weekend, c.digest, CASE WHEN c.digest = ANY(%(known)s) THEN NULL ELSE c.days END AS days
+FROM unnest(%(tenants)s::uuid[], %(names)s::text[]) AS wanted(tenant_id, name)
+JOIN calendar c ON c.tenant_id = wanted.tenant_id AND c.name = wanted.name
+
+-- name: hold_calendars
+-- Against being deleted or renamed before a schedule that names them is stored; other schedules may hold them too.
+SELECT name FROM calendar WHERE tenant_id = %(tenant_id)s AND name = ANY(%(names)s) ORDER BY id FOR KEY SHARE
+
+-- name: schedules_using
+-- Through the partial index of schedules with calendars, however many have none.
+SELECT s.id, s.job_id, s.calendars FROM schedule s
+WHERE s.tenant_id = %(tenant_id)s AND s.calendars <> '[]'::jsonb AND s.state <> 'deleted'
+    AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.calendars) AS used WHERE used ->> 'calendar' = ANY(%(names)s))
+ORDER BY s.id DESC LIMIT %(most)s
+
+-- name: replan_users
+-- Looked at next as soon as an engine comes to it, and from where it had come to: no slot that ran is planned again. Held
+-- ones wait for their resume. One that could not be planned, perhaps for want of the calendar, may try again.
+UPDATE schedule s SET next_run_at = NULL, problem = '', state = 'active',
+    due_at = CASE WHEN s.state = 'active' THEN clock_timestamp() ELSE s.due_at END
+WHERE s.tenant_id = %(tenant_id)s AND s.calendars <> '[]'::jsonb
+    AND (s.due_at IS NOT NULL OR s.state = 'invalid')
+    AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.calendars) AS used WHERE used ->> 'calendar' = ANY(%(names)s))
+
+-- name: rename_in_schedules
+-- See carillon_calendar_renamed: what has been planned stays as it is.
+WITH renaming AS MATERIALIZED (SELECT set_config('carillon.calendar_renamed', 'on', true))
+UPDATE schedule s SET calendars = (
+    SELECT jsonb_agg(CASE WHEN used ->> 'calendar' = %(before)s THEN jsonb_set(used, '{calendar}', to_jsonb(%(after)s::text)) ELSE used END
+        ORDER BY place)
+    FROM jsonb_array_elements(s.calendars) WITH ORDINALITY AS each(used, place))
+FROM renaming
+WHERE s.tenant_id = %(tenant_id)s AND s.calendars <> '[]'::jsonb
+    AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.calendars) AS used WHERE used ->> 'calendar' = %(before)s)
+
+-- name: renaming_is_over
+SELECT set_config('carillon.calendar_renamed', 'off', true)
+
+-- name: executions_there
+-- Of derived ids, those that were made already.
+SELECT id FROM execution WHERE id = ANY(%(ids)s)
