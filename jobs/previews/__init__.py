@@ -5,7 +5,7 @@ Two small statements beside the rule itself: how long the job takes, and who els
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -32,6 +32,8 @@ CROWD, _FEWER = 10, 3
 #: How far from its own a better minute may be, and where counting in a minute stops.
 _NEARBY, _MOST_COUNTED = timedelta(minutes=15), 1000
 _MINUTE = timedelta(minutes=1)
+#: No slot is shown that lies further from the first one.
+_FAR = timedelta(days=20 * 365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def sentence(schedule: Schedule) -> str:
 def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now: datetime) -> Preview:
     trigger, fields = planner.trigger_of(schedule), _fields(schedule)
     left = None if schedule.max_runs is None else max(0, schedule.max_runs - schedule.runs)
-    runs = list(islice(_runs(trigger, after), _RUNS if left is None else min(_RUNS, left)))
+    runs = list(islice(_near(slot for slot in trigger.after(after) if slot.kind is SlotKind.RUN), _RUNS))
+    runs = runs if left is None else runs[:left]
     changes = clocks.changes(schedule.kind, schedule.timezone, trigger, after)
     seen = Seen(
         fields=fields,
@@ -90,14 +93,20 @@ def _fields(schedule: Schedule) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in ScheduleFields.__annotations__}
 
 
-def _runs(trigger: Trigger, after: datetime) -> Any:
-    return (slot for slot in trigger.after(after) if slot.kind is SlotKind.RUN)
+def _near(slots: Iterable[Slot]) -> Iterator[Slot]:
+    """The first slot whenever that is, and others of the years after it: centuries of a zone take their time to work out."""
+    first: Slot | None = None
+    for slot in slots:
+        first = first or slot
+        if slot.at - first.at > _FAR:
+            return
+        yield slot
 
 
 def _first(trigger: Trigger, after: datetime, count: int, left: int | None) -> list[Slot]:
     """The next slots, and no run beyond those that are left."""
     found: list[Slot] = []
-    for slot in islice(trigger.after(after), count) if left != 0 else ():
+    for slot in islice(_near(trigger.after(after)), count) if left != 0 else ():
         found.append(slot)
         left = None if left is None else left - (slot.kind is SlotKind.RUN)
         if left == 0:
