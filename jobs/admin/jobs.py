@@ -115,7 +115,10 @@ class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmi
             "back": self.list_url(),
             "submit": "Create",
             "examples": job_form.examples(),
+            "after": {"field": "timezone", "template": "console/form_preview.html"},
         }
+        if "preview" in request.POST:
+            return console_forms.tried(request, form, context={**context, "preview": job_form.preview(form)})
         return console_forms.page(
             request, form, carry_out=lambda given: self.row_url(job_form.create(given).pk), context=context
         )

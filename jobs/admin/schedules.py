@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs import outlooks, selectors, triggers
-from jobs.admin import recent, standing, wording
+from jobs import outlooks
+from jobs.admin import forecast_page, preview_panel, recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import actors, marks
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
-
-_FIRES = 10
 
 
 @admin.register(Schedule)
@@ -39,6 +36,16 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         ("job", AutocompleteSelectFilter),
     )
     actions_detail = ("pause", "resume", "delete")
+    button_permissions = {"forecast": "jobs:read"}
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("forecast/", self.admin_site.admin_view(self.forecast_view), name="jobs_schedule_forecast")
+        return [own, *super().get_urls()]
+
+    def forecast_view(self, request: HttpRequest) -> HttpResponse:
+        """What runs in the next day, and whether workers can do it."""
+        self.require_look()
+        return forecast_page.view(self, request)
 
     def for_list(self, queryset: QuerySet[Schedule]) -> QuerySet[Schedule]:
         return queryset.select_related("job", "tenant").defer("payload", "job__payload", "job__retry")
@@ -87,7 +94,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "explanation": told.explanation,
             "last": told.last,
             "problem": row.problem,
-            "fires": _fires(row),
+            "preview": preview_panel.of_schedule(row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),
         }
 
@@ -158,21 +165,3 @@ def _misfire(schedule: Schedule) -> str:
     most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
     grace, window = marks.length(schedule.misfire_grace_seconds), marks.length(schedule.catch_up_window_seconds)
     return f"{schedule.misfire}{most}, after {grace}, within {window}"
-
-
-def _fires(schedule: Schedule) -> dict[str, Any]:
-    """The next instants, in its own zone and in UTC; none for a rule nobody understands."""
-    if schedule.state != "active":
-        slots = []
-    else:
-        try:
-            slots = list(islice(selectors.runs_after(schedule, timezone.now()), _FIRES))
-        except triggers.InvalidSchedule:
-            slots = []
-    cells = [(marks.code(slot.nominal), marks.instant(slot.at)) for slot in slots]
-    return {
-        "title": "Next runs",
-        "headers": (f"In {schedule.timezone}", "UTC"),
-        "rows": cells,
-        "empty": "None while it is like this.",
-    }
