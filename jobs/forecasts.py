@@ -17,7 +17,7 @@ from itertools import count, islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from jobs import triggers, workloads
 from jobs.engine import planner
@@ -141,23 +141,25 @@ def _planned(tenant: Tenant | None, until: datetime) -> tuple[Iterable[Any], For
     goes = Q(state=ScheduleState.ACTIVE, job__state=JobState.ACTIVE)
     if tenant is None:
         held = kept.filter(state__in=(ScheduleState.PAUSED, ScheduleState.INVALID))  # those of held jobs have no index
-        soon = kept.filter(goes, due_at__lt=until, tenant__state=TenantState.ACTIVE).order_by("due_at", "pk")
-        return _rows(soon), Forecast(held=held[:MOST_SCHEDULES].count())
+        soon = kept.filter(goes, due_at__lt=until, tenant__state=TenantState.ACTIVE)
+        return _rows(soon, "due_at"), Forecast(held=held[:MOST_SCHEDULES].count())
     own = kept.filter(tenant=tenant)
     if tenant.state != TenantState.ACTIVE:
         return [], Forecast(held=own[:MOST_SCHEDULES].count())
     forecast = Forecast(held=own.exclude(goes)[:MOST_SCHEDULES].count())
     forecast.on_events = own.filter(goes, kind=EVENT)[:MOST_SCHEDULES].count()
     soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).exclude(kind=EVENT)
-    return _rows(soon.order_by("next_run_at", "pk")), forecast
+    return _rows(soon, "next_run_at"), forecast
 
 
-def _rows(schedules: QuerySet[Schedule]) -> Iterable[Any]:
+def _rows(schedules: QuerySet[Schedule], by: str) -> Iterable[Any]:
+    """In the order of a column that an index holds; ``starts_at`` is that, and no slot comes before it."""
     columns = (
-        "id", "tenant_id", "tenant__slug", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", "planned_until",
+        "id", "tenant_id", "tenant__slug", "job_id", "job__name", "job__type", "job__queue_id", "starts_at", "planned_until",
         "max_runs", "runs", *contract.STORED,
     )  # fmt: skip
-    return schedules.values_list(*columns, named=True).iterator(chunk_size=_PAGE)
+    ordered = schedules.annotate(starts_at=F(by)).order_by(by, "pk")
+    return ordered.values_list(*columns, named=True).iterator(chunk_size=_PAGE)
 
 
 def _hashable(value: Any) -> Any:
@@ -204,7 +206,7 @@ def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: For
             heapq.heappush(heap, (slot.at, next(tie), slot, row, runs))
 
     for row, trigger, _ in _built(rows, forecast, until):
-        while heap and row.next_run_at is not None and heap[0][0] < row.next_run_at:
+        while heap and row.starts_at is not None and heap[0][0] < row.starts_at:
             yield _popped(heap, push)
         push(row, (slot for slot in trigger.after(since - TICK) if slot.kind is SlotKind.RUN))
     while heap:

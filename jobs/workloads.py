@@ -89,7 +89,9 @@ def crew(now: datetime) -> Crew:
     """The workers that live now."""
     by_queue: Counter[str] = Counter()
     slots = 0
-    for queues, concurrency in Worker.objects.filter(lease_expires_at__gt=now, draining=False).values_list("queues", "concurrency"):
+    for queues, concurrency in Worker.objects.filter(lease_expires_at__gt=now, draining=False).values_list(
+        "queues", "concurrency"
+    ):
         slots += concurrency
         by_queue.update(dict.fromkeys(queues, concurrency))
     return Crew(slots, by_queue)

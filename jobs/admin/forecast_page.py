@@ -48,7 +48,7 @@ def view(page: Any, request: HttpRequest) -> HttpResponse:
         **page.admin_site.each_context(request),
         "title": TITLE,
         "crumbs": [(TITLE, "")],
-        "summary": _summary(forecast, groups, crew),
+        "summary": _summary(groups, crew),
         "notes": _notes(forecast, groups),
         **_pictures(since, groups, crew),
         "hours": _hours(since, groups, crew),
@@ -58,7 +58,7 @@ def view(page: Any, request: HttpRequest) -> HttpResponse:
     return render(request, "console/forecast.html", context)
 
 
-def _summary(forecast: Forecast, groups: Sequence[Group], crew: Crew) -> str:
+def _summary(groups: Sequence[Group], crew: Crew) -> str:
     slots = sum(group.work.slots for group in groups)
     if not slots:
         return "Nothing is planned for the next 24 hours"
@@ -68,7 +68,9 @@ def _summary(forecast: Forecast, groups: Sequence[Group], crew: Crew) -> str:
     if not crew.slots:
         return f"{slots:,} runs in the next 24 hours, and no worker lives; {most}"
     if over:
-        return f"{slots:,} runs in the next 24 hours, and more work than the workers can do in {len(over)} of them; {most}"
+        return (
+            f"{slots:,} runs in the next 24 hours, and more work than the workers can do in {len(over)} of them; {most}"
+        )
     return f"{slots:,} runs in the next 24 hours; {most}"
 
 
@@ -164,7 +166,14 @@ def _queues(groups: Sequence[Group], crew: Crew, window: timedelta) -> dict[str,
     ]
     return {
         "title": "By queue",
-        "headers": ("Queue", "Runs", "Worker-minutes", "At most (95 of 100)", "Jobs unknown", "Worker-minutes its workers have"),
+        "headers": (
+            "Queue",
+            "Runs",
+            "Worker-minutes",
+            "At most (95 of 100)",
+            "Jobs unknown",
+            "Worker-minutes its workers have",
+        ),
         "rows": rows,
         "empty": "None.",
     }
@@ -180,4 +189,9 @@ def _runs(found: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
         )
         for slot, row in found
     ]
-    return {"title": "Next runs", "headers": ("At", "Job", "Tenant", "Queue"), "rows": rows, "empty": "None in the next 24 hours."}
+    return {
+        "title": "Next runs",
+        "headers": ("At", "Job", "Tenant", "Queue"),
+        "rows": rows,
+        "empty": "None in the next 24 hours.",
+    }

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from jobs import previews, triggers
-from jobs.models import Schedule
+from jobs.models import Job, Schedule
 from jobs.previews import Preview
 from jobs.rules.slots import Slot, SlotKind
 from jobs.triggers import zones
@@ -34,12 +34,23 @@ def of_form(tenant: Tenant | None, given: Mapping[str, Any]) -> dict[str, Any]:
     expression, zone = str(given.get("expression") or "").strip(), str(given.get("timezone") or "").strip()
     if not expression:
         return {"sentence": "", "problem": ""}
-    fields = {"kind": "cron", "expression": expression, **({"timezone": zone} if zone else {})}
+    return of_fields(
+        tenant or Tenant(), {"kind": "cron", "expression": expression, **({"timezone": zone} if zone else {})}
+    )
+
+
+def of_fields(tenant: Tenant, fields: Mapping[str, Any], *, job: Job | None = None) -> dict[str, Any]:
+    """What a schedule of these fields would mean, or why it means nothing."""
     try:
-        found = previews.of_rule(tenant or Tenant(), fields, job=None, **_asked(_OF_FORM))
+        found = previews.of_rule(tenant, fields, job=job, **_asked(_OF_FORM))
     except triggers.InvalidSchedule as error:
         return {"sentence": "", "problem": f"{error.field}: {error.message}"}
     return _shown(found, promised=True)
+
+
+def after(field: str, *watched: str) -> dict[str, Any]:
+    """Where a form shows it, and the fields that change it."""
+    return {"field": field, "watched": watched, "template": "console/form_preview.html"}
 
 
 def _asked(count: int) -> dict[str, Any]:

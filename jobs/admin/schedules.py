@@ -13,10 +13,11 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs import outlooks
-from jobs.admin import forecast_page, preview_panel, recent, standing, wording
+from jobs.admin import forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import actors, marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
@@ -36,11 +37,41 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         ("job", AutocompleteSelectFilter),
     )
     actions_detail = ("pause", "resume", "delete")
-    button_permissions = {"forecast": "jobs:read"}
+    button_permissions = {"forecast": "jobs:read", "rule": "jobs:write"}
 
     def get_urls(self) -> list[URLPattern]:
-        own = path("forecast/", self.admin_site.admin_view(self.forecast_view), name="jobs_schedule_forecast")
-        return [own, *super().get_urls()]
+        view = self.admin_site.admin_view
+        forecast = path("forecast/", view(self.forecast_view), name="jobs_schedule_forecast")
+        edit = path("<path:object_id>/rule/", view(self.edit_view), name="jobs_schedule_rule")
+        return [forecast, edit, *super().get_urls()]
+
+    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Its rule and policies as a form, which says what they mean while one types."""
+        needed = self.needs("rule")
+        self.require(needed)
+        schedule = self.row(request, object_id)
+        if schedule is None or schedule.state == "deleted":
+            return self.gone(request, object_id)
+        self.require(needed, schedule)
+        form, url = schedule_form.ScheduleForm(schedule, request.POST or None), self.row_url(schedule.pk)
+        context: dict[str, Any] = {
+            "title": self.name_of(schedule),
+            "crumbs": [(self.title, self.list_url()), (self.name_of(schedule), url), ("Rule", "")],
+            "back": url,
+            "submit": "Save",
+            "after": preview_panel.after("dst_fold", *(name for name in schedule_form.WATCHED if name in form.fields)),
+        }
+        if "preview" in request.POST:
+            return console_forms.tried(
+                request, form, context={**context, "preview": schedule_form.preview(schedule, form)}
+            )
+        context["preview"] = preview_panel.of_schedule(schedule)
+        return console_forms.page(
+            request,
+            form,
+            carry_out=lambda given: self.row_url(schedule_form.update(schedule, given).pk),
+            context=context,
+        )
 
     def forecast_view(self, request: HttpRequest) -> HttpResponse:
         """What runs in the next day, and whether workers can do it."""
@@ -95,6 +126,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "last": told.last,
             "problem": row.problem,
             "preview": preview_panel.of_schedule(row),
+            "may_change": row.state != "deleted" and self.allows("jobs:write", row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),
         }
 

@@ -104,9 +104,12 @@ def _slot(slot: Slot, row: Any) -> dict[str, Any]:
 def capacity(crew: Crew, group: Group, by: str, since: datetime, until: datetime) -> float | None:
     """Worker-minutes that live workers have for a group as they are now; None where workers are not a group's own."""
     if by == "hour":
-        begin, end = max(group.key, since), min(group.key + HOUR, until)
+        hour: datetime = group.key
+        begin, end = max(hour, since), min(hour + HOUR, until)
         return crew.slots * ((end - begin) / _MINUTE)
-    return crew.by_queue.get(group.key, 0) * ((until - since) / _MINUTE) if by == "queue" else None
+    if by == "queue":
+        return crew.by_queue.get(str(group.key), 0) * ((until - since) / _MINUTE)
+    return None
 
 
 def _group_shape(group: Group, room: float | None) -> dict[str, Any]:

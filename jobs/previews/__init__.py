@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
-from jobs import sentences, sql
+from jobs import sentences, sql, triggers
 from jobs.engine import planner
 from jobs.models import Job, Schedule
 from jobs.previews import cautions, clocks
@@ -65,7 +65,7 @@ def sentence(schedule: Schedule) -> str:
     """A stored schedule in a sentence; empty if its rule is no longer understood."""
     try:
         return sentences.of(_fields(schedule), planner.trigger_of(schedule))
-    except planner.triggers.InvalidSchedule:
+    except triggers.InvalidSchedule:
         return ""
 
 

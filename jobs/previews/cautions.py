@@ -35,7 +35,7 @@ class Caution(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:  # noqa: A001 - what the API calls it
+class Warning:
     """``message`` is a sentence that says what to do."""
 
     code: Caution
@@ -145,7 +145,13 @@ def _february_29(seen: Seen) -> Iterator[str]:
     if named is None:
         return
     rule = named.days
-    if rule.month_days and min(rule.month_days) == 29 and 2 in named.months and not rule.last_day and rule.weekdays is None:
+    if (
+        rule.month_days
+        and min(rule.month_days) == 29
+        and 2 in named.months
+        and not rule.last_day
+        and rule.weekdays is None
+    ):
         others = " there" if named.months != (2,) else ""
         yield f"February has a 29th in leap years alone, so it does not run{others} in others; L is the last day of each month."
 

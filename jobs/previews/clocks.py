@@ -65,7 +65,9 @@ def _gap(trigger: Trigger, segment: zones.Segment) -> tuple[str, bool]:
     if first is None:
         return _NOTHING, False
     many = walls.count(opens, closes) if walls else 1
-    slot = f"the slot {_clock(first, segment)} does" if many == 1 else f"{_clock(first, segment)} and {many - 1:,} more do"
+    slot = (
+        f"the slot {_clock(first, segment)} does" if many == 1 else f"{_clock(first, segment)} and {many - 1:,} more do"
+    )
     if moved and moved.kind is SlotKind.DST_GAP:
         return f"{slot} not exist and {'is' if many == 1 else 'are'} left out", True
     if moved:
@@ -84,7 +86,11 @@ def _fold(trigger: Trigger, segment: zones.Segment) -> str:
     later = takewhile(lambda slot: slot.at == first.at + back, trigger.after(first.at + back - TICK))
     second = next((slot for slot in later if _wall(slot) == _wall(first)), None)
     many = trigger.count(opens - TICK, segment.start - TICK)
-    slot = f"the slot {_clock(_wall(first), segment)} comes" if many == 1 else f"{_clock(_wall(first), segment)} and {many - 1:,} more come"
+    slot = (
+        f"the slot {_clock(_wall(first), segment)} comes"
+        if many == 1
+        else f"{_clock(_wall(first), segment)} and {many - 1:,} more come"
+    )
     runs = "runs" if many == 1 else "run"
     if second is None:
         return f"{slot} twice and {runs} once"

@@ -29,7 +29,9 @@ def by_date(rule: DayRule) -> str:
         return f"on the day from Monday to Friday nearest to the {listing.ordinal(rule.nearest_weekday)}{last} of the month"
     if rule.month_days is None:
         return ""
-    named = [listing.spans(sorted(rule.month_days), lambda day: f"the {listing.ordinal(day)}")] if rule.month_days else []
+    named = (
+        [listing.spans(sorted(rule.month_days), lambda day: f"the {listing.ordinal(day)}")] if rule.month_days else []
+    )
     return f"on {listing.joined([*named, *(['the last day'] if rule.last_day else [])])} of the month"
 
 

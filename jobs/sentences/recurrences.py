@@ -15,7 +15,20 @@ _UNITS = {
 }  # fmt: skip
 _WEEKDAYS = {"SU": 0, "MO": 1, "TU": 2, "WE": 3, "TH": 4, "FR": 5, "SA": 6}
 _BY_DAY = re.compile(r"([+-]?\d{1,2})?(SU|MO|TU|WE|TH|FR|SA)")
-_KNOWN = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS"}
+_KNOWN = {
+    "FREQ",
+    "INTERVAL",
+    "COUNT",
+    "UNTIL",
+    "WKST",
+    "BYDAY",
+    "BYMONTHDAY",
+    "BYMONTH",
+    "BYHOUR",
+    "BYMINUTE",
+    "BYSECOND",
+    "BYSETPOS",
+}
 
 
 class _Unknown(Exception):
@@ -54,14 +67,20 @@ def _told(parts: Mapping[str, str], start: datetime | None) -> str:
     if "BYMONTH" in parts:
         said.append(f"only in {listing.joined([days.MONTHS[month - 1] for month in _numbers(parts['BYMONTH'])])}")
     if "BYSETPOS" in parts:
-        said.append(f"but only {listing.joined([_nth(number) for number in _numbers(parts['BYSETPOS'])])} of these in each {unit}")
+        said.append(
+            f"but only {listing.joined([_nth(number) for number in _numbers(parts['BYSETPOS'])])} of these in each {unit}"
+        )
     return ", ".join([" ".join(said), *_ends(parts)])
 
 
 def _time(parts: Mapping[str, str], start: datetime | None, unit: str) -> str:
     if unit in ("second", "minute", "hour"):
         names = {"BYHOUR": "hour", "BYMINUTE": "minute", "BYSECOND": "second"}
-        told = [f"{name} {listing.joined([str(n) for n in _numbers(parts[key])])}" for key, name in names.items() if key in parts]
+        told = [
+            f"{name} {listing.joined([str(n) for n in _numbers(parts[key])])}"
+            for key, name in names.items()
+            if key in parts
+        ]
         return f"of {' and '.join(told)}" if told else ""
     if start is None and not {"BYHOUR"} <= set(parts):
         return ""
@@ -76,7 +95,9 @@ def _time(parts: Mapping[str, str], start: datetime | None, unit: str) -> str:
 def _days(parts: Mapping[str, str], unit: str) -> str:
     said = []
     if "BYMONTHDAY" in parts:
-        said.append(f"on {listing.joined([_nth(number, 'day' if number < 0 else '') for number in _numbers(parts['BYMONTHDAY'])])} of the month")
+        said.append(
+            f"on {listing.joined([_nth(number, 'day' if number < 0 else '') for number in _numbers(parts['BYMONTHDAY'])])} of the month"
+        )
     if "BYDAY" in parts:
         said.append(_by_day(parts["BYDAY"], unit))
     return " if that is ".join(said) if len(said) < 2 else f"{said[0]}, if that is {said[1].removeprefix('on ')}"

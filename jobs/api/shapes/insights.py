@@ -118,7 +118,9 @@ class ForecastSlotShape(UpcomingShape):
 class ForecastGroupShape(serializers.Serializer[Any]):
     """The work of one hour, queue, job or tenant. What nobody knows is null, not nothing."""
 
-    key = serializers.CharField(help_text="The hour's beginning in UTC, the queue's name, the job's or the tenant's id.")
+    key = serializers.CharField(
+        help_text="The hour's beginning in UTC, the queue's name, the job's or the tenant's id."
+    )
     name = serializers.CharField(help_text="Of the queue, the job or the tenant; empty for an hour.")
     slots = serializers.IntegerField(help_text="One that a clock change leaves out is counted too.")
     worker_minutes = serializers.FloatField(
@@ -144,6 +146,8 @@ class ForecastShape(serializers.Serializer[Any]):
     on_events = serializers.IntegerField(help_text="They start whenever their event comes: left out.")
     unreadable = serializers.IntegerField(help_text="Schedules whose rule is no longer understood: left out.")
     capped = serializers.BooleanField(help_text="There is more than this answer holds.")
-    worker_slots = serializers.IntegerField(help_text="What the workers that live now can run at once, for all tenants.")
+    worker_slots = serializers.IntegerField(
+        help_text="What the workers that live now can run at once, for all tenants."
+    )
     slots = ForecastSlotShape(many=True, allow_null=True, help_text="In order; null with `group_by`.")
     groups = ForecastGroupShape(many=True, allow_null=True, help_text="Null without `group_by`.")

@@ -37,7 +37,9 @@ def test_a_schedules_page_says_it_in_words_with_its_runs_and_clock_changes(conso
 
 
 def test_a_schedule_nobody_understands_shows_its_problem_and_no_words(console):
-    schedule = rows.schedule(rows.job(), expression="no rule", state="invalid", problem="CONFIG_INVALID: x", due_at=None)
+    schedule = rows.schedule(
+        rows.job(), expression="no rule", state="invalid", problem="CONFIG_INVALID: x", due_at=None
+    )
     text = page(console, "jobs_schedule_change", schedule)
     assert "CONFIG_INVALID: x" in text
     assert "In words" not in text

@@ -16,7 +16,11 @@ WINDOW = {"from": DAY.isoformat(), "until": (DAY + timedelta(days=1)).isoformat(
 
 
 def at(job: Any, expression: str, **columns: Any) -> Any:
-    known = {"expression": expression, "next_run_at": DAY - timedelta(days=1), "planned_until": DAY - timedelta(hours=1)}
+    known = {
+        "expression": expression,
+        "next_run_at": DAY - timedelta(days=1),
+        "planned_until": DAY - timedelta(hours=1),
+    }
     return rows.schedule(job, **(known | columns))
 
 
@@ -57,7 +61,12 @@ def test_what_nobody_knows_is_unknown_and_not_nothing(owner):
     at(unknown, "30 2,3 * * *")
     two, three = groups(owner, "hour")
     assert (two["slots"], two["worker_minutes"], two["jobs_unknown"]) == (2, 0.5, 1)
-    assert (three["slots"], three["worker_minutes"], three["worker_minutes_p95"], three["jobs_unknown"]) == (1, None, None, 1)
+    assert (three["slots"], three["worker_minutes"], three["worker_minutes_p95"], three["jobs_unknown"]) == (
+        1,
+        None,
+        None,
+        1,
+    )
 
 
 def test_schedules_that_share_a_rule_add_up(owner):
@@ -122,6 +131,8 @@ def test_the_platform_sees_all_tenants_and_who_is_none_of_it_does_not():
     told = [(group["name"], group["slots"], group["worker_minutes"]) for group in groups(platform, "tenant")]
     assert told == [(owner.tenant.slug, 2, 2), (outsider.tenant.slug, 1, 1)]
     assert [hour["slots"] for hour in groups(platform, "hour")] == [2, 1]
-    assert platform.api.get("/api/v1/forecast", **WINDOW).json()["held"] == 1
+    told = platform.api.get("/api/v1/forecast", **WINDOW).json()
+    assert told["held"] == 1
+    assert [slot["at"][11:13] for slot in told["slots"]] == ["05", "05", "06"]
     narrow = actors.operator(["jobs:read"])
     assert narrow.api.get("/api/v1/forecast", **WINDOW).status_code in (403, 422)

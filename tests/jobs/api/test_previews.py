@@ -79,7 +79,9 @@ def test_a_job_that_takes_longer_than_its_schedule_waits_is_told_of(owner, make_
     job = make_job()
     for _ in range(3):
         began = rows.now() - timedelta(seconds=90)
-        rows.execution((job["id"], owner.tenant.id), "succeeded", started_at=began, finished_at=began + timedelta(seconds=80))
+        rows.execution(
+            (job["id"], owner.tenant.id), "succeeded", started_at=began, finished_at=began + timedelta(seconds=80)
+        )
     often = {"expression": "* * * * *", "job": "nightly"}
     assert codes(preview(owner, **often)) == ["FIRES_OFTENER_THAN_IT_TAKES"]
     assert codes(preview(owner, expression="*/2 * * * *", job=job["id"])) == []

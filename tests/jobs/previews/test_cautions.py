@@ -16,7 +16,9 @@ from jobs.rules.slots import SlotKind
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 
 
-def told(kind: str = "cron", *, usual: float | None = None, overlap: str = "queue_one", **fields: Any) -> dict[str, str]:
+def told(
+    kind: str = "cron", *, usual: float | None = None, overlap: str = "queue_one", **fields: Any
+) -> dict[str, str]:
     trigger = triggers.build(kind, fields)
     zone = fields.get("timezone", "UTC")
     seen = cautions.Seen(

@@ -26,8 +26,16 @@ def effects(expression: str, zone: str = "Europe/Berlin", after: datetime = WINT
 def test_the_next_two_changes_are_named_with_their_offsets():
     trigger = triggers.build("cron", {"expression": "0 5 * * *", "timezone": "Europe/Berlin"})
     spring, autumn = clocks.changes("cron", "Europe/Berlin", trigger, WINTER)
-    assert (spring.at, spring.offset_before, spring.offset_after) == (datetime(2027, 3, 28, 1, tzinfo=UTC), "+01:00", "+02:00")
-    assert (autumn.at, autumn.offset_before, autumn.offset_after) == (datetime(2027, 10, 31, 1, tzinfo=UTC), "+02:00", "+01:00")
+    assert (spring.at, spring.offset_before, spring.offset_after) == (
+        datetime(2027, 3, 28, 1, tzinfo=UTC),
+        "+01:00",
+        "+02:00",
+    )
+    assert (autumn.at, autumn.offset_before, autumn.offset_after) == (
+        datetime(2027, 10, 31, 1, tzinfo=UTC),
+        "+02:00",
+        "+01:00",
+    )
     assert (spring.effect, spring.leaves_out) == ("none of its times is touched", False)
 
 
@@ -79,7 +87,9 @@ def test_an_interval_knows_no_clocks():
 @given(
     minutes=st.lists(st.integers(0, 59), min_size=1, max_size=3, unique=True),
     hours=st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True),
-    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Santiago"]),
+    zone=st.sampled_from(
+        ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Santiago"]
+    ),
     gap=st.sampled_from(["run_after_gap", "skip"]),
     fold=st.sampled_from(["first", "second", "both"]),
     after=st.datetimes(datetime(2025, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
@@ -88,11 +98,15 @@ def test_the_words_are_true_of_the_slots(minutes, hours, zone, gap, fold, after)
     expression = f"{','.join(map(str, minutes))} {','.join(map(str, hours))} * * *"
     trigger = triggers.build("cron", {"expression": expression, "timezone": zone, "dst_gap": gap, "dst_fold": fold})
     for change in clocks.changes("cron", zone, trigger, after):
-        around = timedelta(hours=3)
-        slots = list(takewhile(lambda slot: slot.at < change.at + around, trigger.after(change.at - around)))
+        low, high = change.at - timedelta(hours=3), change.at + timedelta(hours=3)
+        slots = list(takewhile(lambda slot, high=high: slot.at < high, trigger.after(low)))
         left_out = [slot for slot in slots if slot.kind is SlotKind.DST_GAP]
         place = zones.zone(zone)
-        moved = [slot for slot in slots if slot.kind is SlotKind.RUN and slot.nominal != slot.at.astimezone(place).isoformat()]
+        moved = [
+            slot
+            for slot in slots
+            if slot.kind is SlotKind.RUN and slot.nominal != slot.at.astimezone(place).isoformat()
+        ]
         walls = [slot.nominal[:19] for slot in slots]
         twice = {wall for wall in walls if walls.count(wall) == 2}
         assert change.leaves_out == bool(left_out)
@@ -100,6 +114,10 @@ def test_the_words_are_true_of_the_slots(minutes, hours, zone, gap, fold, after)
         assert ("exist and run" in change.effect) == bool(moved)
         assert ("twice" in change.effect) == bool(twice)
         if twice:
-            runs = [[slot.kind is SlotKind.RUN for slot in slots if slot.nominal[:19] == wall] for wall in sorted(twice)][0]
-            said = {(True, False): "the first time", (False, True): "the second time", (True, True): "both times"}[tuple(runs)]  # type: ignore[index]
+            runs = next(
+                [slot.kind is SlotKind.RUN for slot in slots if slot.nominal[:19] == wall] for wall in sorted(twice)
+            )
+            said = {(True, False): "the first time", (False, True): "the second time", (True, True): "both times"}[
+                tuple(runs)
+            ]  # type: ignore[index]
             assert said in change.effect

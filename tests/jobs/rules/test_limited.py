@@ -16,7 +16,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 UNTIL = START + timedelta(days=2)
 
 
-@pytest.mark.parametrize("spec", [{"expression": "*/7 * * * * *"}, {"expression": "0 5,17 * * *"}, {"expression": "30 2 1 1 *"}])
+@pytest.mark.parametrize(
+    "spec", [{"expression": "*/7 * * * * *"}, {"expression": "0 5,17 * * *"}, {"expression": "30 2 1 1 *"}]
+)
 @given(left=st.integers(0, 60), skipped=st.integers(0, 86_400))
 def test_the_first_ones_are_kept_and_no_other(spec, left, skipped):
     trigger = triggers.build("cron", spec)

@@ -46,7 +46,7 @@ def _of_calendar(told: str, start: datetime, end: datetime) -> Iterator[datetime
     told = _without(told, ", UTC")
     told, _, months = told.partition(", only in ")
     wanted = _listed(months, MONTHS) if months else set(range(12))
-    match = re.fullmatch(r"(.+?)(?: (every day|(?:on )?every (?:%s).*|on the .+))?" % "|".join(WEEKDAYS), told)
+    match = re.fullmatch(r"(.+?)(?: (every day|(?:on )?every (?:{}).*|on the .+))?".format("|".join(WEEKDAYS)), told)
     if match is None:
         raise NotUnderstoodError(told)
     clock, matches = _clock(match[1]), _days(match[2] or "every day")
@@ -71,7 +71,9 @@ def _clock(words: str) -> list[tuple[int, int, int]]:
         values["second"] = {0}
     if finest == "hour":
         raise NotUnderstoodError(words)
-    return [(h, m, s) for h in sorted(values["hour"]) for m in sorted(values["minute"]) for s in sorted(values["second"])]
+    return [
+        (h, m, s) for h in sorted(values["hour"]) for m in sorted(values["minute"]) for s in sorted(values["second"])
+    ]
 
 
 def _unit(phrase: str, values: dict[str, set[int]]) -> str:
@@ -101,7 +103,9 @@ def _days(words: str) -> DayTest:
     if match := re.fullmatch(r"every (.+)", words):
         weekdays = _listed(match[1], WEEKDAYS)
         return lambda day: day.weekday() in weekdays
-    if match := re.fullmatch(r"on the day from Monday to Friday nearest to the (\d+)\w\w(, or its last day,)? of the month", words):
+    if match := re.fullmatch(
+        r"on the day from Monday to Friday nearest to the (\d+)\w\w(, or its last day,)? of the month", words
+    ):
         number = int(match[1])
         return lambda day: day == _nearest(day, number)
     if match := re.fullmatch(r"on (.+) of the month", words):

@@ -48,7 +48,10 @@ def of(kind: str = "cron", **fields: Any) -> str:
         ("0 9 * * 2#2", "At 09:00 on the 2nd Tuesday of the month"),
         ("0 9 * * L5", "At 09:00 on the last Friday of the month"),
         ("0 0 29 2 *", "At 00:00 on the 29th of the month, only in February"),
-        ("0 0-3/2 5-10 6-8 *", "At 00:00 and 02:00 on the 5th through the 10th of the month, only in June through August"),
+        (
+            "0 0-3/2 5-10 6-8 *",
+            "At 00:00 and 02:00 on the 5th through the 10th of the month, only in June through August",
+        ),
     ],
 )
 def test_cron_in_words(expression, words):
@@ -176,7 +179,9 @@ _SPECS = st.one_of(
 
 
 @settings(max_examples=250, deadline=None)
-@given(spec=_SPECS, start=_INSTANTS, length=st.sampled_from([timedelta(hours=3), timedelta(days=40), timedelta(days=800)]))
+@given(
+    spec=_SPECS, start=_INSTANTS, length=st.sampled_from([timedelta(hours=3), timedelta(days=40), timedelta(days=800)])
+)
 def test_the_words_promise_exactly_the_fire_times(spec, start, length):
     kind, said = spec["kind"], {name: value for name, value in spec.items() if name != "kind"}
     try:
@@ -185,7 +190,10 @@ def test_the_words_promise_exactly_the_fire_times(spec, start, length):
         return
     end = start + length
     fired = [
-        slot.at for slot in islice(takewhile(lambda slot: slot.at < end, trigger.after(start - timedelta(microseconds=1))), MOST)
+        slot.at
+        for slot in islice(
+            takewhile(lambda slot: slot.at < end, trigger.after(start - timedelta(microseconds=1))), MOST
+        )
     ]
     sentence = sentences.of(spec, trigger)
     if len(fired) == MOST:
