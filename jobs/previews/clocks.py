@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
+from typing import Any
 
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
-from jobs.sentences import walls_of
 from jobs.triggers import zones
 
 #: A zone that changes nothing for so long has no clock changes to show.
@@ -60,7 +60,7 @@ def _gap(trigger: Trigger, segment: zones.Segment) -> tuple[str, bool]:
     moved = next((slot for slot in at_once if opens <= _wall(slot) < closes), None)
     if moved is None and getattr(trigger, "wildcard", False):
         return _REAL_TIME, False
-    walls = walls_of(trigger)
+    walls: Any = getattr(trigger, "walls", None)  # of every kind that names wall times
     first = _wall(moved) if moved else next(walls.upward(opens, closes), None) if walls else None
     if first is None:
         return _NOTHING, False

@@ -29,7 +29,7 @@ def words(fields: Mapping[str, Any]) -> Iterator[str]:
     for use in fields.get("calendars") or ():
         yield _calendar(use)
     if window := fields.get("execution_window"):
-        yield f"starts only in the window {_data(window)}"
+        yield _window(window)
     if jitter := fields.get("jitter_seconds"):
         yield f"each run up to {length(jitter)} later, the same for the same slot"
     if most := fields.get("max_runs"):
@@ -65,9 +65,14 @@ def _clocks(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def _calendar(use: Mapping[str, Any]) -> str:
     named = use.get("name") or use.get("calendar") or use.get("id") or "?"
-    days = f"days that are not in {named}" if use.get("include") else f"days in {named}"
+    days = f"days that are not in {named}" if use.get("include") or use.get("use") == "include" else f"days in {named}"
     return f"runs on {days} are {_ON_HIT.get(str(use.get('on_hit') or 'skip'), 'held back')}"
 
 
-def _data(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+def _window(window: Any) -> str:
+    try:
+        hours = [f"{', '.join(each['days'])} {each['from']} to {each['until']}" for each in window["hours"]]
+    except (KeyError, TypeError):
+        return f"starts only in the window {json.dumps(window, sort_keys=True, ensure_ascii=False)}"
+    outside = "is skipped" if window.get("outside") == "skip" else "waits"
+    return f"starts only {listing.joined(hours)}, else it {outside}"

@@ -7,13 +7,14 @@ from itertools import islice, takewhile
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobs import sentences, triggers
 from tests.jobs.sentences import reader
 
 MOST = 3000
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def of(kind: str = "cron", **fields: Any) -> str:
@@ -84,7 +85,7 @@ def test_calendars_windows_and_hashes_are_told_of():
     trigger = triggers.build("cron", {"expression": "0 5 * * *"})
     fields = {
         "kind": "cron", "expression": "H 5 * * *", "timezone": "UTC",
-        "calendars": [{"name": "holidays", "on_hit": "next_business_day"}, {"name": "opening days", "include": True}],
+        "calendars": [{"name": "holidays", "on_hit": "next_business_day"}, {"calendar": "opening days", "use": "include"}],
         "execution_window": {"hours": "08:00-18:00"},
     }  # fmt: skip
     assert sentences.of(fields, trigger) == (
@@ -118,9 +119,37 @@ def test_recurrence_rules_in_words(rrule, words):
     assert told.startswith(f"{words}, Europe/Berlin")
 
 
-def test_a_kind_without_words_quotes_its_rule():
-    assert sentences.of({"kind": "calendar", "rule": {"day": "last"}, "timezone": "UTC"}, ANY) == (
-        'By the calendar rule {"day": "last"}, UTC'
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"every": "month", "on": {"business_day": -1}, "at": ["17:00"]},
+         "At 17:00 on the last business day of every month"),
+        ({"every": "quarter", "on": {"day": "last"}, "at": ["18:00", "09:00"], "shift": "previous_business_day"},
+         "At 09:00 and 18:00 on the last day of every quarter, or on the business day before, if that is none"),
+        ({"every": "month", "months": [6, 12], "on": {"weekday": "fri", "nth": -1}, "at": ["17:00"]},
+         "At 17:00 on the last Friday of every month, only in June and December"),
+        ({"every": "week", "on": {"weekday": "mon"}, "at": ["08:30"], "shift": "next_business_day"},
+         "At 08:30 every Monday, or on the business day after, if that is none"),
+        ({"every": "month", "on": {"day": 15}, "at": ["00:00"]}, "At 00:00 on the 15th day of every month"),
+        ({"day": "last"}, 'By the calendar rule {"day": "last"}'),
+        ({"every": "month", "on": {"day": 1}, "at": ["00:00"], "except": "May"},
+         'By the calendar rule {"at": ["00:00"], "every": "month", "except": "May", "on": {"day": 1}}'),
+    ],
+)  # fmt: skip
+def test_calendar_rules_in_words_and_what_has_none_is_quoted_whole(rule, words):
+    assert sentences.of({"kind": "calendar", "rule": rule, "timezone": "UTC"}, ANY) == f"{words}, UTC"
+
+
+def test_an_execution_window_in_words():
+    window = {
+        "hours": [
+            {"days": ["mon-fri"], "from": "22:00", "until": "05:00"},
+            {"days": ["sat", "sun"], "from": "00:00", "until": "24:00"},
+        ]
+    }
+    fields = {"kind": "once", "run_at": datetime(2026, 7, 1, 9, tzinfo=UTC), "execution_window": window}
+    assert sentences.of(fields, ANY).endswith(
+        "; starts only mon-fri 22:00 to 05:00 and sat, sun 00:00 to 24:00, else it waits"
     )
 
 
@@ -178,7 +207,9 @@ _SPECS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@example(spec={"kind": "cron", "expression": "*/7,3 * * * *"}, start=START, length=timedelta(hours=3))
+@example(spec={"kind": "cron", "expression": "1,4,9,16 2,3,5,7,11 * * *"}, start=START, length=timedelta(days=40))
+@settings(max_examples=150, deadline=None)
 @given(
     spec=_SPECS, start=_INSTANTS, length=st.sampled_from([timedelta(hours=3), timedelta(days=40), timedelta(days=800)])
 )
