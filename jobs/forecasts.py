@@ -1,4 +1,5 @@
-"""What will run when, by the schedules' rules alone: nothing is stored, and the work is bounded.
+"""What will run when, by the schedules' rules alone: nothing is stored, and the work is bounded. How much work that is, by
+what the jobs' last runs took, is :mod:`jobs.workloads`'.
 
 Slots in order are merged lazily: schedules come by their next run, so that few of them are looked at for the first page
 of a window that begins now. Groups are counted without making slots wherever there are more slots than groups.
@@ -16,14 +17,16 @@ from itertools import count, islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
-from jobs import triggers
+from jobs import triggers, workloads
 from jobs.engine import planner
 from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
+from jobs.rules.limited import ending_with
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
 from jobs.triggers import contract
+from jobs.workloads import Work
 from tenants.models import Tenant, TenantState
 
 #: Longest window.
@@ -35,13 +38,19 @@ MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
 #: Rows read from the database at a time.
 _PAGE = 500
 HOUR = timedelta(hours=1)
+#: The kind whose schedules have no slots.
+EVENT = "event"
 
 
 @dataclass(slots=True)
 class Forecast:
-    """``schedules`` were looked at; ``held`` are not planned, nor ``unreadable`` ones; ``capped``: the bound was met."""
+    """``schedules`` were looked at; ``held`` are not planned, nor ``unreadable`` ones; ``capped``: the bound was met.
+
+    ``on_events`` start whenever an event comes, which nobody can foretell.
+    """
 
     held: int
+    on_events: int = 0
     schedules: int = 0
     unreadable: int = 0
     capped: bool = False
@@ -50,55 +59,60 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """So many slots in an hour, a queue or of a job."""
+    """The work of an hour, a queue, a job or a tenant."""
 
     key: Any
     name: str
-    slots: int
+    work: Work
 
 
 def next_slots(
-    tenant: Tenant, *, since: datetime, until: datetime, limit: int
+    tenant: Tenant | None, *, since: datetime, until: datetime, limit: int
 ) -> tuple[Forecast, list[tuple[Slot, Any]]]:
-    """The first slots of [since, until) that run, over all schedules of a tenant."""
+    """The first slots of [since, until) that run, over all schedules of a tenant; of all tenants, if none is named."""
     rows, forecast = _planned(tenant, until)
     found = list(islice(_merged(rows, since, until, forecast), limit + 1))
     forecast.capped |= len(found) > limit
     return forecast, found[:limit]
 
 
-def by_hour(tenant: Tenant, *, since: datetime, until: datetime) -> tuple[Forecast, list[Group]]:
-    """How many slots lie in each hour (UTC) that has any. Rules that several schedules share are counted once."""
+def by_hour(tenant: Tenant | None, *, since: datetime, until: datetime) -> tuple[Forecast, list[Group]]:
+    """What lies in each hour (UTC) that has any slot. Rules that several schedules share are counted once."""
     rows, forecast = _planned(tenant, until)
+    built = list(_built(rows, forecast, until))
+    paces = workloads.paces(_jobs(built), forecast)
     triggers_of: dict[Any, Trigger] = {}
-    sharing: Counter[Any] = Counter()
-    for _, trigger, rule in _built(rows, forecast):
+    shares: dict[Any, Work] = {}
+    for row, trigger, rule in built:
         triggers_of[rule] = trigger
-        sharing[rule] += 1
-    totals: Counter[datetime] = Counter()
-    for rule, many in sharing.items():
+        shares.setdefault(rule, Work()).add(paces.of(row.job_id))
+    totals: dict[datetime, Work] = {}
+    for rule, share in shares.items():
         if forecast.steps >= MOST_STEPS:
             forecast.capped = True
-            forecast.schedules -= many
+            forecast.schedules -= share.slots
             continue
         for hour, slots in _counted(triggers_of[rule], since, until, forecast).items():
-            totals[hour] += slots * many
+            totals.setdefault(hour, Work()).add(share, times=slots)
     return forecast, [Group(hour, "", totals[hour]) for hour in sorted(totals)]
 
 
 def by_owner(
-    tenant: Tenant, *, since: datetime, until: datetime, key: Callable[[Any], tuple[Any, str]]
+    tenant: Tenant | None, *, since: datetime, until: datetime, key: Callable[[Any], tuple[Any, str]]
 ) -> tuple[Forecast, list[Group]]:
-    """How many slots there are of each queue or job that has any, the most first."""
-    totals: Counter[tuple[Any, str]] = Counter()
+    """What there is of each queue, job or tenant that has any slot, the most slots first."""
+    totals: dict[tuple[Any, str], Work] = {}
     known: dict[Any, int] = {}
     rows, forecast = _planned(tenant, until)
-    for row, trigger, rule in _built(rows, forecast):
+    built = list(_built(rows, forecast, until))
+    paces = workloads.paces(_jobs(built), forecast)
+    for row, trigger, rule in built:
         if rule not in known:
             known[rule] = trigger.count(since - TICK, until - TICK)
-        totals[key(row)] += known[rule]
-    ordered = sorted(totals.items(), key=lambda pair: (-pair[1], pair[0][1]))
-    return forecast, [Group(owner, name, slots) for (owner, name), slots in ordered if slots]
+        if known[rule]:
+            totals.setdefault(key(row), Work()).add(paces.of(row.job_id), times=known[rule])
+    ordered = sorted(totals.items(), key=lambda pair: (-pair[1].slots, pair[0][1]))
+    return forecast, [Group(owner, name, work) for (owner, name), work in ordered]
 
 
 def of_queue(row: Any) -> tuple[str, str]:
@@ -111,29 +125,52 @@ def of_job(row: Any) -> tuple[UUID, str]:
     return row.job_id, row.job__name
 
 
-def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
+def of_tenant(row: Any) -> tuple[UUID, str]:
+    """A schedule's tenant."""
+    return row.tenant_id, row.tenant__slug
+
+
+def _jobs(built: Iterable[tuple[Any, Trigger, Any]]) -> Iterator[tuple[UUID, UUID]]:
+    """(tenant, job) of each schedule, those that run soonest first."""
+    return ((row.tenant_id, row.job_id) for row, _, _ in built)
+
+
+def _planned(tenant: Tenant | None, until: datetime) -> tuple[Iterable[Any], Forecast]:
     """Schedules that are planned and may have a slot before ``until``, those that run soonest first, read as they are wanted."""
-    own = Schedule.objects.filter(tenant=tenant).exclude(state__in=(ScheduleState.DELETED, ScheduleState.ENDED))
+    ends = (ScheduleState.DELETED, ScheduleState.ENDED)
+    kept = Schedule.objects.exclude(state__in=ends).order_by()
     goes = Q(state=ScheduleState.ACTIVE, job__state=JobState.ACTIVE)
+    if tenant is None:
+        held = kept.filter(state__in=(ScheduleState.PAUSED, ScheduleState.INVALID))  # those of held jobs have no index
+        soon = kept.filter(goes, due_at__lt=until, tenant__state=TenantState.ACTIVE)
+        return _rows(soon, "due_at"), Forecast(held=held[:MOST_SCHEDULES].count())
+    own = kept.filter(tenant=tenant)
     if tenant.state != TenantState.ACTIVE:
-        return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())
-    forecast = Forecast(held=own.exclude(goes).order_by()[:MOST_SCHEDULES].count())
-    soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).order_by("next_run_at", "pk")
+        return [], Forecast(held=own[:MOST_SCHEDULES].count())
+    forecast = Forecast(held=own.exclude(goes)[:MOST_SCHEDULES].count())
+    forecast.on_events = own.filter(goes, kind=EVENT)[:MOST_SCHEDULES].count()
+    soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).exclude(kind=EVENT)
+    return _rows(soon, "next_run_at"), forecast
+
+
+def _rows(schedules: QuerySet[Schedule], by: str) -> Iterable[Any]:
+    """In the order of a column that an index holds; ``starts_at`` is that, and no slot comes before it."""
     columns = (
-        "id",
-        "job_id",
-        "job__name",
-        "job__type",
-        "job__queue_id",
-        "next_run_at",
-        "tenant_id",
-        "calendars",
-        *contract.STORED,
-    )
-    return soon.values_list(*columns, named=True).iterator(chunk_size=_PAGE), forecast
+        "id", "tenant_id", "tenant__slug", "job_id", "job__name", "job__type", "job__queue_id", "starts_at", "planned_until",
+        "max_runs", "runs", "calendars", *contract.STORED,
+    )  # fmt: skip
+    ordered = schedules.annotate(starts_at=F(by)).order_by(by, "pk")
+    return ordered.values_list(*columns, named=True).iterator(chunk_size=_PAGE)
 
 
-def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigger, Any]]:
+def _limited(row: Any, trigger: Trigger, until: datetime) -> Trigger:
+    """No run beyond those that its schedule has left."""
+    if row.max_runs is None:
+        return trigger
+    return ending_with(trigger, max(0, row.max_runs - row.runs), after=row.planned_until, until=until)
+
+
+def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator[tuple[Any, Trigger, Any]]:
     """Each schedule with what makes its slots, as far as the bounds allow."""
     made: dict[Any, Trigger] = {}
     calendars = Calendars()
@@ -143,12 +180,12 @@ def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigg
             return
         forecast.schedules += 1
         rule = (*(_hashable(getattr(row, name)) for name in contract.STORED), _hashable(row.calendars))
-        if triggers.spreads(row):
-            rule += (row.id,)
+        if row.max_runs is not None or triggers.spreads(row):
+            rule += (row.id,)  # its own: how many runs are left, where it is spread to
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:
-                made[rule] = planner.trigger_of(row, calendars)
+                made[rule] = _limited(row, planner.trigger_of(row, calendars), until)
         except triggers.InvalidSchedule:
             forecast.unreadable += 1
             continue
@@ -170,8 +207,8 @@ def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: For
         if slot is not None and slot.at < until:
             heapq.heappush(heap, (slot.at, next(tie), slot, row, runs))
 
-    for row, trigger, _ in _built(rows, forecast):
-        while heap and row.next_run_at is not None and heap[0][0] < row.next_run_at:
+    for row, trigger, _ in _built(rows, forecast, until):
+        while heap and row.starts_at is not None and heap[0][0] < row.starts_at:
             yield _popped(heap, push)
         push(row, (slot for slot in trigger.after(since - TICK) if slot.kind is SlotKind.RUN))
     while heap:

@@ -38,6 +38,11 @@ def _is_at_executions(request: HttpRequest) -> bool:
     return at.startswith("jobs_execution_") and not at.startswith("jobs_execution_failures")
 
 
+def _is_at_schedules(request: HttpRequest) -> bool:
+    at = request.resolver_match.url_name or "" if request.resolver_match else ""
+    return at.startswith("jobs_schedule_") and at != "jobs_schedule_forecast"
+
+
 def _has_flower(request: HttpRequest) -> bool:
     return bool(settings.FLOWER_URL) and _menu().shows_platform(request)
 
@@ -61,8 +66,9 @@ NAVIGATION: list[dict[str, Any]] = [
             },
             {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
             _list("Jobs", "work", "jobs_job"),
-            _list("Schedules", "calendar_clock", "jobs_schedule"),
+            {**_list("Schedules", "calendar_clock", "jobs_schedule"), "active": _is_at_schedules},
             _list("Calendars", "event_busy", "jobs_calendar"),
+            {**_list("Forecast", "bar_chart", "jobs_schedule"), "link": reverse_lazy("admin:jobs_schedule_forecast")},
             {
                 "title": "Failure groups",
                 "icon": "bug_report",

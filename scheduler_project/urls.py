@@ -17,6 +17,7 @@ from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, Schedu
 from jobs.api.jobs import JobViewSet
 from jobs.api.operations import OperationViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
+from jobs.api.previews import PreviewViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
@@ -37,6 +38,7 @@ api = SimpleRouter(trailing_slash=False, use_regex_path=False)
 api.register("jobs", JobViewSet, basename="job")
 api.register("job-types", JobTypeViewSet, basename="job-type")
 api.register("callables", CallableViewSet, basename="callable")
+api.register("schedules", PreviewViewSet, basename="schedule-preview")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("executions", ExecutionViewSet, basename="execution")
 api.register("operations", OperationViewSet, basename="operation")

@@ -9,6 +9,7 @@ from django import forms
 from unfold import widgets
 
 from jobs import handlers
+from jobs.admin import preview_panel
 from jobs.models import Job, Overlap, Queue
 from jobs.services import changes, jobs
 from jobs.services.jobs import JobFields
@@ -155,6 +156,13 @@ class NewJob(Definition):
         for name in said[1:]:
             self.add_error(name, "A new job has one schedule here: leave this or the one above empty.")
         return given
+
+
+def preview(form: NewJob) -> dict[str, Any]:
+    """What the schedule that is being typed means, whatever else the form still lacks."""
+    given = {name: form[name].value() for name in ("expression", "timezone")}
+    form.full_clean()
+    return preview_panel.of_form(form.cleaned_data.get("tenant"), given)
 
 
 def initial(job: Job) -> dict[str, Any]:

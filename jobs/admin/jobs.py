@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import job_form, job_page, recent, revisions, standing
+from jobs.admin import job_form, job_page, preview_panel, recent, revisions, standing
 from jobs.admin.executions import Overrides
 from jobs.models import Execution, Job, JobState
 from jobs.services import executions, job_states
@@ -115,7 +115,10 @@ class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmi
             "back": self.list_url(),
             "submit": "Create",
             "examples": job_form.examples(),
+            "after": preview_panel.after("timezone", "expression", "timezone"),
         }
+        if "preview" in request.POST:
+            return console_forms.tried(request, form, context={**context, "preview": job_form.preview(form)})
         return console_forms.page(
             request, form, carry_out=lambda given: self.row_url(job_form.create(given).pk), context=context
         )

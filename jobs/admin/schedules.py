@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import islice
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs import outlooks, selectors, triggers
-from jobs.admin import recent, standing, wording
+from jobs import outlooks
+from jobs.admin import forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Calendar, Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import actors, marks
+from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
-
-_FIRES = 10
 
 
 @admin.register(Schedule)
@@ -40,6 +38,46 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         ("job", AutocompleteSelectFilter),
     )
     actions_detail = ("pause", "resume", "delete")
+    button_permissions = {"forecast": "jobs:read", "rule": "jobs:write"}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        forecast = path("forecast/", view(self.forecast_view), name="jobs_schedule_forecast")
+        edit = path("<path:object_id>/rule/", view(self.edit_view), name="jobs_schedule_rule")
+        return [forecast, edit, *super().get_urls()]
+
+    def edit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Its rule and policies as a form, which says what they mean while one types."""
+        needed = self.needs("rule")
+        self.require(needed)
+        schedule = self.row(request, object_id)
+        if schedule is None or schedule.state == "deleted":
+            return self.gone(request, object_id)
+        self.require(needed, schedule)
+        form, url = schedule_form.ScheduleForm(schedule, request.POST or None), self.row_url(schedule.pk)
+        context: dict[str, Any] = {
+            "title": self.name_of(schedule),
+            "crumbs": [(self.title, self.list_url()), (self.name_of(schedule), url), ("Rule", "")],
+            "back": url,
+            "submit": "Save",
+            "after": preview_panel.after("dst_fold", *(name for name in schedule_form.WATCHED if name in form.fields)),
+        }
+        if "preview" in request.POST:
+            return console_forms.tried(
+                request, form, context={**context, "preview": schedule_form.preview(schedule, form)}
+            )
+        context["preview"] = preview_panel.of_schedule(schedule)
+        return console_forms.page(
+            request,
+            form,
+            carry_out=lambda given: self.row_url(schedule_form.update(schedule, given).pk),
+            context=context,
+        )
+
+    def forecast_view(self, request: HttpRequest) -> HttpResponse:
+        """What runs in the next day, and whether workers can do it."""
+        self.require_look()
+        return forecast_page.view(self, request)
 
     def for_list(self, queryset: QuerySet[Schedule]) -> QuerySet[Schedule]:
         return queryset.select_related("job", "tenant").defer("payload", "job__payload", "job__retry")
@@ -88,7 +126,8 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "explanation": told.explanation,
             "last": told.last,
             "problem": row.problem,
-            "fires": _fires(row),
+            "preview": preview_panel.of_schedule(row),
+            "may_change": row.state != "deleted" and self.allows("jobs:write", row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),
         }
 
@@ -175,21 +214,3 @@ def _misfire(schedule: Schedule) -> str:
     most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
     grace, window = marks.length(schedule.misfire_grace_seconds), marks.length(schedule.catch_up_window_seconds)
     return f"{schedule.misfire}{most}, after {grace}, within {window}"
-
-
-def _fires(schedule: Schedule) -> dict[str, Any]:
-    """The next instants, in its own zone and in UTC; none for a rule nobody understands."""
-    if schedule.state != "active":
-        slots = []
-    else:
-        try:
-            slots = list(islice(selectors.runs_after(schedule, timezone.now()), _FIRES))
-        except triggers.InvalidSchedule:
-            slots = []
-    cells = [(marks.code(slot.nominal), marks.instant(slot.at)) for slot in slots]
-    return {
-        "title": "Next runs",
-        "headers": (f"In {schedule.timezone}", "UTC"),
-        "rows": cells,
-        "empty": "None while it is like this.",
-    }

@@ -1,9 +1,10 @@
-"""``/forecast``: what will run when."""
+"""``/forecast``: what will run when, and how much work that is."""
 
 # ruff: noqa: ARG002 - DRF hands request and path to every action
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,21 +14,29 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import errors, forecasts
+from jobs import errors, forecasts, workloads
 from jobs.api import fires
 from jobs.api.shapes.insights import ForecastShape
-from jobs.forecasts import Forecast, Group
+from jobs.forecasts import HOUR, Forecast, Group
 from jobs.rules.slots import Slot
+from jobs.workloads import Crew
+from tenants import actors, context
 from tenants.api.parameters import choice, instant, whole
 from tenants.api.views import TenantViewSet
 from tenants.models import Tenant
+from tenants.requests import Actor
+from tenants.rules.permissions import PLATFORM
 
-GROUPS = ("hour", "queue", "job")
+GROUPS = ("hour", "queue", "job", "tenant")
+_OWNERS: dict[str, Callable[[Any], Any]] = {
+    "queue": forecasts.of_queue, "job": forecasts.of_job, "tenant": forecasts.of_tenant,
+}  # fmt: skip
 _SHOWN = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 
 
 class ForecastViewSet(TenantViewSet):
-    """The slots of this tenant's schedules that are to come."""
+    """The slots of this tenant's schedules that are to come; for the platform's people who name no tenant, of all tenants."""
 
     queryset = Tenant.objects.none()
     serializer_class = ForecastShape
@@ -41,34 +50,50 @@ class ForecastViewSet(TenantViewSet):
                 "",
                 f"Slots before this instant, at most {forecasts.LONGEST.days} days on; a day on.",
             ),
-            choice("group_by", GROUPS, "Count them by hour, queue or job instead."),
+            choice("group_by", GROUPS, "Count them by hour, queue, job or tenant instead, and the work they are."),
             whole("limit", 1, 1000, "Most slots, without `group_by`.", default=50),
         )
     }
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self._at_large:
+            actors.check(request.auth, PLATFORM)  # type: ignore[arg-type]
+            context.enter(context.PLATFORM)
+
+    @property
+    def _at_large(self) -> bool:
+        actor = self.request.auth
+        return isinstance(actor, Actor) and actor.of_platform and actor.tenant is None
+
     @extend_schema(responses=forced_singular_serializer(ForecastShape))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:
-        """The next slots in order, or how many there are by hour, queue or job. Held schedules are left out, and counted."""
+        """The next slots in order, or what there is by hour, queue, job or tenant. Held schedules are left out, and counted."""
         since = self.query.get("from") or timezone.now()
         until = self.query.get("until") or since + _SHOWN
         if not timedelta() < until - since <= forecasts.LONGEST:
             raise errors.invalid({"until": [f"must be later than from, by at most {forecasts.LONGEST.days} days"]})
-        window = {"since": since, "until": until}
-        match self.query.get("group_by"):
-            case "hour":
-                forecast, groups = forecasts.by_hour(self.tenant, **window)
-            case "queue" | "job" as owner:
-                key: Any = forecasts.of_queue if owner == "queue" else forecasts.of_job
-                forecast, groups = forecasts.by_owner(self.tenant, key=key, **window)
-            case _:
-                limit = self.query.get("limit", 50)
-                forecast, found = forecasts.next_slots(self.tenant, limit=limit, **window)
-                return self._told(window, forecast, slots=[_slot(slot, row) for slot, row in found])
-        return self._told(window, forecast, groups=[_group_shape(group) for group in groups])
+        tenant = None if self._at_large else self.tenant
+        window, by = {"since": since, "until": until}, self.query.get("group_by")
+        if by is None:
+            forecast, found = forecasts.next_slots(tenant, limit=self.query.get("limit", 50), **window)
+            return self._told(window, forecast, slots=[_slot(slot, row) for slot, row in found])
+        if by == "hour":
+            forecast, groups = forecasts.by_hour(tenant, **window)
+        else:
+            forecast, groups = forecasts.by_owner(tenant, key=_OWNERS[by], **window)
+        return self._told(window, forecast, groups=groups, by=by)
 
-    def _told(self, window: dict[str, datetime], forecast: Forecast, **lists: Any) -> Response:
-        told = {name: getattr(forecast, name) for name in ("schedules", "held", "unreadable", "capped")}
-        return self.shown(ForecastShape, {"slots": None, "groups": None, **window, **told, **lists})
+    def _told(
+        self, window: dict[str, datetime], forecast: Forecast, *, groups: Any = None, slots: Any = None, by: str = ""
+    ) -> Response:
+        names = ("schedules", "held", "on_events", "unreadable", "capped")
+        told = {name: getattr(forecast, name) for name in names}
+        crew = workloads.crew(timezone.now())
+        if groups is not None:
+            groups = [_group_shape(group, capacity(crew, group, by, **window)) for group in groups]
+        lists = {"slots": slots, "groups": groups, "worker_slots": crew.slots}
+        return self.shown(ForecastShape, {**window, **told, **lists})
 
 
 def _slot(slot: Slot, row: Any) -> dict[str, Any]:
@@ -76,6 +101,26 @@ def _slot(slot: Slot, row: Any) -> dict[str, Any]:
     return {**fires.shown(slot, row.timezone), "schedule": row.id, "job": job, "queue": row.job__queue_id}
 
 
-def _group_shape(group: Group) -> dict[str, Any]:
+def capacity(crew: Crew, group: Group, by: str, since: datetime, until: datetime) -> float | None:
+    """Worker-minutes that live workers have for a group as they are now; None where workers are not a group's own."""
+    if by == "hour":
+        hour: datetime = group.key
+        begin, end = max(hour, since), min(hour + HOUR, until)
+        return crew.slots * ((end - begin) / _MINUTE)
+    if by == "queue":
+        return crew.by_queue.get(str(group.key), 0) * ((until - since) / _MINUTE)
+    return None
+
+
+def _group_shape(group: Group, room: float | None) -> dict[str, Any]:
     key = group.key.isoformat().replace("+00:00", "Z") if isinstance(group.key, datetime) else str(group.key)
-    return {"key": key, "name": group.name, "slots": group.slots}
+    work = group.work
+    return {
+        "key": key,
+        "name": group.name,
+        "slots": work.slots,
+        "worker_minutes": work.minutes(work.usual),
+        "worker_minutes_p95": work.minutes(work.longest),
+        "jobs_unknown": work.jobs_unknown,
+        "capacity_worker_minutes": room,
+    }

@@ -4,32 +4,21 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from types import SimpleNamespace
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import errors, selectors, triggers
-from jobs.api import fires, lookups
+from jobs import errors, selectors
+from jobs.api import lookups
 from jobs.api.changing import ChangingSchedules
 from jobs.api.lists import executions as executions_of
 from jobs.api.lists import schedules as lists
 from jobs.api.shapes.declarations import DeclaredScheduleShape, ScheduleDryRunShape
 from jobs.api.shapes.executions import ExecutionShape
-from jobs.api.shapes.schedules import (
-    NewScheduleInput,
-    PreviewInput,
-    PreviewShape,
-    ScheduleChanges,
-    ScheduleInput,
-    ScheduleShape,
-)
-from jobs.engine.calendars import Calendars
+from jobs.api.shapes.schedules import NewScheduleInput, ScheduleChanges, ScheduleInput, ScheduleShape
 from jobs.models import Execution
 from jobs.services import declaring, descriptions, schedules
 from jobs.services.declaring import Declared
@@ -51,9 +40,8 @@ class ScheduleViewSet(ChangingSchedules):
         **dict.fromkeys(("update", "partial_update"), (errors.InvalidSchedule, errors.TaskLocked)),
         **dict.fromkeys(("pause", "resume"), (errors.InvalidState, errors.TaskLocked)),
         "destroy": (errors.TaskLocked,),
-        "preview": (errors.InvalidSchedule,),
     }
-    action_scopes = {"preview": "jobs:read", "executions": "executions:read"}
+    action_scopes = {"executions": "executions:read"}
     query_parameters = {
         "list": (*PAGED, *lists.FILTERS),
         "executions": (*PAGED, *executions_of.OF_ANY_JOB),
@@ -114,22 +102,6 @@ class ScheduleViewSet(ChangingSchedules):
         """What became of its slots, newest first."""
         schedule = self.row()
         return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant), schedule_id=schedule.pk)
-
-    @extend_schema(request=PreviewInput, responses=PreviewShape)
-    @action(detail=False, methods=["post"])
-    def preview(self, request: Request) -> Response:
-        """The next slots of a rule that need not be stored."""
-        rule = self.body(PreviewInput)
-        after, count, kind = rule.pop("after", timezone.now()), rule.pop("count"), rule.pop("kind")
-        named = SimpleNamespace(tenant_id=self.tenant.pk, calendars=rule.pop("calendars", []))
-        try:
-            said = {name: None if value == "" else value for name, value in rule.items()}
-            trigger = triggers.build(kind, {**said, "calendars": Calendars().of(named)})
-        except triggers.InvalidSchedule as error:
-            raise errors.InvalidSchedule.about(error.field, error.message) from None
-        zone = rule.get("timezone", "UTC")
-        slots = [fires.shown(slot, zone) for slot in islice(trigger.after(after), count)]
-        return self.shown(PreviewShape, {"next": slots})
 
     def _become(self, service: Any) -> Response:
         return self.change(service, lambda: self.body(NoFields))

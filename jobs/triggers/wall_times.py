@@ -87,10 +87,20 @@ _UP = _Direction(1, _from)
 _DOWN = _Direction(-1, _down_from)
 
 
+class Named(NamedTuple):
+    """What wall times are named by; each ascending."""
+
+    seconds: Days
+    minutes: Days
+    hours: Days
+    months: Days
+    days: DayRule
+
+
 class WallTimes:
     """All wall times with one of the given seconds, minutes, hours and months on a matching day."""
 
-    __slots__ = ("_days", "_hours", "_minutes", "_months", "_seconds")
+    __slots__ = ("_days", "_hours", "_minutes", "_months", "_seconds", "named")
 
     def __init__(
         self,
@@ -103,6 +113,8 @@ class WallTimes:
     ) -> None:
         self._seconds, self._minutes, self._hours = (tuple(sorted(values)) for values in (seconds, minutes, hours))
         self._months = frozenset(months)
+        #: What was named, for who puts it into words.
+        self.named = Named(self._seconds, self._minutes, self._hours, tuple(sorted(self._months)), days)
         self._days = {
             (weekday, length): days.days(weekday, length) for weekday in range(7) for length in (28, 29, 30, 31)
         }

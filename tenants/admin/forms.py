@@ -106,8 +106,7 @@ def page(
     context: dict[str, Any],
 ) -> HttpResponse:
     """A form as a page of its own. ``carry_out`` calls the service and says where to go next, or answers itself."""
-    tenant = actors.current().tenant
-    here = str(tenant.pk) if tenant else ""
+    here = _here()
     if request.method == "POST" and request.POST.get(_HERE, here) != here:
         form.add_error(None, _ELSEWHERE)
     elif request.method == "POST" and form.is_valid():
@@ -117,6 +116,20 @@ def page(
             refuse(form, error)
         else:
             return redirect(done) if isinstance(done, str) else done
-    return render(
-        request, "console/form.html", {**admin.site.each_context(request), **context, "form": form, "here": here}
-    )
+    return _rendered(request, form, context)
+
+
+def tried(request: HttpRequest, form: forms.Form, *, context: dict[str, Any]) -> HttpResponse:
+    """The page with what was filled in, nothing stored and nothing refused: for what is shown while one types."""
+    form.errors.clear()
+    return _rendered(request, form, context)
+
+
+def _here() -> str:
+    tenant = actors.current().tenant
+    return str(tenant.pk) if tenant else ""
+
+
+def _rendered(request: HttpRequest, form: forms.Form, context: dict[str, Any]) -> HttpResponse:
+    whole = {**admin.site.each_context(request), **context, "form": form, "here": _here()}
+    return render(request, "console/form.html", whole)

@@ -1,6 +1,7 @@
 """Measures Carillon and, in the same run on the same servers, what people would take instead.
 
     python -m tests.benchmarks [--full] [--alone] [--only NAME ...] [--commit docs/benchmarks.csv]
+    python -m tests.benchmarks --only schedules --alone
 
 Prints ratios first, then every figure; writes all of it below bench-results/. Nothing here passes or
 fails: figures are compared with figures of the same run on the same machine, never with a limit.
@@ -14,18 +15,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scheduler_project.local import leash, throwaway
-from tests.benchmarks import footprint, latency, lateness, neighbours, report, rival_beats, rivals, stopping, throughput
+from tests.benchmarks import (
+    footprint,
+    latency,
+    lateness,
+    neighbours,
+    report,
+    rival_beats,
+    rivals,
+    schedules,
+    stopping,
+    throughput,
+)
 from tests.benchmarks.figures import Figure, Machine, Sizes
 from tests.support import stack as stacks
 from tests.support.stack_databases import durable_server, migrated
 
+#: Not done unless asked for: a million rows take their time.
+ASKED_FOR = ("schedules",)
 PARTS = ("throughput", "latency", "lateness", "neighbours", "stopping", "footprint")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="larger sizes and more rounds, about forty minutes")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
+    parser.add_argument("--only", nargs="+", choices=(*PARTS, *ASKED_FOR), default=PARTS, help="only these parts")
     parser.add_argument("--commit", type=Path, metavar="FILE", help="also write the small table of figures there")
     parser.add_argument("--alone", action="store_true", help="without the peers")
     chosen = parser.parse_args()
@@ -54,6 +68,7 @@ def _measure(sizes: Sizes, parts: Sequence[str], *, alone: bool) -> list[Figure]
             "neighbours": lambda: neighbours.measure(carillon, sizes),
             "stopping": lambda: stopping.measure(carillon, sizes),
             "footprint": lambda: footprint.measure(carillon),
+            "schedules": lambda: schedules.measure(carillon, sizes),
         }
         figures: list[Figure] = []
         for part in (name for name in measured if name in parts):

@@ -41,6 +41,7 @@ class Sizes:
     #: Runs asked for in each of the two halves, one a second; and what the other tenant floods.
     modest: int = 20
     flood: int = 50_000
+    most_schedules: int = 1_000_000
 
     @classmethod
     def full(cls) -> Sizes:

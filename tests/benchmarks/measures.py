@@ -10,6 +10,10 @@ NEIGHBOUR = "wait of a small tenant's run"
 MEMORY = "memory"
 STOP = "SIGTERM to the end of a busy worker"
 AGAIN = "a new worker's readiness to the next start"
+SCHEDULES_STORED = "schedules stored"
+NEW_SCHEDULE_STORED = "a schedule made over the API"
+EDIT_SCHEDULE = "a schedule edited"
+TICK = "processor time of an idle second, engine and PostgreSQL"
 LOST = "attempts lost to graceful ends"
 
 

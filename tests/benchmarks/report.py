@@ -76,9 +76,22 @@ def _ratios(figures: Sequence[Figure]) -> list[str]:
     if len(waits) == 2:
         alone, beside = waits.values()
         lines.append(f"a small tenant's p95 wait beside a flood is {beside / alone:.2f} times its wait alone")
+    lines += _growth(figures)
     if memory := _medians(figures, MEMORY).get(CARILLON):
         lines.append(f"{CARILLON}'s processes take {memory:.0f} MiB, Flower included, the servers not")
     return lines
+
+
+def _growth(figures: Sequence[Figure]) -> Iterator[str]:
+    """What is measured with few stored and with many, as a ratio."""
+    by_measure: dict[str, list[Figure]] = {}
+    for figure in figures:
+        if " stored" in figure.subject and figure.unit == "ms" and "with" in figure.subject:
+            by_measure.setdefault(figure.measure, []).append(figure)
+    for measure, found in by_measure.items():
+        if len(found) == 2 and found[0].median:
+            many = found[1].subject.rpartition("with ")[2]
+            yield f"{measure}: {found[1].median / found[0].median:.2f} times as much with {many}"
 
 
 def _changes(now: Sequence[Mapping[str, object]], before: Mapping[tuple[str, str], float]) -> Iterator[str]:

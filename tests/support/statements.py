@@ -47,6 +47,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "paces": {"tenants": [uuid4()], "jobs": [uuid4()], "least": 3},
     "next_instants": {},
+    "crowd": {"tenant": uuid4(), "besides": None, "low": rows.now(), "high": rows.now(), "most": 1000},
     "hold_secret_names": {"job": str(uuid4())},
     "clock": {},
     "renew_lease": {

@@ -14,9 +14,6 @@ AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "relea
 ChangeEnum = Literal["added", "removed", "changed"]
 
 
-CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
-
-
 DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
 
 
@@ -81,6 +78,12 @@ TlsEnum = Literal["verify", "insecure", "off"]
 
 
 TriggerEnum = Literal["schedule", "manual", "replay", "event", "backfill"]
+
+
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+
+
+WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
 
 
 class Acceptance(TypedDict):
@@ -179,6 +182,15 @@ class Callable(TypedDict):
     name: str
     description: str
     schema: dict[str, Any]
+
+
+class ClockChange(TypedDict):
+    """Clocks of the schedule's zone move."""
+
+    at: str
+    offset_before: str
+    offset_after: str
+    effect: str
 
 
 class ConnectionTestDeclaredJob(TypedDict):
@@ -360,6 +372,7 @@ class CronDeclaredSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -399,7 +412,7 @@ class CronNewScheduleInput(TypedDict):
 
 
 class CronPreviewInput(TypedDict):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: str
@@ -414,6 +427,12 @@ class CronPreviewInput(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -475,6 +494,7 @@ class CronSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -746,11 +766,15 @@ class Fire(TypedDict):
 
 
 class ForecastGroup(TypedDict):
-    """So many slots of one hour, queue or job."""
+    """The work of one hour, queue, job or tenant. What nobody knows is null, not nothing."""
 
     key: str
     name: str
     slots: int
+    worker_minutes: float | None
+    worker_minutes_p95: float | None
+    jobs_unknown: int
+    capacity_worker_minutes: float | None
 
 
 class Forecast(TypedDict):
@@ -760,8 +784,10 @@ class Forecast(TypedDict):
     until: str
     schedules: int
     held: int
+    on_events: int
     unreadable: int
     capped: bool
+    worker_slots: int
     slots: list[ForecastSlot] | None
     groups: list[ForecastGroup] | None
 
@@ -978,6 +1004,7 @@ class IntervalDeclaredSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -1017,7 +1044,7 @@ class IntervalNewScheduleInput(TypedDict):
 
 
 class IntervalPreviewInput(TypedDict):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -1032,6 +1059,12 @@ class IntervalPreviewInput(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1093,6 +1126,7 @@ class IntervalSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -1377,6 +1411,7 @@ class OnceDeclaredSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -1416,7 +1451,7 @@ class OnceNewScheduleInput(TypedDict):
 
 
 class OncePreviewInput(TypedDict):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -1431,6 +1466,12 @@ class OncePreviewInput(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1492,6 +1533,7 @@ class OnceSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -1624,6 +1666,7 @@ class OtherDeclaredSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -1704,6 +1747,7 @@ class OtherSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -1869,7 +1913,10 @@ class PostgresqlSecretInput(TypedDict):
 class Preview(TypedDict):
     """What a rule means."""
 
-    next: list[Fire]
+    sentence: str
+    next: list[Slot]
+    clock_changes: list[ClockChange]
+    warnings: list[Warning]
 
 
 class PythonDeclaredJob(TypedDict):
@@ -2363,6 +2410,15 @@ class SftpSecretInput(TypedDict):
     value: SftpConnection
 
 
+class Slot(TypedDict):
+    """One slot of a preview."""
+
+    at: str
+    local: str
+    note: NoteEnum | None
+    offset: str
+
+
 class SmtpConnection(TypedDict):
     """A mail server to send through."""
 
@@ -2570,9 +2626,16 @@ class VersionInput(TypedDict):
 class Waiting(TypedDict):
     """Why an execution has not started yet."""
 
-    code: CodeEnum
+    code: WaitingCodeEnum
     until: str | None
     ahead: int | None
+
+
+class Warning(TypedDict):
+    """What may not be meant."""
+
+    code: WarningCodeEnum
+    message: str
 
 
 class Worker(TypedDict):
@@ -2655,6 +2718,7 @@ class DeclaredScheduleFields(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -2785,7 +2849,7 @@ PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
 
 
 class PreviewInputFields(TypedDict):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | str | None]
@@ -2800,6 +2864,12 @@ class PreviewInputFields(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -2882,6 +2952,7 @@ class ScheduleFields(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None

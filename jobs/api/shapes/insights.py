@@ -116,11 +116,22 @@ class ForecastSlotShape(UpcomingShape):
 
 
 class ForecastGroupShape(serializers.Serializer[Any]):
-    """So many slots of one hour, queue or job."""
+    """The work of one hour, queue, job or tenant. What nobody knows is null, not nothing."""
 
-    key = serializers.CharField(help_text="The hour's beginning in UTC, the queue's name or the job's id.")
-    name = serializers.CharField(help_text="Of the queue or the job; empty for an hour.")
+    key = serializers.CharField(
+        help_text="The hour's beginning in UTC, the queue's name, the job's or the tenant's id."
+    )
+    name = serializers.CharField(help_text="Of the queue, the job or the tenant; empty for an hour.")
     slots = serializers.IntegerField(help_text="One that a clock change leaves out is counted too.")
+    worker_minutes = serializers.FloatField(
+        allow_null=True, help_text="If each run takes what half of its job's last ones took at most."
+    )
+    worker_minutes_p95 = serializers.FloatField(allow_null=True, help_text="What 95 of 100 took at most.")
+    jobs_unknown = serializers.IntegerField(help_text="Jobs that have ended too rarely: their slots are in no minutes.")
+    capacity_worker_minutes = serializers.FloatField(
+        allow_null=True,
+        help_text="What the workers that live now can do in that hour, or for that queue in the window; else null.",
+    )
 
 
 class ForecastShape(serializers.Serializer[Any]):
@@ -129,8 +140,14 @@ class ForecastShape(serializers.Serializer[Any]):
     since = Instant()
     until = Instant()
     schedules = serializers.IntegerField(help_text="How many were looked at.")
-    held = serializers.IntegerField(help_text="Paused ones, and those of paused or disabled jobs: left out.")
+    held = serializers.IntegerField(
+        help_text="Paused ones, and those of paused or disabled jobs: left out. Over all tenants: paused and invalid ones."
+    )
+    on_events = serializers.IntegerField(help_text="They start whenever their event comes: left out.")
     unreadable = serializers.IntegerField(help_text="Schedules whose rule is no longer understood: left out.")
     capped = serializers.BooleanField(help_text="There is more than this answer holds.")
+    worker_slots = serializers.IntegerField(
+        help_text="What the workers that live now can run at once, for all tenants."
+    )
     slots = ForecastSlotShape(many=True, allow_null=True, help_text="In order; null with `group_by`.")
     groups = ForecastGroupShape(many=True, allow_null=True, help_text="Null without `group_by`.")

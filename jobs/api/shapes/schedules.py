@@ -9,6 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs import previews
 from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
@@ -54,8 +55,16 @@ class RuleInput(StrictSerializer):
 
 
 class PreviewInput(RuleInput):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
+    event_filter = serializers.CharField(max_length=500, required=False, allow_null=True, allow_blank=True)
+    debounce_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
+    execution_window = Object(required=False, allow_null=True)
+    jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
+    max_runs = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    job = serializers.CharField(
+        max_length=200, required=False, help_text="Id or name of a job, whose last runs say how long it takes."
+    )
     after = Instant(required=False, help_text="Now if left out.")
     count = serializers.IntegerField(min_value=1, max_value=100, default=5)
 
@@ -134,12 +143,16 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     misfire_grace_seconds = serializers.FloatField()
     catch_up_window_seconds = serializers.FloatField()
     payload = Guarded()
+    sentence = serializers.SerializerMethodField(help_text="In plain English; empty if its rule is not understood.")
     state = serializers.ChoiceField(ScheduleState.choices)
     problem = serializers.CharField(help_text="Why it is invalid.")
     next_run_at = serializers.SerializerMethodField(help_text="Null while it or its job is held.")
     allowed_actions = serializers.SerializerMethodField()
     created_at = Instant()
     updated_at = Instant()
+
+    def get_sentence(self, schedule: Schedule) -> str:
+        return previews.sentence(schedule)
 
     @extend_schema_field(Instant(allow_null=True))
     def get_next_run_at(self, schedule: Schedule) -> str | None:
@@ -169,13 +182,13 @@ class FireShape(serializers.Serializer[dict[str, Any]]):
     )
 
 
+class SlotShape(FireShape):
+    """One slot of a preview."""
+
+    offset = serializers.CharField(help_text="Of its clock from UTC, such as +02:00.")
+
+
 class UpcomingShape(FireShape):
     """One run of a job to come."""
 
     schedule = serializers.UUIDField()
-
-
-class PreviewShape(serializers.Serializer[dict[str, Any]]):
-    """What a rule means."""
-
-    next = FireShape(many=True)

@@ -91,21 +91,6 @@ def test_schedule_of_a_job_that_is_not_there_is_not_found(owner):
     assert (answer.status_code, list(answer.json()["error"]["details"])) == (404, ["job"])
 
 
-def test_preview_shows_slots_on_the_schedules_clock_and_marks_clock_changes(owner):
-    after = {**CRON, "after": "2027-03-27T00:00:00Z", "count": 3}
-    slots = owner.api.post("/api/v1/schedules/preview", after).json()["next"]
-    assert slots[0] == {"at": "2027-03-27T01:30:00Z", "local": "2027-03-27T02:30:00+01:00", "note": None}
-    assert slots[1] == {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T03:00:00+02:00", "note": "DST_GAP"}
-    after = {**CRON, "after": "2027-10-30T12:00:00Z", "count": 2}
-    slots = owner.api.post("/api/v1/schedules/preview", after).json()["next"]
-    assert [slot["note"] for slot in slots] == [None, "DST_FOLD"]
-
-
-def test_preview_refuses_what_a_schedule_would(owner):
-    answer = owner.api.post("/api/v1/schedules/preview", {"kind": "cron", "expression": "99 * * * *"})
-    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["expression"])
-
-
 LAST_BUSINESS_DAY = {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}
 
 

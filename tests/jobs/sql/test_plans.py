@@ -16,6 +16,7 @@ EXPECTED = {
     "paces": {"execution_by_state", "execution_by_job"},
     "ended_lately": {"event_order", "job_pkey"},
     "job_stats": {"execution_by_job"},
+    "crowd": {"schedule_upcoming"},
     "next_instants": {"execution_ripening", "execution_ready", "schedule_due", "job_throttle_end"},
     "ripen": {"execution_ripening", "execution_overlapping"},
     "admit": {"execution_ready", "execution_in_flight", "execution_keyed"},
