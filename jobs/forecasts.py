@@ -21,7 +21,7 @@ from jobs import triggers
 from jobs.engine import planner
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
-from jobs.triggers import contract
+from jobs.triggers import contract, event
 from tenants.models import Tenant, TenantState
 
 #: Longest window.
@@ -112,6 +112,7 @@ def of_job(row: Any) -> tuple[UUID, str]:
 def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
     """Schedules that are planned and may have a slot before ``until``, those that run soonest first, read as they are wanted."""
     own = Schedule.objects.filter(tenant=tenant).exclude(state__in=(ScheduleState.DELETED, ScheduleState.ENDED))
+    own = own.exclude(kind=event.KIND)  # nobody knows when
     goes = Q(state=ScheduleState.ACTIVE, job__state=JobState.ACTIVE)
     if tenant.state != TenantState.ACTIVE:
         return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())

@@ -62,6 +62,8 @@ NAVIGATION: list[dict[str, Any]] = [
             {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
             _list("Jobs", "work", "jobs_job"),
             _list("Schedules", "calendar_clock", "jobs_schedule"),
+            _list("Events", "bolt", "jobs_receivedevent"),
+            _list("Hooks", "webhook", "jobs_hook"),
             {
                 "title": "Failure groups",
                 "icon": "bug_report",

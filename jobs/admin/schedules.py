@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import islice
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
@@ -16,6 +18,8 @@ from unfold.enums import ActionVariant
 from jobs import outlooks, selectors, triggers
 from jobs.admin import recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
+from jobs.rules.event_outcomes import LONGEST_DEBOUNCE
+from jobs.services import event_fields
 from jobs.services import schedules as service
 from tenants import actors, marks
 from tenants.admin import pages
@@ -30,7 +34,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
 
     read_permission = "jobs:read"
     title = "Schedules"
-    empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, or one instant."
+    empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, one instant, or an event."
     change_form_template = "console/schedule.html"
     list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (
@@ -138,6 +142,7 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("Kind", schedule.kind),
         ("Time zone", schedule.timezone),
         ("Next run", marks.instant(schedule.next_run_at if schedule.due_at else None)),
+        *_of_events(schedule),
         ("At", marks.instant(schedule.run_at) if schedule.run_at else marks.NOTHING),
         ("From", marks.instant(schedule.start_at)),
         ("Until", marks.instant(schedule.end_at)),
@@ -145,6 +150,20 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("Misfire policy", _misfire(schedule)),
         ("Payload overrides", _overrides(schedule)),
         ("Id", marks.code(schedule.pk)),
+    ]
+
+
+def _of_events(schedule: Schedule) -> list[tuple[str, Any]]:
+    if not event_fields.waits(schedule):
+        return []
+    debounce = schedule.debounce_seconds
+    settled = f"{marks.length(debounce)}, {LONGEST_DEBOUNCE} times that at most" if debounce else "nothing"
+    found = f"{reverse('admin:jobs_receivedevent_changelist')}?{urlencode({'name': schedule.event})}"
+    wide = schedule.event.endswith("*")
+    return [
+        ("Waits for the event", marks.code(schedule.event) if wide else marks.link(found, schedule.event)),
+        ("Filter", marks.code(schedule.event_filter) if schedule.event_filter else "none: it takes all of them"),
+        ("Lets events settle for", settled),
     ]
 
 
@@ -174,5 +193,7 @@ def _fires(schedule: Schedule) -> dict[str, Any]:
         "title": "Next runs",
         "headers": (f"In {schedule.timezone}", "UTC"),
         "rows": cells,
-        "empty": "None while it is like this.",
+        "empty": "By the clock none: an event starts it."
+        if event_fields.waits(schedule)
+        else "None while it is like this.",
     }

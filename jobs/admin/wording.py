@@ -51,4 +51,6 @@ def rule(schedule: Schedule) -> str:
         return f"every {marks.length(schedule.interval_seconds)}"
     if schedule.kind == "once":
         return "once"
+    if schedule.kind == "event":
+        return f"on {schedule.event}"
     return schedule.expression

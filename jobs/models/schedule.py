@@ -100,4 +100,5 @@ class Schedule(TenantOwned):
             models.Index(fields=["tenant", "-id"], name="schedule_recent"),
             models.Index(fields=["tenant", "next_run_at", "id"], condition=UPCOMING, name="schedule_upcoming"),
             models.Index(fields=["tenant", "state", "-id"], condition=~Q(state="active"), name="schedule_idle"),
+            models.Index(fields=["tenant", "event", "id"], condition=~Q(event=""), name="schedule_awaited"),
         ]

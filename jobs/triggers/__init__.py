@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.rules.slots import Trigger
-from jobs.triggers import contract, cron, interval, once
+from jobs.triggers import contract, cron, event, interval, once
 from jobs.triggers.contract import InvalidSchedule, Spec
 
 __all__ = ["InvalidSchedule", "Spec", "build", "kinds", "needs", "register"]
@@ -49,5 +49,6 @@ def build(kind: str, spec: Spec | Mapping[str, Any]) -> Trigger:
 
 
 register("cron", cron.build, needs=cron.NEEDS)
+register(event.KIND, event.build, needs=event.NEEDS)
 register("interval", interval.build, needs=interval.NEEDS)
 register("once", once.build, needs=once.NEEDS)

@@ -18,13 +18,19 @@ _OWN: Mapping[str, JsonSchema] = {
     "run_at": {"type": "string", "format": "date-time"},
     "rrule": {"type": "string", "minLength": 1, "maxLength": 1000, "description": "A recurrence rule of RFC 5545."},
     "rule": {"type": "object", "description": "A calendar rule, see docs/schedules.md."},
-    "event": {"type": "string", "minLength": 1, "maxLength": 100},
+    "event": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "description": "Name of the event it waits for; * as the last word is for all that begin so.",
+    },
 }
 _BLANK: JsonSchema = {"type": ["string", "null"], "maxLength": 0}
 _EXAMPLES: Mapping[str, dict[str, Any]] = {
     "cron": {"kind": "cron", "expression": "30 2 * * 1-5", "timezone": "Europe/Berlin", "misfire": "last"},
     "interval": {"kind": "interval", "interval_seconds": 900, "misfire": "skip"},
     "once": {"kind": "once", "run_at": "2199-01-31T09:00:00Z"},
+    "event": {"kind": "event", "event": "order.paid", "event_filter": "event.payload.total > 100"},
 }
 
 
