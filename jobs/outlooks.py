@@ -89,7 +89,13 @@ def of_schedule(schedule: Schedule) -> Told:
     goes = not own and job.state == JobState.ACTIVE and job.tenant.state == TenantState.ACTIVE
     next_run_at = schedule.next_run_at if goes else None
     busy, last = _latest(Execution.objects.filter(tenant=schedule.tenant_id, schedule=schedule.pk))
-    reasons = [*own, *held, *busy, *([_next(next_run_at)] if next_run_at else []), *(_awaited(schedule) if goes else [])]
+    reasons = [
+        *own,
+        *held,
+        *busy,
+        *([_next(next_run_at)] if next_run_at else []),
+        *(_awaited(schedule) if goes else []),
+    ]
     return _told(str(schedule.state), reasons, next_run_at, last)
 
 

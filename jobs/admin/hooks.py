@@ -91,7 +91,9 @@ class HookAdmin(pages.ConsoleAdmin):
     read_permission = "jobs:read"
     add_permission = service.PERMISSION
     title = "Hooks"
-    empty_hint = "A hook is an address at which somebody outside reports events: a shop, a payment provider, a repository."
+    empty_hint = (
+        "A hook is an address at which somebody outside reports events: a shop, a payment provider, a repository."
+    )
     add_label = "New hook"
     change_form_template = "console/hook.html"
     list_display = ("name", "standing", "raises", "signed", "tenant", "received")
@@ -162,7 +164,14 @@ class HookAdmin(pages.ConsoleAdmin):
         }
         return render(request, "console/new_hook.html", context, headers={"Cache-Control": "no-store"})
 
-    @dialog("Edit", title="What it raises", description="From the next delivery on.", icon="edit", form=Changes, submit="Save")
+    @dialog(
+        "Edit",
+        title="What it raises",
+        description="From the next delivery on.",
+        icon="edit",
+        form=Changes,
+        submit="Save",
+    )
     def edit(self, request: HttpRequest, form: Changes) -> HttpResponse:
         fields: Any = form.cleaned_data
         hook = service.update(hook=form.row, fields=fields)

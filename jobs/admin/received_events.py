@@ -102,7 +102,12 @@ def table(title: str, events: QuerySet[ReceivedEvent], *, limit: int, empty: str
         )
         for event in events.order_by("-pk")[:limit]
     ]
-    return {"title": title, "headers": ("Received", "Outcome", "Started, left out", "Why"), "rows": rows, "empty": empty}
+    return {
+        "title": title,
+        "headers": ("Received", "Outcome", "Started, left out", "Why"),
+        "rows": rows,
+        "empty": empty,
+    }
 
 
 def _why(event: ReceivedEvent) -> Any:

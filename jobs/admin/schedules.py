@@ -34,7 +34,9 @@ class ScheduleAdmin(pages.ConsoleAdmin):
 
     read_permission = "jobs:read"
     title = "Schedules"
-    empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, one instant, or an event."
+    empty_hint = (
+        "A schedule says when a job runs: a cron expression with its time zone, an interval, one instant, or an event."
+    )
     change_form_template = "console/schedule.html"
     list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (

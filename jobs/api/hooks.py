@@ -41,10 +41,14 @@ class HookViewSet(TenantViewSet):
     action_scopes = {"deliveries": "executions:read"}
     refusals = dict.fromkeys(("create", "enable", "disable", "rotate_secret"), (errors.Conflict,))
     query_parameters = {
-        "list": (*PAGED, parameters.texts("name", "name", "Of this name."), parameters.texts("event", "event", "That raise it.")),
+        "list": (
+            *PAGED,
+            parameters.texts("name", "name", "Of this name."),
+            parameters.texts("event", "event", "That raise it."),
+        ),
         "deliveries": PAGED,
     }
-    must_be_counted = shows_secrets = ("create", "rotate_token", "rotate_secret")
+    shows_secrets = ("create", "rotate_token", "rotate_secret")
 
     def list(self, request: Request) -> Response:
         """Hooks, newest first."""

@@ -34,7 +34,9 @@ class Inbound(APIView):
         headers = {name.lower(): value for name, value in request.headers.items()}
         received = deliveries.receive(token=token, headers=headers, body=body, read=lambda: _json(request))
         shown = ReceivedEventShape(received).data
-        return Response({name: shown[name] for name in ("id", "name", "outcome", "started", "duplicate_of")}, status=202)
+        return Response(
+            {name: shown[name] for name in ("id", "name", "outcome", "started", "duplicate_of")}, status=202
+        )
 
 
 def _json(request: Request) -> Any:

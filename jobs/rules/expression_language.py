@@ -18,7 +18,7 @@ from jinja2.environment import Template, TemplateExpression
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from jobs.rules import expression_filters, expression_tokens
+from jobs.rules import expression_filters, expression_tokens, expression_truth
 from jobs.rules.expression_filters import BUDGET, FILTERS
 from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
 
@@ -73,7 +73,7 @@ def parse(source: str) -> Expression:
     reading, tree = _Reading(), _tree(source)
     reading.check(tree, secrets_may_stand=True, depth=0)
     used = frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload)
-    return Expression(source, *used, decides=_decides(tree))
+    return Expression(source, *used, decides=expression_truth.may_decide(tree))
 
 
 class Missing(StrictUndefined):
@@ -257,22 +257,6 @@ _WORDS: dict[type[nodes.Node], str] = {
     nodes.Operand: "such a comparison",
     **dict.fromkeys((nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow), "arithmetic"),
 }
-
-
-def _decides(node: nodes.Node) -> bool:
-    """Whether it may come to yes or no. What is read shows only once it is there."""
-    match node:
-        case nodes.Compare() | nodes.Not():
-            return True
-        case nodes.Const():
-            return isinstance(node.value, bool)
-        case nodes.And() | nodes.Or():
-            return _decides(node.left) and _decides(node.right)
-        case nodes.CondExpr():
-            return _decides(node.expr1) and node.expr2 is not None and _decides(node.expr2)
-        case nodes.Filter():
-            return node.name == "default" and all(part is not None and _decides(part) for part in (node.node, *node.args))
-    return isinstance(node, nodes.Getattr | nodes.Getitem)
 
 
 def _only_combines(node: nodes.Node) -> bool:

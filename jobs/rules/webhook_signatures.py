@@ -60,9 +60,7 @@ def check_secret(scheme: Scheme, text: str) -> None:
         raise ValueError(f"must be {SHORTEST_TEXT} to {LONGEST_TEXT} printable ASCII characters")
 
 
-def verify(
-    scheme: Scheme, good: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime
-) -> str:
+def verify(scheme: Scheme, good: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime) -> str:
     """The delivery's id, empty where it has none. Header names are in lower case. Raises :class:`BadSignature`."""
     if scheme is Scheme.STANDARD:
         return _standard(good, headers, body, now)
@@ -77,10 +75,7 @@ def _standard(good: Sequence[str], headers: Mapping[str, str], body: bytes, now:
     if not _ID.fullmatch(named) or not _STAMP.fullmatch(stamp):
         raise BadSignature("webhook-id or webhook-timestamp is missing, or cannot be read")
     signed = f"{named}.{stamp}.".encode() + body
-    expected = [
-        "v1," + base64.b64encode(hmac.digest(_key(text), signed, hashlib.sha256)).decode()
-        for text in good
-    ]
+    expected = ["v1," + base64.b64encode(hmac.digest(_key(text), signed, hashlib.sha256)).decode() for text in good]
     _compare(expected, headers.get("webhook-signature", "").split()[:_MOST_SIGNATURES], "webhook-signature")
     if abs(now - datetime.fromtimestamp(int(stamp), UTC)) > TOLERANCE:
         raise BadSignature(f"webhook-timestamp is more than {TOLERANCE.seconds // 60} minutes from the time here")

@@ -23,7 +23,9 @@ def waits(schedule: Schedule) -> bool:
 def refuse_over(schedule: Schedule, now: datetime, path: str = "") -> None:
     """Refuse one that no event could reach any more."""
     if schedule.end_at is not None and schedule.end_at <= now:
-        raise errors.InvalidSchedule.about(f"{path}end_at", "this schedule would take no event from now on: name a later time")
+        raise errors.InvalidSchedule.about(
+            f"{path}end_at", "this schedule would take no event from now on: name a later time"
+        )
 
 
 def check(schedule: Schedule, path: str = "") -> None:

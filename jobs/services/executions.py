@@ -82,7 +82,9 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
     with transaction.atomic():
         # So that an operation, which replays nothing twice, either sees this replay or is seen by nobody before it.
         Execution.objects.select_for_update(no_key=True).filter(pk=execution.pk).first()
-        return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk, event=execution.event)
+        return _create(
+            execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk, event=execution.event
+        )
 
 
 def cancel(*, execution: Execution) -> Execution:

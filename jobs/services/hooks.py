@@ -59,7 +59,9 @@ def create(*, tenant: Tenant, name: str, scheme: str, secret: str | None = None,
     """A new hook, with a token, and a secret unless its sender gave one or its scheme has none."""
     actors.require(PERMISSION, tenant=tenant)
     if not _NAME.fullmatch(name):
-        raise errors.invalid({"name": ["must be a letter, then at most 63 letters, digits, _ or -, such as shop-orders"]})
+        raise errors.invalid(
+            {"name": ["must be a letter, then at most 63 letters, digits, _ or -, such as shop-orders"]}
+        )
     known = _scheme(scheme)
     text = _secret(known, secret)
     token = hook_tokens.new_token()

@@ -25,7 +25,9 @@ class EventInput(StrictSerializer):
     }
 
     name = serializers.CharField(max_length=100, help_text="Words with dots between them, such as order.paid.")
-    payload = Object(required=False, default=dict, help_text="What filters and payloads read as event.payload; 128 KiB.")
+    payload = Object(
+        required=False, default=dict, help_text="What filters and payloads read as event.payload; 128 KiB."
+    )
     dedup_key = serializers.CharField(
         max_length=200,
         required=False,

@@ -112,7 +112,9 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     execution_window = serializers.JSONField(allow_null=True)
     jitter_seconds = serializers.IntegerField()
     max_runs = serializers.IntegerField(allow_null=True)
-    runs = serializers.IntegerField(help_text="How many of its slots were made to run; of kind event, counted while max_runs is set.")
+    runs = serializers.IntegerField(
+        help_text="How many of its slots were made to run; of kind event, counted while max_runs is set."
+    )
     misfire = serializers.ChoiceField(Misfire.choices)
     misfire_max = serializers.IntegerField()
     misfire_grace_seconds = serializers.FloatField()

@@ -12,7 +12,14 @@ EVENT = {
     "name": "order.paid",
     "sender": "key:a",
     "received_at": "2026-01-01T00:00:00+00:00",
-    "payload": {"total": 120.5, "country": "DE", "vip": True, "items": [{"sku": "a"}], "note": None, "text": "x" * 1000},
+    "payload": {
+        "total": 120.5,
+        "country": "DE",
+        "vip": True,
+        "items": [{"sku": "a"}],
+        "note": None,
+        "text": "x" * 1000,
+    },
     "headers": {"x_github_event": "push"},
 }
 

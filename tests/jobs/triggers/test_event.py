@@ -12,7 +12,9 @@ from jobs.triggers import event
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("awaited", ["order.paid", "order.*", "*", "pull_request", "Shop:order/paid.v-2", "a." * 9 + "b"])
+@pytest.mark.parametrize(
+    "awaited", ["order.paid", "order.*", "*", "pull_request", "Shop:order/paid.v-2", "a." * 9 + "b"]
+)
 def test_names_and_names_that_end_with_a_star_can_be_waited_for(awaited):
     trigger = triggers.build("event", {"event": awaited})
     assert (list(trigger.after(NOW)), list(trigger.before(NOW, NOW - timedelta(days=1)))) == ([], [])
