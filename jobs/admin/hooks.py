@@ -162,7 +162,7 @@ class HookAdmin(pages.ConsoleAdmin):
             "secret": shown.secret,
             "back": url,
         }
-        return render(request, "console/new_hook.html", context, headers={"Cache-Control": "no-store"})
+        return render(request, "console/new_hook.html", context)
 
     @dialog(
         "Edit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from jobs import errors
 from jobs.models import Schedule
@@ -10,9 +11,9 @@ from jobs.rules import event_filters
 from jobs.triggers import event
 
 #: What means nothing without a clock, and what it is when nothing is said of it.
-_OF_CLOCKS = {"calendars": [], "execution_window": None, "jitter_seconds": 0}
+_OF_CLOCKS: dict[str, Any] = {"calendars": [], "execution_window": None, "jitter_seconds": 0}
 #: What means nothing without an event.
-_OF_EVENTS = {"event_filter": "", "debounce_seconds": 0}
+_OF_EVENTS: dict[str, Any] = {"event_filter": "", "debounce_seconds": 0}
 
 
 def waits(schedule: Schedule) -> bool:
