@@ -8,6 +8,7 @@ is no match, and is told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,8 @@ def check(source: str) -> None:
     except InvalidExpression as error:
         raise InvalidFilter(error.message, error.offset) from None
     for name in sorted(expression.names - {"event"}):
-        raise InvalidFilter(f"{name} cannot be read here, only event", max(source.find(name), 0))
+        found = re.search(rf"(?<![\w.]){name}\b", source)
+        raise InvalidFilter(f"{name} cannot be read here, only event", found.start() if found else 0)
     if not expression.decides:
         raise InvalidFilter("does not come to yes or no: compare, such as event.payload.total > 100")
 

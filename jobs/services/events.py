@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -210,7 +210,7 @@ def _told(event: Event, now: datetime) -> dict[str, Any]:
         "id": str(event.id),
         "name": event.name,
         "sender": requests.current().actor.name,
-        "received_at": now.isoformat(),
+        "received_at": now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "payload": event.payload,
         "headers": dict(event.headers),
     }
