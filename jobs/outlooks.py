@@ -14,6 +14,7 @@ from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
 from jobs.rules.explaining import Explanation, Reason
 from jobs.rules.states import TERMINAL, State
+from jobs.services import event_fields
 from jobs.triggers import event
 from tenants import actors, quotas
 from tenants.models import Tenant, TenantState
@@ -163,7 +164,7 @@ def _standing(schedule: Schedule, now: datetime) -> list[Reason]:
             return [explaining.outlook(Outlook.SCHEDULE_PAUSED, hold=holds.now_of("schedule", schedule.pk, now))]
         case ScheduleState.ENDED:
             return [explaining.outlook(Outlook.SCHEDULE_ENDED)]
-    if schedule.kind == event.KIND and schedule.end_at is not None and schedule.end_at <= now:
+    if event_fields.is_over(schedule, now):
         return [explaining.outlook(Outlook.SCHEDULE_ENDED)]
     return []
 

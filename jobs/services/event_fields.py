@@ -21,9 +21,14 @@ def waits(schedule: Schedule) -> bool:
     return schedule.kind == event.KIND
 
 
+def is_over(schedule: Schedule, now: datetime) -> bool:
+    """Whether it waits for events, and none could reach it any more: no planner ends it, as it does others."""
+    return waits(schedule) and schedule.end_at is not None and schedule.end_at <= now
+
+
 def refuse_over(schedule: Schedule, now: datetime, path: str = "") -> None:
     """Refuse one that no event could reach any more."""
-    if schedule.end_at is not None and schedule.end_at <= now:
+    if is_over(schedule, now):
         raise errors.InvalidSchedule.about(
             f"{path}end_at", "this schedule would take no event from now on: name a later time"
         )

@@ -33,6 +33,8 @@ from tenants.models import Tenant
 from tenants.services import audit
 
 _LONGEST_DETAIL = 300
+#: Seconds for which an event waits for those before it. Who would wait longer is told to come again (503).
+WAIT_IN_LINE = 10
 
 
 class TooMany(errors.Conflict):
@@ -156,7 +158,7 @@ def _standing(schedule: Any, state: str, runs: int, now: datetime) -> LeftOut | 
 def _still_taking(taking: Sequence[Any], now: datetime, fate: _Fate) -> list[Any]:
     """Locks those that let one event pass at a time, and leaves out what has changed until then."""
     counted = [schedule.id for schedule in taking if schedule.debounce_seconds or schedule.max_runs is not None]
-    current = {row.id: row for row in sql.run("lock_counted_schedules", ids=counted)} if counted else {}
+    current = _locked(counted) if counted else {}
     still = []
     for schedule in taking:
         row = current.get(schedule.id, schedule)
@@ -165,6 +167,11 @@ def _still_taking(taking: Sequence[Any], now: datetime, fate: _Fate) -> list[Any
         else:
             still.append(schedule)
     return still
+
+
+def _locked(ids: Sequence[UUID]) -> dict[UUID, Any]:
+    sql.run("wait_in_line", wait=f"{WAIT_IN_LINE}s", longer=f"{WAIT_IN_LINE + 1}s")
+    return {row.id: row for row in sql.run("lock_counted_schedules", ids=ids)}
 
 
 def _row(schedule: Any, id_: UUID, told: Mapping[str, Any], now: datetime) -> NewExecution:

@@ -103,6 +103,7 @@ def rotate_token(*, hook: Hook) -> Shown:
 
 def rotate_secret(*, hook: Hook, overlap: timedelta, secret: str | None = None) -> Shown:
     """Another secret. The old one is good as well for ``overlap``."""
+    actors.require(PERMISSION, tenant=hook.tenant_id)
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise errors.invalid({"overlap_seconds": [f"must be from 0 to {LONGEST_OVERLAP.days} days"]})
     with transaction.atomic():

@@ -10,6 +10,10 @@ FROM schedule s CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = s.job_id LI
 WHERE s.tenant_id = %(tenant_id)s AND s.event <> '' AND s.event = ANY(%(names)s) AND s.state <> 'deleted' AND j.state <> 'deleted'
 ORDER BY s.id LIMIT %(limit)s
 
+-- name: wait_in_line
+-- Events come in bursts, and those of one schedule pass one by one: each waits longer than the log-in's own limit.
+SELECT set_config('lock_timeout', %(wait)s, true), set_config('statement_timeout', %(longer)s, true)
+
 -- name: lock_counted_schedules
 -- Those that let no two events pass at once: the run that waits is to be found, or runs are counted. In one order, so that
 -- no two events wait for each other; read again, since another may have taken the last run meanwhile.

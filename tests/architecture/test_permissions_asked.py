@@ -32,7 +32,7 @@ ASKED_BEFORE = {
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check", "secrets.reveal", "audit_export.seals_of",
     "event_fields",
     # Whose token it is may.
-    "deliveries.receive",
+    "deliveries.receive", "hooks.good_secrets",
     "joining.find", "joining.accept", "joining.accept_as",
     # What the engine does with nobody asking.
     "audit_sealing",

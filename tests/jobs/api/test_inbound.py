@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import io
 import json
+import logging
 import time
 
 import pytest
 from django.test import Client
 
+from monitoring import log_format
 from tests.support import rates, rows
 
 BODY = {"total": 120.5}
@@ -164,16 +167,28 @@ def test_other_methods_say_the_same_of_every_address(owner, method):
     assert [answer.status_code for answer in answers] == [405, 405]
 
 
-def test_tokens_and_secrets_are_in_no_log(owner, job, capsys):
+@pytest.fixture
+def log(monkeypatch):
+    """The process's log, as it is configured in earnest."""
+    root, written = logging.getLogger(), io.StringIO()
+    handlers, level = list(root.handlers), root.level
+    monkeypatch.setattr("sys.stderr", written)
+    log_format.configure({"level": "debug", "format": "console"})
+    yield written
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_tokens_and_secrets_are_in_no_log(owner, job, log):
     sender = Sender(owner)
     sender.deliver()
     sender.deliver(webhook_signature="v1,AAAA")
     sender.deliver(b"{")
     token = sender.path.rsplit("/", 1)[1]
-    written = (log := capsys.readouterr().err) + repr(
+    written = log.getvalue() + repr(
         rows.fetch("SELECT r::text FROM received_event r WHERE tenant_id = %s", owner.tenant.id)
     )
-    assert "/hooks/hk_…" in log  # refused requests are logged with their address
+    assert "/hooks/hk_…" in written  # refused requests are logged with their address
     assert token not in written
     assert sender.secret not in written
     assert sender.secret.removeprefix("whsec_") not in written

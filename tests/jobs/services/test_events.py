@@ -11,7 +11,7 @@ from jobs import errors, forecasts, outlooks, selectors
 from jobs.engine import retention
 from jobs.models import Execution, ReceivedEvent, Schedule
 from jobs.rules.event_outcomes import MOST_PAYLOAD, MOST_SCHEDULES
-from jobs.services import events, executions, job_states, jobs, schedules
+from jobs.services import copies, events, executions, job_states, jobs, schedules
 from jobs.services.events import Event
 from tenants import actors
 from tenants.fields import new_id
@@ -242,6 +242,16 @@ def test_no_change_makes_the_planner_look_at_it(tenant, job):
     changed = schedules.update(schedule=schedule, fields={"kind": "cron", "event": None, "expression": "0 0 * * *"})
     assert changed.next_run_at is not None
     assert state(schedule)[1] is not None
+
+
+def test_a_copy_of_a_job_waits_for_the_same_events_unless_they_are_over(tenant, job):
+    over = waiting(job, event="order.refunded", end_at=rows.now() + timedelta(hours=1))
+    Schedule.objects.filter(pk=over.pk).update(end_at=rows.now())
+    waiting(job, event_filter="event.payload.a == 1", debounce_seconds=5)
+    made = copies.duplicate(job=selectors.jobs().get(pk=job.pk), name="b", copied="same")
+    assert [(each.event, each.event_filter, each.debounce_seconds, each.state) for each in made.schedules.all()] == [
+        ("order.paid", "event.payload.a == 1", 5, "active")
+    ]
 
 
 def test_whoever_asks_is_told_that_it_waits_for_an_event(tenant, job):

@@ -74,6 +74,7 @@ NOTHING_TO_FIND = {
     "end_lease": "touches one of a few workers",
     "pulse": "touches one of a few rows",
     "allow_minutes": "changes settings",
+    "wait_in_line": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
     "draw": "calls a function, which counts as count_unfinished does",
