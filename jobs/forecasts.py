@@ -26,6 +26,7 @@ from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.limited import ending_with
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
 from jobs.triggers import contract
+from jobs.triggers.event import KIND as EVENT
 from jobs.workloads import Work
 from tenants.models import Tenant, TenantState
 
@@ -38,8 +39,6 @@ MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
 #: Rows read from the database at a time.
 _PAGE = 500
 HOUR = timedelta(hours=1)
-#: The kind whose schedules have no slots.
-EVENT = "event"
 
 
 @dataclass(slots=True)

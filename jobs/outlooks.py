@@ -14,6 +14,8 @@ from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
 from jobs.rules.explaining import Explanation, Reason
 from jobs.rules.states import TERMINAL, State
+from jobs.services import event_fields
+from jobs.triggers import event
 from tenants import actors, quotas
 from tenants.models import Tenant, TenantState
 from tenants.rules import phrases
@@ -88,7 +90,13 @@ def of_schedule(schedule: Schedule) -> Told:
     goes = not own and job.state == JobState.ACTIVE and job.tenant.state == TenantState.ACTIVE
     next_run_at = schedule.next_run_at if goes else None
     busy, last = _latest(Execution.objects.filter(tenant=schedule.tenant_id, schedule=schedule.pk))
-    reasons = [*own, *held, *busy, *([_next(next_run_at)] if next_run_at else [])]
+    reasons = [
+        *own,
+        *held,
+        *busy,
+        *([_next(next_run_at)] if next_run_at else []),
+        *(_awaited(schedule) if goes else []),
+    ]
     return _told(str(schedule.state), reasons, next_run_at, last)
 
 
@@ -132,7 +140,14 @@ def _unscheduled(job: Job, schedules: list[Schedule], now: datetime) -> list[Rea
         return []
     if not schedules:
         return [explaining.outlook(Outlook.NO_SCHEDULE)]
-    return [reason for row in schedules[:LOOKED_THROUGH] for reason in _standing(row, now)]
+    return [reason for row in schedules[:LOOKED_THROUGH] for reason in _standing(row, now) or _awaited(row)]
+
+
+def _awaited(schedule: Schedule) -> list[Reason]:
+    """What one that goes by no clock waits for."""
+    if schedule.kind != event.KIND:
+        return []
+    return [explaining.reason_of(Outlook.WAITS_FOR_EVENT, f"it waits for the event {schedule.event}")]
 
 
 def _problems(schedules: list[Schedule]) -> list[Reason]:
@@ -149,6 +164,8 @@ def _standing(schedule: Schedule, now: datetime) -> list[Reason]:
             return [explaining.outlook(Outlook.SCHEDULE_PAUSED, hold=holds.now_of("schedule", schedule.pk, now))]
         case ScheduleState.ENDED:
             return [explaining.outlook(Outlook.SCHEDULE_ENDED)]
+    if event_fields.is_over(schedule, now):
+        return [explaining.outlook(Outlook.SCHEDULE_ENDED)]
     return []
 
 
@@ -158,7 +175,7 @@ def _latest(runs: QuerySet[Execution]) -> tuple[list[Reason], Last | None]:
         return [], None
     newest = list(
         runs.select_related("job__tenant", "schedule", "queue")
-        .defer("payload", "result")
+        .defer("payload", "event", "result")
         .order_by("-pk")[:LOOKED_THROUGH]
     )
     ended = next((row for row in newest if row.state in TERMINAL), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ class Hiding(Protocol):
     masker: Masker
 
 
+#: Tokens that are part of addresses, which whoever serves a request may log: of hooks and of invitations.
+_IN_ADDRESSES = re.compile(r"(hk_|inv_)[0-9A-Za-z_-]{43}")
 #: Replaced, never changed: lines are logged by all threads.
 _hiding: tuple[Hiding, ...] = ()
 _lock = threading.Lock()
@@ -36,7 +39,8 @@ def hiding(whose: Hiding) -> Iterator[None]:
 
 
 def redacted(text: str) -> str:
-    """The text without what is hidden just now."""
+    """The text without what is hidden just now, and without tokens that addresses end with."""
+    text = _IN_ADDRESSES.sub(r"\1…", text)
     for each in _hiding:
         text = each.masker.text(text)
     return text

@@ -69,6 +69,8 @@ NAVIGATION: list[dict[str, Any]] = [
             {**_list("Schedules", "calendar_clock", "jobs_schedule"), "active": _is_at_schedules},
             _list("Calendars", "event_busy", "jobs_calendar"),
             {**_list("Forecast", "bar_chart", "jobs_schedule"), "link": reverse_lazy("admin:jobs_schedule_forecast")},
+            _list("Events", "bolt", "jobs_receivedevent"),
+            _list("Hooks", "webhook", "jobs_hook"),
             {
                 "title": "Failure groups",
                 "icon": "bug_report",

@@ -10,9 +10,12 @@ from rest_framework.routers import SimpleRouter
 
 from jobs.api.calendars import CalendarViewSet
 from jobs.api.dead_letters import DeadLetterViewSet
+from jobs.api.events import EventViewSet
 from jobs.api.executions import ExecutionViewSet
 from jobs.api.failure_groups import FailureGroupViewSet
 from jobs.api.forecast import ForecastViewSet
+from jobs.api.hooks import HookViewSet
+from jobs.api.inbound import Inbound
 from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, ScheduleInsightViewSet, StatsViewSet
 from jobs.api.jobs import JobViewSet
 from jobs.api.operations import OperationViewSet
@@ -41,6 +44,8 @@ api.register("callables", CallableViewSet, basename="callable")
 api.register("schedules", PreviewViewSet, basename="schedule-preview")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("executions", ExecutionViewSet, basename="execution")
+api.register("events", EventViewSet, basename="event")
+api.register("hooks", HookViewSet, basename="hook")
 api.register("operations", OperationViewSet, basename="operation")
 api.register("failure-groups", FailureGroupViewSet, basename="failure-group")
 api.register("jobs", JobInsightViewSet, basename="job-insight")
@@ -85,6 +90,7 @@ urlpatterns = [
     path("api/v1/", include(people)),
     path("api/v1/", include(api.urls)),
     path("invitations/<str:token>", accept, name="invitation"),
+    path("hooks/<str:token>", outside_transaction(Inbound.as_view()), name="inbound"),
     path("health", monitoring.health),
     path("health/live", monitoring.live),
     path("health/ready", monitoring.ready),

@@ -78,6 +78,7 @@ def _scope(claim: Claim, names: set[str], revealed: Mapping[str, Any]) -> dict[s
         "job": {"id": str(claim.job_id), "name": claim.job, "type": spec.get("type")},
         "tenant": {"slug": claim.tenant, "name": row.get("tenant_name")},
         "now": instant(datetime.now(UTC)),
+        "event": claim.event,
     }
 
 

@@ -54,6 +54,11 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "sent": ("outgoing_mail", "info"),
     "accepted": ("check_circle", "good"),
     "aborted": ("cancel", "calm"),
+    "started": ("play_circle", "good"),
+    "left_out": ("redo", "warning"),
+    "unmatched": ("search_off", "calm"),
+    "duplicate": ("content_copy", "calm"),
+    "refused": ("block", "bad"),
 }
 
 

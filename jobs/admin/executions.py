@@ -59,7 +59,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     actions_detail = ("cancel", "replay")
 
     def for_list(self, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
-        return queryset.select_related("job", "tenant").defer("payload", "result", "error_message")
+        return queryset.select_related("job", "tenant").defer("payload", "event", "result", "error_message")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {"state_links": _state_links(request), "bulk_links": bulk.links(request.GET)}

@@ -70,7 +70,7 @@ def table(
     title: str, rows: QuerySet[Execution], *, limit: int, empty: str, more: tuple[str, str] | None = None
 ) -> dict[str, Any]:
     """The newest of some executions of one job, schedule or worker, as a table of a page."""
-    found = rows.order_by("-pk").defer("payload", "result", "error_message")[:limit]
+    found = rows.order_by("-pk").defer("payload", "event", "result", "error_message")[:limit]
     cells = [
         (
             pages.link_to(row, marks.instant(wording.instant_of(row))),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
@@ -16,6 +17,8 @@ from unfold.enums import ActionVariant
 from jobs import outlooks
 from jobs.admin import forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Calendar, Execution, Job, JobState, Schedule
+from jobs.rules.event_outcomes import LONGEST_DEBOUNCE
+from jobs.services import event_fields
 from jobs.services import schedules as service
 from tenants import actors, marks
 from tenants.admin import forms as console_forms
@@ -29,7 +32,10 @@ class ScheduleAdmin(pages.ConsoleAdmin):
 
     read_permission = "jobs:read"
     title = "Schedules"
-    empty_hint = "A schedule says when a job runs: a cron expression, a recurrence or calendar rule, an interval, or one instant."
+    empty_hint = (
+        "A schedule says when a job runs: a cron expression, a recurrence or calendar rule, an interval, one instant, "
+        "or an event."
+    )
     change_form_template = "console/schedule.html"
     list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (
@@ -178,6 +184,7 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("Kind", schedule.kind),
         ("Time zone", schedule.timezone),
         ("Next run", marks.instant(schedule.next_run_at if schedule.due_at else None)),
+        *_of_events(schedule),
         ("At", marks.instant(schedule.run_at) if schedule.run_at else marks.NOTHING),
         ("From", marks.instant(schedule.start_at)),
         ("Until", marks.instant(schedule.end_at)),
@@ -202,6 +209,20 @@ def _calendars(schedule: Schedule) -> Any:
         if (name := each.get("calendar"))
     ]
     return format_html_join(", ", "{}", ((part,) for part in parts)) if parts else "none"
+
+
+def _of_events(schedule: Schedule) -> list[tuple[str, Any]]:
+    if not event_fields.waits(schedule):
+        return []
+    debounce = schedule.debounce_seconds
+    settled = f"{marks.length(debounce)}, {LONGEST_DEBOUNCE} times that at most" if debounce else "nothing"
+    found = f"{reverse('admin:jobs_receivedevent_changelist')}?{urlencode({'name': schedule.event})}"
+    wide = schedule.event.endswith("*")
+    return [
+        ("Waits for the event", marks.code(schedule.event) if wide else marks.link(found, schedule.event)),
+        ("Filter", marks.code(schedule.event_filter) if schedule.event_filter else "none: it takes all of them"),
+        ("Lets events settle for", settled),
+    ]
 
 
 def _overrides(schedule: Schedule) -> Any:

@@ -54,4 +54,6 @@ def rule(schedule: Schedule) -> str:
         return "once"
     if schedule.kind == "calendar":
         return calendar_words.of(schedule.rule)
+    if schedule.kind == "event":
+        return f"on {schedule.event}"
     return schedule.expression or schedule.rrule or schedule.kind

@@ -42,6 +42,7 @@ class NewExecution:
     concurrency_key: str = ""
     operation_id: UUID | None = None
     start_before: datetime | None = None
+    event: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class Claim:
     epoch: int
     timeout_seconds: float
     last_seq: int
+    event: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

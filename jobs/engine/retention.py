@@ -8,6 +8,7 @@ from django.conf import settings
 
 from jobs import sql
 from jobs.engine import transitions
+from jobs.rules import event_outcomes
 from tenants.rules.quotas import kept_for
 
 BATCH = 10_000
@@ -17,13 +18,21 @@ MOST = 100_000
 
 
 def prune() -> None:
-    """Delete ended workers' rows, full buckets, used-up reservations and old operations; cancel what a deleted job left waiting."""
+    """Delete ended workers' rows, full buckets, used-up reservations, old operations and events; cancel what a deleted job left waiting."""
     for job in sql.run("held_of_deleted"):
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.job_id)
     sql.run("forget_workers")
     sql.run("prune_buckets")
     sql.run("expire_reservations", limit=BATCH)
     sql.run("prune_operations", age=settings.RETENTION, limit=BATCH)
+    _forget_events()
+
+
+def _forget_events() -> None:
+    """In batches; there may be many in an hour."""
+    for _ in range(MOST // BATCH):
+        if len(sql.run("forget_events", age=event_outcomes.KEPT_FOR, limit=BATCH)) < BATCH:
+            return
 
 
 def expire() -> int:

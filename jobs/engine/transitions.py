@@ -32,6 +32,17 @@ def unblock(execution_id: UUID) -> bool:
     return bool(sql.run("unblock", id=execution_id, **_guard(Event.UNBLOCK)))
 
 
+def postpone(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]:
+    """Let the executions that wait for events to settle be these instead, and wait until then, each for its cap at most.
+
+    Returns the ids of those that there were, by the ids of those that need not be made any more.
+    """
+    if not rows:
+        return {}
+    given = [{**_jsonable(asdict(row)), "cap_seconds": cap.total_seconds()} for row, cap in rows]
+    return {row.wanted: row.id for row in sql.run("postpone", rows=given, **_guard(Event.POSTPONE))}
+
+
 def ripen(*, now: datetime, limit: int) -> int:
     """Due ones become pending, or skipped by their job's overlap policy. Returns how many moved."""
     return int(sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0].moved)

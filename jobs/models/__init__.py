@@ -6,6 +6,7 @@ from jobs.models.dead_letter import DeadLetter, DeadLetterState
 from jobs.models.event import Event
 from jobs.models.execution import Execution, TriggerKind
 from jobs.models.execution_log import ExecutionLog
+from jobs.models.hook import Hook
 from jobs.models.job import Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
 from jobs.models.job_secret import JobSecret
@@ -15,6 +16,7 @@ from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
 from jobs.models.quota_room import QuotaRoom
 from jobs.models.rate_bucket import RateBucket
+from jobs.models.received_event import ReceivedEvent
 from jobs.models.schedule import Misfire, Schedule, ScheduleState
 from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
@@ -29,6 +31,7 @@ __all__ = [
     "Event",
     "Execution",
     "ExecutionLog",
+    "Hook",
     "Job",
     "JobRevision",
     "JobSecret",
@@ -41,6 +44,7 @@ __all__ = [
     "Queue",
     "QuotaRoom",
     "RateBucket",
+    "ReceivedEvent",
     "Schedule",
     "ScheduleState",
     "TriggerKind",

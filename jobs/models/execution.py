@@ -59,6 +59,7 @@ class Execution(PartitionedByTime):
     timeout_seconds = models.FloatField(default=300)
     max_attempts = models.PositiveIntegerField(default=1)
     payload = models.JSONField(null=True, help_text="Overrides of the revision's payload.")
+    event = models.JSONField(null=True, help_text="The event that started it, for the expressions of its payload.")
     result = models.JSONField(null=True)
     error_code = models.CharField(max_length=32, blank=True)
     error_message = models.TextField(blank=True)

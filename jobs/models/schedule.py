@@ -101,4 +101,5 @@ class Schedule(TenantOwned):
             models.Index(fields=["tenant", "next_run_at", "id"], condition=UPCOMING, name="schedule_upcoming"),
             models.Index(fields=["tenant", "state", "-id"], condition=~Q(state="active"), name="schedule_idle"),
             models.Index(fields=["tenant", "id"], condition=~Q(calendars=_NONE), name="schedule_with_calendars"),
+            models.Index(fields=["tenant", "event", "id"], condition=~Q(event=""), name="schedule_awaited"),
         ]

@@ -83,6 +83,7 @@ class Outlook(StrEnum):
     NO_WORKER = "NO_WORKER"
     QUOTA = "QUOTA"
     NEXT_RUN = "NEXT_RUN"
+    WAITS_FOR_EVENT = "WAITS_FOR_EVENT"
 
 
 #: Any of them.

@@ -18,7 +18,7 @@ from jinja2.environment import Template, TemplateExpression
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from jobs.rules import expression_filters, expression_tokens
+from jobs.rules import expression_filters, expression_tokens, expression_truth
 from jobs.rules.expression_filters import BUDGET, FILTERS
 from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
 
@@ -32,7 +32,10 @@ NAMES = {
     "job": "id, name and type",
     "tenant": "slug and name",
     "now": "when the attempt was made ready, in UTC",
+    "event": "the event that started it: id, name, sender, received_at, payload and headers; null if none did",
 }
+#: What can be read of an event.
+OF_EVENTS = ("id", "name", "sender", "received_at", "payload", "headers")
 _COMPARISONS = {"eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin"}
 
 
@@ -47,6 +50,8 @@ class Expression:
     secrets: frozenset[str]
     #: The places in the payload it reads, those that are computed left out.
     payload: frozenset[tuple[str | int, ...]]
+    #: Whether it may be a yes or no, as far as that shows before it is evaluated.
+    decides: bool = True
 
     def evaluate(self, scope: Mapping[str, Any], budget: Budget) -> Any:
         """Its value with ``scope``'s names. Raises :class:`CannotCompute`."""
@@ -65,9 +70,10 @@ class Expression:
 def parse(source: str) -> Expression:
     """Raises :class:`InvalidExpression`."""
     expression_tokens.check(source, _ENVIRONMENT)
-    reading = _Reading()
-    reading.check(_tree(source), secrets_may_stand=True, depth=0)
-    return Expression(source, frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload))
+    reading, tree = _Reading(), _tree(source)
+    reading.check(tree, secrets_may_stand=True, depth=0)
+    used = frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload)
+    return Expression(source, *used, decides=expression_truth.may_decide(tree))
 
 
 class Missing(StrictUndefined):
@@ -223,6 +229,8 @@ class _Reading:
             self._secret(way, secrets_may_stand)
         elif node.name == "payload" and written_out:
             self.payload.add(tuple(way))
+        elif node.name == "event" and written_out and way and way[0] not in OF_EVENTS:
+            raise InvalidExpression(f"an event has no {str(way[0])[:40]!r}; it has {', '.join(OF_EVENTS)}")
 
     def _part(self, argument: nodes.Expr, depth: int) -> str | int | None:
         if isinstance(argument, nodes.Const) and type(argument.value) in (str, int):

@@ -31,6 +31,7 @@ class Event(StrEnum):
     """What may happen to an execution."""
 
     UNBLOCK = "unblock"
+    POSTPONE = "postpone"
     RIPEN = "ripen"
     ADMIT = "admit"
     WITHDRAW = "withdraw"
@@ -69,6 +70,7 @@ def _from(*sources: State, to: State, fenced: bool = False) -> Transition:
 TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
     {
         Event.UNBLOCK: _from(S.BLOCKED, to=S.SCHEDULED),
+        Event.POSTPONE: _from(S.SCHEDULED, to=S.SCHEDULED),
         Event.RIPEN: _from(S.SCHEDULED, to=S.PENDING),
         Event.ADMIT: _from(S.PENDING, to=S.QUEUED),
         Event.WITHDRAW: _from(S.QUEUED, to=S.PENDING),

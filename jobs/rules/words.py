@@ -151,6 +151,7 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
         counted="the tenant has {used} of {limit} unfinished executions, so slots are skipped",
     ),
     Outlook.NEXT_RUN: Words("it runs next when its schedule says"),
+    Outlook.WAITS_FOR_EVENT: Words("it waits for an event", "Send one at POST /events, or through a hook."),
 }
 
 _TABLE: Mapping[type[Code], Mapping[Any, Words]] = {

@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Any, cast
 
 from django.db import transaction
+from django.utils import timezone
 
 from jobs.models import Job, JobState, Schedule, ScheduleState
-from jobs.services import code_jobs, jobs, schedules
+from jobs.services import code_jobs, event_fields, jobs, schedules
 from jobs.services.jobs import JobFields
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
@@ -39,7 +40,7 @@ def duplicate(*, job: Job, name: str, copied: str = Copied.PAUSED) -> Job:
         copy = jobs.create(tenant=job.tenant, fields=fields, told_of=origin)
         if copied != Copied.NONE:
             for schedule in job.schedules.all():
-                if schedule.state in _GOES_ON:
+                if schedule.state in _GOES_ON and not event_fields.is_over(schedule, timezone.now()):
                     _copy(schedule, copy, held=_is_held(job, schedule, copied))
     return jobs.get(tenant=job.tenant, job=copy)
 

@@ -82,7 +82,9 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
     with transaction.atomic():
         # So that an operation, which replays nothing twice, either sees this replay or is seen by nobody before it.
         Execution.objects.select_for_update(no_key=True).filter(pk=execution.pk).first()
-        return _create(execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk)
+        return _create(
+            execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk, event=execution.event
+        )
 
 
 def cancel(*, execution: Execution) -> Execution:
@@ -105,8 +107,9 @@ def _create(
     overrides: Mapping[str, Any] | None,
     run_at: datetime | None = None,
     replay_of: UUID | None = None,
+    event: Mapping[str, Any] | None = None,
 ) -> Execution:
-    row = _row(job, kind, overrides=overrides, run_at=run_at, replay_of=replay_of, now=_now())
+    row = _row(job, kind, overrides=overrides, run_at=run_at, replay_of=replay_of, event=event, now=_now())
     with transaction.atomic():
         quotas.draw(job.tenant)
         transitions.create([row])

@@ -23,6 +23,7 @@ def prepare(
     overrides: Mapping[str, Any] | None,
     run_at: datetime | None = None,
     replay_of: UUID | None = None,
+    event: Mapping[str, Any] | None = None,
 ) -> NewExecution:
     """A row of the job's newest revision, or a refusal. ``now`` is the database's clock."""
     _refuse_held(job)
@@ -45,6 +46,7 @@ def prepare(
         max_attempts=retry_fields.parse(job.retry).max_attempts,
         payload=overrides or None,
         concurrency_key=concurrency_keys.render(job.concurrency_key, payload),
+        event=event,
     )
 
 

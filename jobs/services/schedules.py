@@ -16,7 +16,7 @@ from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.rules import calendar_names, identity, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
-from jobs.services import changes, definitions, room, schedule_fields, secret_uses
+from jobs.services import changes, definitions, event_fields, room, schedule_fields, secret_uses
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
@@ -171,6 +171,7 @@ def _check(schedule: Schedule, path: str) -> None:
         planner.trigger_of(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.InvalidSchedule.about(path + error.field, error.message) from None
+    event_fields.check(schedule, path)
     kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
@@ -192,7 +193,10 @@ def check_payload(schedule: Schedule, path: str = "") -> None:
         definitions.check_payload(job, merged, f"{path}payload", overridden=schedule.payload)
 
 
-def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:
+def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime | None:
+    if event_fields.waits(schedule):
+        event_fields.refuse_over(schedule, now, path)
+        return None
     slot = next(selectors.runs_after(schedule, now), None)
     if slot is None:
         field = {"once": "run_at", "interval": "end_at"}.get(

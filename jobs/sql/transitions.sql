@@ -8,15 +8,16 @@ WITH given AS (
         id uuid, tenant_id uuid, job_id uuid, schedule_id uuid, revision int, trigger text, triggered_by text,
         replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
-        max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz)
+        max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz,
+        event jsonb)
 ), made AS (
     INSERT INTO execution (
         id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload, concurrency_key,
-        operation_id, start_before, error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
+        operation_id, start_before, event, error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
-        concurrency_key, operation_id, start_before,
+        concurrency_key, operation_id, start_before, nullif(event, 'null'),
         '', '', '', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM given
     ON CONFLICT (id) DO NOTHING
@@ -48,7 +49,7 @@ WITH claimed AS (
     FROM claimed
 )
 SELECT c.id, carillon_child_id(c.id, c.epoch::text) AS attempt_id, c.tenant_id, t.slug AS tenant, t.allowed_hosts,
-    t.allowed_callables, t.allowed_queues, t.allowed_job_types, t.max_log_bytes, c.queue_id AS queue, c.job_id, j.name AS job, r.spec, c.payload, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
+    t.allowed_callables, t.allowed_queues, t.allowed_job_types, t.max_log_bytes, c.queue_id AS queue, c.job_id, j.name AS job, r.spec, c.payload, c.event, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
     CASE WHEN c.epoch > 1
          THEN (SELECT coalesce(max(last_seq), 0) FROM execution_log l WHERE l.execution_id = c.id) ELSE 0 END AS last_seq
 FROM claimed c
@@ -223,6 +224,31 @@ WHERE id = %(id)s AND state = 'running' RETURNING id
 
 -- name: unblock
 UPDATE execution SET state = %(target)s WHERE id = %(id)s AND state = ANY(%(sources)s) RETURNING id
+
+-- name: postpone
+-- Of executions that wait for their events to settle: each becomes what the newest event asks for, under its own id, and
+-- waits anew, yet not beyond its cap, counted from its making. One that is due already, or has ripened in this moment, is
+-- left alone: what came in is the next one's. The caller has locked the schedules, so the newest execution of each is the
+-- one that waits, if any does. For ANY(ARRAY(…)) see admit.
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
+        id uuid, tenant_id uuid, schedule_id uuid, revision int, triggered_by text, not_before timestamptz, cap_seconds float8,
+        queue_id text, priority smallint, timeout_seconds float8, max_attempts int, payload jsonb, concurrency_key text,
+        event jsonb)
+), waiting AS MATERIALIZED (
+    SELECT g.id AS wanted, newest.id FROM given g CROSS JOIN LATERAL (
+        SELECT e.id FROM execution e WHERE e.tenant_id = g.tenant_id AND e.schedule_id = g.schedule_id
+        ORDER BY e.id DESC LIMIT 1) newest
+)
+UPDATE execution e SET state = %(target)s,
+    not_before = least(g.not_before, e.created_at + make_interval(secs => g.cap_seconds)),
+    revision = g.revision, triggered_by = g.triggered_by, queue_id = g.queue_id, priority = g.priority,
+    timeout_seconds = g.timeout_seconds, max_attempts = g.max_attempts, payload = nullif(g.payload, 'null'),
+    concurrency_key = g.concurrency_key, event = nullif(g.event, 'null')
+FROM waiting w JOIN given g ON g.id = w.wanted
+WHERE e.id = w.id AND e.id = ANY(ARRAY(SELECT id FROM waiting)) AND e.state = ANY(%(sources)s) AND e.trigger = 'event'
+    AND e.ripened_at IS NULL AND e.epoch = 0 AND e.not_before > clock_timestamp()
+RETURNING e.id, w.wanted
 
 -- name: ripen
 -- Due rows become pending. A slot's first ripening is judged by its job's overlap policy against the

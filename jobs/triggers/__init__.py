@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.rules.slots import Trigger
-from jobs.triggers import business_days, calendar_rule, contract, cron, interval, once, rrule
+from jobs.triggers import business_days, calendar_rule, contract, cron, event, interval, once, rrule
 from jobs.triggers.contract import InvalidSchedule, Spec
 
 __all__ = [
@@ -111,6 +111,7 @@ def build(name: str, spec: Spec | Mapping[str, Any]) -> Trigger:
 
 register("calendar", calendar_rule.build, needs=calendar_rule.NEEDS, schema=calendar_rule.SCHEMA)
 register("cron", cron.build, needs=cron.NEEDS, spreads=cron.spreads)
+register(event.KIND, event.build, needs=event.NEEDS)
 register("interval", interval.build, needs=interval.NEEDS, anchored=True)
 register("once", once.build, needs=once.NEEDS)
 register("rrule", rrule.build, needs=rrule.NEEDS, anchored=True)

@@ -96,7 +96,7 @@ def _list(state: State) -> str:
 
 def _newest(latest: QuerySet[Execution], state: State) -> QuerySet[Execution]:
     rows = latest.filter(state=state).select_related("job", "tenant").order_by("-pk")
-    return rows.defer("payload", "result", "job__payload", "job__retry")[:LATEST]
+    return rows.defer("payload", "event", "result", "job__payload", "job__retry")[:LATEST]
 
 
 def _failures(latest: QuerySet[Execution]) -> dict[str, Any]:

@@ -54,3 +54,10 @@ def test_attempts_beside_each_other_hide_their_own_and_what_they_learn_later():
         second.masker = Masker(["second-secret"])
         assert redaction.redacted("first-secret second-secret") == "*** ***"
     assert redaction.redacted("first-secret") == "first-secret"
+
+
+def test_tokens_that_addresses_end_with_are_in_no_line(output):
+    for address in ("/hooks/hk_" + "a-_Z" * 10 + "abc", "/invitations/inv_" + "a-_Z" * 10 + "abc"):
+        logging.getLogger("django.request").warning("Not Found: %s", address)
+        assert address not in output.getvalue()
+        assert address[: address.index("a-_Z")] + "…" in output.getvalue()

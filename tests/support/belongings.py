@@ -17,6 +17,8 @@ TABLES = (
     "execution",
     "dead_letter",
     "operation",
+    "hook",
+    "received_event",
     "api_key",
     "job_revision",
     "job_tag",
@@ -47,6 +49,8 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "executions": [execution],
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
         "operations": [operations.row(owner.tenant.id)],
+        "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
+        "hooks": [_hook(owner)],
         "failure-groups": [_fingerprint(owner, job["id"])],
         "queues": ["default"],
         "job-types": ["dummy"],
@@ -61,6 +65,13 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "tenants": [owner.tenant.slug],
         "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
+
+
+def _hook(owner: Any) -> str:
+    name = f"hook-{secrets.token_hex(4)}"
+    made = owner.api.post("/api/v1/hooks", {"name": name, "event": "order.paid", "scheme": "none"})
+    assert made.status_code == 201, made.content
+    return str(made.json()["id"])
 
 
 def _fingerprint(owner: Any, job: str) -> str:

@@ -113,6 +113,10 @@ def furnish() -> Furniture:
         "jobs.execution": execution,
         "jobs.deadletter": letter,
         "jobs.operation": operations.row(tenant),
+        "jobs.hook": hook(tenant),
+        "jobs.receivedevent": received_event(
+            tenant, rows.schedule(job, kind="event", expression="", event="order.paid"), job
+        ),
         "jobs.worker": rows.worker(),
         "jobs.queue": "default",
         "tenants.user": user.pk,
@@ -183,6 +187,37 @@ def secret(tenant: UUID) -> UUID:
     rows.insert("secret", id=key, name="warehouse", kind="redis", description="", version=2, newest=2, **made)
     for number in (1, 2):
         rows.insert("secret_version", id=uuid4(), secret_id=key, number=number, sealed=b"sealed", **made)
+    return key
+
+
+def hook(tenant: UUID, **columns: Any) -> UUID:
+    """A hook whose address and secret nobody knows."""
+    key = uuid4()
+    defaults = {
+        "id": key, "tenant_id": tenant, "name": f"hook-{secrets.token_hex(4)}", "event": "order.paid", "scheme": "github",
+        "headers": "[]", "description": "", "enabled": True, "digest": secrets.token_bytes(32), "hint": "hk_abcde",
+        "created_at": rows.now(), "created_by": "system",
+    }  # fmt: skip
+    rows.insert("hook", **(defaults | columns))
+    return key
+
+
+def received_event(tenant: UUID, schedule: UUID, job: Any, **columns: Any) -> UUID:
+    """An event that one schedule did not take."""
+    key = identity.request_id(rows.now())
+    left = {
+        "schedule": str(schedule),
+        "job": str(job[0]),
+        "job_name": "<b>a</b>",
+        "reason": "FILTER",
+        "detail": "1 > 2",
+    }
+    defaults = {
+        "id": key, "tenant_id": tenant, "name": "order.paid", "sender": "key:abc", "dedup_key": "", "outcome": "left_out",
+        "problem": "", "started": "[]", "left_out": rows.json.dumps([left]), "payload_size": 2, "request_id": "",
+        "received_at": rows.now(),
+    }  # fmt: skip
+    rows.insert("received_event", **(defaults | columns))
     return key
 
 

@@ -106,6 +106,14 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "watch": OF_STREAMS,
     "timelines": {**OF_STREAMS, "epochs": [1], "most": 100},
     "lines_after": {**OF_STREAMS, "seqs": [0], "most": 5},
+    "postpone": {"rows": Jsonb([]), "target": "scheduled", "sources": ["scheduled"]},
+    "schedules_waiting_for": {"tenant_id": uuid4(), "names": ["a.b", "*", "a.*"], "limit": 101},
+    "wait_in_line": {"wait": "10s", "longer": "11s"},
+    "lock_counted_schedules": {"ids": [uuid4()]},
+    "count_runs": {"ids": [uuid4()]},
+    "reserve_event": {"tenant_id": None, "of": "a", "key": "k", "id": uuid4(), "window": timedelta(hours=24)},
+    "first_event": {"tenant_id": uuid4(), "of": "a", "key": "k"},
+    "forget_events": {"age": timedelta(days=7), "limit": 100},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 

@@ -210,3 +210,11 @@ def test_one_that_stays_away_gives_the_attempt_back_unpunished(tenant, monkeypat
     monkeypatch.setattr(secrets, "reveal", away)
     outcome = run(lambda *_: pytest.fail("it ran"), tenant, {"a": "{{ secrets.token }}"}, timeout_seconds=0.2)
     assert (outcome.state, outcome.attempt, outcome.attempts) == (State.PENDING, 1, [(1, "released", "")])
+
+
+def test_a_payload_reads_the_event_that_started_its_run(tenant):
+    payload = {"order": "{{ event.payload.order_id }}", "who": "from {{ event.headers.x_shop | default('nobody') }}"}
+    event = {"id": "1", "name": "order.paid", "payload": {"order_id": 7}, "headers": {}}
+    assert received(tenant, payload, event=event) == {"order": 7, "who": "from nobody"}
+    by_hand = {"order": "{{ event.payload.order_id | default('none') }}"}
+    assert received(tenant, by_hand) == {"order": "none"}

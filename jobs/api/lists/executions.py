@@ -163,11 +163,12 @@ def _ids(since: datetime | None, until: datetime | None) -> Q:
 #: What a field takes beyond the row's own small columns.
 _TOLD = {
     "payload": ("payload", "revision_payload"),
+    "event": ("event",),
     "result": ("result",),
     "error": ("error_message",),
     "worker": ("worker_name",),
 }
-_LARGE = ("payload", "result", "error_message")
+_LARGE = ("payload", "event", "result", "error_message")
 _LARGE_OF_JOBS = ("job__payload", "job__retry", "job__description")
 
 

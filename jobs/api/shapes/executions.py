@@ -124,6 +124,7 @@ class ExecutionShape(serializers.Serializer[Execution]):
     queue = serializers.CharField(source="queue_id")
     worker = serializers.CharField(source="worker_name", allow_null=True)
     payload = EffectivePayload()
+    event = Guarded(help_text="The event that started it, or the one that it replays.")
     result = Guarded()
     error = serializers.SerializerMethodField()
     replay_of = serializers.UUIDField(allow_null=True)

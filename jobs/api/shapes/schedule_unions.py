@@ -23,7 +23,12 @@ _OWN: Mapping[str, JsonSchema] = {
         "description": "Of RFC 5545, see docs/schedules.md.",
     },
     "rule": {"type": "object"},
-    "event": {"type": "string", "minLength": 1, "maxLength": 100},
+    "event": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 100,
+        "description": "Name of the event it waits for; * as the last word is for all that begin so.",
+    },
 }
 _BLANK: JsonSchema = {"type": ["string", "null"], "maxLength": 0}
 _EXAMPLES: dict[str, Mapping[str, Any]] = {
@@ -37,6 +42,7 @@ _EXAMPLES: dict[str, Mapping[str, Any]] = {
         "kind": "calendar", "timezone": "Europe/Berlin",
         "rule": {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]},
     },
+    "event": {"kind": "event", "event": "order.paid", "event_filter": "event.payload.total > 100"},
 }  # fmt: skip
 
 

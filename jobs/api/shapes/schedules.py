@@ -38,7 +38,7 @@ class RuleInput(StrictSerializer):
     """When something fires. Which fields are needed depends on ``kind``; :mod:`jobs.triggers` judges them."""
 
     kind = serializers.CharField(
-        max_length=16, help_text="cron, interval, once, rrule, calendar, …: see docs/schedules.md."
+        max_length=16, help_text="cron, interval, once, rrule, calendar, event, …: see docs/schedules.md."
     )
     expression = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
     interval_seconds = serializers.IntegerField(required=False, allow_null=True)
@@ -74,8 +74,19 @@ class ScheduleChanges(Patch, RuleInput):
 
     example = {"timezone": "Europe/Berlin", "misfire": "skip"}
 
-    event_filter = serializers.CharField(max_length=500, required=False, allow_null=True, allow_blank=True)
-    debounce_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
+    event_filter = serializers.CharField(
+        max_length=500,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        help_text="Of kind event: an expression over event that comes to yes or no, such as event.payload.total > 100.",
+    )
+    debounce_seconds = serializers.IntegerField(
+        min_value=0,
+        max_value=86_400,
+        required=False,
+        help_text="Of kind event: events this close together make one run, which has the last one's payload.",
+    )
     execution_window = Object(required=False, allow_null=True)
     jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
     max_runs = serializers.IntegerField(min_value=1, required=False, allow_null=True)
@@ -137,7 +148,9 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     execution_window = serializers.JSONField(allow_null=True)
     jitter_seconds = serializers.IntegerField()
     max_runs = serializers.IntegerField(allow_null=True)
-    runs = serializers.IntegerField(help_text="How many of its slots were made to run.")
+    runs = serializers.IntegerField(
+        help_text="How many of its slots were made to run; of kind event, counted while max_runs is set."
+    )
     misfire = serializers.ChoiceField(Misfire.choices)
     misfire_max = serializers.IntegerField()
     misfire_grace_seconds = serializers.FloatField()

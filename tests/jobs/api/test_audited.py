@@ -96,6 +96,22 @@ class World:
         assert made.status_code == 201, made.content
         return name
 
+    def awaited(self) -> dict[str, Any]:
+        """An event that a schedule waits for."""
+        rows.schedule(rows.job(self.actor.tenant.id), kind="event", expression="", event="order.paid")
+        return {"name": "order.paid"}
+
+    def hook(self, scheme: str = "github") -> str:
+        body = {"name": f"h-{uuid4().hex[:12]}", "event": "order.paid", "scheme": scheme}
+        made = self.actor.api.post("/api/v1/hooks", body)
+        assert made.status_code == 201, made.content
+        return str(made.json()["id"])
+
+    def disabled_hook(self) -> str:
+        hook = self.hook()
+        self.actor.api.post(f"/api/v1/hooks/{hook}/disable", {})
+        return hook
+
     def member(self) -> str:
         return str(invitees.member(self.actor.tenant.id))
 
@@ -186,6 +202,14 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/secrets/{id}/rollback"): (World.secret, lambda w: {"version": 1}),
     ("post", "/secrets/{id}/discard"): (World.secret, lambda w: {"version": 1}),
     ("post", "/secrets/{id}/test"): (World.connection, lambda w: {}),
+    ("post", "/events"): (None, World.awaited),
+    ("post", "/hooks"): (None, lambda w: {"name": f"h-{uuid4().hex[:12]}", "event": "a", "scheme": "standard"}),
+    ("patch", "/hooks/{id}"): (World.hook, lambda w: {"event": "order.refunded"}),
+    ("delete", "/hooks/{id}"): (World.hook, lambda w: None),
+    ("post", "/hooks/{id}/rotate-token"): (World.hook, lambda w: {}),
+    ("post", "/hooks/{id}/rotate-secret"): (World.hook, lambda w: {}),
+    ("post", "/hooks/{id}/enable"): (World.disabled_hook, lambda w: {}),
+    ("post", "/hooks/{id}/disable"): (World.hook, lambda w: {}),
     ("patch", "/members/{id}"): (World.member, lambda w: {"role": "runner"}),
     ("delete", "/members/{id}"): (World.member, lambda w: None),
     ("post", "/invitations"): (None, lambda w: {"email": f"{uuid4().hex}@example.com", "role": "viewer"}),

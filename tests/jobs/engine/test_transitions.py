@@ -27,6 +27,21 @@ def _ripen(_: UUID) -> object:
     return transitions.ripen(now=sql.run("clock")[0].now, limit=10)
 
 
+def _postpone(id_: UUID) -> object:
+    """As if it waited for events of a schedule to settle, unless it has started."""
+    job, tenant = rows.fetch("SELECT job_id, tenant_id FROM execution WHERE id = %s", id_)[0]
+    schedule = rows.schedule((job, tenant), kind="event", expression="", event="order.paid")
+    rows.change(
+        "UPDATE execution SET schedule_id = %s, trigger = 'event', not_before = now() + interval '1 hour' WHERE id = %s",
+        schedule, id_,
+    )  # fmt: skip
+    row = records.NewExecution(
+        id=uuid4(), tenant_id=tenant, job_id=job, schedule_id=schedule, revision=1, trigger="event", not_before=rows.now(),
+        queue_id="default", priority=5, timeout_seconds=1, max_attempts=1,
+    )  # fmt: skip
+    return transitions.postpone([(row, timedelta(hours=1))])
+
+
 def _withdraw(_: UUID) -> object:
     rows.change("UPDATE queue SET paused_at = now()")
     try:
@@ -37,6 +52,7 @@ def _withdraw(_: UUID) -> object:
 
 ACTIONS: dict[Event, Callable[[UUID], object]] = {
     Event.UNBLOCK: transitions.unblock,
+    Event.POSTPONE: _postpone,
     Event.RIPEN: _ripen,
     Event.ADMIT: lambda _: transitions.admit(queue="default", room=10)[0],
     Event.WITHDRAW: _withdraw,

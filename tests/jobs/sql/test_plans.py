@@ -56,6 +56,13 @@ EXPECTED = {
     "timelines": {"execution_pkey", "attempt_of_execution", "event_pkey"},
     "lines_after": {"execution_log_order"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
+    "postpone": {"execution_by_schedule", "execution_pkey"},
+    "schedules_waiting_for": {"schedule_awaited", "job_pkey"},
+    "lock_counted_schedules": {"schedule_pkey"},
+    "count_runs": {"schedule_pkey"},
+    "reserve_event": {"reservation_once"},
+    "first_event": {"reservation_once"},
+    "forget_events": {"received_event_age", "received_event_pkey"},
 }
 
 #: Statements that read no table which grows, and what they do instead.
@@ -68,6 +75,7 @@ NOTHING_TO_FIND = {
     "end_lease": "touches one of a few workers",
     "pulse": "touches one of a few rows",
     "allow_minutes": "changes settings",
+    "wait_in_line": "changes settings",
     "make_partition": "calls a function of the owner's",
     "drop_partitions": "calls a function of the owner's",
     "draw": "calls a function, which counts as count_unfinished does",
@@ -123,6 +131,10 @@ FILL = (
        SELECT gen_random_uuid(), id, 'cancel', CASE WHEN n = 1 THEN 'running' ELSE 'succeeded' END, '{}', '', 50, 0, false, 0,
            0, '{}', '[]', now(), '', '', '', '[]', '', now(), CASE WHEN n > 1 THEN now() END
        FROM tenant, generate_series(1, 20) n""",
+    """INSERT INTO received_event (id, tenant_id, name, sender, dedup_key, outcome, problem, started, left_out, payload_size,
+           request_id, received_at)
+       SELECT gen_random_uuid(), id, 'a', '', '', 'unmatched', '', '[]', '[]', 2, '', now() - n * interval '1 hour'
+       FROM tenant, generate_series(1, 20) n""",
 )
 
 
@@ -137,7 +149,7 @@ def _many_rows() -> Iterator[None]:
     rows.change("ANALYZE")
     yield
     rows.change(
-        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation CASCADE"
+        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation, received_event CASCADE"
     )
     rows.change("ANALYZE")
 

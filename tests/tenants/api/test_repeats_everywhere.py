@@ -14,12 +14,15 @@ from tests.support import rows
 
 POSTS = sorted(route for method, route in CALLS if method == "post")
 #: Answers of these hold a secret that is shown once.
-SECRET = {"/api-keys", "/api-keys/{id}/rotate", "/invitations", "/invitations/{id}/resend"}
+SECRET = {
+    "/api-keys", "/api-keys/{id}/rotate", "/invitations", "/invitations/{id}/resend",
+    "/hooks", "/hooks/{id}/rotate-token", "/hooks/{id}/rotate-secret",
+}  # fmt: skip
 #: Asked by whoever asks; the first two answer with tokens.
 OF_NOBODY = {"/auth/token", "/auth/refresh", "/auth/revoke", "/invitations/accept"}
 #: How a secret is called where an answer holds one, and how it looks.
 NAMES = {"key", "link", "access", "refresh", "token", "password", "secret", "value", "signing_secret", "credential"}
-LOOKS = re.compile(rb"ck_[0-9A-Za-z]+_\w+|eyJ[\w-]+\.[\w-]+|/invitations/[\w-]{10,}|whsec_|xt_\w{20,}")
+LOOKS = re.compile(rb"ck_[0-9A-Za-z]+_\w+|eyJ[\w-]+\.[\w-]+|/(?:invitations|hooks)/[\w-]{10,}|whsec_|xt_\w{20,}")
 
 
 @pytest.fixture(scope="module")
