@@ -109,7 +109,9 @@ def _is_paused(execution: Execution) -> bool:
 def _lane(queue: Queue, now: datetime) -> Limit:
     """What goes behind live work has a share of its queue's live slots, together with that of all tenants."""
     with context.within(context.PLATFORM):
-        live = Worker.objects.filter(queues__contains=[queue.pk], pool=queue.pool, lease_expires_at__gt=now, draining=False)
+        live = Worker.objects.filter(
+            queues__contains=[queue.pk], pool=queue.pool, lease_expires_at__gt=now, draining=False
+        )
         most = background.share(live.aggregate(slots=Sum("concurrency", default=0))["slots"])
         behind = Execution.objects.filter(queue=queue, priority__lt=0, state__in=sorted(IN_FLIGHT))
         used = behind.order_by()[: most + 1].count()

@@ -158,7 +158,9 @@ class OperationAdmin(pages.ConsoleAdmin):
         message = f"{operation.rate_per_second:g} executions a second from now on."
         return self.done(request, message, self.row_url(operation.pk))
 
-    @dialog("In flight", title="How many at a time?", icon="speed", form=Active, submit="Save", permission="executions:run")
+    @dialog(
+        "In flight", title="How many at a time?", icon="speed", form=Active, submit="Save", permission="executions:run"
+    )
     def active(self, request: HttpRequest, form: Active) -> HttpResponse:
         operation = service.change_pace(operation=form.row, **form.cleaned_data)
         return self.done(request, f"At most {operation.max_active} in flight from now on.", self.row_url(operation.pk))
@@ -210,7 +212,10 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
         ("Most in flight", f"{row.max_active:,}")
         if row.max_active is not None
         else ("Executions a second", f"{row.rate_per_second:g}"),
-        ("Executions" if row.kind == rules.RECOVERY else "Matched when asked", f"{row.matched:,}{', or more' if row.matched_is_capped else ''}"),
+        (
+            "Executions" if row.kind == rules.RECOVERY else "Matched when asked",
+            f"{row.matched:,}{', or more' if row.matched_is_capped else ''}",
+        ),
         ("Done", f"{row.done:,}"),
         ("Failed" if row.kind == rules.RECOVERY else "Refused", f"{row.failed:,}"),
         ("Left out", marks.joined(left_out, ", ") if left_out else "0"),

@@ -208,12 +208,13 @@ def end(operation: Operation, event: Event, now: datetime, *, because: str = "")
     target = rules.after(before, event)
     assert target is not None, f"{event} from {before}"
     operation.state, operation.finished_at, operation.ended_because, operation.waiting_on = target, now, because, ""
-    if event is not Event.FINISH and Execution.objects.filter(operation_id=operation.pk).exclude(state__in=_OVER).exists():
+    if (
+        event is not Event.FINISH
+        and Execution.objects.filter(operation_id=operation.pk).exclude(state__in=_OVER).exists()
+    ):
         # What it was to run will not: step by step, as that may be much.
         operation.clearing, operation.next_step_at = True, now
-    operation.save(
-        update_fields=["state", "finished_at", "ended_because", "waiting_on", "clearing", "next_step_at"]
-    )
+    operation.save(update_fields=["state", "finished_at", "ended_because", "waiting_on", "clearing", "next_step_at"])
     changes: dict[str, Any] = {
         "state": [before, target], "done": [0, operation.done], "failed": [0, operation.failed],
         "left_out": [0, sum(operation.left_out.values())],

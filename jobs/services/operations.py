@@ -153,9 +153,9 @@ def trim(*, operation: Operation, keep_newest: int | None = None, older_than: da
 def _trimmed(operation: Operation, keep_newest: int | None, older_than: datetime | None) -> dict[str, Any]:
     """With what was asked before, as long as that is not done."""
     former: dict[str, Any] = operation.conditions.get("trim", {}) if operation.clearing else {}
-    if keep_newest is None:
+    if older_than is not None:
         instants = [datetime.fromisoformat(former["before"])] if "before" in former else []
-        return {**former, "before": max([*instants, older_than or datetime.min]).isoformat()}
+        return {**former, "before": max([*instants, older_than]).isoformat()}
     found = sql.run("cuts_of_operation", operation_id=operation.pk, keep=keep_newest)
     cuts = {str(row.schedule_id): row.cut.isoformat() for row in found}
     for schedule, cut in former.get("cuts", {}).items():
@@ -167,7 +167,9 @@ def _pace(operation: Operation, rate: float | None, max_active: int | None) -> d
     if rate is None and max_active is None:
         raise errors.invalid({"rate_per_second": ["give rate_per_second, max_active, or both"]})
     if max_active is not None and operation.max_active is None:
-        raise errors.invalid({"max_active": [f"is for operations that pace executions, and this is a {operation.kind}"]})
+        raise errors.invalid(
+            {"max_active": [f"is for operations that pace executions, and this is a {operation.kind}"]}
+        )
     if rate is not None and operation.kind == rules.RECOVERY:
         raise errors.invalid({"rate_per_second": ["a recovery keeps to max_active"]})
     if max_active is not None and not 1 <= max_active <= background.MOST_ACTIVE:

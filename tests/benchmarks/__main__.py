@@ -14,12 +14,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scheduler_project.local import leash, throwaway
-from tests.benchmarks import footprint, latency, lateness, neighbours, report, rival_beats, rivals, stopping, throughput
+from tests.benchmarks import (
+    footprint,
+    latency,
+    lateness,
+    neighbours,
+    recovery,
+    report,
+    rival_beats,
+    rivals,
+    stopping,
+    throughput,
+)
 from tests.benchmarks.figures import Figure, Machine, Sizes
 from tests.support import stack as stacks
 from tests.support.stack_databases import durable_server, migrated
 
-PARTS = ("throughput", "latency", "lateness", "neighbours", "stopping", "footprint")
+PARTS = ("throughput", "latency", "lateness", "neighbours", "recovery", "stopping", "footprint")
 
 
 def main() -> None:
@@ -52,6 +63,7 @@ def _measure(sizes: Sizes, parts: Sequence[str], *, alone: bool) -> list[Figure]
             "latency": lambda: latency.measure(carillon, peers, sizes),
             "lateness": lambda: lateness.measure(carillon, beats, sizes),
             "neighbours": lambda: neighbours.measure(carillon, sizes),
+            "recovery": lambda: recovery.measure(carillon, sizes),
             "stopping": lambda: stopping.measure(carillon, sizes),
             "footprint": lambda: footprint.measure(carillon),
         }

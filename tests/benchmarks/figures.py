@@ -41,6 +41,9 @@ class Sizes:
     #: Runs asked for in each of the two halves, one a second; and what the other tenant floods.
     modest: int = 20
     flood: int = 50_000
+    #: Live runs in each of two halves, four a second; schedules that missed three hours of minutes meanwhile.
+    live: int = 120
+    missed: int = 40
 
     @classmethod
     def full(cls) -> Sizes:

@@ -14,7 +14,7 @@ AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "relea
 ChangeEnum = Literal["added", "removed", "changed"]
 
 
-CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+CodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
 
 
 DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
@@ -53,7 +53,7 @@ OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborte
 OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
 
 
-OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all"]
+OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all", "cancel_previous"]
 
 
 PoolEnum = Literal["prefork", "threads"]
@@ -1549,6 +1549,7 @@ class Operation(TypedDict):
     payload: Any
     reason: str
     rate_per_second: float
+    max_active: int | None
     matched: int
     matched_is_capped: bool
     done: int
@@ -1775,9 +1776,10 @@ class MemberChanges(TypedDict):
 
 
 class PaceInput(TypedDict):
-    """How fast an operation goes."""
+    """How fast an operation goes: at least one of these."""
 
     rate_per_second: NotRequired[float]
+    max_active: NotRequired[int]
 
 
 class QueueChanges(TypedDict):
@@ -2521,6 +2523,13 @@ class TriggerInput(TypedDict):
 
     payload: NotRequired[dict[str, Any] | None]
     run_at: NotRequired[str | None]
+
+
+class TrimInput(TypedDict):
+    """What of a recovery to keep: exactly one of these."""
+
+    keep_newest: NotRequired[int]
+    older_than: NotRequired[str]
 
 
 class Upcoming(TypedDict):

@@ -110,7 +110,9 @@ class OperationShape(serializers.Serializer[Operation]):
     """Long work over many executions."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField(help_text="cancel, replay; of failure groups: redrive, discard; the engine's own: recovery.")
+    kind = serializers.CharField(
+        help_text="cancel, replay; of failure groups: redrive, discard; the engine's own: recovery."
+    )
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
     ids = serializers.SerializerMethodField(help_text="How many were named; null with a filter.")

@@ -24,7 +24,7 @@ class Recovery:
     def conditions(self, made_by: datetime) -> Mapping[str, Any]:  # noqa: ARG002 - every kind is asked
         return {}
 
-    def carry_out(self, operation: Operation, ids: Sequence[UUID], now: datetime) -> Outcome:  # noqa: ARG002
+    def carry_out(self, operation: Operation, ids: Sequence[UUID], now: datetime) -> Outcome:
         raise NotImplementedError("a recovery is followed")
 
     def follow(self, operation: Operation, now: datetime) -> bool:

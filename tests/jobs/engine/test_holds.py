@@ -94,7 +94,7 @@ def test_a_hold_that_neither_transaction_saw_begins_when_the_planner_comes_to_it
 
 
 def test_holding_it_again_and_again_stores_no_more_than_fifty():
-    job, schedule = hourly()
+    _, schedule = hourly()
     for _ in range(60):
         become("schedule", schedule, "paused")
         become("schedule", schedule, "active")

@@ -85,7 +85,9 @@ def test_every_slot_is_told_of_once_though_a_planner_crashes_and_two_go_on(monke
     together([planner.plan_due] * 2)
     assert found() == promised
     # Those that run are behind live work, each tenant's under one operation.
-    behind = rows.fetch("SELECT count(DISTINCT operation_id), count(*) FROM execution WHERE operation_id IS NOT NULL GROUP BY tenant_id")
+    behind = rows.fetch(
+        "SELECT count(DISTINCT operation_id), count(*) FROM execution WHERE operation_id IS NOT NULL GROUP BY tenant_id"
+    )
     assert {operations for operations, _ in behind} == {1}
     running = sum(count for counts in promised.values() for (_, reason), count in counts.items() if not reason)
     live = rows.fetch("SELECT count(*) FROM execution WHERE operation_id IS NULL AND reason = ''")[0][0]
@@ -99,16 +101,22 @@ def test_every_slot_is_told_of_once_though_a_planner_crashes_and_two_go_on(monke
 def test_after_a_day_paused_the_same_policy_holds_and_nothing_floods():
     job = rows.job()
     begun = rows.now() - 24 * 6 * EVERY + 5 * MINUTE
-    rule = {"kind": "interval", "expression": "", "interval_seconds": 600, "start_at": begun, "planned_until": begun - MINUTE}
+    rule = {
+        "kind": "interval",
+        "expression": "",
+        "interval_seconds": 600,
+        "start_at": begun,
+        "planned_until": begun - MINUTE,
+    }
     every = rows.schedule(job, **rule, misfire="all", catch_up_window_seconds=2 * 86_400)
     newest = rows.schedule(job, **rule)
     rows.change("UPDATE schedule SET state = 'paused'")
     rows.change("UPDATE schedule SET holds = jsonb_set(holds, '{0,0}', to_jsonb(%s::timestamptz))", begun - MINUTE)
     rows.change("UPDATE schedule SET state = 'active'")
     planner.plan_due()
-    assert rows.fetch("SELECT count(*) FROM execution WHERE schedule_id = %s AND state = 'pending' AND waiting_on LIKE 'op:%%'", every) == [
-        (144,)
-    ]
+    assert rows.fetch(
+        "SELECT count(*) FROM execution WHERE schedule_id = %s AND state = 'pending' AND waiting_on LIKE 'op:%%'", every
+    ) == [(144,)]
     assert rows.fetch(
         "SELECT reason, folded_count FROM execution WHERE schedule_id = %s ORDER BY scheduled_for", newest
     ) == [("PAUSED_SCHEDULE", 143), ("", None)]  # fmt: skip

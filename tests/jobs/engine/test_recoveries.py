@@ -119,7 +119,9 @@ def test_live_work_goes_first_and_background_work_of_all_tenants_takes_half_the_
     live = rows.execution(rows.job(queue_id=queue.name), "pending", queue_id=queue.name)
     assert admission.admit_all(seen).admitted == 1
     assert queue.ids()[-1] == live
-    per_tenant = rows.fetch("SELECT count(*) FROM execution WHERE operation_id IS NOT NULL AND state = 'queued' GROUP BY tenant_id")
+    per_tenant = rows.fetch(
+        "SELECT count(*) FROM execution WHERE operation_id IS NOT NULL AND state = 'queued' GROUP BY tenant_id"
+    )
     assert sorted(count for (count,) in per_tenant) in ([2, 2, 3, 3], [2, 2, 2, 4])
 
 
@@ -151,9 +153,9 @@ def test_it_counts_what_became_of_its_executions_and_ends_with_the_last(queue, s
     step()
     operation.refresh_from_db()
     assert (operation.state, operation.matched, operation.done) == ("succeeded", 11, 11)
-    assert rows.fetch("SELECT action FROM audit_event WHERE object_id = %s ORDER BY id DESC LIMIT 1", str(operation.pk)) == [
-        ("operation.succeeded",)
-    ]
+    assert rows.fetch(
+        "SELECT action FROM audit_event WHERE object_id = %s ORDER BY id DESC LIMIT 1", str(operation.pk)
+    ) == [("operation.succeeded",)]
     missed(rows.job(operation.tenant_id), 11)
     planner.plan_due()
     assert recovery().pk != operation.pk

@@ -25,7 +25,12 @@ def accounted(every: int, **policy: object) -> tuple[Counter[str], int]:
     """How many slots say what, and how many run, of a schedule by ``every`` seconds that was last planned 20 h ago."""
     trigger = triggers.build("interval", {"interval_seconds": every, "start_at": NOW - 20 * HOUR})
     plan = planning.plan(
-        trigger, after=NOW - 20 * HOUR, now=NOW, horizon=NOW, policy=MisfirePolicy(**policy), holds=HOLDS  # type: ignore[arg-type]
+        trigger,
+        after=NOW - 20 * HOUR,
+        now=NOW,
+        horizon=NOW,
+        policy=MisfirePolicy(**policy),
+        holds=HOLDS,  # type: ignore[arg-type]
     )
     told: Counter[str] = Counter()
     for _, reason in plan.skipped:
