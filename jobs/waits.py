@@ -12,6 +12,7 @@ from jobs import sql
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.rules import background, waiting
 from jobs.rules.codes import Wait, wait_of
+from jobs.rules.operations import State as OperationState
 from jobs.rules.states import IN_FLIGHT, State
 from jobs.rules.waiting import Facts, Limit, Waiting
 from tenants import actors, context
@@ -36,7 +37,7 @@ def waiting_for(execution: Execution) -> Waiting | None:
 
 def _surroundings(execution: Execution, now: datetime) -> Facts:
     job, tenant, queue = execution.job, execution.job.tenant, execution.queue
-    named = wait_of(execution.waiting_on)
+    named, operation = wait_of(execution.waiting_on), _operation(execution)
     keys = {f"job:{job.pk}": job, f"tenant:{tenant.pk}": tenant, f"queue:{queue.pk}": queue}
     buckets = RateBucket.objects.in_bulk([key for key, row in keys.items() if row.rate_limit])
     at = {key: _token_at(row, buckets.get(key), now) for key, row in keys.items()}
@@ -51,9 +52,9 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),
         job=_of_job(job, at[f"job:{job.pk}"], now, counted=named is Wait.JOB_CAP),
         key=_of_key(execution) if named is Wait.KEY_CAP else waiting.FREE,
-        pace=_of_operation(execution) if named is Wait.PACE else waiting.FREE,
+        pace=_of_operation(operation) if operation else waiting.FREE,
         lane=_lane(queue, now) if background.is_behind(execution.priority) else waiting.FREE,
-        operation_paused=named is Wait.PACE and _is_paused(execution),
+        operation_paused=operation is not None and operation.state == OperationState.PAUSED,
         ahead=0 if execution.waiting_on else _ahead(execution),
     )
 
@@ -96,14 +97,16 @@ def _of_key(execution: Execution) -> Limit:
     return Limit(is_full=True, most=min([execution.job.max_running_per_key, *limits]), used=len(limits))
 
 
-def _of_operation(execution: Execution) -> Limit:
-    own = Execution.objects.filter(operation_id=execution.operation_id, state__in=sorted(IN_FLIGHT))
-    most = Operation.objects.filter(pk=execution.operation_id).values_list("max_active", flat=True).first()
-    return Limit(is_full=True, most=most, used=own.order_by()[:MOST_AHEAD].count())
+def _operation(execution: Execution) -> Operation | None:
+    """Whose pace it is parked under."""
+    if execution.operation_id is None or wait_of(execution.waiting_on) is not Wait.PACE:
+        return None
+    return Operation.objects.filter(pk=execution.operation_id).only("state", "max_active").first()
 
 
-def _is_paused(execution: Execution) -> bool:
-    return Operation.objects.filter(pk=execution.operation_id, state="paused").exists()
+def _of_operation(operation: Operation) -> Limit:
+    own = Execution.objects.filter(operation_id=operation.pk, state__in=sorted(IN_FLIGHT))
+    return Limit(is_full=True, most=operation.max_active, used=own.order_by()[:MOST_AHEAD].count())
 
 
 def _lane(queue: Queue, now: datetime) -> Limit:

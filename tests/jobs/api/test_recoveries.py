@@ -59,9 +59,10 @@ def test_a_trim_names_one_thing_and_only_a_recovery_that_has_not_ended_takes_it(
 
 def test_a_second_trim_takes_nothing_back_of_the_first(owner, recovery):
     job = rows.job(owner.tenant.id)
+    schedule = rows.schedule(job, state="paused")
     for hours in range(1, 7):
         rows.execution(
-            job, "pending", operation_id=recovery, waiting_on=f"op:{recovery}", schedule_id=job[0], trigger="schedule",
+            job, "pending", operation_id=recovery, waiting_on=f"op:{recovery}", schedule_id=schedule, trigger="schedule",
             scheduled_for=rows.now() - timedelta(hours=hours),
         )  # fmt: skip
     assert asked(owner, "POST", recovery, "/trim", {"keep_newest": 2})[0] == 200
