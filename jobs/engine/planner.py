@@ -33,6 +33,8 @@ from tenants.rules.quotas import UNFINISHED
 #: Slots are inserted this long before they are due, so that being on time costs no planning.
 AHEAD = timedelta(seconds=3)
 BATCH = 500
+#: A batch ends early once it has made about so many: after an outage one schedule alone may have a thousand.
+ROWS = 5000
 #: Slots that expired longer ago than any partition reaches are filed under this age instead.
 OLDEST_ID = timedelta(days=6)
 
@@ -54,7 +56,9 @@ class _Planned:
         """Those of its rows that run although they were missed."""
         before = self.missed_before
         if before is not None:
-            yield from (row.id for row in self.rows if not row.reason and row.not_before < before)
+            yield from (
+                row.id for row in self.rows if not row.reason and row.scheduled_for and row.scheduled_for < before
+            )
 
     def advance(self) -> dict[str, Any]:
         next_run_at = self.next_run_at.isoformat() if self.next_run_at else None
@@ -69,13 +73,13 @@ class _Planned:
         }
 
 
-def plan_due() -> int:
-    """Plan everything due. Returns how many executions were made."""
+def plan_due(most: int | None = None) -> int:
+    """Plan everything due, or until about ``most`` executions were made. Returns how many were."""
     made = 0
     while True:
-        count, full = _plan_batch()
+        count, more = _plan_batch()
         made += count
-        if not full:
+        if not more or (most is not None and made >= most):
             return made
 
 
@@ -85,7 +89,14 @@ def _plan_batch() -> tuple[int, bool]:
         schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, only=None, limit=BATCH)
         if not schedules:
             return 0, False
-        return _store([_plan(schedule, now, now + AHEAD) for schedule in schedules]), len(schedules) == BATCH
+        planned: list[_Planned] = []
+        rows = 0
+        for schedule in schedules:
+            planned.append(_plan(schedule, now, now + AHEAD))
+            rows += len(planned[-1].rows)
+            if rows >= ROWS:
+                break
+        return _store(planned), len(schedules) == BATCH or len(planned) < len(schedules)
 
 
 def plan_what_is_due_of(schedule_id: UUID) -> None:

@@ -221,3 +221,14 @@ def test_quotas_hold_for_what_is_caught_up():
     planner.plan_due()
     assert dict(rows.fetch("SELECT reason, count(*) FROM execution GROUP BY 1")) == {"": 13, "QUOTA": 7}
     assert recovery().matched == 13
+
+
+def test_however_much_was_missed_what_is_due_waits_for_a_few_thousand_rows_at_most(monkeypatch):
+    job = rows.job()
+    for _ in range(4):
+        missed(job, 20)
+    monkeypatch.setattr(planner, "ROWS", 30)
+    assert planner.plan_due(most=planner.ROWS) == 40
+    assert rows.fetch("SELECT count(*) FROM schedule WHERE due_at <= now()") == [(2,)]
+    assert planner.plan_due() == 40
+    assert recovery().matched == 80
