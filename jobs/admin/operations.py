@@ -119,7 +119,8 @@ class OperationAdmin(pages.ConsoleAdmin):
             "sentence": _progress(row),
             "explanation": wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
-            "failures": _failures(row),
+            # What failed of a recovery is among the executions, like anything else that failed.
+            "failures": None if row.kind == rules.RECOVERY else _failures(row),
         }
 
     def offered(self, row: Operation) -> Collection[str]:
@@ -172,7 +173,7 @@ class OperationAdmin(pages.ConsoleAdmin):
         icon="content_cut",
         form=Trim,
         submit="Trim it",
-        variant=ActionVariant.DANGER,
+        asks_why=True,
         permission="executions:run",
     )
     def trim(self, request: HttpRequest, form: Trim) -> HttpResponse:
