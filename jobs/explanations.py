@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from jobs import hit_days, holds, waits
-from jobs.models import DeadLetter, Execution, Job, JobState, Schedule, Worker
+from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
 from jobs.rules.explaining import Ended, Explanation, Reason, Slot
@@ -64,7 +64,7 @@ def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bo
     reason, slot = execution.reason, execution.scheduled_for
     if reason not in set(Absence):
         return Reason(code=reason, clause=reason)
-    asked = with_hold and slot is not None and reason in (Absence.MISFIRE, Absence.CATCHUP_EXPIRED, Absence.DISABLED)
+    asked = with_hold and slot is not None and reason in _OF_HOLDS
     return explaining.skipped(
         Slot(
             reason=Absence(reason),
@@ -87,7 +87,7 @@ def _setting(execution: Execution, reason: Absence) -> str:
     schedule: Schedule | None = execution.schedule
     if schedule is None:
         return ""
-    if reason is Absence.MISFIRE:
+    if reason in _OF_POLICY:
         most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
         grace = phrases.length(schedule.misfire_grace_seconds)
         return f"the schedule's misfire is {schedule.misfire}{most}, after a grace of {grace}"
@@ -120,10 +120,19 @@ def _cancelled(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 -
     asked = holds.cancelling(execution.pk)
     if asked is not None:
         return explaining.cancelled(at=asked.at, by=asked.actor, why=asked.reason)
+    if _is_superseded(execution):
+        return explaining.superseded(at=execution.finished_at)
     with_job = execution.job.state == JobState.DELETED
     deleted = holds.deletion(execution.job_id) if with_job else None
     by = deleted.actor if deleted else ""
     return explaining.cancelled(at=execution.finished_at, by=by, with_its_job=with_job)
+
+
+def _is_superseded(execution: Execution) -> bool:
+    """As far as can be told: nobody asked for it, and its job has the one before cancelled when a slot is due."""
+    job = execution.job
+    of_slot = execution.trigger == TriggerKind.SCHEDULE and job.overlap == Overlap.CANCEL_PREVIOUS
+    return of_slot and job.state != JobState.DELETED
 
 
 def _succeeded(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others
@@ -139,6 +148,13 @@ def _blocked(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - a
     return explaining.reason_of(Course.BLOCKED)
 
 
+#: Where it is told who held what.
+_OF_HOLDS = frozenset({
+    Absence.MISFIRE, Absence.CATCHUP_EXPIRED, Absence.DISABLED,
+    Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT,
+})  # fmt: skip
+#: And the misfire policy that left it out.
+_OF_POLICY = frozenset({Absence.MISFIRE, Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT})
 #: Of what does not wait for capacity or for an instant.
 _REASONS: dict[State, Callable[[Execution, datetime], Reason]] = {
     State.BLOCKED: _blocked,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from jobs import sql
-from jobs.models import Execution, Job, Queue, RateBucket, Worker
-from jobs.rules import waiting
+from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
+from jobs.rules import background, waiting
 from jobs.rules.codes import Wait, wait_of
+from jobs.rules.operations import State as OperationState
 from jobs.rules.states import IN_FLIGHT, State
 from jobs.rules.waiting import Facts, Limit, Waiting
 from tenants import actors, context
@@ -36,7 +37,7 @@ def waiting_for(execution: Execution) -> Waiting | None:
 
 def _surroundings(execution: Execution, now: datetime) -> Facts:
     job, tenant, queue = execution.job, execution.job.tenant, execution.queue
-    named = wait_of(execution.waiting_on)
+    named, operation = wait_of(execution.waiting_on), _operation(execution)
     keys = {f"job:{job.pk}": job, f"tenant:{tenant.pk}": tenant, f"queue:{queue.pk}": queue}
     buckets = RateBucket.objects.in_bulk([key for key, row in keys.items() if row.rate_limit])
     at = {key: _token_at(row, buckets.get(key), now) for key, row in keys.items()}
@@ -51,6 +52,9 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),
         job=_of_job(job, at[f"job:{job.pk}"], now, counted=named is Wait.JOB_CAP),
         key=_of_key(execution) if named is Wait.KEY_CAP else waiting.FREE,
+        pace=_of_operation(operation) if operation else waiting.FREE,
+        lane=_lane(queue, now) if background.is_behind(execution.priority) else waiting.FREE,
+        operation_paused=operation is not None and operation.state == OperationState.PAUSED,
         ahead=0 if execution.waiting_on else _ahead(execution),
     )
 
@@ -91,6 +95,30 @@ def _of_key(execution: Execution) -> Limit:
         ).exclude(concurrency_key="")
         limits = list(flying.order_by().values_list("job__max_running_per_key", flat=True)[:MOST_AHEAD])
     return Limit(is_full=True, most=min([execution.job.max_running_per_key, *limits]), used=len(limits))
+
+
+def _operation(execution: Execution) -> Operation | None:
+    """Whose pace it is parked under."""
+    if execution.operation_id is None or wait_of(execution.waiting_on) is not Wait.PACE:
+        return None
+    return Operation.objects.filter(pk=execution.operation_id).only("state", "max_active").first()
+
+
+def _of_operation(operation: Operation) -> Limit:
+    own = Execution.objects.filter(operation_id=operation.pk, state__in=sorted(IN_FLIGHT))
+    return Limit(is_full=True, most=operation.max_active, used=own.order_by()[:MOST_AHEAD].count())
+
+
+def _lane(queue: Queue, now: datetime) -> Limit:
+    """What goes behind live work has a share of its queue's live slots, together with that of all tenants."""
+    with context.within(context.PLATFORM):
+        live = Worker.objects.filter(
+            queues__contains=[queue.pk], pool=queue.pool, lease_expires_at__gt=now, draining=False
+        )
+        most = background.share(live.aggregate(slots=Sum("concurrency", default=0))["slots"])
+        behind = Execution.objects.filter(queue=queue, priority__lt=0, state__in=sorted(IN_FLIGHT))
+        used = behind.order_by()[: most + 1].count()
+    return Limit(is_full=used >= most, most=most, used=used if actors.current().of_platform else None)
 
 
 def _eases_at(row: Limited, now: datetime) -> datetime | None:

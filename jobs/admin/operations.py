@@ -15,6 +15,7 @@ from unfold.enums import ActionVariant
 
 from jobs.admin import wording
 from jobs.models import Execution, Operation
+from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.services import operations as service
 from tenants import marks
@@ -33,6 +34,36 @@ class Pace(Editing):
     )
 
 
+class Active(Editing):
+    """How many of its executions may be in flight."""
+
+    max_active = forms.IntegerField(
+        min_value=1,
+        max_value=background.MOST_ACTIVE,
+        label="Most in flight",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+
+
+class Trim(Dialog):
+    """What of a recovery to keep."""
+
+    keep_newest = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=service.MOST_KEPT,
+        label="Keep the newest",
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="So many slots of each schedule.",
+    )
+    older_than = forms.DateTimeField(
+        required=False,
+        label="Or leave out what is older than",
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="In UTC, such as 2026-05-01 08:00.",
+    )
+
+
 @admin.register(Operation)
 class OperationAdmin(pages.ConsoleAdmin):
     """What was asked of many executions at once."""
@@ -43,7 +74,7 @@ class OperationAdmin(pages.ConsoleAdmin):
     change_form_template = "console/operation.html"
     list_display = ("since", "standing", "deed", "progress", "tenant_name", "who", "why")
     list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
-    actions_detail = ("pause", "resume", "pace", "cancel")
+    actions_detail = ("pause", "resume", "pace", "active", "trim", "cancel")
 
     def for_list(self, queryset: QuerySet[Operation]) -> QuerySet[Operation]:
         return queryset.select_related("tenant").defer("conditions", "ids", "payload", "failures")
@@ -88,12 +119,16 @@ class OperationAdmin(pages.ConsoleAdmin):
             "sentence": _progress(row),
             "explanation": wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
-            "failures": _failures(row),
+            # What failed of a recovery is among the executions, like anything else that failed.
+            "failures": None if row.kind == rules.RECOVERY else _failures(row),
         }
 
     def offered(self, row: Operation) -> Collection[str]:
-        asked = rules.allowed_actions(rules.State(row.state))
-        return {*asked, "pace"} if asked else ()
+        asked = rules.allowed_actions(rules.State(row.state), row.kind)
+        if not asked:
+            return ()
+        paces = [] if row.kind == rules.RECOVERY else ["pace"]
+        return {*asked, *paces, *(["active"] if row.max_active is not None else [])}
 
     @dialog(
         "Pause",
@@ -120,14 +155,36 @@ class OperationAdmin(pages.ConsoleAdmin):
 
     @dialog("Rate", title="How fast?", icon="speed", form=Pace, submit="Save", permission="executions:run")
     def pace(self, request: HttpRequest, form: Pace) -> HttpResponse:
-        operation = service.change_rate(operation=form.row, **form.cleaned_data)
+        operation = service.change_pace(operation=form.row, **form.cleaned_data)
         message = f"{operation.rate_per_second:g} executions a second from now on."
         return self.done(request, message, self.row_url(operation.pk))
 
     @dialog(
+        "In flight", title="How many at a time?", icon="speed", form=Active, submit="Save", permission="executions:run"
+    )
+    def active(self, request: HttpRequest, form: Active) -> HttpResponse:
+        operation = service.change_pace(operation=form.row, **form.cleaned_data)
+        return self.done(request, f"At most {operation.max_active} in flight from now on.", self.row_url(operation.pk))
+
+    @dialog(
+        "Trim",
+        title="Leave out older slots?",
+        description="What has started goes on. Older slots that have not are skipped, and say that they are no longer needed.",
+        icon="content_cut",
+        form=Trim,
+        submit="Trim it",
+        asks_why=True,
+        permission="executions:run",
+    )
+    def trim(self, request: HttpRequest, form: Trim) -> HttpResponse:
+        operation = service.trim(operation=form.row, **form.cleaned_data)
+        return self.done(request, "Older slots are being left out.", self.row_url(operation.pk))
+
+    @dialog(
         "Abort",
         title="Abort this operation?",
-        description="It ends here. What is done stays done; what it has not come to is left as it is.",
+        description="It ends here. What is done stays done; what it has not come to is left as it is. Of a recovery, what has "
+        "not started is skipped.",
         icon="cancel",
         submit="Abort it",
         variant=ActionVariant.DANGER,
@@ -140,7 +197,8 @@ class OperationAdmin(pages.ConsoleAdmin):
 
 def _progress(operation: Operation) -> str:
     matched = f"{operation.matched:,}{'+' if operation.matched_is_capped else ''}"
-    failed = f", {operation.failed:,} refused" if operation.failed else ""
+    failures = "failed" if operation.kind == rules.RECOVERY else "refused"
+    failed = f", {operation.failed:,} {failures}" if operation.failed else ""
     left_out = f", {total:,} left out" if (total := sum(operation.left_out.values())) else ""
     return f"{operation.done:,} of {matched}{failed}{left_out}"
 
@@ -152,17 +210,28 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
         ("Reason", row.reason),
         ("Asked for by", row.created_by),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
-        ("Executions a second", f"{row.rate_per_second:g}"),
-        ("Matched when asked", f"{row.matched:,}{', or more' if row.matched_is_capped else ''}"),
+        ("Most in flight", f"{row.max_active:,}")
+        if row.max_active is not None
+        else ("Executions a second", f"{row.rate_per_second:g}"),
+        (
+            "Executions" if row.kind == rules.RECOVERY else "Matched when asked",
+            f"{row.matched:,}{', or more' if row.matched_is_capped else ''}",
+        ),
         ("Done", f"{row.done:,}"),
-        ("Refused", f"{row.failed:,}"),
+        ("Failed" if row.kind == rules.RECOVERY else "Refused", f"{row.failed:,}"),
         ("Left out", marks.joined(left_out, ", ") if left_out else "0"),
         ("Asked for", marks.instant(row.created_at)),
         ("Paused", marks.instant(row.paused_at)),
         ("Ended", marks.instant(row.finished_at)),
         ("Id", marks.code(row.pk)),
-        ("About", f"{len(row.ids):,} that were named" if row.ids is not None else _about(row.filter)),
+        ("About", _subject(row)),
     ]
+
+
+def _subject(row: Operation) -> Any:
+    if row.kind == rules.RECOVERY:
+        return "slots that were missed and that their schedules' misfire policies catch up with"
+    return f"{len(row.ids):,} that were named" if row.ids is not None else _about(row.filter)
 
 
 def _about(asked: Any) -> Any:

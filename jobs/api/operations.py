@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors
-from jobs.api.shapes.operations import STATES, OperationShape, PaceInput
+from jobs.api.shapes.operations import STATES, OperationShape, PaceInput, TrimInput
 from jobs.models import Operation
 from jobs.services import operations
 from jobs.services.operation_kinds import KINDS
@@ -21,14 +21,17 @@ from tenants.api.views import TenantViewSet
 
 
 class OperationViewSet(TenantViewSet):
-    """Operations of this tenant. They are made by `POST /executions/bulk` and by failure groups."""
+    """Operations of this tenant. They are made by `POST /executions/bulk`, by failure groups, and by the engine itself: a
+    recovery, when it catches up with many missed slots."""
 
     queryset = Operation.objects.select_related("tenant")
     serializer_class = OperationShape
     noun = "operation"
     read_scope = "executions:read"
     write_scope = "executions:run"
-    refusals = dict.fromkeys(("pause", "resume", "cancel", "partial_update"), (errors.InvalidState,))
+    refusals = dict.fromkeys(("pause", "resume", "cancel", "partial_update"), (errors.InvalidState,)) | {
+        "trim": (errors.InvalidState, errors.Conflict)
+    }
     query_parameters = {
         "list": (
             *PAGED,
@@ -47,10 +50,16 @@ class OperationViewSet(TenantViewSet):
 
     @extend_schema(request=PaceInput)
     def partial_update(self, request: Request, id: str) -> Response:
-        """Go slower or faster."""
+        """Go slower or faster: by the rate of its steps, or by how many of its executions may be in flight."""
         operation = self.row()
-        rate = self.body(PaceInput)["rate_per_second"]
-        return self.shown(OperationShape, operations.change_rate(operation=operation, rate_per_second=rate))
+        return self.shown(OperationShape, operations.change_pace(operation=operation, **self.body(PaceInput)))
+
+    @extend_schema(request=TrimInput)
+    @action(detail=True, methods=["post"])
+    def trim(self, request: Request, id: str) -> Response:
+        """Leave out older slots of a recovery. What has started goes on; the others are skipped, `NO_LONGER_NEEDED`."""
+        operation = self.row()
+        return self.shown(OperationShape, operations.trim(operation=operation, **self.body(TrimInput)))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -71,7 +80,8 @@ class OperationViewSet(TenantViewSet):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
-        """End it. What is done stays done; what it has not come to is left as it is."""
+        """End it. What is done stays done; what it has not come to is left as it is. What was to run at its pace, and has
+        not started, is skipped with `NO_LONGER_NEEDED`."""
         operation = self.row()
         self.body(NoFields)
         return self.shown(OperationShape, operations.cancel(operation=operation))

@@ -6,7 +6,8 @@
 
 An execution in flight (queued or running) is its own permit: caps are counts, nothing can leak. The
 window (jobs.rules.windows) is how many may lie published and unclaimed in a queue. So Redis stays small,
-priority works, and a cancelled execution never travelled. A tenant with nothing in flight does not
+priority works, and a cancelled execution never travelled. Work behind all that is live takes a share of a queue's slots
+at most (jobs.rules.background), and what belongs to an operation keeps to its pace. A tenant with nothing in flight does not
 wait for a window that another's backlog has filled.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -22,6 +24,8 @@ from django.db import transaction
 from jobs import sql
 from jobs.engine import dispatch, parking, transitions
 from jobs.engine.batches import Paces
+from jobs.models import Execution
+from jobs.rules import background
 from jobs.rules.windows import Window
 
 LOCK_KEY = 0x0CA1_1110
@@ -79,7 +83,7 @@ def _round(seen: Seen) -> Round:
             return Round(held=False)
         horizon = seen.heard.wake()
         now = sql.run("clock")[0].now
-        moved = transitions.ripen(now=now, limit=RIPEN_BATCH)
+        moved = _ripen(now)
         for queue in sql.run("capacity"):
             rows, parked, full_for = _admit(queue, seen.windows[queue.queue])
             moved += len(rows) + parked
@@ -90,6 +94,15 @@ def _round(seen: Seen) -> Round:
     for queue, rows in published:
         dispatch.publish(queue.queue, seen.paces.messages(rows, slots=queue.slots, batch_size=queue.batch_size))
     return Round(held=True, admitted=sum(len(rows) for _, rows in published), moved=moved, drains_in=drains_in)
+
+
+def _ripen(now: datetime) -> int:
+    """Due rows become pending; where a slot has the one before it cancelled, that is done in the same transaction."""
+    moved, superseded = transitions.ripen(now=now, limit=RIPEN_BATCH)
+    if superseded:
+        held = Execution.objects.select_for_update(no_key=True).filter(pk__in=superseded).order_by("pk")
+        transitions.cancel_all([row.pk for row in held.only("pk")])
+    return moved
 
 
 def _admit(queue: Any, window: Window) -> tuple[list[Any], int, float | None]:
@@ -103,7 +116,8 @@ def _admit(queue: Any, window: Window) -> tuple[list[Any], int, float | None]:
         if queue.room is not None:
             room, most = min(room, queue.room), min(most, queue.room)
         if most > 0:
-            rows, parked = transitions.admit(queue=queue.queue, room=room, most=most)
+            lane = background.share(queue.slots) - queue.behind
+            rows, parked = transitions.admit(queue=queue.queue, room=room, most=most, lane=lane)
         if len(rows) >= room:
             full_for = window.pause()
     window.leave(queue.queued + len(rows))

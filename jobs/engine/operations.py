@@ -3,7 +3,8 @@
     take the one that has waited longest ─► may its author still? ─► next page ─► its kind carries it out ─► note ─► commit
 
 A step is one short transaction that moves executions and the cursor together, so a process that dies at any point has
-either done a step or not: nothing is done twice, nothing is left out. It runs in a thread of its own, takes no more
+either done a step or not: nothing is done twice, nothing is left out. Executions that keep to an operation's pace and are no longer wanted,
+since it was ended or trimmed, are skipped in such steps as well. It runs in a thread of its own, takes no more
 than a hundred rows, and waits for no row that somebody else holds: planning and admission neither queue behind it
 nor meet it the other way round. Engines share operations by SKIP LOCKED. What a kind does is the services'
 (jobs.services.operation_kinds), which lie above: they are handed in.
@@ -15,17 +16,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
-from jobs.engine import selection
-from jobs.models import Operation
+from jobs.engine import selection, transitions
+from jobs.models import Execution, Operation
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
+from jobs.rules.states import TERMINAL
 from tenants import authors, requests
 from tenants.services import audit
 
@@ -35,10 +37,12 @@ IDLE = 1.0
 HELD, NO_ROOM = timedelta(milliseconds=50), timedelta(seconds=1)
 #: Before a step is tried again that the database refused.
 REFUSED = timedelta(seconds=5)
+CLEARED_AT_ONCE = 500
 MOST_FAILURES = 20
 LONGEST_MESSAGE = 500
 PERMISSION = "executions:run"
 
+_OVER = sorted(TERMINAL)
 _MOVED = ["done", "failed", "left_out", "failures", "waiting_on", "next_step_at", "cursor"]
 
 log = structlog.get_logger(__name__)
@@ -90,6 +94,14 @@ class Kind(Protocol):
         """Do it to these, in the open transaction, as the author; raise only what is nobody's fault but ours."""
 
 
+@runtime_checkable
+class Following(Protocol):
+    """A kind whose executions are made elsewhere and run by themselves: a step of it looks how far they have come."""
+
+    def follow(self, operation: Operation, now: datetime) -> bool:
+        """Note that, and when to look again; whether all of them have ended."""
+
+
 Kinds = Mapping[str, Kind]
 
 
@@ -119,7 +131,10 @@ def step(kinds: Kinds) -> bool:
         operation = Operation.objects.select_related("tenant").get(pk=taken[0].id)
         try:
             with transaction.atomic():
-                _step(operation, kinds[operation.kind], taken[0].now)
+                if operation.clearing:
+                    _clear(operation, taken[0].now)
+                else:
+                    _step(operation, kinds[operation.kind], taken[0].now)
         except (OperationalError, InterfaceError) as error:
             # The database's trouble: another operation's turn, and this one's again later.
             log.warning("operation.step_refused", operation=str(operation.pk), problem=str(error))
@@ -137,6 +152,10 @@ def _step(operation: Operation, kind: Kind, now: datetime) -> None:
     if author is None or not author.may(PERMISSION):
         end(operation, Event.DISOWN, now, because=rules.AUTHOR_LOST_RIGHTS)
         return
+    if isinstance(kind, Following):
+        if kind.follow(operation, now):
+            end(operation, Event.FINISH, now)
+        return
     size = rules.at_once(operation.rate_per_second)
     page = selection.page(selected(operation, kind), after=operation.cursor, size=size)
     with requests.continued(author, request_id=operation.request_id, reason=operation.reason):
@@ -144,6 +163,20 @@ def _step(operation: Operation, kind: Kind, now: datetime) -> None:
     _note(operation, page, outcome, now)
     if page.exhausted and outcome.held_at is None:
         end(operation, Event.FINISH, now)
+
+
+def _clear(operation: Operation, now: datetime) -> None:
+    """Skip the next of its executions that are no longer wanted: all, where it has ended. Until all of those have ended,
+    it is looked whether one comes back, as for a retry."""
+    trimmed = {} if State(operation.state) in rules.TERMINAL else operation.conditions.get("trim", {})
+    before = trimmed.get("before")
+    done = transitions.skip_of_operation(
+        operation.pk, limit=CLEARED_AT_ONCE, cuts=trimmed.get("cuts"),
+        before=datetime.fromisoformat(before) if before else None,
+    )  # fmt: skip
+    operation.clearing = done.unwanted if trimmed else done.unfinished
+    operation.next_step_at = now if not operation.clearing else now + (HELD if done.skipped else NO_ROOM)
+    operation.save(update_fields=["clearing", "next_step_at"])
 
 
 def _note(operation: Operation, page: selection.Page, outcome: Outcome, now: datetime) -> None:
@@ -175,7 +208,13 @@ def end(operation: Operation, event: Event, now: datetime, *, because: str = "")
     target = rules.after(before, event)
     assert target is not None, f"{event} from {before}"
     operation.state, operation.finished_at, operation.ended_because, operation.waiting_on = target, now, because, ""
-    operation.save(update_fields=["state", "finished_at", "ended_because", "waiting_on"])
+    if (
+        event is not Event.FINISH
+        and Execution.objects.filter(operation_id=operation.pk).exclude(state__in=_OVER).exists()
+    ):
+        # What it was to run will not: step by step, as that may be much.
+        operation.clearing, operation.next_step_at = True, now
+    operation.save(update_fields=["state", "finished_at", "ended_because", "waiting_on", "clearing", "next_step_at"])
     changes: dict[str, Any] = {
         "state": [before, target], "done": [0, operation.done], "failed": [0, operation.failed],
         "left_out": [0, sum(operation.left_out.values())],

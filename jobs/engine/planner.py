@@ -2,8 +2,8 @@
 
 One transaction a batch: lock the schedules due up to a few seconds ahead, let the pure rules say what
 becomes of their slots, insert the executions (derived ids: a slot planned twice meets its own row),
-advance the schedules. A slot for which its tenant's quota has no room is inserted as skipped. The planner only
-inserts; overlap is judged when the slot is due. A schedule
+advance the schedules. A slot for which its tenant's quota has no room is inserted as skipped. Many missed slots of a
+tenant at once make a recovery (jobs.engine.recoveries). The planner only inserts; overlap is judged when the slot is due. A schedule
 that cannot be planned is marked invalid with its problem and taken out, so it never holds up others.
 """
 
@@ -20,12 +20,12 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
-from jobs.engine import moved_slots, quotas, transitions
+from jobs.engine import moved_slots, quotas, recoveries, transitions
 from jobs.engine.calendars import Calendars
 from jobs.engine.records import NewExecution
 from jobs.rules import concurrency_keys, identity, planning, retry_fields
 from jobs.rules.codes import Absence
-from jobs.rules.misfires import Misfire, MisfirePolicy
+from jobs.rules.misfires import Hold, Misfire, MisfirePolicy
 from jobs.rules.slots import Slot, Trigger
 from jobs.rules.states import State
 from jobs.triggers import contract
@@ -34,6 +34,8 @@ from tenants.rules.quotas import UNFINISHED
 #: Slots are inserted this long before they are due, so that being on time costs no planning.
 AHEAD = timedelta(seconds=3)
 BATCH = 500
+#: A batch ends early once it has made about so many: after an outage one schedule alone may have a thousand.
+ROWS = 5000
 #: Slots that expired longer ago than any partition reaches are filed under this age instead.
 OLDEST_ID = timedelta(days=6)
 
@@ -48,6 +50,16 @@ class _Planned:
     next_run_at: datetime | None
     state: str = "active"
     problem: str = ""
+    #: Slots before this were missed.
+    missed_before: datetime | None = None
+
+    def caught_up(self) -> Iterator[UUID]:
+        """Those of its rows that run although they were missed."""
+        before = self.missed_before
+        if before is not None:
+            yield from (
+                row.id for row in self.rows if not row.reason and row.scheduled_for and row.scheduled_for < before
+            )
 
     def advance(self) -> dict[str, Any]:
         next_run_at = self.next_run_at.isoformat() if self.next_run_at else None
@@ -58,16 +70,17 @@ class _Planned:
             "due_at": None if self.schedule.held else next_run_at,
             "state": self.state,
             "problem": self.problem[:500],
+            "held": self.schedule.held,
         }
 
 
-def plan_due() -> int:
-    """Plan everything due. Returns how many executions were made."""
+def plan_due(most: int | None = None) -> int:
+    """Plan everything due, or until about ``most`` executions were made. Returns how many were."""
     made = 0
     while True:
-        count, full = _plan_batch()
+        count, more = _plan_batch()
         made += count
-        if not full:
+        if not more or (most is not None and made >= most):
             return made
 
 
@@ -78,8 +91,14 @@ def _plan_batch() -> tuple[int, bool]:
         if not schedules:
             return 0, False
         calendars = Calendars(schedules)
-        planned = [_plan(schedule, now, now + AHEAD, calendars) for schedule in schedules]
-        return _store(planned), len(schedules) == BATCH
+        planned: list[_Planned] = []
+        rows = 0
+        for schedule in schedules:
+            planned.append(_plan(schedule, now, now + AHEAD, calendars))
+            rows += len(planned[-1].rows)
+            if rows >= ROWS:
+                break
+        return _store(planned), len(schedules) == BATCH or len(planned) < len(schedules)
 
 
 def plan_what_is_due_of(schedule_id: UUID) -> None:
@@ -95,12 +114,14 @@ def _plan(schedule: Any, now: datetime, horizon: datetime, calendars: Calendars)
         # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
         return _Planned(schedule, [], schedule.planned_until, None)
     try:
+        policy = _policy(schedule)
         plan = planning.plan(
             trigger_of(schedule, calendars),
             after=schedule.planned_until,
             now=now,
             horizon=horizon,
-            policy=_policy(schedule),
+            policy=policy,
+            holds=_holds(schedule),
         )
         plan = replace(plan, runs=tuple(moved_slots.without_those_made(schedule, plan.runs, horizon)))
         rows = list(_rows(schedule, plan, now - OLDEST_ID))
@@ -110,8 +131,9 @@ def _plan(schedule: Any, now: datetime, horizon: datetime, calendars: Calendars)
     stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
     until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
     return _Planned(
-        schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended"
-    )
+        schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended",
+        missed_before=policy.missed_before(now),
+    )  # fmt: skip
 
 
 def _invalid(schedule: Any, error: Exception) -> _Planned:
@@ -124,7 +146,10 @@ def _store(planned: Sequence[_Planned]) -> int:
     try:
         with transaction.atomic():
             rows = [row for plan in planned for row in plan.rows]
-            made = transitions.create(quotas.skip_beyond(rows, _limits(planned)) if rows else rows)
+            if rows:
+                rows = quotas.skip_beyond(rows, _limits(planned))
+                rows = recoveries.paced(rows, {row for plan in planned for row in plan.caught_up()})
+            made = transitions.create(rows)
             sql.run("advance_schedules", rows=[plan.advance() for plan in planned])
             return len(made)
     except IntegrityError as error:
@@ -163,6 +188,14 @@ def _policy(schedule: Any) -> MisfirePolicy:
         misfire_grace=timedelta(seconds=schedule.misfire_grace_seconds),
         catch_up_window=timedelta(seconds=schedule.catch_up_window_seconds),
     )
+
+
+def _holds(schedule: Any) -> list[Hold]:
+    """When it was held since it was planned last, as the database has noted."""
+    return [
+        (datetime.fromisoformat(since), datetime.fromisoformat(until) if until else None, Absence(why))
+        for since, until, why in schedule.holds
+    ]
 
 
 def _rows(schedule: Any, plan: planning.Plan, oldest: datetime) -> Iterator[NewExecution]:

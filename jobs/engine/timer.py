@@ -68,10 +68,10 @@ class Timer(RungThread):
         """Admit and publish, then plan; returns the seconds until the next round is due.
 
         What is due goes first: planning looks seconds ahead, and what it finds overdue is admitted by
-        the round that follows at once.
+        the round that follows at once. So does what it leaves, if there is much.
         """
         done = admission.admit_all(self._seen)
-        planner.plan_due()
+        planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
             self._withdrawn = monotonic()

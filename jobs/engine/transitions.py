@@ -8,15 +8,15 @@ tail, the event, the dead letter) is in the same statement, so it cannot be half
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from jobs import sql
 from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
-from jobs.rules.codes import Failure
+from jobs.rules.codes import Absence, Failure
 from jobs.rules.states import TRANSITIONS, Event, State
 
 
@@ -43,17 +43,25 @@ def postpone(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]
     return {row.wanted: row.id for row in sql.run("postpone", rows=given, **_guard(Event.POSTPONE))}
 
 
-def ripen(*, now: datetime, limit: int) -> int:
-    """Due ones become pending, or skipped by their job's overlap policy. Returns how many moved."""
-    return int(sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0].moved)
+def ripen(*, now: datetime, limit: int) -> tuple[int, Sequence[UUID]]:
+    """Due ones become pending, or skipped by their job's overlap policy.
+
+    Returns how many moved, and those that the policy says are to be cancelled for them: that is the caller's.
+    """
+    done = sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0]
+    return int(done.moved), done.superseded
 
 
-def admit(*, queue: str, room: int, most: int | None = None) -> tuple[list[Any], int]:
+def admit(*, queue: str, room: int, most: int | None = None, lane: int | None = None) -> tuple[list[Any], int]:
     """Queue the next ``room`` executions of a queue, and beyond, up to ``most``, the first of tenants with none in flight.
+
+    Of what goes behind live work ``lane`` at most.
 
     Returns (rows with id, attempt, timeout_seconds; how many were parked).
     """
-    rows = sql.run("admit", queue=queue, room=room, most=room if most is None else most, **_guard(Event.ADMIT))
+    most = room if most is None else most
+    lane = most if lane is None else lane
+    rows = sql.run("admit", queue=queue, room=room, most=most, lane=lane, **_guard(Event.ADMIT))
     return [row for row in rows if row.id is not None], int(rows[0].parked)
 
 
@@ -134,6 +142,28 @@ def reject(execution_id: UUID, message: str) -> bool:
 def skip(execution_id: UUID, reason: str) -> bool:
     """It will not run, and ``reason`` says why."""
     return _end_waiting(Event.SKIP, execution_id, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What one page did. ``unfinished``, ``unwanted``: whether there were such rows, those of the page included."""
+
+    skipped: int
+    unfinished: bool
+    unwanted: bool
+
+
+def skip_of_operation(
+    operation_id: UUID, *, limit: int, before: datetime | None = None, cuts: Mapping[str, str] | None = None
+) -> Skipped:
+    """What of an operation has not been published will not run: older than ``before``, or than its schedule's in
+    ``cuts``; all of it if neither is given."""
+    everything = before is None and cuts is None
+    found = sql.run(
+        "skip_of_operation", operation_id=operation_id, limit=limit, everything=everything, before=before,
+        cuts=sql.json(dict(cuts or {})), reason=Absence.NO_LONGER_NEEDED, **_guard(Event.SKIP),
+    )[0]  # fmt: skip
+    return Skipped(found.skipped, found.unfinished, found.unwanted)
 
 
 def cancel(execution_id: UUID) -> State | None:

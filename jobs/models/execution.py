@@ -149,6 +149,16 @@ class Execution(PartitionedByTime):
             models.Index(
                 fields=["operation_id", "state"], condition=Q(operation_id__isnull=False), name="execution_of_operation"
             ),
+            models.Index(
+                fields=["operation_id"],
+                condition=Q(operation_id__isnull=False, state__in=["pending", "queued", "running"], waiting_on=""),
+                name="execution_let_go",
+            ),
+            models.Index(
+                fields=["queue"],
+                condition=Q(priority__lt=0, state__in=["queued", "running"]),
+                name="execution_in_background",
+            ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(
                 fields=["tenant", "finished_at", "id"], condition=Q(finished_at__isnull=False), name="execution_ended"

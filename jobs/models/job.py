@@ -28,6 +28,7 @@ class Overlap(models.TextChoices):
     SKIP = "skip"
     QUEUE_ONE = "queue_one"
     QUEUE_ALL = "queue_all"
+    CANCEL_PREVIOUS = "cancel_previous"
 
 
 class Job(TenantOwned, limited.Limited):

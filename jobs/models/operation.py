@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.timezone import now
 
-from jobs.rules.operations import TERMINAL, State
+from jobs.rules.operations import RECOVERY, TERMINAL, State
 from tenants.models.owned import TenantOwned
 from tenants.models.tenant import TenantState
 from tenants.requests import LONGEST_REASON
@@ -32,6 +34,12 @@ class Operation(TenantOwned):
     max_active = models.PositiveIntegerField(
         null=True, help_text="Most executions of it in flight, where it makes some."
     )
+    paced_at = models.DateTimeField(
+        default=now, db_default=Now(), help_text="When something was last added to it, or its pace changed."
+    )
+    clearing = models.BooleanField(
+        default=False, db_default=False, help_text="Executions of it that are no longer wanted are being skipped."
+    )
     matched = models.PositiveIntegerField(help_text="How many there were when it was made.")
     matched_is_capped = models.BooleanField(default=False)
     done = models.PositiveIntegerField(default=0)
@@ -55,6 +63,9 @@ class Operation(TenantOwned):
         db_table = "operation"
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[s.value for s in State]), name="operation_state_known"),
+            models.UniqueConstraint(
+                fields=["tenant"], condition=Q(kind=RECOVERY, finished_at__isnull=True), name="operation_one_recovery"
+            ),
             models.CheckConstraint(
                 condition=Q(finished_at__isnull=True, state__in=sorted(set(State) - TERMINAL))
                 | Q(finished_at__isnull=False, state__in=_TERMINAL),
@@ -63,7 +74,12 @@ class Operation(TenantOwned):
         ]
         indexes = [
             models.Index(fields=["tenant", "-id"], name="operation_recent"),
-            models.Index(fields=["next_step_at"], condition=Q(state="running"), name="operation_due"),
+            models.Index(
+                fields=["next_step_at"], condition=Q(state="running") | Q(clearing=True), name="operation_to_step"
+            ),
+            models.Index(
+                fields=["paced_at"], condition=Q(state="running", max_active__isnull=False), name="operation_pacing"
+            ),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="operation_ended"),
         ]
 

@@ -40,7 +40,8 @@ class Schedule(TenantOwned):
     """``planned_until``: every slot up to there is accounted for. ``due_at``: when the planner looks again;
     empty while the schedule, its job or tenant is held, so held ones cost nothing.
 
-    A trigger in the database marks a row for replanning when its rule columns change, whoever changes them.
+    A trigger in the database marks a row for replanning when its rule columns change, whoever changes them. Others keep
+    ``holds``: from when until when the schedule itself, its job or its tenant was held.
     """
 
     job = models.ForeignKey(
@@ -81,6 +82,9 @@ class Schedule(TenantOwned):
     planned_until = models.DateTimeField(default=now)
     next_run_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True, default=now)
+    holds = models.JSONField(
+        default=list, db_default=_NONE, blank=True, help_text="Not yet planned past: [from, until or null, why]."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

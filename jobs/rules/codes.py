@@ -52,6 +52,7 @@ class Wait(StrEnum):
     KEY_CAP = "KEY_CAP"
     RATE_LIMIT = "RATE_LIMIT"
     PACE = "PACE"
+    OPERATION_PAUSED = "OPERATION_PAUSED"
     OVERLAP = "OVERLAP"
     JOB_DISABLED = "JOB_DISABLED"
     BEHIND_OTHERS = "BEHIND_OTHERS"
@@ -97,6 +98,7 @@ _WAITS = {
     "held": Wait.JOB_DISABLED,
     "key": Wait.KEY_CAP,
     "rate": Wait.RATE_LIMIT,
+    "op": Wait.PACE,
 }
 #: The same by what is waited for, as clients name it.
 PARKS = {wait.value: part for part, wait in _WAITS.items()}

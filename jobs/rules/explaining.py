@@ -225,6 +225,14 @@ def cancelled(*, at: datetime | None, by: str, why: str = "", with_its_job: bool
     return reason_of(Course.CANCELLED, f"{what}{when}{_by(by)}", details=(f"reason: {why}" if why else "",))
 
 
+def superseded(*, at: datetime | None) -> Reason:
+    """That a later slot took its place."""
+    when = f" at {phrases.instant(at)}" if at else ""
+    return reason_of(
+        Course.CANCELLED, f"a later slot of its job was due{when}", details=("the job's overlap is cancel_previous",)
+    )
+
+
 def outlook(
     code: Outlook,
     *,

@@ -7,11 +7,13 @@ Missed slots inside the catch-up window run as the policy says, older ones never
 - ``last``: after any interruption the job has run for its newest due slot. So the newest missed one
   runs, unless a newer slot that is already due runs anyway.
 - ``all``: every one. ``at_most``: the newest ``misfire_max`` ones.
+
+One that is left out says what kept it from running in time, where that is known: the hold it fell into.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,6 +37,10 @@ class Misfire(StrEnum):
     AT_MOST = "at_most"
 
 
+#: From when, until when (None: still), and what slots in between say that are left out.
+Hold = tuple[datetime, datetime | None, Absence]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MisfirePolicy:
     """A schedule's misfire fields. ``misfire_max`` counts for ``at_most`` only."""
@@ -54,7 +60,12 @@ class MisfirePolicy:
 
 
 def judge(
-    newest_first: Iterable[Slot], policy: MisfirePolicy, *, now: datetime, newer_is_due: bool
+    newest_first: Iterable[Slot],
+    policy: MisfirePolicy,
+    *,
+    now: datetime,
+    newer_is_due: bool,
+    holds: Sequence[Hold] = (),
 ) -> Iterator[tuple[Slot, Absence | None]]:
     """Every missed slot with why it does not run, or None if it does.
 
@@ -66,10 +77,16 @@ def judge(
         if reason is None and slot.at < policy.expired_before(now):
             reason = Absence.CATCHUP_EXPIRED
         elif reason is None and budget == 0:
-            reason = Absence.MISFIRE
+            reason = left_out(slot.at, holds)
         elif reason is None and budget is not None:
             budget -= 1
         yield slot, reason
+
+
+def left_out(at: datetime, holds: Sequence[Hold]) -> Absence:
+    """Why the policy left out what was due then: the first hold it fell into, else that it was seen too late."""
+    held = (reason for since, until, reason in holds if since <= at and (until is None or at < until))
+    return next(held, Absence.MISFIRE)
 
 
 def absence_of(slot: Slot) -> Absence | None:

@@ -44,6 +44,8 @@ class Transition:
     asked: bool = False
 
 
+#: The kind that the engine makes by itself, when it catches up with many missed slots of a tenant.
+RECOVERY = "recovery"
 TERMINAL = frozenset({State.SUCCEEDED, State.FAILED, State.ABORTED})
 #: Why one ended that nobody cancelled: whoever asked for it may no longer.
 AUTHOR_LOST_RIGHTS = "AUTHOR_LOST_RIGHTS"
@@ -71,10 +73,14 @@ def after(state: State, event: Event) -> State | None:
     return transition.target if state in transition.sources else None
 
 
-def allowed_actions(state: State) -> list[str]:
+def allowed_actions(state: State, kind: str = "") -> list[str]:
     """What a client may ask of an operation in ``state``."""
-    return [str(event) for event, change in TRANSITIONS.items() if change.asked and state in change.sources]
+    asked = [str(event) for event, change in TRANSITIONS.items() if change.asked and state in change.sources]
+    return [*asked, TRIM] if kind == RECOVERY and asked else asked
 
+
+#: What else may be asked of a recovery: to leave out the older ones of what it has not started.
+TRIM = "trim"
 
 #: Rows a second, as a client may ask.
 SLOWEST, USUAL, FASTEST = 0.1, 50.0, 500.0

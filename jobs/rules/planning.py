@@ -7,7 +7,7 @@
 Every slot in (after, horizon] is in exactly one of ``runs``, ``skipped`` and ``folded``. More than ten
 slots skipped in a row for one reason become one fold. Missed slots are made backwards, the newest
 1,000 of them; what is older is never made, only counted (exactly), and cannot run whatever the policy:
-it is expired if beyond the catch-up window, else a misfire, clock-change slots included.
+it is expired if beyond the catch-up window, else left out by the policy, clock-change slots included.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, groupby, islice
+from itertools import chain, groupby, islice, pairwise
 from typing import NamedTuple
 
 from jobs.rules import misfires
 from jobs.rules.codes import Absence
-from jobs.rules.misfires import MisfirePolicy
+from jobs.rules.misfires import Hold, MisfirePolicy
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
 
 #: At most so many missed slots are made, and at most so many others handled in one plan.
@@ -64,10 +64,18 @@ class _Verdict(NamedTuple):
     reason: Absence | None
 
 
-def plan(trigger: Trigger, *, after: datetime, now: datetime, horizon: datetime, policy: MisfirePolicy) -> Plan:
+def plan(
+    trigger: Trigger,
+    *,
+    after: datetime,
+    now: datetime,
+    horizon: datetime,
+    policy: MisfirePolicy,
+    holds: Sequence[Hold] = (),
+) -> Plan:
     """Handle the slots in (after, horizon]. ``after`` is the last slot handled, or when the schedule began.
 
-    The horizon is not before ``now``.
+    The horizon is not before ``now``. ``holds``: what kept slots from running in time.
     """
     missed_before = policy.missed_before(now)
     upcoming = trigger.after(after)
@@ -80,7 +88,7 @@ def plan(trigger: Trigger, *, after: datetime, now: datetime, horizon: datetime,
     verdicts = [_one(slot, misfires.absence_of(slot)) for slot in current]
     if missed:
         newer_is_due = any(slot.kind is SlotKind.RUN and slot.at <= now for slot in current)
-        verdicts = _missed(trigger, after, now, policy, newer_is_due=newer_is_due) + verdicts
+        verdicts = _missed(trigger, after, now, policy, holds, newer_is_due=newer_is_due) + verdicts
     return _collect(verdicts, following)
 
 
@@ -96,19 +104,33 @@ def _take(slots: Iterable[Slot], horizon: datetime) -> tuple[list[Slot], Slot | 
 
 
 def _missed(
-    trigger: Trigger, after: datetime, now: datetime, policy: MisfirePolicy, *, newer_is_due: bool
+    trigger: Trigger,
+    after: datetime,
+    now: datetime,
+    policy: MisfirePolicy,
+    holds: Sequence[Hold],
+    *,
+    newer_is_due: bool,
 ) -> list[_Verdict]:
     newest_first, older = _take(trigger.before(policy.missed_before(now) - TICK, after + TICK), now)
-    judged = misfires.judge(newest_first, policy, now=now, newer_is_due=newer_is_due)
+    judged = misfires.judge(newest_first, policy, now=now, newer_is_due=newer_is_due, holds=holds)
     verdicts = [_one(slot, reason) for slot, reason in judged][::-1]
     if older is None:
         return verdicts
     expired_until = min(max(after, policy.expired_before(now) - TICK), older.at)
     return [
         *_never_run(trigger, after, expired_until, Absence.CATCHUP_EXPIRED),
-        *_never_run(trigger, expired_until, older.at, Absence.MISFIRE),
+        *_left_out(trigger, expired_until, older.at, holds),
         *verdicts,
     ]
+
+
+def _left_out(trigger: Trigger, after: datetime, until: datetime, holds: Sequence[Hold]) -> Iterator[_Verdict]:
+    """Slots in (after, until], piece by piece: each piece has one reason, as holds begin and end between them."""
+    edges = (edge - TICK for since, ended, _ in holds for edge in (since, ended) if edge is not None)
+    cuts = sorted({edge for edge in edges if after < edge < until})
+    for begin, end in pairwise([after, *cuts, until]):
+        yield from _never_run(trigger, begin, end, misfires.left_out(end, holds))
 
 
 def _never_run(trigger: Trigger, after: datetime, until: datetime, reason: Absence) -> Iterator[_Verdict]:

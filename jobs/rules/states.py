@@ -87,8 +87,9 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
     }
 )
 
-#: States an execution may be created in; a skipped one is a slot that will not run, with its reason.
-INITIAL = frozenset({S.SCHEDULED, S.BLOCKED, S.SKIPPED})
+#: States an execution may be created in; a skipped one is a slot that will not run, with its reason; a pending one is
+#: due and keeps to an operation's pace, so it waits for that from the first.
+INITIAL = frozenset({S.SCHEDULED, S.BLOCKED, S.PENDING, S.SKIPPED})
 
 
 def allowed_actions(state: State) -> tuple[str, ...]:

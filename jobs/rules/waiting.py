@@ -46,6 +46,10 @@ class Facts:
     queue: Limit = FREE
     job: Limit = FREE
     key: Limit = FREE
+    #: Of its operation, and of all that goes behind live work in its queue.
+    pace: Limit = FREE
+    lane: Limit = FREE
+    operation_paused: bool = False
     ahead: int = 0
 
 
@@ -92,11 +96,17 @@ def _parked(facts: Facts) -> Waiting | None:
             return _full(code, facts.job)
         case Wait.KEY_CAP:
             return _full(code, facts.key)
+        case Wait.PACE:
+            return Waiting(Wait.OPERATION_PAUSED) if facts.operation_paused else _full(code, facts.pace)
     return Waiting(code)
 
 
 def _passed_over(facts: Facts) -> Waiting | None:
-    for limit, code in ((facts.tenant, Wait.TENANT_CAP), (facts.queue, Wait.QUEUE_CAP)):
+    for limit, code in (
+        (facts.tenant, Wait.TENANT_CAP),
+        (facts.queue, Wait.QUEUE_CAP),
+        (facts.lane, Wait.PACE),
+    ):
         if limit.is_full:
             return _full(code, limit)
         if limit.token_at:

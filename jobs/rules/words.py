@@ -115,6 +115,9 @@ _WAITS: Mapping[Wait, Words] = {
         "Let it start more at a time, if live work leaves room.",
         counted="the recovery or backfill it belongs to is at {used}/{limit} in flight",
     ),
+    Wait.OPERATION_PAUSED: Words(
+        "the recovery or backfill it belongs to is paused", "Resume the operation to let it go on."
+    ),
     Wait.OVERLAP: Words("the run before it is still under way"),
     Wait.JOB_DISABLED: Words("its job is disabled", "Activate the job to let it go on."),
     Wait.BEHIND_OTHERS: Words("others of its tenant go before it"),

@@ -15,6 +15,7 @@ from jobs import errors, selectors, sql
 from jobs.engine import dispatch, selection
 from jobs.engine import operations as engine
 from jobs.models import Execution, Operation
+from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
 from jobs.services import changes, definitions
@@ -29,6 +30,8 @@ MOST_IDS, MOST_COUNTED = 1000, 10_000
 #: Pages that are looked at to count; beyond, the count is what was found by then.
 MOST_PAGES = 20
 SAMPLE = 5
+#: Slots of a schedule that a trimmed recovery keeps.
+MOST_KEPT = 100_000
 #: Of a tenant, at once.
 MOST_UNFINISHED = 50
 
@@ -98,28 +101,88 @@ def resume(*, operation: Operation) -> Operation:
 
 
 def cancel(*, operation: Operation) -> Operation:
-    """End it; what it has not come to is left as it is."""
+    """End it. What it has not come to is left as it is; what was to run at its pace and has not been published is skipped."""
     with transaction.atomic():
         operation = _lock(operation)
         _refuse_unless_possible(Event.CANCEL, operation)
         engine.end(operation, Event.CANCEL, sql.run("clock")[0].now)
+        dispatch.ring_after_commit()
     return operation
 
 
-def change_rate(*, operation: Operation, rate_per_second: float) -> Operation:
-    """Go slower or faster from the next step on."""
+def change_pace(
+    *, operation: Operation, rate_per_second: float | None = None, max_active: int | None = None
+) -> Operation:
+    """Go slower or faster from the next step on, or with fewer or more executions in flight from now on."""
     with transaction.atomic():
         operation = _lock(operation)
-        rate = _rate(rate_per_second)
-        state = State(operation.state)
-        if state in rules.TERMINAL:
-            message = f"this operation has ended: it is {state}"
-            raise errors.InvalidState(message, state=state, allowed_actions=[])
-        before, operation.rate_per_second = operation.rate_per_second, rate
-        operation.save(update_fields=["rate_per_second"])
-        if before != rate:
-            _record("operation.updated", operation, {"rate_per_second": [before, rate]})
+        wanted = _pace(operation, rate_per_second, max_active)
+        _refuse_ended(operation)
+        before = {name: getattr(operation, name) for name in wanted}
+        for name, value in wanted.items():
+            setattr(operation, name, value)
+        operation.paced_at = sql.run("clock")[0].now
+        operation.save(update_fields=[*wanted, "paced_at"])
+        if changed := changes.between(before, wanted):
+            _record("operation.updated", operation, changed)
+        dispatch.ring_after_commit()
     return operation
+
+
+def trim(*, operation: Operation, keep_newest: int | None = None, older_than: datetime | None = None) -> Operation:
+    """Leave out what a recovery has not started of older slots: all but the newest so many of each schedule, or those
+    before an instant. The engine does it step by step."""
+    with transaction.atomic():
+        operation = _lock(operation)
+        if operation.kind != rules.RECOVERY:
+            raise errors.Conflict(f"only a recovery can be trimmed, and this is a {operation.kind}")
+        if (keep_newest is None) == (older_than is None):
+            raise errors.invalid({"keep_newest": ["give either keep_newest or older_than"]})
+        if keep_newest is not None and not 1 <= keep_newest <= MOST_KEPT:
+            raise errors.invalid({"keep_newest": [f"must be from 1 to {MOST_KEPT}; to keep none, cancel the recovery"]})
+        _refuse_ended(operation)
+        operation.conditions = {**operation.conditions, "trim": _trimmed(operation, keep_newest, older_than)}
+        operation.clearing, operation.next_step_at = True, sql.run("clock")[0].now
+        operation.save(update_fields=["conditions", "clearing", "next_step_at"])
+        asked = {"keep_newest": keep_newest} if older_than is None else {"older_than": older_than.isoformat()}
+        _record("operation.trimmed", operation, {name: [None, value] for name, value in asked.items()})
+        dispatch.ring_after_commit()
+    return operation
+
+
+def _trimmed(operation: Operation, keep_newest: int | None, older_than: datetime | None) -> dict[str, Any]:
+    """With what was asked before, as long as that is not done."""
+    former: dict[str, Any] = operation.conditions.get("trim", {}) if operation.clearing else {}
+    if older_than is not None:
+        instants = [datetime.fromisoformat(former["before"])] if "before" in former else []
+        return {**former, "before": max([*instants, older_than]).isoformat()}
+    found = sql.run("cuts_of_operation", operation_id=operation.pk, keep=keep_newest)
+    cuts = {str(row.schedule_id): row.cut.isoformat() for row in found}
+    for schedule, cut in former.get("cuts", {}).items():
+        cuts[schedule] = max(cut, cuts.get(schedule, cut), key=datetime.fromisoformat)
+    return {**former, "cuts": cuts}
+
+
+def _pace(operation: Operation, rate: float | None, max_active: int | None) -> dict[str, Any]:
+    if rate is None and max_active is None:
+        raise errors.invalid({"rate_per_second": ["give rate_per_second, max_active, or both"]})
+    if max_active is not None and operation.max_active is None:
+        raise errors.invalid(
+            {"max_active": [f"is for operations that pace executions, and this is a {operation.kind}"]}
+        )
+    if rate is not None and operation.kind == rules.RECOVERY:
+        raise errors.invalid({"rate_per_second": ["a recovery keeps to max_active"]})
+    if max_active is not None and not 1 <= max_active <= background.MOST_ACTIVE:
+        message = f"must be from 1 to {background.MOST_ACTIVE}; to let nothing start, pause the operation"
+        raise errors.invalid({"max_active": [message]})
+    wanted = {"rate_per_second": None if rate is None else _rate(rate), "max_active": max_active}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def _refuse_ended(operation: Operation) -> None:
+    state = State(operation.state)
+    if state in rules.TERMINAL:
+        raise errors.InvalidState(f"this operation has ended: it is {state}", state=state, allowed_actions=[])
 
 
 def _apply(event: Event, operation: Operation) -> Operation:
@@ -130,7 +193,8 @@ def _apply(event: Event, operation: Operation) -> Operation:
         operation.state = rules.after(before, event) or before
         # What was not done while it was held is not caught up with.
         operation.paused_at, operation.next_step_at = (now if event is Event.PAUSE else None), now
-        operation.save(update_fields=["state", "paused_at", "next_step_at"])
+        operation.paced_at = now
+        operation.save(update_fields=["state", "paused_at", "next_step_at", "paced_at"])
         _record(f"operation.{event}d", operation, {"state": [before, operation.state]})
         dispatch.ring_after_commit()
     return operation
@@ -140,7 +204,7 @@ def _refuse_unless_possible(event: Event, operation: Operation) -> None:
     state = State(operation.state)
     if rules.after(state, event) is None:
         message = f"{event} is not possible: this operation is {state}"
-        raise errors.InvalidState(message, state=state, allowed_actions=rules.allowed_actions(state))
+        raise errors.InvalidState(message, state=state, allowed_actions=rules.allowed_actions(state, operation.kind))
 
 
 def _lock(operation: Operation) -> Operation:

@@ -10,6 +10,7 @@ SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 -- concurrency keys of executions that something was told of since `horizon` (whatever ends, goes on later or changes a
 -- job's caps tells an event), the jobs whose bucket got its next token or whose throttle ended just now, and a page of
 -- all caps in the order of their keys, by which the watchdog goes round: the cost follows what ends, not what is parked.
+-- Operations are looked at when one of theirs ends, and for ten seconds after they got more to do or another pace.
 -- The horizon returned is this snapshot's: an end it cannot see yet has a later transaction id, so the next round hears
 -- of it, in whatever order a finish and an admission commit. Only the newest thousand events: while a long transaction
 -- holds the horizon back, the older ones have been heard. Admission looks once more, so a wrong guess here costs a
@@ -44,6 +45,14 @@ WITH RECURSIVE ended AS MATERIALIZED (
     ) e
     WHERE e.concurrency_key <> '' AND EXISTS (SELECT 1 FROM execution p
         WHERE p.state = 'pending' AND p.waiting_on <> '' AND p.waiting_on >= 'key:' AND p.waiting_on < 'key;')
+    UNION
+    SELECT 'op:' || e.operation_id FROM ended
+    CROSS JOIN LATERAL (SELECT operation_id FROM execution WHERE execution.id = ended.execution_id LIMIT 1) e
+    WHERE e.operation_id IS NOT NULL AND EXISTS (SELECT 1 FROM execution p
+        WHERE p.state = 'pending' AND p.waiting_on <> '' AND p.waiting_on >= 'op:' AND p.waiting_on < 'op;')
+    UNION
+    SELECT 'op:' || id FROM operation WHERE %(horizon)s::xid8 IS NOT NULL
+        AND state = 'running' AND max_active IS NOT NULL AND paced_at > statement_timestamp() - interval '10 seconds'
 ), keys AS MATERIALIZED (
     SELECT waiting_on FROM walk WHERE waiting_on IS NOT NULL
     UNION
@@ -65,7 +74,7 @@ WITH RECURSIVE ended AS MATERIALIZED (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
     ) f
-    WHERE split_part(k.waiting_on, ':', 1) <> 'key'
+    WHERE split_part(k.waiting_on, ':', 1) NOT IN ('key', 'op')
     UNION ALL
     -- A concurrency key is no job's: 'key:<tenant>:<key>'. The first in line says whether there is room for it.
     SELECT k.waiting_on, least(f.most, j.max_running_per_key) - f.total
@@ -81,6 +90,16 @@ WITH RECURSIVE ended AS MATERIALIZED (
         FROM execution e CROSS JOIN LATERAL (SELECT max_running_per_key FROM job WHERE job.id = e.job_id LIMIT 1) o
         WHERE e.tenant_id = k.tenant_id AND e.concurrency_key = k.concurrency_key AND e.concurrency_key <> ''
             AND e.state IN ('queued', 'running')
+    ) f
+    UNION ALL
+    -- 'op:<operation>'. What was let go and is not admitted yet takes room as well, or each look would let go more.
+    SELECT k.waiting_on, carillon_pace(o.state, o.max_active) - f.total
+    FROM (SELECT waiting_on, split_part(waiting_on, ':', 2)::uuid AS operation_id
+          FROM keys WHERE split_part(waiting_on, ':', 1) = 'op') k
+    LEFT JOIN LATERAL (SELECT state, max_active FROM operation WHERE id = k.operation_id LIMIT 1) o ON true
+    CROSS JOIN LATERAL (
+        SELECT count(*)::int AS total FROM execution e
+        WHERE e.operation_id = k.operation_id AND e.waiting_on = '' AND e.state IN ('pending', 'queued', 'running')
     ) f
 ), chosen AS MATERIALIZED (
     SELECT p.id FROM caps c CROSS JOIN LATERAL (
@@ -100,9 +119,11 @@ FROM execution e JOIN job j ON j.id = split_part(e.waiting_on, ':', 2)::uuid AND
 WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on >= 'held:' AND e.waiting_on < 'held;'
 
 -- name: capacity
--- Per open queue: slots of live workers, what is published and unclaimed, and room under the queue's cap and rate.
+-- Per open queue: slots of live workers, what is published and unclaimed, what in flight goes behind live work, and room under the queue's cap and rate.
 SELECT q.name AS queue, q.batch_size, w.slots,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state = 'queued') AS queued,
+    (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.priority < 0 AND e.state IN ('queued', 'running'))
+        AS behind,
     least(
         CASE WHEN c.max_running IS NOT NULL THEN c.max_running - (
             SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state IN ('queued', 'running')) END,

@@ -6,14 +6,36 @@
 -- know, as during a deploy, are left to one that does.
 SELECT o.id, clock_timestamp() AS now FROM operation o
 CROSS JOIN LATERAL (SELECT state FROM tenant WHERE tenant.id = o.tenant_id LIMIT 1) t
-WHERE o.state = 'running' AND o.next_step_at <= statement_timestamp() AND o.kind = ANY(%(kinds)s) AND t.state = 'active'
+WHERE (o.state = 'running' OR o.clearing) AND o.next_step_at <= statement_timestamp() AND o.kind = ANY(%(kinds)s) AND t.state = 'active'
 ORDER BY o.next_step_at LIMIT 1 FOR NO KEY UPDATE OF o SKIP LOCKED
 
 -- name: next_operation
 -- When the next step of any is due.
 SELECT clock_timestamp() AS now, o.next_step_at AS due_at FROM operation o
 CROSS JOIN LATERAL (SELECT state FROM tenant WHERE tenant.id = o.tenant_id LIMIT 1) t
-WHERE o.state = 'running' AND o.kind = ANY(%(kinds)s) AND t.state = 'active' ORDER BY o.next_step_at LIMIT 1
+WHERE (o.state = 'running' OR o.clearing) AND o.kind = ANY(%(kinds)s) AND t.state = 'active' ORDER BY o.next_step_at LIMIT 1
+
+-- name: open_recoveries
+-- The one recovery that each of some tenants has open, made where there is none: whoever comes second adds to it, and to
+-- a new one if it has ended meanwhile. Tenants come in one order, or two planners could each wait for the other.
+INSERT INTO operation (id, tenant_id, kind, state, conditions, reason, rate_per_second, max_active, matched,
+    matched_is_capped, done, failed, left_out, failures, next_step_at, waiting_on, ended_because, created_by, granted,
+    request_id, created_at)
+SELECT r.id, r.tenant_id, %(kind)s, 'running', '{}', %(reason)s, %(rate)s, %(max_active)s, r.matched,
+    false, 0, 0, '{}', '[]', clock_timestamp(), '', '', %(created_by)s, '[]', '', clock_timestamp()
+FROM jsonb_to_recordset(%(rows)s) AS r(id uuid, tenant_id uuid, matched int) ORDER BY r.tenant_id
+ON CONFLICT (tenant_id) WHERE kind = 'recovery' AND finished_at IS NULL
+    DO UPDATE SET matched = operation.matched + excluded.matched
+RETURNING id, tenant_id, matched
+
+-- name: count_of_operation
+-- How far what keeps to an operation's pace has come.
+SELECT state, reason, count(*) AS total FROM execution WHERE operation_id = %(operation_id)s GROUP BY state, reason
+
+-- name: cuts_of_operation
+-- Of each schedule that has more than so many executions in an operation: before which slot the others lie.
+SELECT schedule_id, (array_agg(scheduled_for ORDER BY scheduled_for DESC))[%(keep)s] AS cut FROM execution
+WHERE operation_id = %(operation_id)s AND scheduled_for IS NOT NULL GROUP BY schedule_id HAVING count(*) > %(keep)s
 
 -- name: select_by_state
 -- A tenant's next executions in any of some states, in the order of their ids. One statement and so one snapshot: a row
@@ -36,4 +58,4 @@ ORDER BY e.id LIMIT %(size)s
 -- name: prune_operations
 -- Kept as long as executions are.
 DELETE FROM operation WHERE id = ANY(ARRAY(
-    SELECT id FROM operation WHERE finished_at < clock_timestamp() - %(age)s ORDER BY finished_at LIMIT %(limit)s))
+    SELECT id FROM operation WHERE finished_at < clock_timestamp() - %(age)s AND NOT clearing ORDER BY finished_at LIMIT %(limit)s))

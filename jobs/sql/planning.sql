@@ -8,23 +8,28 @@
 WITH due AS MATERIALIZED (
     SELECT id, tenant_id, job_id, kind, expression, interval_seconds, run_at, rrule, rule, event, timezone, start_at, end_at,
         dst_gap, dst_fold, calendars, execution_window, jitter_seconds, max_runs, runs,
-        misfire, misfire_max, misfire_grace_seconds, catch_up_window_seconds, payload, planned_until
+        misfire, misfire_max, misfire_grace_seconds, catch_up_window_seconds, payload, planned_until, holds, state
     FROM schedule WHERE due_at <= %(horizon)s AND (%(only)s::uuid IS NULL OR id = %(only)s) ORDER BY due_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT due.*, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.concurrency_key,
-    CASE WHEN strpos(j.concurrency_key, '{') > 0 THEN j.payload END AS job_payload, j.state <> 'active' OR t.state <> 'active' AS held,
-    t.max_unfinished
+SELECT due.*, coalesce(carillon_why_held(due.state, j.state, t.state), '') AS held, j.revision, j.queue_id, j.priority, j.timeout_seconds, j.retry, j.concurrency_key,
+    CASE WHEN strpos(j.concurrency_key, '{') > 0 THEN j.payload END AS job_payload, t.max_unfinished
 FROM due
 CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = due.job_id LIMIT 1) j
 CROSS JOIN LATERAL (SELECT state, max_unfinished FROM tenant WHERE tenant.id = due.tenant_id LIMIT 1) t
 
 -- name: advance_schedules
--- ANY(ARRAY(…)): see admit.
+-- Holds that have been planned past are of no use any more; one that its schedule was made or resumed beside, each
+-- transaction without seeing the other, begins here. ANY(ARRAY(…)): see admit.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
-        id uuid, planned_until timestamptz, next_run_at timestamptz, due_at timestamptz, state text, problem text)
+        id uuid, planned_until timestamptz, next_run_at timestamptz, due_at timestamptz, state text, problem text, held text)
 )
 UPDATE schedule s SET planned_until = g.planned_until, next_run_at = g.next_run_at, due_at = g.due_at,
-    state = g.state, problem = g.problem
+    state = g.state, problem = g.problem,
+    holds = CASE WHEN s.holds = '[]' AND g.held = '' THEN s.holds ELSE carillon_held((
+        SELECT coalesce(jsonb_agg(h.hold ORDER BY h.place), '[]')
+        FROM jsonb_array_elements(s.holds) WITH ORDINALITY AS h(hold, place)
+        WHERE h.hold ->> 1 IS NULL OR (h.hold ->> 1)::timestamptz > g.planned_until
+    ), nullif(g.held, ''), clock_timestamp()) END
 FROM given g WHERE s.id = g.id AND s.id = ANY(ARRAY(SELECT id FROM given))

@@ -2,7 +2,8 @@
 -- jobs/rules/states.py wherever one statement serves several events; no row returned is a lost race.
 
 -- name: create
--- Derived ids make a slot planned twice meet its own row.
+-- Derived ids make a slot planned twice meet its own row. What is due and keeps to an operation's pace waits for that from
+-- the first, however many there are: else live slots would have to ripen behind all of them.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, tenant_id uuid, job_id uuid, schedule_id uuid, revision int, trigger text, triggered_by text,
@@ -10,16 +11,24 @@ WITH given AS (
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
         max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz,
         event jsonb)
+), judged AS (
+    SELECT *, operation_id IS NOT NULL AND state = 'scheduled' AND not_before <= clock_timestamp() AS is_paced FROM given
+), paced AS (
+    UPDATE operation SET paced_at = clock_timestamp()
+    WHERE id = ANY(ARRAY(SELECT DISTINCT operation_id FROM judged WHERE is_paced))
 ), made AS (
     INSERT INTO execution (
         id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload, concurrency_key,
-        operation_id, start_before, event, error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, finished_at)
-    SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
+        operation_id, start_before, event, error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on,
+        created_at, ripened_at, finished_at)
+    SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of,
+        CASE WHEN is_paced THEN 'pending' ELSE state END, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
         concurrency_key, operation_id, start_before, nullif(event, 'null'),
-        '', '', '', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
-    FROM given
+        '', '', '', 1, 0, 0, CASE WHEN is_paced THEN 'op:' || operation_id ELSE '' END,
+        clock_timestamp(), CASE WHEN is_paced THEN clock_timestamp() END, CASE WHEN state = 'skipped' THEN clock_timestamp() END
+    FROM judged
     ON CONFLICT (id) DO NOTHING
     RETURNING id, tenant_id, job_id, state, reason
 ), told AS (
@@ -70,7 +79,8 @@ WITH given AS MATERIALIZED (
         crashes = e.crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
     FROM given r WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s)
-    RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at, e.concurrency_key
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at, e.concurrency_key, e.priority,
+        e.operation_id
 ), closed AS (
     UPDATE attempt a SET state = %(attempt_state)s, started_at = ended.started_at, finished_at = ended.finished_at,
         result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
@@ -93,9 +103,9 @@ WITH given AS MATERIALIZED (
         %(error_fingerprint)s, 'open', '', clock_timestamp()
     FROM ended WHERE %(target)s = 'failed'
 )
-SELECT e.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+SELECT e.id, e.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id,
-        'key:' || e.tenant_id || ':' || e.concurrency_key))
+        'key:' || e.tenant_id || ':' || e.concurrency_key, 'op:' || e.operation_id))
     AS frees_somebody
 FROM ended e
 
@@ -112,7 +122,8 @@ WITH given AS MATERIALIZED (
     FROM given r
     WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s) AND e.cancel_requested_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state = 'deleted')
-    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.not_before, e.concurrency_key
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.not_before, e.concurrency_key, e.priority,
+        e.operation_id
 ), closed AS (
     UPDATE attempt a SET state = %(attempt_state)s, started_at = a.started_at + make_interval(secs => r.waited),
         finished_at = clock_timestamp(), result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
@@ -129,9 +140,9 @@ WITH given AS MATERIALIZED (
         jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', not_before), clock_timestamp()
     FROM moved
 )
-SELECT m.id, EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+SELECT m.id, m.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id,
-        'key:' || m.tenant_id || ':' || m.concurrency_key))
+        'key:' || m.tenant_id || ':' || m.concurrency_key, 'op:' || m.operation_id))
     AS frees_somebody
 FROM moved m
 
@@ -217,6 +228,34 @@ WITH ended AS (
 )
 SELECT id FROM ended UNION ALL SELECT id FROM asked
 
+-- name: skip_of_operation
+-- What of an operation has not been published and is no longer wanted will not run, a page at a time: all of it, or what is
+-- older than an instant, or than its schedule's in `cuts`. Rows that somebody holds are found by the next page. `unfinished`
+-- and `unwanted` are as this statement found them, so they count what it skipped.
+WITH cut AS MATERIALIZED (
+    SELECT key::uuid AS schedule_id, value::timestamptz AS instant FROM jsonb_each_text(%(cuts)s)
+), picked AS MATERIALIZED (
+    SELECT e.id FROM execution e LEFT JOIN cut c ON c.schedule_id = e.schedule_id
+    WHERE e.operation_id = %(operation_id)s AND e.state = ANY(%(sources)s)
+        AND (%(everything)s OR e.scheduled_for < %(before)s::timestamptz OR e.scheduled_for < c.instant)
+    LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
+), ended AS (
+    UPDATE execution e SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = ''
+    WHERE id = ANY(ARRAY(SELECT id FROM picked)) AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'reason', %(reason)s::text), clock_timestamp()
+    FROM ended
+)
+SELECT (SELECT count(*) FROM ended) AS skipped,
+    EXISTS (SELECT 1 FROM execution e WHERE e.operation_id = %(operation_id)s
+        AND e.state IN ('scheduled', 'blocked', 'pending', 'queued', 'running')) AS unfinished,
+    EXISTS (SELECT 1 FROM execution e LEFT JOIN cut c ON c.schedule_id = e.schedule_id
+        WHERE e.operation_id = %(operation_id)s AND e.state = ANY(%(sources)s)
+            AND (%(everything)s OR e.scheduled_for < %(before)s::timestamptz OR e.scheduled_for < c.instant)) AS unwanted
+
 -- name: request_cancel
 -- A wish, not a state: the worker that runs it acknowledges.
 UPDATE execution SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
@@ -253,7 +292,9 @@ RETURNING e.id, w.wanted
 -- name: ripen
 -- Due rows become pending. A slot's first ripening is judged by its job's overlap policy against the
 -- schedule-made executions still active; slots caught up after an outage are exempt: their misfire
--- policy has already said that they run, so they wait for each other instead. The state is also spelled
+-- policy has already said that they run, so they wait for each other instead. Those that keep to an operation's pace
+-- count only once they are in flight: live slots neither wait nor are left out for a backlog. Where a slot has the one
+-- before it cancelled, those to be cancelled come back. The state is also spelled
 -- out: a parameter cannot prove to the planner that the partial index applies. For LIMIT 1 and ANY(ARRAY(…))
 -- see admit.
 WITH picked AS MATERIALIZED (
@@ -262,8 +303,9 @@ WITH picked AS MATERIALIZED (
     FROM execution WHERE state = 'scheduled' AND state = ANY(%(sources)s) AND not_before <= %(now)s
     ORDER BY not_before, id LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
-), due AS (
-    SELECT p.id, p.job_id, p.not_before, j.overlap, p.is_fresh_slot AND j.overlap IN ('skip', 'queue_one') AS is_judged
+), due AS MATERIALIZED (
+    SELECT p.id, p.job_id, p.not_before, j.overlap, p.is_fresh_slot AND j.overlap IN ('skip', 'queue_one') AS is_judged,
+        p.is_fresh_slot AND j.overlap = 'cancel_previous' AS supersedes
     FROM picked p CROSS JOIN LATERAL (SELECT overlap FROM job WHERE job.id = p.job_id LIMIT 1) j
 ), judged AS (
     SELECT d.id, d.is_judged AND (
@@ -277,7 +319,19 @@ WITH picked AS MATERIALIZED (
         FROM execution o
         WHERE d.is_judged AND o.job_id = d.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
             AND o.state IN ('scheduled', 'pending', 'queued', 'running')
+            AND (o.operation_id IS NULL OR o.state IN ('queued', 'running'))
     ) active ON true
+), newest AS MATERIALIZED (
+    SELECT DISTINCT ON (job_id) job_id, id FROM due WHERE supersedes ORDER BY job_id, not_before DESC, id DESC
+), superseded AS (
+    SELECT d.id FROM due d JOIN newest n ON n.job_id = d.job_id AND n.id <> d.id WHERE d.supersedes
+    UNION ALL
+    SELECT e.id FROM newest n CROSS JOIN LATERAL (
+        SELECT o.id FROM execution o
+        WHERE o.job_id = n.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
+            AND o.state IN ('scheduled', 'pending', 'queued', 'running')
+            AND (o.operation_id IS NULL OR o.state IN ('queued', 'running'))
+    ) e
 ), moved AS (
     UPDATE execution e SET
         state = CASE WHEN j.overlaps THEN 'skipped' ELSE %(target)s END,
@@ -292,7 +346,7 @@ WITH picked AS MATERIALIZED (
         jsonb_build_object('reason', 'OVERLAP'), %(now)s
     FROM moved WHERE state = 'skipped'
 )
-SELECT count(*) AS moved FROM moved
+SELECT count(*) AS moved, ARRAY(SELECT id FROM superseded) AS superseded FROM moved
 
 -- name: admit
 -- The next executions of one queue, weighted fair among tenants and by priority within each.
@@ -300,6 +354,8 @@ SELECT count(*) AS moved FROM moved
 -- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
 -- job or concurrency key is full, or whose job is disabled or out of tokens, is parked out of the ready
 -- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
+-- What goes behind live work (a priority below 0) comes from a line of its own, of which `lane` more may be in flight
+-- in this queue; what keeps to an operation's pace is parked while that is full or paused.
 -- `room` are admitted, and beyond it, up to `most`, the first of a tenant that has nothing in flight (as many as
 -- its weight): a window that somebody's backlog has filled is no reason to let it wait.
 -- Under a key the smallest limit counts, of the jobs in flight there and of those further up the line, so
@@ -329,16 +385,37 @@ WITH RECURSIVE walk AS (
 ), candidate AS MATERIALIZED (
     -- Judging one costs counts of its job; so only twice as many are judged as there is room for. If more than half of
     -- them are parked for it, the round that follows at once sees the next.
-    SELECT c.*, r.weight, r.in_flight
+    (SELECT c.*, r.weight, r.in_flight
     FROM ready r CROSS JOIN LATERAL (
-        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key FROM execution e
-        WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = ''
+        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id
+        FROM execution e
+        WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority >= 0
         ORDER BY e.priority DESC, e.not_before, e.id
         LIMIT greatest(r.room, 0)
     ) c
     ORDER BY (r.in_flight + row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority DESC, c.not_before, c.id))::float8
         / r.weight, c.priority DESC, c.not_before, c.id
-    LIMIT 2 * %(most)s
+    LIMIT 2 * %(most)s)
+    UNION ALL
+    (SELECT c.*, r.weight, r.in_flight
+    FROM ready r CROSS JOIN LATERAL (
+        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id
+        FROM execution e
+        WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority < 0
+        ORDER BY e.priority DESC, e.not_before, e.id
+        LIMIT least(greatest(r.room, 0), greatest(%(lane)s, 0))
+    ) c
+    ORDER BY (r.in_flight + row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority DESC, c.not_before, c.id))::float8
+        / r.weight, c.priority DESC, c.not_before, c.id
+    LIMIT greatest(%(lane)s, 0))
+), paced AS MATERIALIZED (
+    SELECT d.operation_id, carillon_pace(o.state, o.max_active) - f.total AS room
+    FROM (SELECT DISTINCT operation_id FROM candidate WHERE operation_id IS NOT NULL) d
+    LEFT JOIN LATERAL (SELECT state, max_active FROM operation WHERE operation.id = d.operation_id LIMIT 1) o ON true
+    CROSS JOIN LATERAL (
+        SELECT count(*)::int AS total FROM execution e
+        WHERE e.operation_id = d.operation_id AND e.state IN ('queued', 'running')
+    ) f
 ), busy AS MATERIALIZED (
     SELECT j.id, j.state, c.max_running, j.max_running_per_key, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
         f.total, f.slots
@@ -375,6 +452,7 @@ WITH RECURSIVE walk AS (
     SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.job_id, c.priority, c.not_before,
         CASE
             WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
+            WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
             WHEN k.id IS NOT NULL THEN 'key:' || c.tenant_id || ':' || c.concurrency_key
             WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
@@ -382,7 +460,9 @@ WITH RECURSIVE walk AS (
             ELSE ''
         END AS waits_on
     FROM candidate c LEFT JOIN busy b ON b.id = c.job_id LEFT JOIN crowded k ON k.id = c.id
-    WINDOW runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
+        LEFT JOIN paced p ON p.operation_id = c.operation_id
+    WINDOW paces AS (PARTITION BY c.operation_id ORDER BY c.priority DESC, c.not_before, c.id),
+           runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
            slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.priority DESC, c.not_before, c.id)
 ), ranked AS (
     SELECT id, (in_flight + row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, not_before, id))::float8 / weight

@@ -20,6 +20,7 @@ from tests.benchmarks import (
     latency,
     lateness,
     neighbours,
+    recovery,
     report,
     rival_beats,
     rivals,
@@ -33,7 +34,7 @@ from tests.support.stack_databases import durable_server, migrated
 
 #: Not done unless asked for: a million rows take their time.
 ASKED_FOR = ("schedules",)
-PARTS = ("throughput", "latency", "lateness", "neighbours", "stopping", "footprint")
+PARTS = ("throughput", "latency", "lateness", "neighbours", "recovery", "stopping", "footprint")
 
 
 def main() -> None:
@@ -66,6 +67,7 @@ def _measure(sizes: Sizes, parts: Sequence[str], *, alone: bool) -> list[Figure]
             "latency": lambda: latency.measure(carillon, peers, sizes),
             "lateness": lambda: lateness.measure(carillon, beats, sizes),
             "neighbours": lambda: neighbours.measure(carillon, sizes),
+            "recovery": lambda: recovery.measure(carillon, sizes),
             "stopping": lambda: stopping.measure(carillon, sizes),
             "footprint": lambda: footprint.measure(carillon),
             "schedules": lambda: schedules.measure(carillon, sizes),

@@ -42,6 +42,9 @@ class Sizes:
     modest: int = 20
     flood: int = 50_000
     most_schedules: int = 1_000_000
+    #: Live runs in each of two halves, four a second; schedules that missed three hours of minutes meanwhile.
+    live: int = 120
+    missed: int = 40
 
     @classmethod
     def full(cls) -> Sizes:

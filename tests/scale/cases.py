@@ -130,7 +130,7 @@ def _admission(rows: Rows) -> Iterator[tuple[str, Action]]:
 
     yield "wake_parked, 50 ended", wake(rows.horizon, 0)
     yield "wake_parked, a page of the sweep", wake(None, parking.PAGE)
-    yield "ripen, 200", lambda run: transitions.ripen(now=_now(), limit=2000)
+    yield "ripen, 200", lambda run: transitions.ripen(now=_now(), limit=2000)[0]
     yield "capacity", lambda run: sql.run("capacity")
     yield "admit, 50", lambda run: transitions.admit(queue="default", room=50)
     yield "next_instants", lambda run: sql.run("next_instants")

@@ -72,7 +72,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "request_cancel": {"id": EXECUTION},
     "unblock": {"id": EXECUTION, "target": "scheduled", "sources": ["blocked"]},
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
-    "admit": {"queue": "default", "room": 50, "most": 50, "target": "queued", "sources": ["pending"]},
+    "admit": {"queue": "default", "room": 50, "most": 50, "lane": 1, "target": "queued", "sources": ["pending"]},
     "lost_owners": {"after": UUID(int=0), "lease": timedelta(seconds=30), "limit": 500},
     "claimed_by": {"ids": [EXECUTION], "worker_id": uuid4(), "pid": 1},
     "queued_counts": {},
@@ -99,6 +99,15 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "next_operation": {"kinds": ["cancel"]},
     "select_by_state": {"states": ["pending", "queued"], "tenant_id": uuid4(), "after": UUID(int=0), "before": EXECUTION, "size": 1000},
     "select_of_job": {"job_id": uuid4(), "tenant_id": uuid4(), "after": UUID(int=0), "before": EXECUTION, "size": 1000},
+    "skip_of_operation": {
+        "operation_id": uuid4(), "everything": True, "before": None, "cuts": Jsonb({}), "limit": 500, "reason": "NO_LONGER_NEEDED",
+        "target": "skipped", "sources": ["pending", "scheduled"],
+    },
+    "open_recoveries": {
+        "kind": "recovery", "reason": "because", "rate": 50.0, "max_active": 4, "created_by": "system", "rows": Jsonb([]),
+    },
+    "count_of_operation": {"operation_id": uuid4()},
+    "cuts_of_operation": {"operation_id": uuid4(), "keep": 1},
     "prune_operations": {"age": timedelta(days=90), "limit": 100},
     "group_failures": {
         "tenant_id": uuid4(), "since": UUID(int=0), "job_id": None, "fingerprint": None, "most": 10_000, "largest": True, "limit": 50,

@@ -10,6 +10,7 @@ from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.payloads import Guarded
 from jobs.failure_groups import Group
 from jobs.models import Operation
+from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.services import operations
 from tenants.api.fields import Instant, Number, Object, StrictSerializer
@@ -21,11 +22,30 @@ ACTIONS = ["cancel", "replay"]
 
 
 class PaceInput(StrictSerializer):
-    """How fast an operation goes."""
+    """How fast an operation goes: at least one of these."""
 
     example: ClassVar[dict[str, Any]] = {"rate_per_second": 5}
 
-    rate_per_second = Number(min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second.")
+    rate_per_second = Number(
+        required=False, min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second."
+    )
+    max_active = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=background.MOST_ACTIVE,
+        help_text="Of an operation that paces executions: most of them in flight.",
+    )
+
+
+class TrimInput(StrictSerializer):
+    """What of a recovery to keep: exactly one of these."""
+
+    example: ClassVar[dict[str, Any]] = {"keep_newest": 1}
+
+    keep_newest = serializers.IntegerField(
+        required=False, min_value=1, max_value=operations.MOST_KEPT, help_text="So many slots of each schedule."
+    )
+    older_than = serializers.DateTimeField(required=False, help_text="Slots before this instant are left out.")
 
 
 class AskedInput(StrictSerializer):
@@ -90,13 +110,18 @@ class OperationShape(serializers.Serializer[Operation]):
     """Long work over many executions."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField(help_text="cancel, replay; of failure groups: redrive, discard.")
+    kind = serializers.CharField(
+        help_text="cancel, replay; of failure groups: redrive, discard; the engine's own: recovery."
+    )
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
     ids = serializers.SerializerMethodField(help_text="How many were named; null with a filter.")
     payload = Guarded()
     reason = serializers.CharField()
     rate_per_second = serializers.FloatField()
+    max_active = serializers.IntegerField(
+        allow_null=True, help_text="Most of its executions in flight; null where it paces none."
+    )
     matched = serializers.IntegerField(help_text="How many there were when it was made.")
     matched_is_capped = serializers.BooleanField(help_text="There were more, or not all were counted.")
     done = serializers.IntegerField()
@@ -124,7 +149,7 @@ class OperationShape(serializers.Serializer[Operation]):
         return operation.waits_for or None
 
     def get_allowed_actions(self, operation: Operation) -> list[str]:
-        return rules.allowed_actions(rules.State(operation.state))
+        return rules.allowed_actions(rules.State(operation.state), operation.kind)
 
 
 class BulkPreviewShape(serializers.Serializer[Any]):

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from jobs.engine.operations import Kind
 from jobs.services.operation_kinds.cancel import Cancel
 from jobs.services.operation_kinds.discard import Discard
+from jobs.services.operation_kinds.recovery import Recovery
 from jobs.services.operation_kinds.redrive import Redrive
 from jobs.services.operation_kinds.replay import Replay
 
 __all__ = ["KINDS"]
 
-_ALL: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard())
+_ALL: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard(), Recovery())
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

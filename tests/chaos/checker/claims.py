@@ -13,7 +13,7 @@ TERMINAL = frozenset({"succeeded", "failed", "cancelled", "skipped"})
 #: What may follow what. The checker's own copy: it must not learn from the product what is right.
 LEGAL = frozenset(
     {
-        (None, "scheduled"), (None, "blocked"), (None, "skipped"),
+        (None, "scheduled"), (None, "blocked"), (None, "pending"), (None, "skipped"),
         ("blocked", "scheduled"), ("scheduled", "pending"), ("pending", "queued"), ("queued", "running"), ("queued", "pending"),
         ("running", "succeeded"), ("running", "failed"), ("running", "cancelled"), ("running", "scheduled"), ("running", "pending"),
         ("scheduled", "skipped"), ("blocked", "skipped"), ("pending", "skipped"),

@@ -11,6 +11,8 @@ from tests.chaos.checker.slots import Judged
 from tests.chaos.checker.timelines import SLACK
 
 IN_FLIGHT = ("queued", "running")
+#: What a slot says that the misfire policy left out.
+_MISSED = {"MISFIRE", "PAUSED_SCHEDULE", "PAUSED_JOB", "PAUSED_TENANT"}
 
 
 def caps(evidence: Evidence) -> Iterator[Violation]:
@@ -102,7 +104,7 @@ def misfires(schedules: Sequence[Judged]) -> Iterator[Violation]:
             if row.slot is None or row.folded_until is not None:
                 continue
             least, most = row.begun_at - row.slot, row.created_at - row.slot
-            if row.reason == "MISFIRE" and (most < planned.grace - SLACK or planned.misfire == "all"):
+            if row.reason in _MISSED and (most < planned.grace - SLACK or planned.misfire == "all"):
                 yield Violation(
                     "I17",
                     f"left out as missed {most:.1f} s after its slot; its grace is {planned.grace:g} s, its policy {planned.misfire}",

@@ -153,3 +153,22 @@ def test_a_viewer_sees_groups_and_operations_and_no_way_to_start_one() -> None:
     assert "Retry" not in page
     assert "Replay these" not in viewer.page("jobs_execution_changelist", job__id__exact=str(job))
     assert viewer.get("jobs_execution_bulk").status_code == 403
+
+
+def test_a_recovery_has_a_pace_of_its_own_and_can_be_trimmed(console: Console) -> None:
+    tenant = rows.tenant()
+    recovery = operations.row(
+        tenant, kind="recovery", max_active=4, matched=180, done=20, failed=2, left_out={"NO_LONGER_NEEDED": 3},
+        filter=None, conditions={},
+    )  # fmt: skip
+    page = console.page("jobs_operation_change", recovery)
+    assert "20 of 180, 2 failed, 3 left out" in support.text_of(page)
+    offered = [word for word in ("pace", "active", "trim") if support.url(f"jobs_operation_{word}", recovery) in page]
+    assert offered == ["active", "trim"]
+    console.pressed("jobs_operation_active", recovery, max_active="8")
+    console.pressed("jobs_operation_trim", recovery, keep_newest="1", older_than="", because="one will do")
+    assert rows.fetch("SELECT max_active, clearing FROM operation WHERE id = %s", recovery) == [(8, True)]
+    assert rows.fetch("SELECT action, reason FROM audit_event WHERE object_id = %s ORDER BY id", str(recovery)) == [
+        ("operation.updated", ""), ("operation.trimmed", "one will do"),
+    ]  # fmt: skip
+    assert "give either" in support.text_of(console.press("jobs_operation_trim", recovery).content.decode())

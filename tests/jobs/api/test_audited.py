@@ -69,6 +69,9 @@ class World:
     def operation(self, state: str = "running") -> str:
         return str(operations.row(self.actor.tenant.id, state=state))
 
+    def recovery(self) -> str:
+        return str(operations.row(self.actor.tenant.id, kind="recovery", max_active=4))
+
     def failures(self) -> str:
         fingerprint = uuid4().hex[:16]
         rows.execution(rows.job(self.actor.tenant.id), "failed", error_code="TIMEOUT", error_fingerprint=fingerprint)
@@ -183,6 +186,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/operations/{id}/pause"): (World.operation, lambda w: {}),
     ("post", "/operations/{id}/resume"): (lambda w: w.operation("paused"), lambda w: {}),
     ("post", "/operations/{id}/cancel"): (World.operation, lambda w: {}),
+    ("post", "/operations/{id}/trim"): (World.recovery, lambda w: {"keep_newest": 1}),
     ("post", "/failure-groups/{id}/retry"): (World.failures, lambda w: {}),
     ("post", "/failure-groups/{id}/resolve"): (World.failures, lambda w: {}),
     ("post", "/dead-letters/{id}/discard"): (World.letter, lambda w: {}),

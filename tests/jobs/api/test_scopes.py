@@ -32,6 +32,7 @@ NEEDS = {
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
     ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
     ("POST", "executions/bulk"): "executions:run", ("GET", "operations"): "executions:read", ("GET", "failure-groups"): "executions:read",
+    ("POST", "operations/{id}/trim"): "executions:run",
     ("POST", "failure-groups/x/retry"): "executions:run", ("POST", "failure-groups/x/resolve"): "executions:run",
     ("GET", "jobs/nightly/explain"): "jobs:read", ("GET", "forecast"): "jobs:read",
     ("GET", "jobs/nightly/stats"): "executions:read", ("GET", "stats"): "executions:read",

@@ -24,7 +24,7 @@ def _fence(execution_id: UUID, epoch: int = 1) -> Fence:
 
 
 def _ripen(_: UUID) -> object:
-    return transitions.ripen(now=sql.run("clock")[0].now, limit=10)
+    return transitions.ripen(now=sql.run("clock")[0].now, limit=10)[0]
 
 
 def _postpone(id_: UUID) -> object:

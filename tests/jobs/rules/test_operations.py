@@ -34,6 +34,11 @@ def test_people_ask_and_the_engine_does_the_rest():
     assert [rules.allowed_actions(state) for state in TERMINAL] == [[], [], []]
 
 
+def test_a_recovery_that_has_not_ended_can_be_trimmed_as_well():
+    assert rules.allowed_actions(P, rules.RECOVERY) == ["resume", "cancel", "trim"]
+    assert rules.allowed_actions(State.ABORTED, rules.RECOVERY) == []
+
+
 @pytest.mark.parametrize(("rate", "many"), [(0.1, 1), (5, 1), (10, 2), (50, 10), (500, 100), (1_000_000, 100)])
 def test_a_step_takes_a_slice_of_the_rate_at_least_one_and_never_many(rate, many):
     assert rules.at_once(rate) == many
