@@ -11,7 +11,7 @@ Missed slots inside the catch-up window run as the policy says, older ones never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -47,8 +47,20 @@ class MisfirePolicy:
         return now - self.catch_up_window
 
 
+def absence_of(slot: Slot) -> Absence | None:
+    """Why a slot would not run even if it were on time."""
+    if slot.kind is SlotKind.DST_GAP:
+        return Absence.DST_GAP
+    return Absence.DST_FOLD if slot.kind is SlotKind.DST_FOLD else None
+
+
 def judge(
-    newest_first: Iterable[Slot], policy: MisfirePolicy, *, now: datetime, newer_is_due: bool
+    newest_first: Iterable[Slot],
+    policy: MisfirePolicy,
+    *,
+    now: datetime,
+    newer_is_due: bool,
+    absent: Callable[[Slot], Absence | None] = absence_of,
 ) -> Iterator[tuple[Slot, Absence | None]]:
     """Every missed slot with why it does not run, or None if it does.
 
@@ -56,7 +68,7 @@ def judge(
     """
     budget = _budget(policy, newer_is_due=newer_is_due)
     for slot in newest_first:
-        reason = absence_of(slot)
+        reason = absent(slot)
         if reason is None and slot.at < policy.expired_before(now):
             reason = Absence.CATCHUP_EXPIRED
         elif reason is None and budget == 0:
@@ -64,13 +76,6 @@ def judge(
         elif reason is None and budget is not None:
             budget -= 1
         yield slot, reason
-
-
-def absence_of(slot: Slot) -> Absence | None:
-    """Why a slot would not run even if it were on time."""
-    if slot.kind is SlotKind.DST_GAP:
-        return Absence.DST_GAP
-    return Absence.DST_FOLD if slot.kind is SlotKind.DST_FOLD else None
 
 
 def _budget(policy: MisfirePolicy, *, newer_is_due: bool) -> int | None:
