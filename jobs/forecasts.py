@@ -17,10 +17,12 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from jobs import triggers
-from jobs.engine import planner
+from jobs import coming, triggers
+from jobs.coming import Run
+from jobs.engine import planner, spreads
 from jobs.models import JobState, Schedule, ScheduleState
-from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
+from jobs.rules.opening_hours import InvalidHours
+from jobs.rules.slots import TICK, Trigger
 from jobs.triggers import contract
 from tenants.models import Tenant, TenantState
 
@@ -32,6 +34,8 @@ MOST_SCHEDULES = 10_000
 MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
 #: Rows read from the database at a time.
 _PAGE = 500
+#: What moves or ends the runs of a rule.
+_MOVES = ("jitter_seconds", "execution_window", "max_runs", "runs", "planned_until")
 HOUR = timedelta(hours=1)
 
 
@@ -57,7 +61,7 @@ class Group:
 
 def next_slots(
     tenant: Tenant, *, since: datetime, until: datetime, limit: int
-) -> tuple[Forecast, list[tuple[Slot, Any]]]:
+) -> tuple[Forecast, list[tuple[Run, Any]]]:
     """The first slots of [since, until) that run, over all schedules of a tenant."""
     rows, forecast = _planned(tenant, until)
     found = list(islice(_merged(rows, since, until, forecast), limit + 1))
@@ -70,10 +74,13 @@ def by_hour(tenant: Tenant, *, since: datetime, until: datetime) -> tuple[Foreca
     rows, forecast = _planned(tenant, until)
     triggers_of: dict[Any, Trigger] = {}
     sharing: Counter[Any] = Counter()
-    for _, trigger, rule in _built(rows, forecast):
+    totals: Counter[datetime] = Counter()
+    for row, trigger, rule in _built(rows, forecast):
+        if _is_bound(row):
+            totals += Counter(_hour(run.start.at) for run in _made(row, since, until, forecast))
+            continue
         triggers_of[rule] = trigger
         sharing[rule] += 1
-    totals: Counter[datetime] = Counter()
     for rule, many in sharing.items():
         if forecast.steps >= MOST_STEPS:
             forecast.capped = True
@@ -92,6 +99,9 @@ def by_owner(
     known: dict[Any, int] = {}
     rows, forecast = _planned(tenant, until)
     for row, trigger, rule in _built(rows, forecast):
+        if _is_bound(row):
+            totals[key(row)] += sum(1 for _ in _made(row, since, until, forecast))
+            continue
         if rule not in known:
             known[rule] = trigger.count(since - TICK, until - TICK)
         totals[key(row)] += known[rule]
@@ -117,7 +127,7 @@ def _planned(tenant: Tenant, until: datetime) -> tuple[Iterable[Any], Forecast]:
         return [], Forecast(held=own.order_by()[:MOST_SCHEDULES].count())
     forecast = Forecast(held=own.exclude(goes).order_by()[:MOST_SCHEDULES].count())
     soon = own.filter(goes & (Q(next_run_at__lt=until) | Q(next_run_at__isnull=True))).order_by("next_run_at", "pk")
-    columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *contract.STORED)
+    columns = ("id", "job_id", "job__name", "job__type", "job__queue_id", "next_run_at", *_MOVES, *contract.STORED)
     return soon.values_list(*columns, named=True).iterator(chunk_size=_PAGE), forecast
 
 
@@ -134,35 +144,54 @@ def _built(rows: Iterable[Any], forecast: Forecast) -> Iterator[tuple[Any, Trigg
         try:
             if rule not in made:
                 made[rule] = planner.trigger_of(row)
-        except triggers.InvalidSchedule:
+            spreads.of_schedule(row)
+        except (triggers.InvalidSchedule, InvalidHours):
             forecast.unreadable += 1
             continue
         yield row, made[rule], rule
 
 
-def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Slot, Any]]:
+def _is_bound(row: Any) -> bool:
+    """Whether not every slot runs, or some run at another hour: then they are made one by one."""
+    return row.execution_window is not None or row.max_runs is not None
+
+
+def _made(row: Any, since: datetime, until: datetime, forecast: Forecast) -> Iterator[Run]:
+    for run in coming.runs(row, since - TICK):
+        forecast.steps += 1
+        forecast.capped |= forecast.steps >= MOST_STEPS
+        if run.slot.at >= until or forecast.capped:
+            return
+        yield run
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Run, Any]]:
     """Slots in order. A schedule is not looked at before its next run could be the next of all."""
     tie = count()
-    heap: list[tuple[datetime, int, Slot, Any, Iterator[Slot]]] = []
+    heap: list[tuple[datetime, int, Run, Any, Iterator[Run]]] = []
 
-    def push(row: Any, runs: Iterator[Slot]) -> None:
-        slot = next(runs, None)
+    def push(row: Any, runs: Iterator[Run]) -> None:
+        run = next(runs, None)
         forecast.steps += 1
-        if slot is not None and slot.at < until:
-            heapq.heappush(heap, (slot.at, next(tie), slot, row, runs))
+        if run is not None and run.slot.at < until:
+            heapq.heappush(heap, (run.slot.at, next(tie), run, row, runs))
 
-    for row, trigger, _ in _built(rows, forecast):
+    for row, _, _ in _built(rows, forecast):
         while heap and row.next_run_at is not None and heap[0][0] < row.next_run_at:
             yield _popped(heap, push)
-        push(row, (slot for slot in trigger.after(since - TICK) if slot.kind is SlotKind.RUN))
+        push(row, coming.runs(row, since - TICK))
     while heap:
         yield _popped(heap, push)
 
 
-def _popped(heap: list[Any], push: Callable[[Any, Iterator[Slot]], None]) -> tuple[Slot, Any]:
-    _, _, slot, row, runs = heapq.heappop(heap)
+def _popped(heap: list[Any], push: Callable[[Any, Iterator[Run]], None]) -> tuple[Run, Any]:
+    _, _, run, row, runs = heapq.heappop(heap)
     push(row, runs)
-    return slot, row
+    return run, row
 
 
 def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
@@ -172,8 +201,7 @@ def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forec
     total = trigger.count(since - TICK, until - TICK)
     forecast.steps += min(total, hours)
     if total <= hours:
-        slots = islice(trigger.after(since - TICK), total)
-        return Counter(slot.at.replace(minute=0, second=0, microsecond=0) for slot in slots)
+        return Counter(_hour(slot.at) for slot in islice(trigger.after(since - TICK), total))
     found: Counter[datetime] = Counter()
     for begin in (first + n * HOUR for n in range(hours)):
         low, high = max(begin, since), min(begin + HOUR, until)

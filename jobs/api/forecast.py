@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from jobs import errors, forecasts
 from jobs.api import fires
 from jobs.api.shapes.insights import ForecastShape
+from jobs.coming import Run
 from jobs.forecasts import Forecast, Group
-from jobs.rules.slots import Slot
 from tenants.api.parameters import choice, instant, whole
 from tenants.api.views import TenantViewSet
 from tenants.models import Tenant
@@ -63,7 +63,7 @@ class ForecastViewSet(TenantViewSet):
             case _:
                 limit = self.query.get("limit", 50)
                 forecast, found = forecasts.next_slots(self.tenant, limit=limit, **window)
-                return self._told(window, forecast, slots=[_slot(slot, row) for slot, row in found])
+                return self._told(window, forecast, slots=[_slot(run, row) for run, row in found])
         return self._told(window, forecast, groups=[_group_shape(group) for group in groups])
 
     def _told(self, window: dict[str, datetime], forecast: Forecast, **lists: Any) -> Response:
@@ -71,9 +71,9 @@ class ForecastViewSet(TenantViewSet):
         return self.shown(ForecastShape, {"slots": None, "groups": None, **window, **told, **lists})
 
 
-def _slot(slot: Slot, row: Any) -> dict[str, Any]:
+def _slot(run: Run, row: Any) -> dict[str, Any]:
     job = {"id": row.job_id, "name": row.job__name, "type": row.job__type}
-    return {**fires.shown(slot, row.timezone), "schedule": row.id, "job": job, "queue": row.job__queue_id}
+    return {**fires.of_run(run, row.timezone), "schedule": row.id, "job": job, "queue": row.job__queue_id}
 
 
 def _group_shape(group: Group) -> dict[str, Any]:

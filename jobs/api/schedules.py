@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors, selectors, triggers
-from jobs.api import fires, lookups
+from jobs.api import lookups, previewing
 from jobs.api.changing import ChangingSchedules
 from jobs.api.lists import executions as executions_of
 from jobs.api.lists import schedules as lists
@@ -119,13 +119,14 @@ class ScheduleViewSet(ChangingSchedules):
         """The next slots of a rule that need not be stored."""
         rule = self.body(PreviewInput)
         after, count, kind = rule.pop("after", timezone.now()), rule.pop("count"), rule.pop("kind")
+        moving = previewing.moving(rule, self.get_queryset())
         try:
             trigger = triggers.build(kind, {name: None if value == "" else value for name, value in rule.items()})
         except triggers.InvalidSchedule as error:
             raise errors.InvalidSchedule.about(error.field, error.message) from None
         zone = rule.get("timezone", "UTC")
-        slots = [fires.shown(slot, zone) for slot in islice(trigger.after(after), count)]
-        return self.shown(PreviewShape, {"next": slots})
+        slots = [moving.shown(slot, zone) for slot in islice(trigger.after(after), moving.most(count))]
+        return self.shown(PreviewShape, {"next": slots, "spread_seconds": moving.spread_seconds})
 
     def _become(self, service: Any) -> Response:
         return self.change(service, lambda: self.body(NoFields))

@@ -3,13 +3,13 @@
 One transaction a batch: lock the schedules due up to a few seconds ahead, let the pure rules say what
 becomes of their slots, insert the executions (derived ids: a slot planned twice meets its own row),
 advance the schedules. A slot for which its tenant's quota has no room is inserted as skipped. The planner only
-inserts; overlap is judged when the slot is due. A schedule
-that cannot be planned is marked invalid with its problem and taken out, so it never holds up others.
+inserts; overlap is judged when the slot is due. While a maintenance window holds a schedule it is left alone, and looked
+at again when that closes. A schedule that cannot be planned is marked invalid with its problem and taken out, so it never holds up others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,12 +20,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
-from jobs.engine import quotas, transitions
+from jobs.engine import maintenance, quotas, spreads, transitions
+from jobs.engine.maintenance import Closures, Window
 from jobs.engine.records import NewExecution
-from jobs.rules import concurrency_keys, identity, planning, retry_fields
+from jobs.rules import background, concurrency_keys, identity, misfires, planning, retry_fields
 from jobs.rules.codes import Absence
 from jobs.rules.misfires import Misfire, MisfirePolicy
-from jobs.rules.slots import Slot, Trigger
+from jobs.rules.slots import TICK, Slot, Trigger
+from jobs.rules.starts import Spread, Start
 from jobs.rules.states import State
 from jobs.triggers import contract
 from tenants.rules.quotas import UNFINISHED
@@ -47,16 +49,20 @@ class _Planned:
     next_run_at: datetime | None
     state: str = "active"
     problem: str = ""
+    #: When to look again; at the next run if not said.
+    due_at: datetime | None = None
 
-    def advance(self) -> dict[str, Any]:
+    def advance(self, ran: frozenset[UUID] = frozenset()) -> dict[str, Any]:
         next_run_at = self.next_run_at.isoformat() if self.next_run_at else None
+        due_at = self.due_at.isoformat() if self.due_at else next_run_at
         return {
             "id": str(self.schedule.id),
             "planned_until": self.planned_until.isoformat(),
             "next_run_at": next_run_at,
-            "due_at": None if self.schedule.held else next_run_at,
+            "due_at": None if self.schedule.held else due_at,
             "state": self.state,
             "problem": self.problem[:500],
+            "ran": sum(row.id in ran for row in self.rows),
         }
 
 
@@ -76,7 +82,9 @@ def _plan_batch() -> tuple[int, bool]:
         schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, only=None, limit=BATCH)
         if not schedules:
             return 0, False
-        return _store([_plan(schedule, now, now + AHEAD) for schedule in schedules]), len(schedules) == BATCH
+        windows = maintenance.near(schedules, now + AHEAD)
+        planned = [_plan(schedule, now, now + AHEAD, windows) for schedule in schedules]
+        return _store(planned), len(schedules) == BATCH
 
 
 def plan_what_is_due_of(schedule_id: UUID) -> None:
@@ -84,26 +92,68 @@ def plan_what_is_due_of(schedule_id: UUID) -> None:
     while schedules := sql.run(
         "lock_due_schedules", horizon=(now := sql.run("clock")[0].now), only=schedule_id, limit=1
     ):
-        _store([_plan(schedules[0], now, now)])
+        _store([_plan(schedules[0], now, now, maintenance.near(schedules, now))])
 
 
-def _plan(schedule: Any, now: datetime, horizon: datetime) -> _Planned:
+def _plan(schedule: Any, now: datetime, horizon: datetime, windows: Sequence[Window]) -> _Planned:
     if schedule.held:
         # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
         return _Planned(schedule, [], schedule.planned_until, None)
+    closures = maintenance.of_schedule(windows, schedule)
     try:
-        plan = planning.plan(
-            trigger_of(schedule), after=schedule.planned_until, now=now, horizon=horizon, policy=_policy(schedule)
-        )
-        rows = list(_rows(schedule, plan, now - OLDEST_ID))
+        if until := closures.until(now):
+            return _held_until(schedule, until)
+        return _planned(schedule, now, closures.horizon(now, horizon), closures)
     except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
         return _invalid(schedule, error)
+
+
+def _held_until(schedule: Any, until: datetime) -> _Planned:
+    """Nothing of it is planned before a maintenance window closes: it would be looked at this much ahead of ``due_at``."""
+    following = next(iter(trigger_of(schedule).after(max(until - TICK, schedule.planned_until))), None)
+    next_run_at = until if following is None else following.at
+    return _Planned(schedule, [], schedule.planned_until, next_run_at, due_at=until + AHEAD)
+
+
+def _planned(schedule: Any, now: datetime, horizon: datetime, closures: Closures) -> _Planned:
+    rest = None if schedule.max_runs is None else schedule.max_runs - schedule.runs
+    if rest is not None and rest <= 0:
+        return _Planned(schedule, [], schedule.planned_until, None, state="ended")
+    spread = spreads.of_schedule(schedule)
+    plan = planning.plan(
+        trigger_of(schedule),
+        after=schedule.planned_until,
+        now=now,
+        horizon=horizon,
+        policy=_policy(schedule),
+        holds=closures.holds(),
+        absent=_absence(closures, spread, now),
+        rest=rest,
+    )
+    rows = list(_rows(schedule, plan, now, spread))
+    if rest is not None and len(plan.runs) == rest:
+        # Ended, unless a quota leaves one of them out: that shows when it is looked at once more, at once.
+        return _Planned(schedule, rows, plan.last_at or schedule.planned_until, None, due_at=now)
     # A full plan stopped early: go on from where it came to.
     stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
     until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
-    return _Planned(
-        schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended"
-    )
+    if plan.next is None:
+        return _Planned(schedule, rows, until, None, state="ended")
+    held_until = closures.until(plan.next.at)
+    return _Planned(schedule, rows, until, plan.next.at, due_at=held_until and held_until + AHEAD)
+
+
+def _absence(closures: Closures, spread: Spread, now: datetime) -> Callable[[Slot], Absence | None]:
+    """Why a slot would not run even if it were on time."""
+
+    def absent(slot: Slot) -> Absence | None:
+        if reason := misfires.absence_of(slot):
+            return reason
+        if closures.leave_out(slot):
+            return Absence.BLACKOUT
+        return None if spread.start(slot.at, slot.nominal, now=now) else Absence.OUTSIDE_WINDOW
+
+    return absent
 
 
 def _invalid(schedule: Any, error: Exception) -> _Planned:
@@ -116,8 +166,10 @@ def _store(planned: Sequence[_Planned]) -> int:
     try:
         with transaction.atomic():
             rows = [row for plan in planned for row in plan.rows]
-            made = transitions.create(quotas.skip_beyond(rows, _limits(planned)) if rows else rows)
-            sql.run("advance_schedules", rows=[plan.advance() for plan in planned])
+            kept = quotas.skip_beyond(rows, _limits(planned)) if rows else rows
+            made = transitions.create(kept)
+            ran = frozenset(made) & {row.id for row in kept if row.state != State.SKIPPED}
+            sql.run("advance_schedules", rows=[plan.advance(ran) for plan in planned])
             return len(made)
     except IntegrityError as error:
         if len(planned) > 1:
@@ -153,9 +205,10 @@ def _policy(schedule: Any) -> MisfirePolicy:
     )
 
 
-def _rows(schedule: Any, plan: planning.Plan, oldest: datetime) -> Iterator[NewExecution]:
+def _rows(schedule: Any, plan: planning.Plan, now: datetime, spread: Spread) -> Iterator[NewExecution]:
+    oldest = now - OLDEST_ID
     for slot in plan.runs:
-        yield _row(schedule, slot, slot.at)
+        yield _row(schedule, slot, slot.at, start=spread.start(slot.at, slot.nominal, now=now))
     for slot, reason in plan.skipped:
         yield _row(schedule, slot, max(slot.at, oldest), reason=reason)
     for fold in plan.folded:
@@ -172,9 +225,17 @@ def _rows(schedule: Any, plan: planning.Plan, oldest: datetime) -> Iterator[NewE
 
 
 def _row(
-    schedule: Any, slot: Slot, filed: datetime, *, kind: str | None = None, reason: Absence | None = None, **folded: Any
+    schedule: Any,
+    slot: Slot,
+    filed: datetime,
+    *,
+    kind: str | None = None,
+    reason: Absence | None = None,
+    start: Start | None = None,
+    **folded: Any,
 ) -> NewExecution:
     """``filed`` gives the id its milliseconds, and so the row its partition."""
+    start = start or Start(slot.at)
     return NewExecution(
         id=identity.slot_id(schedule.id, kind or slot.kind, slot.nominal, filed),
         tenant_id=schedule.tenant_id,
@@ -185,9 +246,10 @@ def _row(
         state=State.SKIPPED if reason else State.SCHEDULED,
         reason=reason or "",
         scheduled_for=slot.at,
-        not_before=slot.at,
+        not_before=start.at,
+        start_before=start.before,
         queue_id=schedule.queue_id,
-        priority=schedule.priority,
+        priority=_priority(schedule, start),
         timeout_seconds=schedule.timeout_seconds,
         max_attempts=retry_fields.parse(schedule.retry).max_attempts,
         payload=schedule.payload,
@@ -196,3 +258,9 @@ def _row(
         ),
         **folded,
     )
+
+
+def _priority(schedule: Any, start: Start) -> int:
+    """Where overlaps are no limit, whatever has gathered before an opening goes behind what is live."""
+    gathers = start.waits and schedule.overlap in ("allow", "queue_all")
+    return background.behind(schedule.priority) if gathers else int(schedule.priority)

@@ -17,6 +17,7 @@ from uuid import UUID
 from jobs import sql
 from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
 from jobs.rules.codes import Failure
+from jobs.rules.starts import Start
 from jobs.rules.states import TRANSITIONS, Event, State
 
 
@@ -34,7 +35,30 @@ def unblock(execution_id: UUID) -> bool:
 
 def ripen(*, now: datetime, limit: int) -> int:
     """Due ones become pending, or skipped by their job's overlap policy. Returns how many moved."""
-    return int(sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0].moved)
+    done = sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0]
+    return_runs(done.left_out or ())
+    return int(done.moved)
+
+
+def return_runs(schedules: Sequence[UUID]) -> None:
+    """Runs of these that were planned were left out after all: they do not count, once for each time it is named."""
+    if schedules:
+        sql.run("return_runs", schedules=list(schedules))
+
+
+def postpone(starts: Sequence[tuple[UUID, Start]]) -> int:
+    """Their execution window closed before they began: they start later. Returns how many."""
+    if not starts:
+        return 0
+    rows = [
+        {
+            "id": str(id_),
+            "not_before": start.at.isoformat(),
+            "start_before": start.before and start.before.isoformat(),
+        }
+        for id_, start in starts
+    ]
+    return len(sql.run("postpone", rows=rows, **_guard(Event.POSTPONE)))
 
 
 def admit(*, queue: str, room: int, most: int | None = None) -> tuple[list[Any], int]:

@@ -9,6 +9,7 @@ from jobs.models.job import Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
 from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
+from jobs.models.maintenance_window import Action, MaintenanceWindow, Scope
 from jobs.models.operation import Operation
 from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
@@ -19,6 +20,7 @@ from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
 
 __all__ = [
+    "Action",
     "Attempt",
     "AttemptState",
     "DeadLetter",
@@ -31,6 +33,7 @@ __all__ = [
     "JobSecret",
     "JobState",
     "JobTag",
+    "MaintenanceWindow",
     "Misfire",
     "Operation",
     "Overlap",
@@ -40,6 +43,7 @@ __all__ = [
     "RateBucket",
     "Schedule",
     "ScheduleState",
+    "Scope",
     "TriggerKind",
     "UsageCursor",
     "UsageDay",

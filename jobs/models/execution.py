@@ -148,6 +148,11 @@ class Execution(PartitionedByTime):
             models.Index(
                 fields=["operation_id", "state"], condition=Q(operation_id__isnull=False), name="execution_of_operation"
             ),
+            models.Index(
+                fields=["start_before"],
+                condition=Q(start_before__isnull=False, state__in=["pending", "queued"]),
+                name="execution_closing",
+            ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(
                 fields=["tenant", "finished_at", "id"], condition=Q(finished_at__isnull=False), name="execution_ended"

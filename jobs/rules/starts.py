@@ -50,6 +50,13 @@ class Spread:
             return Start(found.opens_at + most * self.share(nominal), found.closes_at, waits)
         return None
 
+    def opens_at(self, instant: datetime) -> datetime | None:
+        """When the hours open next, or that they are open; None if that is not in sight."""
+        if self.hours is None or self.stretches is None:
+            return instant
+        found = next(openings(self.hours, instant, self.stretches, until=instant), None)
+        return found and found.opens_at
+
     def share(self, nominal: str) -> float:
         """The part of the jitter that a slot gets, from 0 to below 1: always the same."""
         drawn = hashlib.sha256(f"jitter\0{self.key}\0{nominal}".encode()).digest()

@@ -34,6 +34,7 @@ class Event(StrEnum):
     RIPEN = "ripen"
     ADMIT = "admit"
     WITHDRAW = "withdraw"
+    POSTPONE = "postpone"
     CLAIM = "claim"
     SUCCEED = "succeed"
     RETRY = "retry"
@@ -72,6 +73,7 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
         Event.RIPEN: _from(S.SCHEDULED, to=S.PENDING),
         Event.ADMIT: _from(S.PENDING, to=S.QUEUED),
         Event.WITHDRAW: _from(S.QUEUED, to=S.PENDING),
+        Event.POSTPONE: _from(S.SCHEDULED, S.PENDING, to=S.SCHEDULED),
         Event.CLAIM: _from(S.QUEUED, to=S.RUNNING),
         Event.SUCCEED: _from(S.RUNNING, to=S.SUCCEEDED, fenced=True),
         Event.RETRY: _from(S.RUNNING, to=S.SCHEDULED, fenced=True),

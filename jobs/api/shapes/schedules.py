@@ -9,11 +9,17 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from jobs.api import fires
 from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
+
+_WINDOW = (
+    'Hours of the week, in its time zone, in which its runs may start, such as {"hours": [{"days": ["mon-fri"], '
+    '"from": "22:00", "until": "05:00"}], "outside": "wait"}. A slot outside waits, or is skipped ("skip").'
+)
 
 
 class RuleInput(StrictSerializer):
@@ -37,6 +43,10 @@ class RuleInput(StrictSerializer):
 class PreviewInput(RuleInput):
     """A rule to try out."""
 
+    schedule = serializers.UUIDField(required=False, help_text="A stored one that it would be: its jitter is told.")
+    execution_window = Object(required=False, allow_null=True)
+    jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
+    max_runs = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
     after = Instant(required=False, help_text="Now if left out.")
     count = serializers.IntegerField(min_value=1, max_value=100, default=5)
 
@@ -48,9 +58,13 @@ class ScheduleChanges(Patch, RuleInput):
 
     event_filter = serializers.CharField(max_length=500, required=False, allow_null=True, allow_blank=True)
     debounce_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    execution_window = Object(required=False, allow_null=True)
-    jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    max_runs = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    execution_window = Object(required=False, allow_null=True, help_text=_WINDOW)
+    jitter_seconds = serializers.IntegerField(
+        min_value=0, max_value=86_400, required=False, help_text="A run starts up to so long after its slot."
+    )
+    max_runs = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="With that many runs it ends."
+    )
     misfire = serializers.ChoiceField(Misfire.choices, required=False)
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     misfire_grace_seconds = Number(min_value=0, max_value=86_400, required=False)
@@ -137,7 +151,14 @@ class FireShape(serializers.Serializer[dict[str, Any]]):
 
     at = Instant()
     local = LocalTime(read_only=True, help_text="The same instant on the schedule's clock.")
-    note = serializers.ChoiceField(["DST_GAP", "DST_FOLD"], allow_null=True, help_text="A clock change touches it.")
+    starts_at = Instant(
+        allow_null=True, help_text="From when on its run may start: after its jitter, in its window. Null if not known."
+    )
+    note = serializers.ChoiceField(
+        fires.NOTES,
+        allow_null=True,
+        help_text="A clock change touches it, its execution window is closed then, or a maintenance window open.",
+    )
 
 
 class UpcomingShape(FireShape):
@@ -150,3 +171,4 @@ class PreviewShape(serializers.Serializer[dict[str, Any]]):
     """What a rule means."""
 
     next = FireShape(many=True)
+    spread_seconds = serializers.FloatField(help_text="Each run starts up to so long after its slot.")
