@@ -26,10 +26,10 @@ class Run:
     start: Start
 
 
-def runs(schedule: Any, after: datetime) -> Iterator[Run]:
+def runs(schedule: Any, after: datetime, trigger: Trigger | None = None) -> Iterator[Run]:
     """Those of slots strictly later than an instant, up to the last that it may have. ``schedule``: a model's row, or one
-    with its columns."""
-    found = spread_runs(planner.trigger_of(schedule), spreads.of_schedule(schedule), after)
+    with its columns; ``trigger``: what makes its slots, if that is known."""
+    found = spread_runs(trigger or planner.trigger_of(schedule), spreads.of_schedule(schedule), after)
     return found if schedule.max_runs is None else _within_rest(found, schedule)
 
 

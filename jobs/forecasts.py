@@ -77,7 +77,7 @@ def by_hour(tenant: Tenant, *, since: datetime, until: datetime) -> tuple[Foreca
     totals: Counter[datetime] = Counter()
     for row, trigger, rule in _built(rows, forecast):
         if _is_bound(row):
-            totals += Counter(_hour(run.start.at) for run in _made(row, since, until, forecast))
+            totals += Counter(_hour(run.start.at) for run in _made(row, trigger, since, until, forecast))
             continue
         triggers_of[rule] = trigger
         sharing[rule] += 1
@@ -100,7 +100,7 @@ def by_owner(
     rows, forecast = _planned(tenant, until)
     for row, trigger, rule in _built(rows, forecast):
         if _is_bound(row):
-            totals[key(row)] += sum(1 for _ in _made(row, since, until, forecast))
+            totals[key(row)] += sum(1 for _ in _made(row, trigger, since, until, forecast))
             continue
         if rule not in known:
             known[rule] = trigger.count(since - TICK, until - TICK)
@@ -156,8 +156,8 @@ def _is_bound(row: Any) -> bool:
     return row.execution_window is not None or row.max_runs is not None
 
 
-def _made(row: Any, since: datetime, until: datetime, forecast: Forecast) -> Iterator[Run]:
-    for run in coming.runs(row, since - TICK):
+def _made(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Iterator[Run]:
+    for run in coming.runs(row, since - TICK, trigger):
         forecast.steps += 1
         forecast.capped |= forecast.steps >= MOST_STEPS
         if run.slot.at >= until or forecast.capped:
@@ -180,10 +180,10 @@ def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: For
         if run is not None and run.slot.at < until:
             heapq.heappush(heap, (run.slot.at, next(tie), run, row, runs))
 
-    for row, _, _ in _built(rows, forecast):
+    for row, trigger, _ in _built(rows, forecast):
         while heap and row.next_run_at is not None and heap[0][0] < row.next_run_at:
             yield _popped(heap, push)
-        push(row, coming.runs(row, since - TICK))
+        push(row, coming.runs(row, since - TICK, trigger))
     while heap:
         yield _popped(heap, push)
 

@@ -14,6 +14,7 @@ from jobs.api.failure_groups import FailureGroupViewSet
 from jobs.api.forecast import ForecastViewSet
 from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, ScheduleInsightViewSet, StatsViewSet
 from jobs.api.jobs import JobViewSet
+from jobs.api.maintenance_windows import MaintenanceWindowViewSet
 from jobs.api.operations import OperationViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.queues import QueueViewSet
@@ -37,6 +38,7 @@ api.register("jobs", JobViewSet, basename="job")
 api.register("job-types", JobTypeViewSet, basename="job-type")
 api.register("callables", CallableViewSet, basename="callable")
 api.register("schedules", ScheduleViewSet, basename="schedule")
+api.register("maintenance-windows", MaintenanceWindowViewSet, basename="maintenance-window")
 api.register("executions", ExecutionViewSet, basename="execution")
 api.register("operations", OperationViewSet, basename="operation")
 api.register("failure-groups", FailureGroupViewSet, basename="failure-group")

@@ -195,8 +195,8 @@ def check_payload(schedule: Schedule, path: str = "") -> None:
 
 def _let_wait_anew(schedule: Schedule) -> None:
     """What waits for its hours to open waits for those that it has now."""
-    of = {"tenant_id": schedule.tenant_id, "job_id": schedule.job_id, "schedule_id": schedule.pk}
-    spreads.judge_again(sql.run("waiting_for_hours", **of))
+    rows = sql.run("waiting_for_hours", tenant_id=schedule.tenant_id, schedule_id=schedule.pk)
+    spreads.judge_again(rows)
 
 
 def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime:

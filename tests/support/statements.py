@@ -105,6 +105,15 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "watch": OF_STREAMS,
     "timelines": {**OF_STREAMS, "epochs": [1], "most": 100},
     "lines_after": {**OF_STREAMS, "seqs": [0], "most": 5},
+    "postpone": {"rows": Jsonb([]), "target": "scheduled", "sources": ["pending", "scheduled"]},
+    "return_runs": {"schedules": [uuid4()]},
+    "windows_near": {"since": rows.now(), "horizon": rows.now()},
+    "windows_over": {"limit": 500},
+    "roll_windows": {"rows": Jsonb([])},
+    "tell_ended": {"job_id": uuid4()},
+    "look_again": {"closes_at": rows.now()},
+    "closed_meanwhile": {"limit": 500},
+    "waiting_for_hours": {"tenant_id": uuid4(), "schedule_id": uuid4()},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 
