@@ -32,9 +32,7 @@ def waiting_for(execution: Execution) -> Waiting | None:
     if execution.state == State.PENDING:
         return waiting.waiting_for(_surroundings(execution, timezone.now()))
     outside = execution.state == State.SCHEDULED and shut.is_outside(execution, timezone.now())
-    facts = Facts(
-        state=execution.state, not_before=execution.not_before, tries=execution.epoch, outside_window=outside
-    )
+    facts = Facts(state=execution.state, not_before=execution.not_before, tries=execution.epoch, outside_window=outside)
     return waiting.waiting_for(facts)
 
 

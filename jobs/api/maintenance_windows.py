@@ -95,7 +95,9 @@ class MaintenanceWindowViewSet(TenantViewSet):
         """The queue and the job that it names, as its scope wants them."""
         if (job is not None) != (scope == Scope.JOB):
             raise errors.invalid({"job": ["belongs to the scope job, which needs it"]})
-        if (queue is not None and scope not in (Scope.QUEUE, Scope.PLATFORM)) or (queue is None and scope == Scope.QUEUE):
+        if (queue is not None and scope not in (Scope.QUEUE, Scope.PLATFORM)) or (
+            queue is None and scope == Scope.QUEUE
+        ):
             raise errors.invalid({"queue": ["belongs to the scopes queue, which needs it, and platform"]})
         found: dict[str, Any] = {}
         if job is not None:

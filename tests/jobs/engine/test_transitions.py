@@ -11,6 +11,7 @@ import pytest
 from jobs import sql
 from jobs.engine import records, transitions
 from jobs.engine.records import Fence, Problem, Tail
+from jobs.rules.starts import Start
 from jobs.rules.states import TERMINAL, TRANSITIONS, Event, State
 from tests.support import one, rows
 
@@ -40,6 +41,7 @@ ACTIONS: dict[Event, Callable[[UUID], object]] = {
     Event.RIPEN: _ripen,
     Event.ADMIT: lambda _: transitions.admit(queue="default", room=10)[0],
     Event.WITHDRAW: _withdraw,
+    Event.POSTPONE: lambda id_: transitions.postpone([(id_, Start(rows.now()))]),
     Event.CLAIM: lambda id_: one.claim(id_, attempt=1, worker_id=uuid4(), worker="w", pid=1),
     Event.SUCCEED: lambda id_: one.succeed(_fence(id_)),
     Event.RETRY: lambda id_: transitions.retry(_fence(id_), PROBLEM, delay=timedelta(seconds=1)),

@@ -50,7 +50,9 @@ def _days_of(text: str) -> list[int]:
     return [(begin + step) % 7 for step in range(length + 1)]
 
 
-def _walked(hours: list[dict[str, Any]], zone: str, since: datetime, until: datetime) -> Iterator[tuple[datetime, bool]]:
+def _walked(
+    hours: list[dict[str, Any]], zone: str, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, bool]]:
     place, minute = ZoneInfo(zone), since
     while minute < until:
         yield minute, any(_covers(entry, minute.astimezone(place)) for entry in hours)
@@ -63,7 +65,7 @@ def _covers(entry: dict[str, Any], wall: datetime) -> bool:
     yesterday = any((wall.weekday() - 1) % 7 in _days_of(text) for text in entry["days"])
     if entry["until"] > entry["from"]:
         return today and entry["from"] <= now < entry["until"]
-    return today and now >= entry["from"] or yesterday and now < entry["until"]
+    return (today and now >= entry["from"]) or (yesterday and now < entry["until"])
 
 
 @pytest.mark.parametrize(("zone", "since"), PLACES)
