@@ -31,7 +31,7 @@ def by_maintenance(job: Job, now: datetime) -> Maintenance | None:
     # Which windows cover it is a matter of its own tenant, and of the platform: both may be told.
     with context.within(context.PLATFORM):
         found = open_now(windows_of(job), now).filter(action=Action.HOLD).order_by("-closes_at").first()
-    return found and Maintenance(until=found.closes_at or now, why=found.reason)
+    return None if found is None else Maintenance(until=found.closes_at or now, why=found.reason)
 
 
 def is_outside(execution: Execution, now: datetime) -> bool:

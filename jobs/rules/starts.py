@@ -55,7 +55,7 @@ class Spread:
         if self.hours is None or self.stretches is None:
             return instant
         found = next(openings(self.hours, instant, self.stretches, until=instant), None)
-        return found and found.opens_at
+        return None if found is None else found.opens_at
 
     def share(self, nominal: str) -> float:
         """The part of the jitter that a slot gets, from 0 to below 1: always the same."""

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import invitees, operations, rows
+from tests.support import invitees, operations, rows, shut
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -22,6 +22,7 @@ TABLES = (
     "job_tag",
     "secret",
     "secret_version",
+    "maintenance_window",
     "membership",
     "invitation",
     "audit_event",
@@ -50,6 +51,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "queues": ["default"],
         "job-types": ["dummy"],
         "secrets": [kept["id"], secret],
+        "maintenance-windows": [shut.maintenance(owner.tenant.id)],
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "auth": [_session(owner)],

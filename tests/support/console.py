@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import ids, invitees, operations, rows, servers
+from tests.support import ids, invitees, operations, rows, servers, shut
 
 #: Tables a page may touch without changing anything: who is logged in.
 SESSIONS = {"django_session"}
@@ -118,6 +118,7 @@ def furnish() -> Furniture:
         "tenants.invitation": invitees.invitation(tenant),
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),
+        "jobs.maintenancewindow": shut.maintenance(tenant),
         "tenants.secret": secret(tenant),
         **_celery_results(),
     }

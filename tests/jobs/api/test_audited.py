@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from tests.support import actors, invitees, operations, rows
+from tests.support import actors, invitees, operations, rows, shut
 
 #: Routes that take a POST and change nothing.
 LOOKING = {("post", "/schedules/preview")}
@@ -88,6 +88,9 @@ class World:
         made = self.actor.api.post("/api/v1/secrets", {"name": name, "kind": "redis", "value": value})
         assert made.status_code == 201, made.content
         return name
+
+    def shut(self) -> str:
+        return str(shut.maintenance(self.actor.tenant.id))
 
     def member(self) -> str:
         return str(invitees.member(self.actor.tenant.id))
@@ -174,6 +177,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/secrets/{id}/rollback"): (World.secret, lambda w: {"version": 1}),
     ("post", "/secrets/{id}/discard"): (World.secret, lambda w: {"version": 1}),
     ("post", "/secrets/{id}/test"): (World.connection, lambda w: {}),
+    ("post", "/maintenance-windows"): (None, lambda w: {"scope": "tenant", "reason": "r", "ends_at": soon()}),
+    ("patch", "/maintenance-windows/{id}"): (World.shut, lambda w: {"reason": "Another."}),
+    ("delete", "/maintenance-windows/{id}"): (World.shut, lambda w: None),
+    ("post", "/maintenance-windows/{id}/end"): (World.shut, lambda w: {}),
     ("patch", "/members/{id}"): (World.member, lambda w: {"role": "runner"}),
     ("delete", "/members/{id}"): (World.member, lambda w: None),
     ("post", "/invitations"): (None, lambda w: {"email": f"{uuid4().hex}@example.com", "role": "viewer"}),

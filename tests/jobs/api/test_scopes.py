@@ -39,6 +39,8 @@ NEEDS = {
     ("GET", "executions/{id}/stream"): "executions:read", ("GET", "executions/{id}/events"): "executions:read",
     ("GET", "audit-events"): "audit:read", ("GET", "audit-events/head"): "audit:read", ("GET", "audit-events/export"): "audit:read",
     ("GET", "api-keys"): "admin", ("POST", "api-keys"): "admin",
+    ("GET", "maintenance-windows"): "jobs:read", ("POST", "maintenance-windows"): "jobs:write",
+    ("POST", "maintenance-windows/x/end"): "jobs:write", ("GET", "maintenance-windows/x/next"): "jobs:read",
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",
     ("GET", "secrets/x/versions"): "secrets:write", ("GET", "secrets/x/used-by"): "secrets:write",
     ("POST", "secrets/x/test"): "secrets:write", ("GET", "connection-types"): "secrets:write",
