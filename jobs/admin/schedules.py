@@ -13,9 +13,11 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs import outlooks, selectors, triggers
+from jobs import coming, outlooks, triggers
 from jobs.admin import recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
+from jobs.rules import opening_hours
+from jobs.rules.opening_hours import InvalidHours
 from jobs.services import schedules as service
 from tenants import actors, marks
 from tenants.admin import pages
@@ -142,6 +144,9 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("From", marks.instant(schedule.start_at)),
         ("Until", marks.instant(schedule.end_at)),
         ("Clocks put forward, back", f"{schedule.dst_gap}, {schedule.dst_fold}"),
+        ("Runs may start", _hours(schedule)),
+        ("Spread over", marks.length(schedule.jitter_seconds) if schedule.jitter_seconds else "nothing: on time"),
+        ("Runs made", f"{schedule.runs} of {schedule.max_runs}" if schedule.max_runs else "not limited"),
         ("Misfire policy", _misfire(schedule)),
         ("Payload overrides", _overrides(schedule)),
         ("Id", marks.code(schedule.pk)),
@@ -154,6 +159,13 @@ def _overrides(schedule: Schedule) -> Any:
     return marks.json_block(schedule.payload) if schedule.payload else "none"
 
 
+def _hours(schedule: Schedule) -> str:
+    if schedule.execution_window is None:
+        return "at any hour"
+    outside = "others are skipped" if schedule.execution_window.get("outside") == "skip" else "others wait"
+    return f"{opening_hours.phrase(schedule.execution_window)}; {outside}"
+
+
 def _misfire(schedule: Schedule) -> str:
     most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
     grace, window = marks.length(schedule.misfire_grace_seconds), marks.length(schedule.catch_up_window_seconds)
@@ -161,18 +173,25 @@ def _misfire(schedule: Schedule) -> str:
 
 
 def _fires(schedule: Schedule) -> dict[str, Any]:
-    """The next instants, in its own zone and in UTC; none for a rule nobody understands."""
+    """The next slots, in its own zone and in UTC, and when they start; none for a rule nobody understands."""
     if schedule.state != "active":
-        slots = []
+        runs = []
     else:
         try:
-            slots = list(islice(selectors.runs_after(schedule, timezone.now()), _FIRES))
-        except triggers.InvalidSchedule:
-            slots = []
-    cells = [(marks.code(slot.nominal), marks.instant(slot.at)) for slot in slots]
+            runs = list(islice(coming.runs(schedule, timezone.now()), _FIRES))
+        except (triggers.InvalidSchedule, InvalidHours):
+            runs = []
+    cells = [
+        (
+            marks.code(run.slot.nominal),
+            marks.instant(run.slot.at),
+            "on time" if run.start.at == run.slot.at else marks.instant(run.start.at, millis=True),
+        )
+        for run in runs
+    ]
     return {
         "title": "Next runs",
-        "headers": (f"In {schedule.timezone}", "UTC"),
+        "headers": (f"In {schedule.timezone}", "UTC", "Starts"),
         "rows": cells,
         "empty": "None while it is like this.",
     }

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
-ActionEnum = Literal["cancel", "replay"]
+Action926Enum = Literal["hold", "skip"]
 
 
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
+
+
+BulkInputActionEnum = Literal["cancel", "replay"]
 
 
 ChangeEnum = Literal["added", "removed", "changed"]
@@ -44,7 +47,7 @@ MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 MisfireEnum = Literal["skip", "last", "all", "at_most"]
 
 
-NoteEnum = Literal["DST_GAP", "DST_FOLD"]
+NoteEnum = Literal["MAINTENANCE", "OUTSIDE_WINDOW", "DST_GAP", "DST_FOLD"]
 
 
 OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
@@ -66,6 +69,9 @@ ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
 
 
 SchedulesEnum = Literal["paused", "same", "none"]
+
+
+ScopeEnum = Literal["tenant", "queue", "job", "platform"]
 
 
 ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
@@ -157,7 +163,7 @@ class BulkInput(TypedDict):
     reason: NotRequired[str]
     rate_per_second: NotRequired[float]
     payload: NotRequired[dict[str, Any] | None]
-    action: ActionEnum
+    action: BulkInputActionEnum
     filter: NotRequired[dict[str, Any]]
     ids: NotRequired[list[str]]
     all: NotRequired[bool]
@@ -414,6 +420,10 @@ class CronPreviewInput(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    schedule: NotRequired[str]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -742,6 +752,7 @@ class Fire(TypedDict):
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
 
 
@@ -771,6 +782,7 @@ class ForecastSlot(TypedDict):
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
     schedule: str
     job: JobReference
@@ -1032,6 +1044,10 @@ class IntervalPreviewInput(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    schedule: NotRequired[str]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1348,6 +1364,13 @@ class Oauth2ClientSecretInput(TypedDict):
     value: Oauth2ClientConnection
 
 
+class Occurrence(TypedDict):
+    """One time in which it is open."""
+
+    opens_at: str
+    closes_at: str
+
+
 class OnceDeclaredSchedule(TypedDict):
     """A schedule, and what became of it."""
 
@@ -1431,6 +1454,10 @@ class OncePreviewInput(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    schedule: NotRequired[str]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1845,6 +1872,19 @@ class TenantChanges(TypedDict):
     allowed_callables: NotRequired[list[str]]
 
 
+class WindowChanges(TypedDict):
+    """All that may be said of a maintenance window but its scope, here to change some of it."""
+
+    action: NotRequired[Action926Enum]
+    silence_alerts: NotRequired[bool]
+    reason: NotRequired[str]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    expression: NotRequired[str | None]
+    timezone: NotRequired[str]
+    duration_seconds: NotRequired[int | None]
+
+
 class PostgresqlConnection(TypedDict):
     """A PostgreSQL database."""
 
@@ -1870,6 +1910,7 @@ class Preview(TypedDict):
     """What a rule means."""
 
     next: list[Fire]
+    spread_seconds: float
 
 
 class PythonDeclaredJob(TypedDict):
@@ -2528,6 +2569,7 @@ class Upcoming(TypedDict):
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
     schedule: str
 
@@ -2573,6 +2615,46 @@ class Waiting(TypedDict):
     code: CodeEnum
     until: str | None
     ahead: int | None
+
+
+class WindowInput(TypedDict):
+    """A maintenance window to be."""
+
+    action: NotRequired[Action926Enum]
+    silence_alerts: NotRequired[bool]
+    reason: str
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    expression: NotRequired[str | None]
+    timezone: NotRequired[str]
+    duration_seconds: NotRequired[int | None]
+    scope: ScopeEnum
+    queue: NotRequired[str | None]
+    job: NotRequired[str | None]
+
+
+class Window(TypedDict):
+    """A maintenance window."""
+
+    id: str
+    scope: ScopeEnum
+    queue: str | None
+    job: str | None
+    state: str
+    action: Action926Enum
+    silence_alerts: bool
+    reason: str
+    starts_at: str | None
+    ends_at: str | None
+    expression: str
+    timezone: str
+    duration_seconds: int | None
+    opens_at: str | None
+    closes_at: str | None
+    allowed_actions: list[str]
+    created_by: str
+    created_at: str
+    updated_at: str
 
 
 class Worker(TypedDict):
@@ -2800,6 +2882,10 @@ class PreviewInputFields(TypedDict):
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
     calendars: NotRequired[list[dict[str, Any]]]
+    schedule: NotRequired[str]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
     after: NotRequired[str]
     count: NotRequired[int]
 
