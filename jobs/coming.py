@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 from jobs.engine import maintenance, planner, spreads
@@ -62,6 +61,6 @@ def _within_rest(found: Iterator[Run], schedule: Any) -> Iterator[Run]:
 
 
 def closures_of(job: Job, now: datetime, until: datetime) -> Closures:
-    """What maintenance windows do to a job's slots from now until then, as far as whoever asks may see them."""
-    scope = SimpleNamespace(tenant_id=job.tenant_id, queue_id=str(job.queue_id), job_id=job.pk, planned_until=now)
-    return maintenance.of_schedule(maintenance.near([scope], until), scope)
+    """What maintenance windows do to a job's slots from now until then."""
+    windows = maintenance.between(now, until)
+    return maintenance.of_job(windows, tenant_id=job.tenant_id, queue_id=str(job.queue_id), job_id=job.pk)

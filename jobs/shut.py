@@ -10,7 +10,6 @@ from jobs.engine import spreads
 from jobs.models import Action, Execution, Job, MaintenanceWindow
 from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.waiting import Maintenance
-from tenants import context
 
 
 def windows_of(job: Job) -> QuerySet[MaintenanceWindow]:
@@ -28,9 +27,7 @@ def open_now(windows: QuerySet[MaintenanceWindow], now: datetime) -> QuerySet[Ma
 
 def by_maintenance(job: Job, now: datetime) -> Maintenance | None:
     """The window that holds a job longest."""
-    # Which windows cover it is a matter of its own tenant, and of the platform: both may be told.
-    with context.within(context.PLATFORM):
-        found = open_now(windows_of(job), now).filter(action=Action.HOLD).order_by("-closes_at").first()
+    found = open_now(windows_of(job), now).filter(action=Action.HOLD).order_by("-closes_at").first()
     return None if found is None else Maintenance(until=found.closes_at or now, why=found.reason)
 
 

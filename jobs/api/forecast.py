@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from jobs import errors, forecasts
 from jobs.api import fires
 from jobs.api.shapes.insights import ForecastShape
 from jobs.coming import Run
+from jobs.engine import maintenance
+from jobs.engine.maintenance import Closures
 from jobs.forecasts import Forecast, Group
 from tenants.api.parameters import choice, instant, whole
 from tenants.api.views import TenantViewSet
@@ -63,17 +66,25 @@ class ForecastViewSet(TenantViewSet):
             case _:
                 limit = self.query.get("limit", 50)
                 forecast, found = forecasts.next_slots(self.tenant, limit=limit, **window)
-                return self._told(window, forecast, slots=[_slot(run, row) for run, row in found])
+                return self._told(window, forecast, slots=self._slots(found))
         return self._told(window, forecast, groups=[_group_shape(group) for group in groups])
+
+    def _slots(self, found: Sequence[tuple[Run, Any]]) -> list[dict[str, Any]]:
+        windows = maintenance.between(timezone.now(), max((run.start.at for run, _ in found), default=timezone.now()))
+        of_rows = (
+            maintenance.of_job(windows, tenant_id=self.tenant.pk, queue_id=row.job__queue_id, job_id=row.job_id)
+            for _, row in found
+        )
+        return [_slot(run, row, closures) for (run, row), closures in zip(found, of_rows, strict=True)]
 
     def _told(self, window: dict[str, datetime], forecast: Forecast, **lists: Any) -> Response:
         told = {name: getattr(forecast, name) for name in ("schedules", "held", "unreadable", "capped")}
         return self.shown(ForecastShape, {"slots": None, "groups": None, **window, **told, **lists})
 
 
-def _slot(run: Run, row: Any) -> dict[str, Any]:
+def _slot(run: Run, row: Any, closures: Closures) -> dict[str, Any]:
     job = {"id": row.job_id, "name": row.job__name, "type": row.job__type}
-    return {**fires.of_run(run, row.timezone), "schedule": row.id, "job": job, "queue": row.job__queue_id}
+    return {**fires.of_run(run, row.timezone, closures), "schedule": row.id, "job": job, "queue": row.job__queue_id}
 
 
 def _group_shape(group: Group) -> dict[str, Any]:

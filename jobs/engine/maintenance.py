@@ -26,6 +26,8 @@ from jobs.rules.maintenance import Action, Occurrence
 from jobs.rules.slots import Slot, Trigger
 
 ROLL_BATCH = 500
+#: Nobody asks why a slot did not run that is older: it expired.
+LOOK_BACK = timedelta(days=40)
 
 log = structlog.get_logger(__name__)
 
@@ -123,14 +125,23 @@ NONE = Closures()
 
 def near(schedules: Sequence[Any], horizon: datetime) -> list[Window]:
     """Windows that matter for planning these up to a horizon; mostly none."""
-    since = min(schedule.planned_until for schedule in schedules)
+    return between(min(schedule.planned_until for schedule in schedules), horizon)
+
+
+def between(since: datetime, horizon: datetime) -> list[Window]:
+    """Windows that were or are open in a time, as far as whoever asks may see them."""
+    since = max(since, horizon - LOOK_BACK)
     return [_window(row, since, horizon) for row in sql.run("windows_near", since=since, horizon=horizon)]
 
 
 def of_schedule(windows: Iterable[Window], schedule: Any) -> Closures:
     """What they mean for one schedule."""
-    scope = {"tenant_id": schedule.tenant_id, "queue_id": schedule.queue_id, "job_id": schedule.job_id}
-    mine = [window for window in windows if window.covers(**scope)]
+    return of_job(windows, tenant_id=schedule.tenant_id, queue_id=schedule.queue_id, job_id=schedule.job_id)
+
+
+def of_job(windows: Iterable[Window], *, tenant_id: UUID, queue_id: str, job_id: UUID) -> Closures:
+    """What they mean for one job."""
+    mine = [window for window in windows if window.covers(tenant_id=tenant_id, queue_id=queue_id, job_id=job_id)]
     if not mine:
         return NONE
     held = tuple(one for window in mine if window.action is Action.HOLD for one in window.times)
@@ -138,7 +149,9 @@ def of_schedule(windows: Iterable[Window], schedule: Any) -> Closures:
 
 
 def _window(row: Any, since: datetime, horizon: datetime) -> Window:
-    times = {one.opens_at: one for one in _times(row, since, horizon)}
+    # Mostly the row knows all: nothing was open since the last time, and this time outlasts what is asked for.
+    known = since >= (row.last_closed_at or row.ruled_at) and row.closes_at is not None and row.closes_at > horizon
+    times = {} if known else {one.opens_at: one for one in _times(row, since, horizon)}
     # The row knows better than its rule: it may have been ended early, or changed since.
     for opens_at, closes_at in ((row.opens_at, row.closes_at), (row.last_opened_at, row.last_closed_at)):
         if opens_at is not None and opens_at <= horizon and closes_at > since:

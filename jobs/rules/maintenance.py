@@ -16,7 +16,7 @@ from itertools import islice, pairwise
 from jobs.rules.slots import TICK, SlotKind, Trigger
 
 #: Occurrences of one window that are looked through.
-MOST = 200
+MOST = 1000
 
 
 class Action(StrEnum):

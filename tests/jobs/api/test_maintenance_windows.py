@@ -129,5 +129,10 @@ def test_what_is_held_says_so_with_the_reason_and_the_end(owner, make_job):
         assert "MAINTENANCE" in [reason["code"] for reason in reasons]
     following = owner.api.get(f"/api/v1/jobs/{job['id']}/next?count=3").json()["data"]
     assert [run["note"] for run in following] in (["MAINTENANCE", None, None], ["MAINTENANCE", "MAINTENANCE", None])
-    waiting = owner.api.get("/api/v1/executions?waiting_on=MAINTENANCE")
-    assert waiting.status_code != 200 or [row["id"] for row in waiting.json()["data"]] == [str(execution)]
+    waiting = owner.api.get("/api/v1/executions?waiting_on=MAINTENANCE").json()["data"]
+    assert [row["id"] for row in waiting] == [str(execution)]
+    until = (rows.now() + 26 * HOUR).isoformat()
+    assert owner.api.get("/api/v1/forecast", until=until).json()["slots"][0]["note"] == "MAINTENANCE"
+    assert owner.api.post(f"{PATH}/{made['id']}/end", {}).status_code == 200
+    told = "SELECT count(*) FROM event WHERE kind = 'maintenance.ended' AND job_id = %s"
+    assert rows.fetch(told, job["id"]) == [(1,)]
