@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
-Action926Enum = Literal["hold", "skip"]
-
-
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
 
 
@@ -39,6 +36,9 @@ Expression = str
 
 
 JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
+
+
+MaintenanceActionEnum = Literal["hold", "skip"]
 
 
 MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -1875,7 +1875,7 @@ class TenantChanges(TypedDict):
 class WindowChanges(TypedDict):
     """All that may be said of a maintenance window but its scope, here to change some of it."""
 
-    action: NotRequired[Action926Enum]
+    action: NotRequired[MaintenanceActionEnum]
     silence_alerts: NotRequired[bool]
     reason: NotRequired[str]
     starts_at: NotRequired[str | None]
@@ -2620,7 +2620,7 @@ class Waiting(TypedDict):
 class WindowInput(TypedDict):
     """A maintenance window to be."""
 
-    action: NotRequired[Action926Enum]
+    action: NotRequired[MaintenanceActionEnum]
     silence_alerts: NotRequired[bool]
     reason: str
     starts_at: NotRequired[str | None]
@@ -2641,7 +2641,7 @@ class Window(TypedDict):
     queue: str | None
     job: str | None
     state: str
-    action: Action926Enum
+    action: MaintenanceActionEnum
     silence_alerts: bool
     reason: str
     starts_at: str | None
