@@ -19,12 +19,14 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from jobs import triggers, workloads
-from jobs.engine import planner
+from jobs import coming, triggers, workloads
+from jobs.coming import Run
+from jobs.engine import planner, spreads
 from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.limited import ending_with
-from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
+from jobs.rules.opening_hours import InvalidHours
+from jobs.rules.slots import TICK, Trigger
 from jobs.triggers import contract
 from jobs.triggers.event import KIND as EVENT
 from jobs.workloads import Work
@@ -38,6 +40,8 @@ MOST_SCHEDULES = 10_000
 MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
 #: Rows read from the database at a time.
 _PAGE = 500
+#: What moves or ends the runs of a rule.
+_MOVES = ("jitter_seconds", "execution_window", "max_runs", "runs", "planned_until")
 HOUR = timedelta(hours=1)
 
 
@@ -67,7 +71,7 @@ class Group:
 
 def next_slots(
     tenant: Tenant | None, *, since: datetime, until: datetime, limit: int
-) -> tuple[Forecast, list[tuple[Slot, Any]]]:
+) -> tuple[Forecast, list[tuple[Run, Any]]]:
     """The first slots of [since, until) that run, over all schedules of a tenant; of all tenants, if none is named."""
     rows, forecast = _planned(tenant, until)
     found = list(islice(_merged(rows, since, until, forecast), limit + 1))
@@ -82,10 +86,14 @@ def by_hour(tenant: Tenant | None, *, since: datetime, until: datetime) -> tuple
     paces = workloads.paces(_jobs(built), forecast)
     triggers_of: dict[Any, Trigger] = {}
     shares: dict[Any, Work] = {}
+    totals: dict[datetime, Work] = {}
     for row, trigger, rule in built:
+        if _is_bound(row):
+            for run in _made(row, trigger, since, until, forecast):
+                totals.setdefault(_hour(run.start.at), Work()).add(paces.of(row.job_id))
+            continue
         triggers_of[rule] = trigger
         shares.setdefault(rule, Work()).add(paces.of(row.job_id))
-    totals: dict[datetime, Work] = {}
     for rule, share in shares.items():
         if forecast.steps >= MOST_STEPS:
             forecast.capped = True
@@ -106,6 +114,10 @@ def by_owner(
     built = list(_built(rows, forecast, until))
     paces = workloads.paces(_jobs(built), forecast)
     for row, trigger, rule in built:
+        if _is_bound(row):
+            if many := sum(1 for _ in _made(row, trigger, since, until, forecast)):
+                totals.setdefault(key(row), Work()).add(paces.of(row.job_id), times=many)
+            continue
         if rule not in known:
             known[rule] = trigger.count(since - TICK, until - TICK)
         if known[rule]:
@@ -155,8 +167,8 @@ def _planned(tenant: Tenant | None, until: datetime) -> tuple[Iterable[Any], For
 def _rows(schedules: QuerySet[Schedule], by: str) -> Iterable[Any]:
     """In the order of a column that an index holds; ``starts_at`` is that, and no slot comes before it."""
     columns = (
-        "id", "tenant_id", "tenant__slug", "job_id", "job__name", "job__type", "job__queue_id", "starts_at", "planned_until",
-        "max_runs", "runs", "calendars", *contract.STORED,
+        "id", "tenant_id", "tenant__slug", "job_id", "job__name", "job__type", "job__queue_id", "starts_at",
+        "calendars", *_MOVES, *contract.STORED,
     )  # fmt: skip
     ordered = schedules.annotate(starts_at=F(by)).order_by(by, "pk")
     return ordered.values_list(*columns, named=True).iterator(chunk_size=_PAGE)
@@ -185,7 +197,8 @@ def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator
         try:
             if rule not in made:
                 made[rule] = _limited(row, planner.trigger_of(row, calendars), until)
-        except triggers.InvalidSchedule:
+            spreads.of_schedule(row)
+        except (triggers.InvalidSchedule, InvalidHours):
             forecast.unreadable += 1
             continue
         yield row, made[rule], rule
@@ -195,29 +208,47 @@ def _hashable(value: Any) -> Any:
     return json.dumps(value, sort_keys=True) if isinstance(value, dict | list) else value
 
 
-def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Slot, Any]]:
+def _is_bound(row: Any) -> bool:
+    """Whether some of its slots do not run, or run at another hour: then they are made one by one."""
+    return row.execution_window is not None
+
+
+def _made(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Iterator[Run]:
+    for run in coming.runs(row, since - TICK, trigger):
+        forecast.steps += 1
+        forecast.capped |= forecast.steps >= MOST_STEPS
+        if run.slot.at >= until or forecast.capped:
+            return
+        yield run
+
+
+def _hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: Forecast) -> Iterator[tuple[Run, Any]]:
     """Slots in order. A schedule is not looked at before its next run could be the next of all."""
     tie = count()
-    heap: list[tuple[datetime, int, Slot, Any, Iterator[Slot]]] = []
+    heap: list[tuple[datetime, int, Run, Any, Iterator[Run]]] = []
 
-    def push(row: Any, runs: Iterator[Slot]) -> None:
-        slot = next(runs, None)
+    def push(row: Any, runs: Iterator[Run]) -> None:
+        run = next(runs, None)
         forecast.steps += 1
-        if slot is not None and slot.at < until:
-            heapq.heappush(heap, (slot.at, next(tie), slot, row, runs))
+        if run is not None and run.slot.at < until:
+            heapq.heappush(heap, (run.slot.at, next(tie), run, row, runs))
 
     for row, trigger, _ in _built(rows, forecast, until):
         while heap and row.starts_at is not None and heap[0][0] < row.starts_at:
             yield _popped(heap, push)
-        push(row, (slot for slot in trigger.after(since - TICK) if slot.kind is SlotKind.RUN))
+        push(row, coming.runs(row, since - TICK, trigger))
     while heap:
         yield _popped(heap, push)
 
 
-def _popped(heap: list[Any], push: Callable[[Any, Iterator[Slot]], None]) -> tuple[Slot, Any]:
-    _, _, slot, row, runs = heapq.heappop(heap)
+def _popped(heap: list[Any], push: Callable[[Any, Iterator[Run]], None]) -> tuple[Run, Any]:
+    _, _, run, row, runs = heapq.heappop(heap)
     push(row, runs)
-    return slot, row
+    return run, row
 
 
 def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
@@ -227,8 +258,7 @@ def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forec
     total = trigger.count(since - TICK, until - TICK)
     forecast.steps += min(total, hours)
     if total <= hours:
-        slots = islice(trigger.after(since - TICK), total)
-        return Counter(slot.at.replace(minute=0, second=0, microsecond=0) for slot in slots)
+        return Counter(_hour(slot.at) for slot in islice(trigger.after(since - TICK), total))
     found: Counter[datetime] = Counter()
     for begin in (first + n * HOUR for n in range(hours)):
         low, high = max(begin, since), min(begin + HOUR, until)

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from jobs import explanations, holds, sql, waits
+from jobs import explanations, holds, shut, sql, waits
 from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
 from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
@@ -117,6 +117,9 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
     if queue.paused_at is not None:
         since = f"since {phrases.instant(queue.paused_at)}"
         found.append(explaining.outlook(Outlook.QUEUE_PAUSED, queue=str(queue.pk), detail=since))
+    if (window := shut.by_maintenance(job, now)) is not None:
+        detail = f"{window.why}; until {phrases.instant(window.until)}"
+        found.append(explaining.outlook(Outlook.MAINTENANCE, detail=detail))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
     return found + _quota(tenant)

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Now
 
-from jobs.engine import planner
+from jobs import coming
+from jobs.coming import Run
 from jobs.models import (
     Attempt,
     Execution,
@@ -27,7 +28,6 @@ from jobs.models import (
     Worker,
 )
 from jobs.rules import identity
-from jobs.rules.slots import Slot, SlotKind
 from jobs.rules.states import IN_FLIGHT
 
 #: A page of a log ends after about this many characters, however many lines were asked for.
@@ -164,19 +164,14 @@ def _same_partition(execution_id: UUID) -> dict[str, UUID]:
     return {"id__gte": UUID(int=first), "id__lt": UUID(int=first + (1 << 80))}
 
 
-def runs_after(schedule: Schedule, instant: datetime) -> Iterator[Slot]:
-    """The slots that run, strictly later than an instant."""
-    return (slot for slot in planner.trigger_of(schedule).after(instant) if slot.kind is SlotKind.RUN)
-
-
-def upcoming(job: Job, after: datetime, count: int) -> list[tuple[Slot, Schedule]]:
+def upcoming(job: Job, after: datetime, count: int) -> list[tuple[Run, Schedule]]:
     """The next runs over all of a job's schedules; none while the job or the schedule is held."""
     active = [schedule for schedule in job.schedules.all() if schedule.state == ScheduleState.ACTIVE]
     if job.state != JobState.ACTIVE:
         active = []
     runs = [_with(schedule, after) for schedule in active]
-    return list(islice(heapq.merge(*runs, key=lambda pair: pair[0].at), count))
+    return list(islice(heapq.merge(*runs, key=lambda pair: pair[0].slot.at), count))
 
 
-def _with(schedule: Schedule, after: datetime) -> Iterator[tuple[Slot, Schedule]]:
-    return ((slot, schedule) for slot in runs_after(schedule, after))
+def _with(schedule: Schedule, after: datetime) -> Iterator[tuple[Run, Schedule]]:
+    return ((run, schedule) for run in coming.runs(schedule, after))

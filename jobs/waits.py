@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import sql
+from jobs import shut, sql
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.rules import background, waiting
 from jobs.rules.codes import Wait, wait_of
@@ -32,7 +32,9 @@ def waiting_for(execution: Execution) -> Waiting | None:
     """Why it has not started yet; None if it has, or has ended."""
     if execution.state == State.PENDING:
         return waiting.waiting_for(_surroundings(execution, timezone.now()))
-    return waiting.waiting_for(Facts(state=execution.state, not_before=execution.not_before, tries=execution.epoch))
+    outside = execution.state == State.SCHEDULED and shut.is_outside(execution, timezone.now())
+    facts = Facts(state=execution.state, not_before=execution.not_before, tries=execution.epoch, outside_window=outside)
+    return waiting.waiting_for(facts)
 
 
 def _surroundings(execution: Execution, now: datetime) -> Facts:
@@ -47,6 +49,7 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         waiting_on=execution.waiting_on,
         tenant_suspended=tenant.state != TenantState.ACTIVE,
         queue_paused=queue.paused_at is not None,
+        maintenance=shut.by_maintenance(job, now),
         has_worker=has_worker(queue, now),
         tenant=_limit(tenant, Execution.objects.filter(tenant=tenant), at[f"tenant:{tenant.pk}"], now),
         queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),

@@ -79,6 +79,7 @@ NAVIGATION: list[dict[str, Any]] = [
             },
             _list("Dead letters", "mark_email_unread", "jobs_deadletter"),
             _list("Operations", "playlist_play", "jobs_operation"),
+            _list("Maintenance windows", "construction", "jobs_maintenancewindow"),
         ]
     },
     {

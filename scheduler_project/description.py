@@ -47,6 +47,7 @@ SETTINGS: dict[str, Any] = {
         "ExecutionStateEnum": "jobs.api.shapes.executions.STATES",
         "JobStateEnum": "jobs.models.JobState",
         "ScheduleStateEnum": "jobs.models.ScheduleState",
+        "MaintenanceActionEnum": "jobs.models.Action",
         "OutcomeEnum": "tenants.api.dry_runs.OUTCOMES",
         "DeclaredOutcomeEnum": "jobs.api.shapes.declarations.OUTCOMES",
     },

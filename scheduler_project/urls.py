@@ -18,6 +18,7 @@ from jobs.api.hooks import HookViewSet
 from jobs.api.inbound import Inbound
 from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, ScheduleInsightViewSet, StatsViewSet
 from jobs.api.jobs import JobViewSet
+from jobs.api.maintenance_windows import MaintenanceWindowViewSet
 from jobs.api.operations import OperationViewSet
 from jobs.api.platform import CallableViewSet, JobTypeViewSet, WorkerViewSet
 from jobs.api.previews import PreviewViewSet
@@ -43,6 +44,7 @@ api.register("job-types", JobTypeViewSet, basename="job-type")
 api.register("callables", CallableViewSet, basename="callable")
 api.register("schedules", PreviewViewSet, basename="schedule-preview")
 api.register("schedules", ScheduleViewSet, basename="schedule")
+api.register("maintenance-windows", MaintenanceWindowViewSet, basename="maintenance-window")
 api.register("executions", ExecutionViewSet, basename="execution")
 api.register("events", EventViewSet, basename="event")
 api.register("hooks", HookViewSet, basename="hook")

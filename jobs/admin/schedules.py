@@ -17,6 +17,7 @@ from unfold.enums import ActionVariant
 from jobs import outlooks
 from jobs.admin import forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Calendar, Execution, Job, JobState, Schedule
+from jobs.rules import opening_hours
 from jobs.rules.event_outcomes import LONGEST_DEBOUNCE
 from jobs.services import event_fields
 from jobs.services import schedules as service
@@ -190,6 +191,9 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
         ("Until", marks.instant(schedule.end_at)),
         ("Clocks put forward, back", f"{schedule.dst_gap}, {schedule.dst_fold}"),
         ("Calendars", _calendars(schedule)),
+        ("Runs may start", _hours(schedule)),
+        ("Spread over", marks.length(schedule.jitter_seconds) if schedule.jitter_seconds else "nothing: on time"),
+        ("Runs made", f"{schedule.runs} of {schedule.max_runs}" if schedule.max_runs else "not limited"),
         ("Misfire policy", _misfire(schedule)),
         ("Payload overrides", _overrides(schedule)),
         ("Id", marks.code(schedule.pk)),
@@ -229,6 +233,13 @@ def _overrides(schedule: Schedule) -> Any:
     if not actors.may("payloads:read"):
         return wording.WITHHELD
     return marks.json_block(schedule.payload) if schedule.payload else "none"
+
+
+def _hours(schedule: Schedule) -> str:
+    if schedule.execution_window is None:
+        return "at any hour"
+    outside = "others are skipped" if schedule.execution_window.get("outside") == "skip" else "others wait"
+    return f"{opening_hours.phrase(schedule.execution_window)}; {outside}"
 
 
 def _misfire(schedule: Schedule) -> str:

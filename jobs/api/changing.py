@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from jobs import selectors
+from jobs import coming, selectors
 from jobs.api import fires
 from jobs.api.shapes.payloads import SCOPE
 from jobs.api.shapes.schedules import FireShape, UpcomingShape
@@ -105,8 +105,10 @@ class ChangingJobs(Changing):
         return descriptions.of_job(row)
 
     def upcoming(self, row: Job) -> list[Any]:
-        pairs = selectors.upcoming(row, timezone.now(), _FIRES)
-        return [UpcomingShape({**fires.of_schedule(slot, of), "schedule": of.pk}).data for slot, of in pairs]
+        now = timezone.now()
+        pairs = selectors.upcoming(row, now, _FIRES)
+        shown = zip(fires.of_job(row, now, pairs), pairs, strict=True)
+        return [UpcomingShape({**run, "schedule": schedule.pk}).data for run, (_, schedule) in shown]
 
 
 class ChangingSchedules(Changing):
@@ -129,5 +131,6 @@ class ChangingSchedules(Changing):
     def upcoming(self, row: Schedule) -> list[Any]:
         if {row.state, row.job.state} != {ScheduleState.ACTIVE}:
             return []
-        slots = islice(selectors.runs_after(row, timezone.now()), _FIRES)
-        return [FireShape(fires.of_schedule(slot, row)).data for slot in slots]
+        now = timezone.now()
+        pairs = [(run, row) for run in islice(coming.runs(row, now), _FIRES)]
+        return [FireShape(run).data for run in fires.of_job(row.job, now, pairs)]

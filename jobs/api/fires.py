@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.models import Schedule
+from jobs import coming
+from jobs.coming import Run
+from jobs.engine.maintenance import NONE, Closures
+from jobs.models import Job, Schedule
 from jobs.rules.slots import Slot, SlotKind
+from jobs.rules.starts import Start
 from jobs.triggers import zones
 
 _NOTES = {SlotKind.DST_FOLD: "DST_FOLD", SlotKind.DST_GAP: "DST_GAP", SlotKind.HOLIDAY: "HOLIDAY"}
+#: How :func:`shown` marks a slot, what matters most coming first.
+NOTES = ("MAINTENANCE", "OUTSIDE_WINDOW", *_NOTES.values())
 #: No clock change moves a slot as far; a calendar moves it by days, less an hour or so.
 _A_DAY = timedelta(hours=12)
 
 
-def of_schedule(slot: Slot, schedule: Schedule) -> dict[str, Any]:
-    """A slot of a stored schedule."""
-    return shown(slot, schedule.timezone)
+def of_job(job: Job, now: datetime, pairs: Sequence[tuple[Run, Schedule]]) -> list[dict[str, Any]]:
+    """Runs of a job's stored schedules."""
+    if not pairs:
+        return []
+    closures = coming.closures_of(job, now, max(run.start.at for run, _ in pairs))
+    return [of_run(run, schedule.timezone, closures) for run, schedule in pairs]
 
 
-def shown(slot: Slot, zone: str) -> dict[str, Any]:
-    """A slot on a zone's clock."""
-    return {"at": slot.at, "local": slot.at.astimezone(zones.zone(zone)), "note": _note(slot)}
+def of_run(run: Run, zone: str, closures: Closures = NONE) -> dict[str, Any]:
+    """A run of a stored schedule."""
+    return shown(run.slot, zone, run.start, closures)
+
+
+def shown(slot: Slot, zone: str, start: Start | None, closures: Closures = NONE) -> dict[str, Any]:
+    """A slot on a zone's clock, and when its run starts as far as that is known."""
+    held = closures.leave_out(slot) or (start is not None and closures.until(start.at) is not None)
+    return {
+        "at": slot.at,
+        "local": slot.at.astimezone(zones.zone(zone)),
+        "starts_at": start and start.at,
+        "note": "MAINTENANCE" if held else "OUTSIDE_WINDOW" if start and start.waits else _note(slot),
+    }
 
 
 def _note(slot: Slot) -> str | None:

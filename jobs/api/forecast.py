@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +17,10 @@ from rest_framework.response import Response
 from jobs import errors, forecasts, workloads
 from jobs.api import fires
 from jobs.api.shapes.insights import ForecastShape
+from jobs.coming import Run
+from jobs.engine import maintenance
+from jobs.engine.maintenance import Closures
 from jobs.forecasts import HOUR, Forecast, Group
-from jobs.rules.slots import Slot
 from jobs.workloads import Crew
 from tenants import actors, context
 from tenants.api.parameters import choice, instant, whole
@@ -77,12 +79,20 @@ class ForecastViewSet(TenantViewSet):
         window, by = {"since": since, "until": until}, self.query.get("group_by")
         if by is None:
             forecast, found = forecasts.next_slots(tenant, limit=self.query.get("limit", 50), **window)
-            return self._told(window, forecast, slots=[_slot(slot, row) for slot, row in found])
+            return self._told(window, forecast, slots=self._slots(found))
         if by == "hour":
             forecast, groups = forecasts.by_hour(tenant, **window)
         else:
             forecast, groups = forecasts.by_owner(tenant, key=_OWNERS[by], **window)
         return self._told(window, forecast, groups=groups, by=by)
+
+    def _slots(self, found: Sequence[tuple[Run, Any]]) -> Sequence[dict[str, Any]]:
+        windows = maintenance.between(timezone.now(), max((run.start.at for run, _ in found), default=timezone.now()))
+        of_rows = (
+            maintenance.of_job(windows, tenant_id=row.tenant_id, queue_id=row.job__queue_id, job_id=row.job_id)
+            for _, row in found
+        )
+        return [_slot(run, row, closures) for (run, row), closures in zip(found, of_rows, strict=True)]
 
     def _told(
         self, window: dict[str, datetime], forecast: Forecast, *, groups: Any = None, slots: Any = None, by: str = ""
@@ -96,9 +106,9 @@ class ForecastViewSet(TenantViewSet):
         return self.shown(ForecastShape, {**window, **told, **lists})
 
 
-def _slot(slot: Slot, row: Any) -> dict[str, Any]:
+def _slot(run: Run, row: Any, closures: Closures) -> dict[str, Any]:
     job = {"id": row.job_id, "name": row.job__name, "type": row.job__type}
-    return {**fires.shown(slot, row.timezone), "schedule": row.id, "job": job, "queue": row.job__queue_id}
+    return {**fires.of_run(run, row.timezone, closures), "schedule": row.id, "job": job, "queue": row.job__queue_id}
 
 
 def capacity(crew: Crew, group: Group, by: str, since: datetime, until: datetime) -> float | None:

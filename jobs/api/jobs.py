@@ -157,8 +157,10 @@ class JobViewSet(JobBatch, DeclaringJobs):
     @action(detail=True)
     def next(self, request: Request, id: str) -> Response:
         """Its next runs over all schedules; none while it is held."""
-        pairs = selectors.upcoming(self.row(), timezone.now(), self.query.get("count", 10))
-        runs = [{**fires.of_schedule(slot, schedule), "schedule": schedule.pk} for slot, schedule in pairs]
+        job, now = self.row(), timezone.now()
+        pairs = selectors.upcoming(job, now, self.query.get("count", 10))
+        shown = fires.of_job(job, now, pairs)
+        runs = [{**run, "schedule": schedule.pk} for run, (_, schedule) in zip(shown, pairs, strict=True)]
         return self.complete(UpcomingShape, runs)
 
     def _become(self, service: Any) -> Response:

@@ -3,13 +3,14 @@
 One transaction a batch: lock the schedules due up to a few seconds ahead, let the pure rules say what
 becomes of their slots, insert the executions (derived ids: a slot planned twice meets its own row),
 advance the schedules. A slot for which its tenant's quota has no room is inserted as skipped. Many missed slots of a
-tenant at once make a recovery (jobs.engine.recoveries). The planner only inserts; overlap is judged when the slot is due. A schedule
-that cannot be planned is marked invalid with its problem and taken out, so it never holds up others.
+tenant at once make a recovery (jobs.engine.recoveries). The planner only inserts; overlap is judged when the slot is due.
+While a maintenance window holds a schedule it is left alone, and looked at again when that closes. A schedule that cannot
+be planned is marked invalid with its problem and taken out, so it never holds up others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,13 +21,16 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
-from jobs.engine import moved_slots, quotas, recoveries, transitions
+from jobs.engine import maintenance, moved_slots, quotas, recoveries, slot_rows, spreads, transitions
 from jobs.engine.calendars import Calendars
+from jobs.engine.maintenance import Closures, Window
 from jobs.engine.records import NewExecution
-from jobs.rules import concurrency_keys, identity, planning, retry_fields
+from jobs.rules import misfires, planning
 from jobs.rules.codes import Absence
-from jobs.rules.misfires import Hold, Misfire, MisfirePolicy
-from jobs.rules.slots import Slot, Trigger
+from jobs.rules.holding import Hold
+from jobs.rules.misfires import Misfire, MisfirePolicy
+from jobs.rules.slots import TICK, Slot, Trigger
+from jobs.rules.starts import Spread
 from jobs.rules.states import State
 from jobs.triggers import contract
 from tenants.rules.quotas import UNFINISHED
@@ -43,6 +47,14 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class _Found:
+    """What has been looked up for a batch."""
+
+    calendars: Calendars
+    windows: Sequence[Window]
+
+
+@dataclass(frozen=True, slots=True)
 class _Planned:
     schedule: Any
     rows: Sequence[NewExecution]
@@ -52,6 +64,8 @@ class _Planned:
     problem: str = ""
     #: Slots before this were missed.
     missed_before: datetime | None = None
+    #: When to look again; at the next run if not said.
+    due_at: datetime | None = None
 
     def caught_up(self) -> Iterator[UUID]:
         """Those of its rows that run although they were missed."""
@@ -61,16 +75,18 @@ class _Planned:
                 row.id for row in self.rows if not row.reason and row.scheduled_for and row.scheduled_for < before
             )
 
-    def advance(self) -> dict[str, Any]:
+    def advance(self, ran: frozenset[UUID] = frozenset()) -> dict[str, Any]:
         next_run_at = self.next_run_at.isoformat() if self.next_run_at else None
+        due_at = self.due_at.isoformat() if self.due_at else next_run_at
         return {
             "id": str(self.schedule.id),
             "planned_until": self.planned_until.isoformat(),
             "next_run_at": next_run_at,
-            "due_at": None if self.schedule.held else next_run_at,
+            "due_at": None if self.schedule.held else due_at,
             "state": self.state,
             "problem": self.problem[:500],
             "held": self.schedule.held,
+            "ran": sum(row.id in ran for row in self.rows),
         }
 
 
@@ -90,11 +106,11 @@ def _plan_batch() -> tuple[int, bool]:
         schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, only=None, limit=BATCH)
         if not schedules:
             return 0, False
-        calendars = Calendars(schedules)
+        found = _Found(Calendars(schedules), maintenance.near(schedules, now + AHEAD))
         planned: list[_Planned] = []
         rows = 0
         for schedule in schedules:
-            planned.append(_plan(schedule, now, now + AHEAD, calendars))
+            planned.append(_plan(schedule, now, now + AHEAD, found))
             rows += len(planned[-1].rows)
             if rows >= ROWS:
                 break
@@ -106,34 +122,73 @@ def plan_what_is_due_of(schedule_id: UUID) -> None:
     while schedules := sql.run(
         "lock_due_schedules", horizon=(now := sql.run("clock")[0].now), only=schedule_id, limit=1
     ):
-        _store([_plan(schedules[0], now, now, Calendars())])
+        _store([_plan(schedules[0], now, now, _Found(Calendars(), maintenance.near(schedules, now)))])
 
 
-def _plan(schedule: Any, now: datetime, horizon: datetime, calendars: Calendars) -> _Planned:
+def _plan(schedule: Any, now: datetime, horizon: datetime, found: _Found) -> _Planned:
     if schedule.held:
         # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
         return _Planned(schedule, [], schedule.planned_until, None)
+    closures = maintenance.of_schedule(found.windows, schedule)
     try:
-        policy = _policy(schedule)
-        plan = planning.plan(
-            trigger_of(schedule, calendars),
-            after=schedule.planned_until,
-            now=now,
-            horizon=horizon,
-            policy=policy,
-            holds=_holds(schedule),
-        )
-        plan = replace(plan, runs=tuple(moved_slots.without_those_made(schedule, plan.runs, horizon)))
-        rows = list(_rows(schedule, plan, now - OLDEST_ID))
+        if until := closures.until(now):
+            return _held_until(schedule, until)
+        return _planned(schedule, now, closures.horizon(now, horizon), closures, found.calendars)
     except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
         return _invalid(schedule, error)
+
+
+def _held_until(schedule: Any, until: datetime) -> _Planned:
+    """Nothing of it is planned before a maintenance window closes: it would be looked at this much ahead of ``due_at``."""
+    following = next(iter(trigger_of(schedule).after(max(until - TICK, schedule.planned_until))), None)
+    next_run_at = until if following is None else following.at
+    return _Planned(schedule, [], schedule.planned_until, next_run_at, due_at=until + AHEAD)
+
+
+def _planned(schedule: Any, now: datetime, horizon: datetime, closures: Closures, calendars: Calendars) -> _Planned:
+    rest = None if schedule.max_runs is None else schedule.max_runs - schedule.runs
+    if rest is not None and rest <= 0:
+        return _Planned(schedule, [], schedule.planned_until, None, state="ended")
+    spread, policy = spreads.of_schedule(schedule), _policy(schedule)
+    missed_before = policy.missed_before(now)
+    plan = planning.plan(
+        trigger_of(schedule, calendars),
+        after=schedule.planned_until,
+        now=now,
+        horizon=horizon,
+        policy=policy,
+        holds=[*closures.holds(), *_holds(schedule)],
+        absent=_absence(closures, spread, now),
+        rest=rest,
+    )
+    is_last = rest is not None and len(plan.runs) == rest
+    plan = replace(plan, runs=tuple(moved_slots.without_those_made(schedule, plan.runs, horizon)))
+    rows = list(slot_rows.of(schedule, plan, now - OLDEST_ID, spread, now))
+    if is_last:
+        # Ended, unless a quota leaves one of them out: that shows when it is looked at once more, at once.
+        until = plan.last_at or schedule.planned_until
+        return _Planned(schedule, rows, until, None, due_at=now, missed_before=missed_before)
     # A full plan stopped early: go on from where it came to.
     stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
     until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
-    return _Planned(
-        schedule, rows, until, plan.next.at if plan.next else None, state="active" if plan.next else "ended",
-        missed_before=policy.missed_before(now),
-    )  # fmt: skip
+    if plan.next is None:
+        return _Planned(schedule, rows, until, None, state="ended", missed_before=missed_before)
+    held_until = closures.until(plan.next.at)
+    due_at = held_until and held_until + AHEAD
+    return _Planned(schedule, rows, until, plan.next.at, due_at=due_at, missed_before=missed_before)
+
+
+def _absence(closures: Closures, spread: Spread, now: datetime) -> Callable[[Slot], Absence | None]:
+    """Why a slot would not run even if it were on time."""
+
+    def absent(slot: Slot) -> Absence | None:
+        if reason := misfires.absence_of(slot):
+            return reason
+        if closures.leave_out(slot):
+            return Absence.BLACKOUT
+        return None if spread.start(slot.at, slot.nominal, now=now) else Absence.OUTSIDE_WINDOW
+
+    return absent
 
 
 def _invalid(schedule: Any, error: Exception) -> _Planned:
@@ -146,11 +201,11 @@ def _store(planned: Sequence[_Planned]) -> int:
     try:
         with transaction.atomic():
             rows = [row for plan in planned for row in plan.rows]
-            if rows:
-                rows = quotas.skip_beyond(rows, _limits(planned))
-                rows = recoveries.paced(rows, {row for plan in planned for row in plan.caught_up()})
-            made = transitions.create(rows)
-            sql.run("advance_schedules", rows=[plan.advance() for plan in planned])
+            kept = quotas.skip_beyond(rows, _limits(planned)) if rows else rows
+            kept = recoveries.paced(kept, {row for plan in planned for row in plan.caught_up()}) if kept else kept
+            made = transitions.create(kept)
+            ran = frozenset(made) & {row.id for row in kept if row.state != State.SKIPPED}
+            sql.run("advance_schedules", rows=[plan.advance(ran) for plan in planned])
             return len(made)
     except IntegrityError as error:
         if len(planned) > 1:
@@ -193,51 +248,6 @@ def _policy(schedule: Any) -> MisfirePolicy:
 def _holds(schedule: Any) -> list[Hold]:
     """When it was held since it was planned last, as the database has noted."""
     return [
-        (datetime.fromisoformat(since), datetime.fromisoformat(until) if until else None, Absence(why))
+        Hold(datetime.fromisoformat(since), datetime.fromisoformat(until) if until else None, Absence(why))
         for since, until, why in schedule.holds
     ]
-
-
-def _rows(schedule: Any, plan: planning.Plan, oldest: datetime) -> Iterator[NewExecution]:
-    for slot in plan.runs:
-        yield _row(schedule, slot, slot.at)
-    for slot, reason in plan.skipped:
-        yield _row(schedule, slot, max(slot.at, oldest), reason=reason)
-    for fold in plan.folded:
-        filed = max(fold.last.at, oldest)
-        yield _row(
-            schedule,
-            fold.first,
-            filed,
-            kind=identity.FOLDED,
-            reason=fold.reason,
-            folded_until=fold.last.at,
-            folded_count=fold.count,
-        )
-
-
-def _row(
-    schedule: Any, slot: Slot, filed: datetime, *, kind: str | None = None, reason: Absence | None = None, **folded: Any
-) -> NewExecution:
-    """``filed`` gives the id its milliseconds, and so the row its partition."""
-    return NewExecution(
-        id=identity.slot_id(schedule.id, kind or slot.kind, slot.nominal, filed),
-        tenant_id=schedule.tenant_id,
-        job_id=schedule.job_id,
-        schedule_id=schedule.id,
-        revision=schedule.revision,
-        trigger="schedule",
-        state=State.SKIPPED if reason else State.SCHEDULED,
-        reason=reason or "",
-        scheduled_for=slot.at,
-        not_before=slot.at,
-        queue_id=schedule.queue_id,
-        priority=schedule.priority,
-        timeout_seconds=schedule.timeout_seconds,
-        max_attempts=retry_fields.parse(schedule.retry).max_attempts,
-        payload=schedule.payload,
-        concurrency_key=concurrency_keys.render(
-            schedule.concurrency_key, {**(schedule.job_payload or {}), **(schedule.payload or {})}
-        ),
-        **folded,
-    )

@@ -18,7 +18,7 @@ import structlog
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import admission, planner
+from jobs.engine import admission, maintenance, planner, spreads
 from jobs.engine.ringing import RungThread
 
 COALESCE = 0.02
@@ -74,13 +74,19 @@ class Timer(RungThread):
         planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
+            spreads.postpone_late()
             self._withdrawn = monotonic()
         sql.run("pulse", name="dispatch")
         if not done.held:
             return BUSY
         instants = sql.run("next_instants")[0]
+        if _until(instants.reopens_at, instants) <= 0:
+            maintenance.roll()
+            return 0
         delay = min(
             IDLE,
+            _until(instants.shuts_at, instants),
+            _until(instants.reopens_at, instants),
             _until(instants.ripens_at, instants),
             _until(instants.plans_at, instants) - planner.AHEAD.total_seconds(),
             max(_until(instants.eases_at, instants), COALESCE),

@@ -17,6 +17,7 @@ from uuid import UUID
 from jobs import sql
 from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
 from jobs.rules.codes import Absence, Failure
+from jobs.rules.starts import Start
 from jobs.rules.states import TRANSITIONS, Event, State
 
 
@@ -32,7 +33,7 @@ def unblock(execution_id: UUID) -> bool:
     return bool(sql.run("unblock", id=execution_id, **_guard(Event.UNBLOCK)))
 
 
-def postpone(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]:
+def settle(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]:
     """Let the executions that wait for events to settle be these instead, and wait until then, each for its cap at most.
 
     Returns the ids of those that there were, by the ids of those that need not be made any more.
@@ -40,7 +41,28 @@ def postpone(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]
     if not rows:
         return {}
     given = [{**_jsonable(asdict(row)), "cap_seconds": cap.total_seconds()} for row, cap in rows]
-    return {row.wanted: row.id for row in sql.run("postpone", rows=given, **_guard(Event.POSTPONE))}
+    return {row.wanted: row.id for row in sql.run("settle", rows=given, **_guard(Event.SETTLE))}
+
+
+def return_runs(schedules: Sequence[UUID]) -> None:
+    """Runs of these that were planned were left out after all: they do not count, once for each time it is named."""
+    if schedules:
+        sql.run("return_runs", schedules=list(schedules))
+
+
+def postpone(starts: Sequence[tuple[UUID, Start]]) -> int:
+    """Their execution window closed before they began: they start later. Returns how many."""
+    if not starts:
+        return 0
+    rows = [
+        {
+            "id": str(id_),
+            "not_before": start.at.isoformat(),
+            "start_before": start.before and start.before.isoformat(),
+        }
+        for id_, start in starts
+    ]
+    return len(sql.run("postpone", rows=rows, **_guard(Event.POSTPONE)))
 
 
 def ripen(*, now: datetime, limit: int) -> tuple[int, Sequence[UUID]]:
@@ -49,6 +71,7 @@ def ripen(*, now: datetime, limit: int) -> tuple[int, Sequence[UUID]]:
     Returns how many moved, and those that the policy says are to be cancelled for them: that is the caller's.
     """
     done = sql.run("ripen", now=now, limit=limit, **_guard(Event.RIPEN))[0]
+    return_runs(done.left_out or ())
     return int(done.moved), done.superseded
 
 

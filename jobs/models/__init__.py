@@ -11,6 +11,7 @@ from jobs.models.job import Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
 from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
+from jobs.models.maintenance_window import Action, MaintenanceWindow, Scope
 from jobs.models.operation import Operation
 from jobs.models.pulse import Pulse
 from jobs.models.queue import Queue
@@ -22,6 +23,7 @@ from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
 
 __all__ = [
+    "Action",
     "Attempt",
     "AttemptState",
     "Calendar",
@@ -37,6 +39,7 @@ __all__ = [
     "JobSecret",
     "JobState",
     "JobTag",
+    "MaintenanceWindow",
     "Misfire",
     "Operation",
     "Overlap",
@@ -47,6 +50,7 @@ __all__ = [
     "ReceivedEvent",
     "Schedule",
     "ScheduleState",
+    "Scope",
     "TriggerKind",
     "UsageCursor",
     "UsageDay",

@@ -159,6 +159,11 @@ class Execution(PartitionedByTime):
                 condition=Q(priority__lt=0, state__in=["queued", "running"]),
                 name="execution_in_background",
             ),
+            models.Index(
+                fields=["start_before"],
+                condition=Q(start_before__isnull=False, state__in=["pending", "queued"]),
+                name="execution_closing",
+            ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(
                 fields=["tenant", "finished_at", "id"], condition=Q(finished_at__isnull=False), name="execution_ended"

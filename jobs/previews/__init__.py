@@ -12,12 +12,14 @@ from itertools import islice
 from typing import Any, cast
 
 from jobs import sentences, sql, triggers
-from jobs.engine import planner
+from jobs.engine import planner, spreads
 from jobs.models import Job, Schedule
 from jobs.previews import cautions, clocks
 from jobs.previews.cautions import Seen, Warning
 from jobs.previews.clocks import ClockChange
+from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.slots import Slot, SlotKind, Trigger
+from jobs.rules.starts import Spread
 from jobs.services import schedule_fields
 from jobs.services.schedule_fields import ScheduleFields
 from jobs.triggers import zones
@@ -38,11 +40,12 @@ _FAR = timedelta(days=20 * 365)
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``slots`` include those that a clock change leaves out, each ``kind`` says so."""
+    """``slots`` include those that a clock change or a calendar leaves out, each ``kind`` says so; ``spread`` moves its runs."""
 
     sentence: str
     timezone: str
     slots: Sequence[Slot]
+    spread: Spread
     clock_changes: Sequence[ClockChange]
     warnings: Sequence[Warning]
 
@@ -86,7 +89,16 @@ def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now
     )
     warnings = [*cautions.of_rule(seen), *(_crowd(schedule, runs[0].at, now) if runs else ())]
     slots = _first(trigger, after, count, left)
-    return Preview(sentences.of(fields, trigger), schedule.timezone, slots, changes, warnings)
+    spread = _spread(schedule)
+    return Preview(sentences.of(fields, trigger), schedule.timezone, slots, spread, changes, warnings)
+
+
+def _spread(schedule: Schedule) -> Spread:
+    try:
+        return spreads.of_schedule(schedule)
+    except InvalidHours as error:
+        field = ".".join(part for part in ("execution_window", error.field) if part)
+        raise triggers.InvalidSchedule(field, error.message) from None
 
 
 def _fields(schedule: Schedule) -> dict[str, Any]:

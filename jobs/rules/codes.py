@@ -81,6 +81,7 @@ class Outlook(StrEnum):
     SCHEDULE_PAUSED = "SCHEDULE_PAUSED"
     SCHEDULE_ENDED = "SCHEDULE_ENDED"
     QUEUE_PAUSED = "QUEUE_PAUSED"
+    MAINTENANCE = "MAINTENANCE"
     NO_WORKER = "NO_WORKER"
     QUOTA = "QUOTA"
     NEXT_RUN = "NEXT_RUN"
@@ -99,6 +100,7 @@ _WAITS = {
     "key": Wait.KEY_CAP,
     "rate": Wait.RATE_LIMIT,
     "op": Wait.PACE,
+    "shut": Wait.MAINTENANCE,
 }
 #: The same by what is waited for, as clients name it.
 PARKS = {wait.value: part for part, wait in _WAITS.items()}

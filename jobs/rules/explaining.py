@@ -143,7 +143,9 @@ def waiting(found: Waiting, *, attempt: int, max_attempts: int, error_code: str)
             clause = f"{found.rate} allows no further start just now"
         case _:
             clause = ""
-    return reason_of(found.code, clause, details=(until,), limit=found.limit, used=found.used, until=found.until)
+    return reason_of(
+        found.code, clause, details=(found.why, until), limit=found.limit, used=found.used, until=found.until
+    )
 
 
 def running(

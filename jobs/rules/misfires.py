@@ -13,12 +13,14 @@ One that is left out says what kept it from running in time, where that is known
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from jobs.rules import holding
 from jobs.rules.codes import Absence
+from jobs.rules.holding import Hold
 from jobs.rules.slots import Slot, SlotKind
 
 _ABSENCES = {
@@ -35,10 +37,6 @@ class Misfire(StrEnum):
     LAST = "last"
     ALL = "all"
     AT_MOST = "at_most"
-
-
-#: From when, until when (None: still), and what slots in between say that are left out.
-Hold = tuple[datetime, datetime | None, Absence]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +57,11 @@ class MisfirePolicy:
         return now - self.catch_up_window
 
 
+def absence_of(slot: Slot) -> Absence | None:
+    """Why a slot would not run even if it were on time."""
+    return _ABSENCES.get(slot.kind)
+
+
 def judge(
     newest_first: Iterable[Slot],
     policy: MisfirePolicy,
@@ -66,6 +69,7 @@ def judge(
     now: datetime,
     newer_is_due: bool,
     holds: Sequence[Hold] = (),
+    absent: Callable[[Slot], Absence | None] = absence_of,
 ) -> Iterator[tuple[Slot, Absence | None]]:
     """Every missed slot with why it does not run, or None if it does.
 
@@ -73,25 +77,14 @@ def judge(
     """
     budget = _budget(policy, newer_is_due=newer_is_due)
     for slot in newest_first:
-        reason = absence_of(slot)
+        reason = absent(slot)
         if reason is None and slot.at < policy.expired_before(now):
             reason = Absence.CATCHUP_EXPIRED
         elif reason is None and budget == 0:
-            reason = left_out(slot.at, holds)
+            reason = holding.reason_at(holds, slot.at, Absence.MISFIRE)
         elif reason is None and budget is not None:
             budget -= 1
         yield slot, reason
-
-
-def left_out(at: datetime, holds: Sequence[Hold]) -> Absence:
-    """Why the policy left out what was due then: the first hold it fell into, else that it was seen too late."""
-    held = (reason for since, until, reason in holds if since <= at and (until is None or at < until))
-    return next(held, Absence.MISFIRE)
-
-
-def absence_of(slot: Slot) -> Absence | None:
-    """Why a slot would not run even if it were on time."""
-    return _ABSENCES.get(slot.kind)
 
 
 def _budget(policy: MisfirePolicy, *, newer_is_due: bool) -> int | None:

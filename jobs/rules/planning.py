@@ -12,16 +12,17 @@ it is expired if beyond the catch-up window, else left out by the policy, clock-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, groupby, islice, pairwise
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
-from jobs.rules import misfires
+from jobs.rules import holding, misfires
 from jobs.rules.codes import Absence
-from jobs.rules.misfires import Hold, MisfirePolicy
-from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
+from jobs.rules.holding import Hold
+from jobs.rules.misfires import MisfirePolicy
+from jobs.rules.slots import TICK, Slot, Trigger
 
 #: At most so many missed slots are made, and at most so many others handled in one plan.
 MAX_SLOTS = 1000
@@ -72,10 +73,13 @@ def plan(
     horizon: datetime,
     policy: MisfirePolicy,
     holds: Sequence[Hold] = (),
+    absent: Callable[[Slot], Absence | None] = misfires.absence_of,
+    rest: int | None = None,
 ) -> Plan:
     """Handle the slots in (after, horizon]. ``after`` is the last slot handled, or when the schedule began.
 
-    The horizon is not before ``now``. ``holds``: what kept slots from running in time.
+    The horizon is not before ``now``. ``holds`` say why a missed slot did not run; ``absent`` why one would not run even
+    if it were on time. With the last of ``rest`` runs the schedule ends: what comes after it is not handled.
     """
     missed_before = policy.missed_before(now)
     upcoming = trigger.after(after)
@@ -85,11 +89,20 @@ def plan(
     missed = first.at < missed_before
     upcoming = trigger.after(missed_before - TICK) if missed else chain((first,), upcoming)
     current, following = _take(upcoming, horizon)
-    verdicts = [_one(slot, misfires.absence_of(slot)) for slot in current]
+    verdicts = [_one(slot, absent(slot)) for slot in current]
     if missed:
-        newer_is_due = any(slot.kind is SlotKind.RUN and slot.at <= now for slot in current)
-        verdicts = _missed(trigger, after, now, policy, holds, newer_is_due=newer_is_due) + verdicts
-    return _collect(verdicts, following)
+        newer_is_due = any(verdict.reason is None and verdict.first.at <= now for verdict in verdicts)
+        judge = _Judge(trigger, after, now, policy, holds, absent)
+        verdicts = judge.missed(newer_is_due=newer_is_due) + verdicts
+    return _collect(*_within(rest, verdicts, following))
+
+
+def _within(rest: int | None, verdicts: list[_Verdict], following: Slot | None) -> tuple[list[_Verdict], Slot | None]:
+    """Up to the last run there may be."""
+    if rest is None:
+        return verdicts, following
+    runs = [place for place, verdict in enumerate(verdicts) if verdict.reason is None]
+    return (verdicts, following) if len(runs) < rest else (verdicts[: runs[rest - 1] + 1] if rest else [], None)
 
 
 def _take(slots: Iterable[Slot], horizon: datetime) -> tuple[list[Slot], Slot | None]:
@@ -103,45 +116,40 @@ def _take(slots: Iterable[Slot], horizon: datetime) -> tuple[list[Slot], Slot | 
     return taken, None
 
 
-def _missed(
-    trigger: Trigger,
-    after: datetime,
-    now: datetime,
-    policy: MisfirePolicy,
-    holds: Sequence[Hold],
-    *,
-    newer_is_due: bool,
-) -> list[_Verdict]:
-    newest_first, older = _take(trigger.before(policy.missed_before(now) - TICK, after + TICK), now)
-    judged = misfires.judge(newest_first, policy, now=now, newer_is_due=newer_is_due, holds=holds)
-    verdicts = [_one(slot, reason) for slot, reason in judged][::-1]
-    if older is None:
-        return verdicts
-    expired_until = min(max(after, policy.expired_before(now) - TICK), older.at)
-    return [
-        *_never_run(trigger, after, expired_until, Absence.CATCHUP_EXPIRED),
-        *_left_out(trigger, expired_until, older.at, holds),
-        *verdicts,
-    ]
+class _Judge(NamedTuple):
+    """What is asked about missed slots."""
 
+    trigger: Trigger
+    after: datetime
+    now: datetime
+    policy: MisfirePolicy
+    holds: Sequence[Hold]
+    absent: Callable[[Slot], Absence | None]
 
-def _left_out(trigger: Trigger, after: datetime, until: datetime, holds: Sequence[Hold]) -> Iterator[_Verdict]:
-    """Slots in (after, until], piece by piece: each piece has one reason, as holds begin and end between them."""
-    edges = (edge - TICK for since, ended, _ in holds for edge in (since, ended) if edge is not None)
-    cuts = sorted({edge for edge in edges if after < edge < until})
-    for begin, end in pairwise([after, *cuts, until]):
-        yield from _never_run(trigger, begin, end, misfires.left_out(end, holds))
+    def missed(self, *, newer_is_due: bool) -> list[_Verdict]:
+        first = self.after + TICK
+        newest_first, older = _take(self.trigger.before(self.policy.missed_before(self.now) - TICK, first), self.now)
+        judged = misfires.judge(
+            newest_first, self.policy, now=self.now, newer_is_due=newer_is_due, holds=self.holds, absent=self.absent
+        )
+        verdicts = [_one(slot, reason) for slot, reason in judged][::-1]
+        if older is None:
+            return verdicts
+        expired_until = min(max(self.after, self.policy.expired_before(self.now) - TICK), older.at)
+        expired = self._never_run(self.after, expired_until, Absence.CATCHUP_EXPIRED)
+        pieces = holding.cut(self.holds, expired_until, older.at, Absence.MISFIRE)
+        late = chain.from_iterable(self._never_run(*piece) for piece in pieces)
+        return [*expired, *late, *verdicts]
 
-
-def _never_run(trigger: Trigger, after: datetime, until: datetime, reason: Absence) -> Iterator[_Verdict]:
-    """Slots in (after, until] that never run: one by one if they are few."""
-    count = trigger.count(after, until)
-    if count > FOLD_ABOVE:
-        first, last = next(trigger.after(after)), next(trigger.before(until, after))
-        yield _Verdict(first, last, count, reason)
-        return
-    for slot in islice(trigger.after(after), count):
-        yield _one(slot, misfires.absence_of(slot) or reason)
+    def _never_run(self, after: datetime, until: datetime, reason: Absence) -> Iterator[_Verdict]:
+        """Slots in (after, until] that never run: one by one if they are few."""
+        count = self.trigger.count(after, until)
+        if count > FOLD_ABOVE:
+            first, last = next(self.trigger.after(after)), next(self.trigger.before(until, after))
+            yield _Verdict(first, last, count, reason)
+            return
+        for slot in islice(self.trigger.after(after), count):
+            yield _one(slot, self.absent(slot) or reason)
 
 
 def _one(slot: Slot, reason: Absence | None) -> _Verdict:

@@ -31,10 +31,11 @@ class Event(StrEnum):
     """What may happen to an execution."""
 
     UNBLOCK = "unblock"
-    POSTPONE = "postpone"
+    SETTLE = "settle"
     RIPEN = "ripen"
     ADMIT = "admit"
     WITHDRAW = "withdraw"
+    POSTPONE = "postpone"
     CLAIM = "claim"
     SUCCEED = "succeed"
     RETRY = "retry"
@@ -70,10 +71,11 @@ def _from(*sources: State, to: State, fenced: bool = False) -> Transition:
 TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
     {
         Event.UNBLOCK: _from(S.BLOCKED, to=S.SCHEDULED),
-        Event.POSTPONE: _from(S.SCHEDULED, to=S.SCHEDULED),
+        Event.SETTLE: _from(S.SCHEDULED, to=S.SCHEDULED),
         Event.RIPEN: _from(S.SCHEDULED, to=S.PENDING),
         Event.ADMIT: _from(S.PENDING, to=S.QUEUED),
         Event.WITHDRAW: _from(S.QUEUED, to=S.PENDING),
+        Event.POSTPONE: _from(S.SCHEDULED, S.PENDING, to=S.SCHEDULED),
         Event.CLAIM: _from(S.QUEUED, to=S.RUNNING),
         Event.SUCCEED: _from(S.RUNNING, to=S.SUCCEEDED, fenced=True),
         Event.RETRY: _from(S.RUNNING, to=S.SCHEDULED, fenced=True),

@@ -31,6 +31,14 @@ class Limit:
 FREE = Limit()
 
 
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A window that holds it: until then, and why."""
+
+    until: datetime
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """About an execution and, for a pending one, its surroundings. ``ahead``: ready ones of its tenant that go before it."""
@@ -41,6 +49,8 @@ class Facts:
     waiting_on: str = ""
     tenant_suspended: bool = False
     queue_paused: bool = False
+    maintenance: Maintenance | None = None
+    outside_window: bool = False
     has_worker: bool = True
     tenant: Limit = FREE
     queue: Limit = FREE
@@ -63,11 +73,14 @@ class Waiting:
     limit: int | None = None
     used: int | None = None
     rate: str = ""
+    why: str = ""
 
 
 def waiting_for(facts: Facts) -> Waiting | None:
     """None for an execution that has started, has ended, or waits for a decision."""
     match State(facts.state):
+        case State.SCHEDULED if facts.outside_window:
+            return Waiting(Wait.OUTSIDE_WINDOW, until=facts.not_before)
         case State.SCHEDULED:
             return Waiting(Wait.BACK_OFF if facts.tries else Wait.NOT_DUE, until=facts.not_before)
         case State.PENDING:
@@ -82,6 +95,8 @@ def _held(facts: Facts) -> Waiting | None:
         return Waiting(Wait.TENANT_SUSPENDED)
     if facts.queue_paused:
         return Waiting(Wait.QUEUE_PAUSED)
+    if facts.maintenance:
+        return Waiting(Wait.MAINTENANCE, until=facts.maintenance.until, why=facts.maintenance.why)
     return None if facts.has_worker else Waiting(Wait.NO_WORKER)
 
 

@@ -93,7 +93,7 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.BACK_OFF: Words("it was tried before and is tried again later"),
     Wait.TENANT_SUSPENDED: Words("its tenant is suspended", "Activate the tenant to let it go on."),
     Wait.QUEUE_PAUSED: Words("its queue is paused", "Resume the queue to let it go on."),
-    Wait.MAINTENANCE: Words("a maintenance window is open", "It goes on when the window closes."),
+    Wait.MAINTENANCE: Words("a maintenance window is open", "It goes on when the window closes, or is ended."),
     Wait.OUTSIDE_WINDOW: Words("its execution window is closed", "It goes on when the window opens."),
     Wait.NO_WORKER: Words("no live worker takes work of its queue", "Start one."),
     Wait.TENANT_CAP: Words(
@@ -147,6 +147,9 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
     Outlook.SCHEDULE_PAUSED: Words("the schedule is paused", "Resume the schedule."),
     Outlook.SCHEDULE_ENDED: Words("the schedule has no further slot", "Change its rule, or add another schedule."),
     Outlook.QUEUE_PAUSED: Words("the queue is paused, so nothing there starts", "Resume the queue."),
+    Outlook.MAINTENANCE: Words(
+        "a maintenance window is open, so nothing of it starts", "It goes on when the window closes, or is ended."
+    ),
     Outlook.NO_WORKER: Words("no live worker takes work of the queue", "Start one."),
     Outlook.QUOTA: Words(
         "the tenant has as many unfinished executions as it may, so slots are skipped",

@@ -199,7 +199,7 @@ def _make(tenant: Tenant, fate: _Fate) -> None:
     """Moves the runs that wait already, and makes the others, as far as there is room."""
     caps = {schedule.id: timedelta(seconds=LONGEST_DEBOUNCE * schedule.debounce_seconds) for schedule, _ in fate.runs}
     debounced = [(row, caps[schedule.id]) for schedule, row in fate.runs if schedule.debounce_seconds]
-    fate.moved = transitions.postpone(debounced)
+    fate.moved = transitions.settle(debounced)
     wanted = [(schedule, row) for schedule, row in fate.runs if row.id not in fate.moved]
     room = quotas.draw_up_to(tenant, len(wanted))
     for schedule, _ in wanted[room:]:

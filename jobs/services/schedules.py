@@ -9,12 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from jobs import errors, selectors, sql, triggers
-from jobs.engine import dispatch, planner, transitions
+from jobs import coming, errors, selectors, sql, triggers
+from jobs.engine import dispatch, planner, spreads, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.rules import calendar_names, identity, retry_fields
 from jobs.rules.codes import Absence
+from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.states import State
 from jobs.services import changes, definitions, event_fields, room, schedule_fields, secret_uses
 from jobs.services.schedule_fields import ScheduleFields
@@ -70,6 +71,8 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
         schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
         if "payload" in changed:
             secret_uses.note(schedule.job)
+        if {"execution_window", "timezone"} & set(changed):
+            _let_wait_anew(schedule)
         _record("schedule.updated", schedule, changed)
         dispatch.ring_after_commit()
         schedule.refresh_from_db(fields=["state", "problem"])
@@ -172,6 +175,11 @@ def _check(schedule: Schedule, path: str) -> None:
     except triggers.InvalidSchedule as error:
         raise errors.InvalidSchedule.about(path + error.field, error.message) from None
     event_fields.check(schedule, path)
+    try:
+        spreads.of_schedule(schedule)
+    except InvalidHours as error:
+        field = ".".join(part for part in ("execution_window", error.field) if part)
+        raise errors.InvalidSchedule.about(path + field, error.message) from None
     kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"
@@ -193,19 +201,31 @@ def check_payload(schedule: Schedule, path: str = "") -> None:
         definitions.check_payload(job, merged, f"{path}payload", overridden=schedule.payload)
 
 
+def _let_wait_anew(schedule: Schedule) -> None:
+    """What waits for its hours to open waits for those that it has now."""
+    rows = sql.run("waiting_for_hours", tenant_id=schedule.tenant_id, schedule_id=schedule.pk)
+    spreads.judge_again(rows)
+
+
 def _next_run(schedule: Schedule, now: datetime, path: str) -> datetime | None:
     if event_fields.waits(schedule):
         event_fields.refuse_over(schedule, now, path)
         return None
-    slot = next(selectors.runs_after(schedule, now), None)
-    if slot is None:
+    run = next(coming.runs(schedule, now), None)
+    if run is None:
+        if schedule.max_runs is not None and schedule.max_runs <= schedule.runs:
+            message = f"must be more than {schedule.runs}, the runs that this schedule has made"
+            raise errors.InvalidSchedule.about(f"{path}max_runs", message)
+        if schedule.execution_window is not None and next(planner.trigger_of(schedule).after(now), None) is not None:
+            message = "leaves out every slot of this schedule: name hours that have some, or let them wait"
+            raise errors.InvalidSchedule.about(f"{path}execution_window", message)
         field = {"once": "run_at", "interval": "end_at"}.get(
             schedule.kind, "end_at" if schedule.end_at else triggers.needs(schedule.kind) or "kind"
         )
         raise errors.InvalidSchedule.about(
             path + field, "this schedule would never fire from now on: name a later time"
         )
-    return slot.at
+    return run.slot.at
 
 
 def _forgotten(schedule: Schedule, job: Job, now: datetime) -> list[NewExecution]:

@@ -37,7 +37,8 @@ WITH RECURSIVE ended AS MATERIALIZED (
     FROM walk WHERE walk.waiting_on IS NOT NULL AND walk.place < %(page)s
 ), looked_at AS (
     SELECT k.waiting_on FROM told CROSS JOIN LATERAL (VALUES
-        ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id), ('rate:' || told.job_id)) AS k(waiting_on)
+        ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id), ('rate:' || told.job_id),
+        ('shut:' || told.job_id)) AS k(waiting_on)
     UNION
     SELECT 'key:' || e.tenant_id || ':' || e.concurrency_key FROM ended
     CROSS JOIN LATERAL (
@@ -63,6 +64,8 @@ WITH RECURSIVE ended AS MATERIALIZED (
     SELECT k.waiting_on,
         CASE split_part(k.waiting_on, ':', 1)
             WHEN 'held' THEN CASE WHEN j.state IN ('disabled', 'deleted') THEN 0 ELSE 1000 END
+            WHEN 'shut' THEN CASE WHEN EXISTS (SELECT 1 FROM maintenance_window m WHERE m.job_id = j.id AND m.action = 'hold'
+                AND m.opens_at <= statement_timestamp() AND m.closes_at > statement_timestamp()) THEN 0 ELSE 1000 END
             WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
             WHEN 'rate' THEN CASE WHEN j.rate_limit = '' THEN 1000 ELSE
                 floor(carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()))::int END
@@ -119,7 +122,8 @@ FROM execution e JOIN job j ON j.id = split_part(e.waiting_on, ':', 2)::uuid AND
 WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on >= 'held:' AND e.waiting_on < 'held;'
 
 -- name: capacity
--- Per open queue: slots of live workers, what is published and unclaimed, what in flight goes behind live work, and room under the queue's cap and rate.
+-- Per open queue: slots of live workers, what is published and unclaimed, what in flight goes behind live work, and room
+-- under the queue's cap and rate. What a maintenance window of the platform covers is not open.
 SELECT q.name AS queue, q.batch_size, w.slots,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state = 'queued') AS queued,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.priority < 0 AND e.state IN ('queued', 'running'))
@@ -136,7 +140,10 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(concurrency), 0)::int AS slots FROM worker
     WHERE q.name = ANY(queues) AND pool = q.pool AND lease_expires_at > clock_timestamp() AND NOT draining
 ) w
-WHERE q.paused_at IS NULL ORDER BY q.name
+WHERE q.paused_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM maintenance_window m WHERE m.tenant_id IS NULL AND (m.queue_id IS NULL OR m.queue_id = q.name)
+        AND m.action = 'hold' AND m.opens_at <= statement_timestamp() AND m.closes_at > statement_timestamp())
+ORDER BY q.name
 
 -- name: paces
 -- What 95 of 100 runs of a job took at most, and what half of them did. Read from what is stored anyhow, in two places of bounded cost: the last
@@ -166,7 +173,8 @@ FROM run GROUP BY job_id HAVING count(*) >= %(least)s
 
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan, the next token of a
--- drained bucket, the end of a throttle. Read with the clock
+-- drained bucket, the end of a throttle, the opening of a maintenance window, and the end of one, after which it is
+-- moved on to its next. Read with the clock
 -- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
 -- to be lucky soon, past all that has ended.
 SELECT clock_timestamp() AS now,
@@ -176,6 +184,8 @@ SELECT clock_timestamp() AS now,
           (SELECT throttled_until FROM job WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
           (SELECT throttled_until FROM tenant WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
           (SELECT min(throttled_until) FROM queue WHERE throttled_until > statement_timestamp())) AS eases_at,
+    (SELECT opens_at FROM maintenance_window WHERE opens_at > statement_timestamp() ORDER BY 1 LIMIT 1) AS shuts_at,
+    (SELECT closes_at FROM maintenance_window WHERE closes_at IS NOT NULL ORDER BY 1 LIMIT 1) AS reopens_at,
     coalesce((SELECT true FROM execution WHERE state = 'pending' AND waiting_on = '' ORDER BY queue_id LIMIT 1), false)
         AS backlog
 

@@ -42,12 +42,14 @@ SELECT id FROM made
 -- name: claim
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
 -- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
--- from a crash. Of a job that was disabled or deleted meanwhile nothing starts: `withdraw` takes it back.
+-- from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
+-- `withdraw` takes it back. What has begun is bound by no window any more: its retries go on.
 WITH claimed AS (
     UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
-        started_at = clock_timestamp(), publish_again_at = NULL, batch_size = cardinality(%(ids)s::uuid[])
+        started_at = clock_timestamp(), publish_again_at = NULL, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
     FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
+        AND (e.start_before IS NULL OR e.start_before > clock_timestamp())
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state IN ('disabled', 'deleted'))
     RETURNING e.*
 ), opened AS (
@@ -147,8 +149,8 @@ SELECT m.id, m.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state =
 FROM moved m
 
 -- name: withdraw
--- Published and unclaimed while its queue, its tenant or its job is held: back into line, so that nothing of
--- it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
+-- Published and unclaimed while its queue, its tenant or its job is held, a maintenance window is open or its execution
+-- window has closed: back into line, so that nothing of it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
 -- tenants are few, so their rows are looked up; disabled and deleted jobs may be many, so what is published
 -- says which jobs to look at.
 WITH held AS MATERIALIZED (
@@ -167,6 +169,15 @@ WITH held AS MATERIALIZED (
             SELECT id FROM execution WHERE tenant_id = d.tenant_id AND job_id = d.job_id AND state = 'queued'
             LIMIT %(limit)s) e
         WHERE j.state IN ('disabled', 'deleted')
+        UNION ALL
+        (SELECT id FROM execution WHERE state IN ('pending', 'queued') AND state = 'queued'
+            AND start_before <= statement_timestamp() LIMIT %(limit)s)
+        UNION ALL
+        SELECT e.id FROM maintenance_window m CROSS JOIN LATERAL (
+            SELECT id FROM execution o WHERE o.state = 'queued' AND (m.tenant_id IS NULL OR o.tenant_id = m.tenant_id)
+                AND (m.queue_id IS NULL OR o.queue_id = m.queue_id) AND (m.job_id IS NULL OR o.job_id = m.job_id)
+            LIMIT %(limit)s) e
+        WHERE m.action = 'hold' AND m.opens_at <= statement_timestamp() AND m.closes_at > statement_timestamp()
     )) FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE execution e SET state = %(target)s, queued_at = NULL, publish_again_at = NULL
@@ -264,7 +275,7 @@ WHERE id = %(id)s AND state = 'running' RETURNING id
 -- name: unblock
 UPDATE execution SET state = %(target)s WHERE id = %(id)s AND state = ANY(%(sources)s) RETURNING id
 
--- name: postpone
+-- name: settle
 -- Of executions that wait for their events to settle: each becomes what the newest event asks for, under its own id, and
 -- waits anew, yet not beyond its cap, counted from its making. One that is due already, or has ripened in this moment, is
 -- left alone: what came in is the next one's. The caller has locked the schedules, so the newest execution of each is the
@@ -339,20 +350,34 @@ WITH picked AS MATERIALIZED (
         finished_at = CASE WHEN j.overlaps THEN %(now)s::timestamptz END,
         ripened_at = coalesce(e.ripened_at, %(now)s)
     FROM judged j WHERE e.id = j.id AND e.id = ANY(ARRAY(SELECT id FROM picked))
-    RETURNING e.id, e.tenant_id, e.job_id, e.state
+    RETURNING e.id, e.tenant_id, e.job_id, e.schedule_id, e.state
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
     SELECT carillon_child_id(id, state), tenant_id, 'execution.skipped', job_id, id,
         jsonb_build_object('reason', 'OVERLAP'), %(now)s
     FROM moved WHERE state = 'skipped'
 )
-SELECT count(*) AS moved, ARRAY(SELECT id FROM superseded) AS superseded FROM moved
+SELECT count(*) AS moved, ARRAY(SELECT id FROM superseded) AS superseded,
+    array_agg(schedule_id) FILTER (WHERE state = 'skipped' AND schedule_id IS NOT NULL) AS left_out
+FROM moved
+
+-- name: postpone
+-- Its execution window closed before it began: it waits for the next opening, and is judged once more as if it were due
+-- then for the first time.
+WITH given AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(id uuid, not_before timestamptz, start_before timestamptz)
+)
+UPDATE execution e SET state = %(target)s, not_before = r.not_before, start_before = r.start_before, waiting_on = '',
+    ripened_at = NULL
+FROM given r
+WHERE e.id = r.id AND e.id = ANY(ARRAY(SELECT id FROM given)) AND e.state = ANY(%(sources)s) AND e.epoch = 0
+RETURNING e.id
 
 -- name: admit
 -- The next executions of one queue, weighted fair among tenants and by priority within each.
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
 -- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
--- job or concurrency key is full, or whose job is disabled or out of tokens, is parked out of the ready
+-- job or concurrency key is full, or whose job is disabled, in a maintenance window or out of tokens, is parked out of the ready
 -- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
 -- What goes behind live work (a priority below 0) comes from a line of its own, of which `lane` more may be in flight
 -- in this queue; what keeps to an operation's pace is parked while that is full or paused.
@@ -369,12 +394,17 @@ WITH RECURSIVE walk AS (
     SELECT (SELECT e.tenant_id FROM execution e WHERE e.queue_id = %(queue)s AND e.state = 'pending' AND e.waiting_on = ''
             AND e.tenant_id > walk.tenant_id ORDER BY e.tenant_id LIMIT 1)
     FROM walk WHERE walk.tenant_id IS NOT NULL
+), shut AS MATERIALIZED (
+    -- What maintenance windows hold now: few, if any. The platform's are looked at by `capacity`.
+    SELECT tenant_id, queue_id, job_id FROM maintenance_window
+    WHERE opens_at <= statement_timestamp() AND closes_at > statement_timestamp() AND action = 'hold' AND tenant_id IS NOT NULL
 ), ready AS MATERIALIZED (
     SELECT t.id, t.weight, t.rate_limit, t.rate_burst, f.in_flight, r.tokens,
         least(greatest(%(room)s, t.weight - f.in_flight),
             carillon_cap(t.max_running, t.throttle_max_running, t.throttled_until) - f.in_flight, floor(r.tokens))
             AS room  -- least() passes over what is NULL
-    FROM walk JOIN tenant t ON t.id = walk.tenant_id AND t.state = 'active'
+    FROM walk JOIN tenant t ON t.id = walk.tenant_id AND t.state = 'active' AND NOT EXISTS (
+        SELECT 1 FROM shut s WHERE s.tenant_id = t.id AND s.job_id IS NULL AND (s.queue_id IS NULL OR s.queue_id = %(queue)s))
     CROSS JOIN LATERAL (
         SELECT count(*) AS in_flight FROM execution e WHERE e.tenant_id = t.id AND e.state IN ('queued', 'running')
     ) f
@@ -390,6 +420,7 @@ WITH RECURSIVE walk AS (
         SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id
         FROM execution e
         WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority >= 0
+            AND (e.start_before IS NULL OR e.start_before > statement_timestamp())
         ORDER BY e.priority DESC, e.not_before, e.id
         LIMIT greatest(r.room, 0)
     ) c
@@ -402,6 +433,7 @@ WITH RECURSIVE walk AS (
         SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id
         FROM execution e
         WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority < 0
+            AND (e.start_before IS NULL OR e.start_before > statement_timestamp())
         ORDER BY e.priority DESC, e.not_before, e.id
         LIMIT least(greatest(r.room, 0), greatest(%(lane)s, 0))
     ) c
@@ -452,6 +484,7 @@ WITH RECURSIVE walk AS (
     SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.job_id, c.priority, c.not_before,
         CASE
             WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
+            WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
             WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
             WHEN k.id IS NOT NULL THEN 'key:' || c.tenant_id || ':' || c.concurrency_key

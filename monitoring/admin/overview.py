@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from jobs import shut
 from jobs.admin import recent, wording
-from jobs.models import Execution, Job
+from jobs.models import Action, Execution, Job, MaintenanceWindow
 from jobs.rules import words
 from jobs.rules.codes import Absence
 from jobs.rules.states import IN_FLIGHT, State
@@ -82,6 +83,7 @@ def _pulse() -> verdict.Pulse:
         workers=selectors.live_workers(),
         tick=ages.get("dispatch"),
         ring=ages.get("ring"),
+        shut=shut.open_now(MaintenanceWindow.objects.filter(action=Action.HOLD), timezone.now()).count(),
     )
 
 

@@ -21,6 +21,8 @@ class Pulse:
     workers: int
     tick: timedelta | None
     ring: timedelta | None
+    #: Maintenance windows that hold something now.
+    shut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ def verdict(pulse: Pulse, *, engine_stale: timedelta, beat_stale: timedelta) -> 
         )
     if pulse.oldest_ready is not None and pulse.oldest_ready > LATE:
         advice = "More arrives than the workers take. Add workers, or see which tenant or job holds the most."
+        if pulse.shut:
+            advice = "What a maintenance window holds waits for its end. " + advice
         return Verdict("warning", "warning", f"Falling behind: {told}.", advice)
     if pulse.ring is None or pulse.ring > beat_stale:
         advice = "Beat does not ring, so the engine wakes itself, less punctually. Start beat, or look at its log."
@@ -62,4 +66,5 @@ def _told(pulse: Pulse) -> str:
     flying = f"more than {pulse.in_flight}" if pulse.in_flight_is_capped else str(pulse.in_flight)
     workers = "1 worker live" if pulse.workers == 1 else f"{pulse.workers} workers live"
     tick = "no tick yet" if pulse.tick is None else f"last tick {marks.length(pulse.tick)} ago"
-    return f"{ready}, {flying} in flight, {workers}, {tick}"
+    shut = "" if not pulse.shut else f", {pulse.shut} maintenance window{'s' if pulse.shut > 1 else ''} open"
+    return f"{ready}, {flying} in flight, {workers}, {tick}{shut}"

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs.services
 import tenants.services
 from jobs import selectors
-from jobs.models import Calendar, DeadLetter, Hook, Operation, Queue
+from jobs.models import Calendar, DeadLetter, Hook, MaintenanceWindow, Operation, Queue
 from tenants import actors, context, requests
 from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
@@ -26,6 +26,7 @@ ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "schedule_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
+    "maintenance.told", "maintenance.state_of", "maintenance.upcoming",
     "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedule_fields", "schedules.begin_anew",
     "schedules.check_payload", "declaring.facts_of", "declaring.instant",
@@ -84,6 +85,7 @@ def arguments() -> dict[str, Any]:
             "dead_letter": DeadLetter(tenant=job.tenant, job=job),
             "operation": Operation(tenant=job.tenant),
             "hook": Hook(tenant=job.tenant),
+            "window": MaintenanceWindow(tenant=job.tenant),
             "tenant": job.tenant,
             "queue": Queue.objects.get(pk="default"),
             "calendar": Calendar(tenant=job.tenant),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import invitees, operations, rows
+from tests.support import invitees, operations, rows, shut
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -25,6 +25,7 @@ TABLES = (
     "calendar",
     "secret",
     "secret_version",
+    "maintenance_window",
     "membership",
     "invitation",
     "audit_event",
@@ -56,6 +57,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "job-types": ["dummy"],
         "secrets": [kept["id"], secret],
         "calendars": [owner.api.post("/api/v1/calendars", {"name": name}).json()["id"]],
+        "maintenance-windows": [shut.maintenance(owner.tenant.id)],
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "auth": [_session(owner)],

@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import ids, invitees, operations, rows, servers
+from tests.support import ids, invitees, operations, rows, servers, shut
 
 #: How long a browser waits, in milliseconds: the machine may do other things beside.
 PATIENCE = 120_000
@@ -124,6 +124,7 @@ def furnish() -> Furniture:
         "tenants.invitation": invitees.invitation(tenant),
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),
+        "jobs.maintenancewindow": shut.maintenance(tenant),
         "tenants.secret": secret(tenant),
         "jobs.calendar": calendar(tenant),
         **_celery_results(),

@@ -11,7 +11,7 @@ from jobs.api.shapes.schedules import SlotShape
 from jobs.previews import Preview
 from jobs.previews.cautions import Caution, Warning
 from jobs.previews.clocks import ClockChange
-from jobs.rules.slots import Slot
+from jobs.rules.slots import Slot, SlotKind
 from jobs.triggers import zones
 from tenants.api.fields import Instant
 
@@ -38,6 +38,7 @@ class PreviewShape(serializers.Serializer[dict[str, Any]]):
     sentence = serializers.CharField(help_text="The rule in plain English.")
     next = SlotShape(many=True)
     clock_changes = ClockChangeShape(many=True, help_text="The zone's next two, if it has any in the next three years.")
+    spread_seconds = serializers.FloatField(help_text="Each run starts up to so long after its slot.")
     warnings = WarningShape(many=True)
 
 
@@ -45,12 +46,20 @@ def shown(preview: Preview) -> dict[str, Any]:
     """A preview for :class:`PreviewShape`."""
     return {
         "sentence": preview.sentence,
-        "next": [_slot(slot, preview.timezone) for slot in preview.slots],
+        "next": [_slot(slot, preview) for slot in preview.slots],
+        "spread_seconds": preview.spread.jitter.total_seconds(),
         "clock_changes": preview.clock_changes,
         "warnings": preview.warnings,
     }
 
 
-def _slot(slot: Slot, zone: str) -> dict[str, Any]:
-    told = fires.shown(slot, zone)
+def _slot(slot: Slot, preview: Preview) -> dict[str, Any]:
+    """When its run starts is not known where it is spread by an id that is not given yet."""
+    runs, spread = slot.kind is SlotKind.RUN, preview.spread
+    start = spread.start(slot.at, slot.nominal) if runs else None
+    told = fires.shown(slot, preview.timezone, start)
+    if runs and start is None:
+        told["note"] = "OUTSIDE_WINDOW"
+    if spread.jitter and spread.key is None:
+        told["starts_at"] = None
     return {**told, "offset": zones.offset_text(told["local"].utcoffset())}

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs import previews
+from jobs.api import fires
 from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Misfire, Schedule, ScheduleState
@@ -18,6 +19,11 @@ from jobs.rules.calendar_names import Use
 from jobs.rules.calendars import OnHit
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
+
+_WINDOW = (
+    'Hours of the week, in its time zone, in which its runs may start, such as {"hours": [{"days": ["mon-fri"], '
+    '"from": "22:00", "until": "05:00"}], "outside": "wait"}. A slot outside waits, or is skipped ("skip").'
+)
 
 
 class CalendarUseInput(StrictSerializer):
@@ -61,7 +67,7 @@ class PreviewInput(RuleInput):
     debounce_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
     execution_window = Object(required=False, allow_null=True)
     jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    max_runs = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    max_runs = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
     job = serializers.CharField(
         max_length=200, required=False, help_text="Id or name of a job, whose last runs say how long it takes."
     )
@@ -87,9 +93,13 @@ class ScheduleChanges(Patch, RuleInput):
         required=False,
         help_text="Of kind event: events this close together make one run, which has the last one's payload.",
     )
-    execution_window = Object(required=False, allow_null=True)
-    jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    max_runs = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    execution_window = Object(required=False, allow_null=True, help_text=_WINDOW)
+    jitter_seconds = serializers.IntegerField(
+        min_value=0, max_value=86_400, required=False, help_text="A run starts up to so long after its slot."
+    )
+    max_runs = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True, help_text="With that many runs it ends."
+    )
     misfire = serializers.ChoiceField(Misfire.choices, required=False)
     misfire_max = serializers.IntegerField(min_value=1, max_value=1000, required=False)
     misfire_grace_seconds = Number(min_value=0, max_value=86_400, required=False)
@@ -190,8 +200,13 @@ class FireShape(serializers.Serializer[dict[str, Any]]):
 
     at = Instant()
     local = LocalTime(read_only=True, help_text="The same instant on the schedule's clock.")
+    starts_at = Instant(
+        allow_null=True, help_text="From when on its run may start: after its jitter, in its window. Null if not known."
+    )
     note = serializers.ChoiceField(
-        ["DST_GAP", "DST_FOLD", "HOLIDAY"], allow_null=True, help_text="A clock change or a calendar touches it."
+        fires.NOTES,
+        allow_null=True,
+        help_text="A clock change touches it, its execution window is closed then, or a maintenance window open.",
     )
 
 

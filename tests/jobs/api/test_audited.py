@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from tests.support import actors, invitees, operations, rows
+from tests.support import actors, invitees, operations, rows, shut
 
 #: Routes that take a POST and change nothing.
 LOOKING = {("post", "/schedules/preview")}
@@ -115,6 +115,9 @@ class World:
         self.actor.api.post(f"/api/v1/hooks/{hook}/disable", {})
         return hook
 
+    def shut(self) -> str:
+        return str(shut.maintenance(self.actor.tenant.id))
+
     def member(self) -> str:
         return str(invitees.member(self.actor.tenant.id))
 
@@ -214,6 +217,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/hooks/{id}/rotate-secret"): (World.hook, lambda w: {}),
     ("post", "/hooks/{id}/enable"): (World.disabled_hook, lambda w: {}),
     ("post", "/hooks/{id}/disable"): (World.hook, lambda w: {}),
+    ("post", "/maintenance-windows"): (None, lambda w: {"scope": "tenant", "reason": "r", "ends_at": soon()}),
+    ("patch", "/maintenance-windows/{id}"): (World.shut, lambda w: {"reason": "Another."}),
+    ("delete", "/maintenance-windows/{id}"): (World.shut, lambda w: None),
+    ("post", "/maintenance-windows/{id}/end"): (World.shut, lambda w: {}),
     ("patch", "/members/{id}"): (World.member, lambda w: {"role": "runner"}),
     ("delete", "/members/{id}"): (World.member, lambda w: None),
     ("post", "/invitations"): (None, lambda w: {"email": f"{uuid4().hex}@example.com", "role": "viewer"}),

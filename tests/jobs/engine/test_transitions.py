@@ -11,6 +11,7 @@ import pytest
 from jobs import sql
 from jobs.engine import records, transitions
 from jobs.engine.records import Fence, Problem, Tail
+from jobs.rules.starts import Start
 from jobs.rules.states import TERMINAL, TRANSITIONS, Event, State
 from tests.support import one, rows
 
@@ -27,7 +28,7 @@ def _ripen(_: UUID) -> object:
     return transitions.ripen(now=sql.run("clock")[0].now, limit=10)[0]
 
 
-def _postpone(id_: UUID) -> object:
+def _settle(id_: UUID) -> object:
     """As if it waited for events of a schedule to settle, unless it has started."""
     job, tenant = rows.fetch("SELECT job_id, tenant_id FROM execution WHERE id = %s", id_)[0]
     schedule = rows.schedule((job, tenant), kind="event", expression="", event="order.paid")
@@ -39,7 +40,7 @@ def _postpone(id_: UUID) -> object:
         id=uuid4(), tenant_id=tenant, job_id=job, schedule_id=schedule, revision=1, trigger="event", not_before=rows.now(),
         queue_id="default", priority=5, timeout_seconds=1, max_attempts=1,
     )  # fmt: skip
-    return transitions.postpone([(row, timedelta(hours=1))])
+    return transitions.settle([(row, timedelta(hours=1))])
 
 
 def _withdraw(_: UUID) -> object:
@@ -52,10 +53,11 @@ def _withdraw(_: UUID) -> object:
 
 ACTIONS: dict[Event, Callable[[UUID], object]] = {
     Event.UNBLOCK: transitions.unblock,
-    Event.POSTPONE: _postpone,
+    Event.SETTLE: _settle,
     Event.RIPEN: _ripen,
     Event.ADMIT: lambda _: transitions.admit(queue="default", room=10)[0],
     Event.WITHDRAW: _withdraw,
+    Event.POSTPONE: lambda id_: transitions.postpone([(id_, Start(rows.now()))]),
     Event.CLAIM: lambda id_: one.claim(id_, attempt=1, worker_id=uuid4(), worker="w", pid=1),
     Event.SUCCEED: lambda id_: one.succeed(_fence(id_)),
     Event.RETRY: lambda id_: transitions.retry(_fence(id_), PROBLEM, delay=timedelta(seconds=1)),

@@ -8,6 +8,7 @@ import pytest
 
 from jobs.rules import misfires
 from jobs.rules.codes import Absence
+from jobs.rules.holding import Hold
 from jobs.rules.misfires import Misfire, MisfirePolicy
 from jobs.rules.slots import Slot, SlotKind
 
@@ -63,8 +64,8 @@ def test_the_edge_of_the_catch_up_window_is_inside() -> None:
 
 def test_a_slot_that_is_left_out_says_what_held_it_and_the_first_hold_counts() -> None:
     holds = [
-        (NOW - timedelta(hours=5), NOW - timedelta(hours=3), Absence.PAUSED_JOB),
-        (NOW - timedelta(hours=4), NOW - timedelta(hours=1), Absence.PAUSED_SCHEDULE),
+        Hold(NOW - timedelta(hours=5), NOW - timedelta(hours=3), Absence.PAUSED_JOB),
+        Hold(NOW - timedelta(hours=4), NOW - timedelta(hours=1), Absence.PAUSED_SCHEDULE),
     ]
     judged = misfires.judge(
         [slot(1), slot(2), slot(3), slot(3.5), slot(5), slot(6), slot(25)],
@@ -73,9 +74,3 @@ def test_a_slot_that_is_left_out_says_what_held_it_and_the_first_hold_counts() -
     assert [reason for _, reason in judged] == [
         MISSED, Absence.PAUSED_SCHEDULE, Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_JOB, MISSED, EXPIRED,
     ]  # fmt: skip
-
-
-def test_a_hold_that_lasts_holds_whatever_came_after_it_began() -> None:
-    lasting = [(NOW - timedelta(hours=2), None, Absence.PAUSED_TENANT)]
-    assert misfires.left_out(NOW, lasting) == Absence.PAUSED_TENANT
-    assert misfires.left_out(NOW - timedelta(hours=3), lasting) == MISSED

@@ -10,14 +10,15 @@ import pytest
 from jobs import triggers
 from jobs.rules import planning
 from jobs.rules.codes import Absence
+from jobs.rules.holding import Hold
 from jobs.rules.misfires import Misfire, MisfirePolicy
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: Paused from ten to four hours ago, and its job from three to two hours ago.
 HOLDS = [
-    (NOW - 10 * HOUR, NOW - 4 * HOUR, Absence.PAUSED_SCHEDULE),
-    (NOW - 3 * HOUR, NOW - 2 * HOUR, Absence.PAUSED_JOB),
+    Hold(NOW - 10 * HOUR, NOW - 4 * HOUR, Absence.PAUSED_SCHEDULE),
+    Hold(NOW - 3 * HOUR, NOW - 2 * HOUR, Absence.PAUSED_JOB),
 ]
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from jobs.rules.codes import Wait
 from jobs.rules.states import TERMINAL, State
-from jobs.rules.waiting import Facts, Limit, Waiting, seconds_left, waiting_for
+from jobs.rules.waiting import Facts, Limit, Maintenance, Waiting, seconds_left, waiting_for
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
+SHUT = Maintenance(until=LATER, why="It moves.")
 FULL, EASING, DRY = Limit(is_full=True), Limit(is_full=True, eases_at=LATER), Limit(token_at=LATER)
 
 
@@ -40,6 +41,9 @@ def pending(**facts: Any) -> Waiting | None:
         ({"waiting_on": "op:x", "operation_paused": True}, Waiting(Wait.OPERATION_PAUSED)),
         ({"lane": Limit(is_full=True, most=1, used=1), "ahead": 7}, Waiting(Wait.PACE, limit=1, used=1)),
         ({"has_worker": False, "waiting_on": "job:x", "ahead": 3}, Waiting(Wait.NO_WORKER)),
+        ({"waiting_on": "shut:x"}, Waiting(Wait.MAINTENANCE)),
+        ({"maintenance": SHUT, "has_worker": False}, Waiting(Wait.MAINTENANCE, until=LATER, why="It moves.")),
+        ({"maintenance": SHUT, "queue_paused": True}, Waiting(Wait.QUEUE_PAUSED)),
         ({"queue_paused": True, "has_worker": False}, Waiting(Wait.QUEUE_PAUSED)),
         ({"tenant_suspended": True, "queue_paused": True}, Waiting(Wait.TENANT_SUSPENDED)),
     ],
@@ -51,6 +55,11 @@ def test_a_pending_one_waits_for_what_must_be_lifted_first(facts, expected):
 def test_a_scheduled_one_waits_for_its_instant_and_a_tried_one_for_its_back_off():
     assert waiting_for(Facts(state="scheduled", not_before=LATER)) == Waiting(Wait.NOT_DUE, until=LATER)
     assert waiting_for(Facts(state="scheduled", not_before=LATER, tries=1)) == Waiting(Wait.BACK_OFF, until=LATER)
+
+
+def test_a_scheduled_one_outside_its_hours_waits_for_them():
+    facts = Facts(state="scheduled", not_before=LATER, outside_window=True)
+    assert waiting_for(facts) == Waiting(Wait.OUTSIDE_WINDOW, until=LATER)
 
 
 def test_a_published_one_waits_for_a_free_worker():

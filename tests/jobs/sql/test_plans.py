@@ -17,10 +17,24 @@ EXPECTED = {
     "ended_lately": {"event_order", "job_pkey"},
     "job_stats": {"execution_by_job"},
     "crowd": {"schedule_upcoming"},
-    "next_instants": {"execution_ripening", "execution_ready", "schedule_due", "job_throttle_end"},
+    "next_instants": {
+        "execution_ripening",
+        "execution_ready",
+        "schedule_due",
+        "job_throttle_end",
+        "maintenance_open",
+        "maintenance_over",
+    },
     "ripen": {"execution_ripening", "execution_overlapping"},
-    "admit": {"execution_ready", "execution_in_flight", "execution_keyed", "execution_of_operation"},
-    "withdraw": {"execution_published", "execution_in_flight", "job_pkey"},
+    "postpone": {"execution_pkey"},
+    "admit": {
+        "execution_ready",
+        "execution_in_flight",
+        "execution_keyed",
+        "execution_of_operation",
+        "maintenance_open",
+    },
+    "withdraw": {"execution_published", "execution_in_flight", "execution_closing", "maintenance_open", "job_pkey"},
     "claim": {"execution_pkey", "job_pkey"},
     "attend": {"execution_pkey"},
     "append_log": {"execution_pkey"},
@@ -37,6 +51,13 @@ EXPECTED = {
     "end_waiting_of_job": {"execution_by_job"},
     "lock_due_schedules": {"schedule_due", "job_pkey"},
     "advance_schedules": {"schedule_pkey"},
+    "return_runs": {"schedule_pkey"},
+    "windows_near": {"maintenance_open", "maintenance_lately"},
+    "windows_over": {"maintenance_over"},
+    "look_again": {"schedule_due"},
+    "tell_ended": {"job_pkey"},
+    "closed_meanwhile": {"execution_closing"},
+    "waiting_for_hours": {"execution_by_schedule"},
     "forget_workers": {"execution_owned"},
     "queue_is_busy": {"execution_by_state"},
     "count_jobs": {"job_by_name"},
@@ -59,7 +80,7 @@ EXPECTED = {
     "timelines": {"execution_pkey", "attempt_of_execution", "event_pkey"},
     "lines_after": {"execution_log_order"},
     "expire_reservations": {"reservation_expiry", "reservation_pkey"},
-    "postpone": {"execution_by_schedule", "execution_pkey"},
+    "settle": {"execution_by_schedule", "execution_pkey"},
     "schedules_waiting_for": {"schedule_awaited", "job_pkey"},
     "lock_counted_schedules": {"schedule_pkey"},
     "count_runs": {"schedule_pkey"},
@@ -77,6 +98,7 @@ NOTHING_TO_FIND = {
     "open_recoveries": "inserts, one row a tenant",
     "renew_lease": "touches one of a few workers",
     "end_lease": "touches one of a few workers",
+    "roll_windows": "touches the few that it is given",
     "pulse": "touches one of a few rows",
     "allow_minutes": "changes settings",
     "wait_in_line": "changes settings",
@@ -119,6 +141,11 @@ FILL = (
        FROM (VALUES ('succeeded', 16000), ('failed', 2000), ('skipped', 1000), ('scheduled', 1000), ('pending', 12000),
            ('queued', 100), ('running', 100)) AS k(state, many), generate_series(1, many) n
        JOIN (SELECT id, tenant_id, row_number() OVER () AS place FROM job) j ON j.place = n % 5000 + 1""",
+    """INSERT INTO maintenance_window (id, tenant_id, job_id, action, reason, expression, timezone, duration_seconds, opens_at,
+           closes_at, last_opened_at, last_closed_at, ruled_at, created_by, created_at, updated_at)
+       SELECT gen_random_uuid(), tenant_id, id, 'hold', 'nightly', '0 2 * * *', 'UTC', 3600, at, at + interval '1 hour',
+           at - interval '1 day', at - interval '23 hours', now(), '', now(), now()
+       FROM (SELECT id, tenant_id, now() + random() * interval '23 hours' AS at FROM job) j""",
     """INSERT INTO attempt (id, tenant_id, execution_id, number, epoch, state, worker_id, worker_pid, worker, started_at,
            error_code, error_message)
        SELECT carillon_child_id(id, '1'), tenant_id, id, 1, 1, 'succeeded', id, 1, 'w', now(), '', '' FROM execution LIMIT 5000""",
@@ -153,7 +180,8 @@ def _many_rows() -> Iterator[None]:
     rows.change("ANALYZE")
     yield
     rows.change(
-        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation, received_event CASCADE"
+        "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation,"
+        " received_event, maintenance_window CASCADE"
     )
     rows.change("ANALYZE")
 

@@ -32,6 +32,13 @@ def test_keeping_up_says_all_that_was_measured() -> None:
     assert (found.tone, found.advice) == ("good", "")
 
 
+def test_open_maintenance_windows_are_told() -> None:
+    assert _of(shut=1).sentence.endswith(", 1 maintenance window open.")
+    late = _of(shut=2, oldest_ready=timedelta(seconds=61))
+    assert "2 maintenance windows open" in late.sentence
+    assert late.advice.startswith("What a maintenance window holds waits for its end.")
+
+
 @pytest.mark.parametrize(
     ("measured", "tone", "beginning"),
     [

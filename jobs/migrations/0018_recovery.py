@@ -104,7 +104,7 @@ OVERLAPS = ["allow", "skip", "queue_one", "queue_all", "cancel_previous"]
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0015_time'),
+        ('jobs', '0017_events'),
     ]
 
     operations = [

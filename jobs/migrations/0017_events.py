@@ -31,7 +31,7 @@ $$ SELECT h.tenant_id, h.id FROM hook h WHERE h.digest = wanted $$
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0015_time'),
+        ('jobs', '0016_calendars'),
         ('tenants', '0013_kept_answers'),
     ]
 

@@ -1,0 +1,43 @@
+"""What is shut just now: by maintenance windows, and by the execution window of its own schedule."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from jobs.engine import spreads
+from jobs.models import Action, Execution, Job, MaintenanceWindow
+from jobs.rules.opening_hours import InvalidHours
+from jobs.rules.waiting import Maintenance
+
+
+def windows_of(job: Job) -> QuerySet[MaintenanceWindow]:
+    """Windows that cover a job, the platform's too."""
+    alone = Q(tenant=job.tenant_id, job=job.pk)
+    with_others = Q(job=None) & (Q(queue=None) | Q(queue=job.queue_id))
+    everybodys = with_others & (Q(tenant=job.tenant_id) | Q(tenant=None))
+    return MaintenanceWindow.objects.filter(alone | everybodys, deleted_at__isnull=True)
+
+
+def open_now(windows: QuerySet[MaintenanceWindow], now: datetime) -> QuerySet[MaintenanceWindow]:
+    """Those that are open."""
+    return windows.filter(opens_at__lte=now, closes_at__gt=now)
+
+
+def by_maintenance(job: Job, now: datetime) -> Maintenance | None:
+    """The window that holds a job longest."""
+    found = open_now(windows_of(job), now).filter(action=Action.HOLD).order_by("-closes_at").first()
+    return None if found is None else Maintenance(until=found.closes_at or now, why=found.reason)
+
+
+def is_outside(execution: Execution, now: datetime) -> bool:
+    """Whether one that is not due waits for the hours of its schedule."""
+    schedule = execution.schedule
+    if execution.start_before is None or execution.not_before <= now or schedule is None:
+        return False
+    try:
+        opens_at = spreads.of_schedule(schedule).opens_at(now)
+    except InvalidHours:
+        return False
+    return opens_at is not None and opens_at > now
