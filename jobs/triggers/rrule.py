@@ -69,8 +69,8 @@ def _anchored(text: str, anchor: datetime) -> _Between:
         if first >= end:
             _refuse_until(rule)
     if rule.count is not None:
-        counted = list(islice(walls.upward(first, _FAR), rule.count))
-        end = counted[-1] + SECOND if len(counted) == rule.count else end
+        last = walls.nth(first, rule.count)
+        end = end if last is None else last + SECOND
     return _Between(walls, anchor, end)
 
 
@@ -78,7 +78,7 @@ def _refuse_until(rule: Recurrence) -> None:
     rule.refuse("UNTIL", "lies before the first time that the rule names from start_at on, so it would never fire")
 
 
-def _walls(rule: Recurrence, anchor: datetime) -> Walls:
+def _walls(rule: Recurrence, anchor: datetime) -> _Times | _Positions:
     days, times = rrule_days.Days(rule, anchor.date()), rrule_times.of(rule, anchor)
     if isinstance(times, rrule_times.Stepped):
         weekdays = range(7) if rule.weekdays is None else sorted(weekday for weekday, _ in rule.weekdays)
@@ -123,6 +123,18 @@ class _Times:
             for day in self._days.upward(first, last)
         )
 
+    def nth(self, start: datetime, number: int) -> datetime | None:
+        """The so manieth one from ``start`` on, counted by days."""
+        first, low = rrule_times.split(start)
+        for day in self._days.upward(first, _FAR.toordinal()):
+            begin = low if day == first else 0
+            there = self._times.count(day, begin, rrule_times.DAY)
+            if number <= there:
+                seconds = self._times.upward(day, begin, rrule_times.DAY)
+                return rrule_times.joined(day, next(islice(seconds, number - 1, None)))
+            number -= there
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class _Positions:
@@ -147,6 +159,10 @@ class _Positions:
     def count(self, start: datetime, end: datetime) -> int:
         """How many, [start, end)."""
         return sum(1 for _ in self.upward(start, end))
+
+    def nth(self, start: datetime, number: int) -> datetime | None:
+        """The so manieth one from ``start`` on."""
+        return next(islice(self.upward(start, _FAR), number - 1, None), None)
 
     def _of(self, period: int) -> list[datetime]:
         days = list(self.days.upward(*rrule_days.days_of(self.rule.freq, self.rule.week_start, period)))

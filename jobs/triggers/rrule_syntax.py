@@ -16,17 +16,20 @@ from typing import Any, NoReturn
 from jobs.triggers.contract import InvalidSchedule
 
 MAX_LENGTH = 1000
-MAX_COUNT = 10_000
+#: COUNT has to be counted out once.
+MAX_COUNT = 1000
 #: Most times of one day, or of one hour of an hourly rule, that lists of hours, minutes and seconds may name.
 MAX_TIMES = 1440
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-#: Longest step of each frequency: a hundred years, and a year of hours, minutes and seconds.
+#: Longest step of each frequency: a hundred years, and a week of hours, minutes and seconds.
 FREQUENCIES: Mapping[str, int] = {
     "YEARLY": 100, "MONTHLY": 1200, "WEEKLY": 5200, "DAILY": 36_525,
-    "HOURLY": 8784, "MINUTELY": 527_040, "SECONDLY": 31_622_400,
+    "HOURLY": 168, "MINUTELY": 10_080, "SECONDLY": 604_800,
 }  # fmt: skip
-FINER_THAN_DAYS = ("HOURLY", "MINUTELY", "SECONDLY")
+UNITS_A_DAY: Mapping[str, int] = {"HOURLY": 24, "MINUTELY": 1440, "SECONDLY": 86_400}
+FINER_THAN_DAYS = (*UNITS_A_DAY,)
 
+_TIMES = ("BYHOUR", "BYMINUTE", "BYSECOND")
 _UNTIL = re.compile(r"\d{8}T\d{6}Z?", re.ASCII)
 _DAY = re.compile(r"(?P<nth>[+-]?\d{1,3})?(?P<day>MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
@@ -228,8 +231,9 @@ def _check(rule: Recurrence) -> None:
     if rule.month_days is not None and rule.freq == "WEEKLY":
         rule.refuse("BYMONTHDAY", "has no meaning for FREQ=WEEKLY; use FREQ=MONTHLY")
     _check_ordinals(rule)
-    _check_positions(rule)
     _check_times(rule)
+    _check_positions(rule)
+    _check_count(rule)
 
 
 def _check_ordinals(rule: Recurrence) -> None:
@@ -247,6 +251,11 @@ def _check_positions(rule: Recurrence) -> None:
     parts = ("BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYDAY", "BYHOUR", "BYMINUTE", "BYSECOND")
     if rule.positions is not None and not any(part in rule.places for part in parts):
         rule.refuse("BYSETPOS", "chooses among what other BY parts name; add one, such as BYDAY")
+    if rule.positions is not None and rule.freq == "WEEKLY":
+        times = len(rule.hours or "1") * len(rule.minutes or "1") * len(rule.seconds or "1")
+        most = len(rule.weekdays or "1") * times
+        if min(map(abs, rule.positions)) > most:
+            rule.refuse("BYSETPOS", f"chooses none of the {most} that a week has, so it would never fire")
 
 
 def _check_times(rule: Recurrence) -> None:
@@ -261,9 +270,20 @@ def _check_times(rule: Recurrence) -> None:
         rule.refuse(longest, f"makes {times} times of each period; at most {MAX_TIMES}: use FREQ=MINUTELY or SECONDLY")
 
 
+def _check_count(rule: Recurrence) -> None:
+    """What takes other times each day is too much work to count."""
+    if rule.count is None or rule.freq not in FINER_THAN_DAYS or UNITS_A_DAY[rule.freq] % rule.interval == 0:
+        return
+    narrowing = [name for name in _TIMES if name in rule.places and not _expands(rule.freq, name)]
+    if narrowing:
+        rule.refuse(
+            "COUNT", f"beside {narrowing[0]} needs an INTERVAL that divides the day; end it by UNTIL, end_at or max_runs"
+        )
+
+
 def _expands(freq: str, name: str) -> bool:
     """Whether a list of times adds occurrences to each period; else it narrows down."""
-    return freq not in FINER_THAN_DAYS or FINER_THAN_DAYS.index(freq) < ("BYHOUR", "BYMINUTE", "BYSECOND").index(name)
+    return freq not in FINER_THAN_DAYS or FINER_THAN_DAYS.index(freq) < _TIMES.index(name)
 
 
 def completed(rule: Recurrence, anchor: datetime) -> Recurrence:

@@ -13,11 +13,10 @@ from itertools import product
 from math import gcd
 from typing import Protocol
 
-from jobs.triggers.rrule_syntax import Recurrence
+from jobs.triggers.rrule_syntax import UNITS_A_DAY, Recurrence
 
 DAY = 86_400
 _HOUR = 3600
-_UNIT = {"HOURLY": 3600, "MINUTELY": 60, "SECONDLY": 1}
 #: So many sorts of day are remembered of one rule.
 _REMEMBERED = 64
 
@@ -65,8 +64,8 @@ class Stepped:
     __slots__ = ("_anchor", "_by_phase", "_hours", "_minutes", "_per_day", "_seconds", "_step", "_unit", "_within")
 
     def __init__(self, rule: Recurrence, anchor: datetime, within: Sequence[int]) -> None:
-        self._unit, self._step = _UNIT[rule.freq], rule.interval
-        self._per_day = DAY // self._unit
+        self._per_day, self._step = UNITS_A_DAY[rule.freq], rule.interval
+        self._unit = DAY // self._per_day
         self._anchor = anchor.toordinal() * self._per_day + _second_of_day(anchor) // self._unit
         self._hours = sorted(rule.hours) if rule.hours is not None else range(24)
         self._minutes = rule.minutes if rule.freq != "HOURLY" else None

@@ -176,6 +176,158 @@ class BulkPreview(TypedDict):
     sample: list[Execution]
 
 
+class CalendarDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: None
+    rule: dict[str, Any]
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CalendarNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: dict[str, Any]
+    event: NotRequired[str | None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class CalendarPreviewInput(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: dict[str, Any]
+    event: NotRequired[str | None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class CalendarScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: dict[str, Any]
+    event: NotRequired[str | None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class CalendarSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: None
+    rule: dict[str, Any]
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
 class Callable(TypedDict):
     """What a `python` job may name in its payload, and the arguments it takes."""
 
@@ -2168,6 +2320,158 @@ class RotationInput(TypedDict):
     overlap_seconds: NotRequired[int]
 
 
+class RruleDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: str
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class RruleNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: str
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class RrulePreviewInput(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: str
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
+    timezone: NotRequired[str]
+    start_at: str
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class RruleScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: str
+    rule: NotRequired[None]
+    event: NotRequired[str | None]
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class RruleSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: str
+    rule: None
+    event: None
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
 class S3Connection(TypedDict):
     """A bucket of S3 or of what speaks like it."""
 
@@ -2686,7 +2990,7 @@ class DeclaredJobFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-DeclaredSchedule = CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | OtherDeclaredSchedule
+DeclaredSchedule = CalendarDeclaredSchedule | CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | RruleDeclaredSchedule | OtherDeclaredSchedule
 
 
 class DeclaredScheduleFields(TypedDict):
@@ -2695,11 +2999,11 @@ class DeclaredScheduleFields(TypedDict):
     id: str
     job: str
     kind: str
-    expression: str | None | str | None
+    expression: None | str | str | None
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
-    rrule: None | str | None
-    rule: None | Any | None
+    rrule: None | str | str | None
+    rule: dict[str, Any] | None | Any | None
     event: None | str | None
     event_filter: str | None
     debounce_seconds: int
@@ -2813,18 +3117,18 @@ class JobFields(TypedDict):
     updated_at: str
 
 
-NewScheduleInput = CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput
+NewScheduleInput = CalendarNewScheduleInput | CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput | RruleNewScheduleInput
 
 
 class NewScheduleInputFields(TypedDict):
     """A schedule to be, for a job that exists."""
 
     kind: str
-    expression: NotRequired[str | str | None]
+    expression: NotRequired[str | None | str]
     interval_seconds: NotRequired[None | int]
     run_at: NotRequired[None | str]
-    rrule: NotRequired[str | None]
-    rule: NotRequired[None]
+    rrule: NotRequired[str | None | str]
+    rule: NotRequired[dict[str, Any] | None]
     event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
@@ -2845,18 +3149,18 @@ class NewScheduleInputFields(TypedDict):
     job: str
 
 
-PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
+PreviewInput = CalendarPreviewInput | CronPreviewInput | IntervalPreviewInput | OncePreviewInput | RrulePreviewInput
 
 
 class PreviewInputFields(TypedDict):
     """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
-    expression: NotRequired[str | str | None]
+    expression: NotRequired[str | None | str]
     interval_seconds: NotRequired[None | int]
     run_at: NotRequired[None | str]
-    rrule: NotRequired[str | None]
-    rule: NotRequired[None]
+    rrule: NotRequired[str | None | str]
+    rule: NotRequired[dict[str, Any] | None]
     event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None | str]
@@ -2889,18 +3193,18 @@ class RevisionFields(TypedDict):
     created_by: str
 
 
-ScheduleInput = CronScheduleInput | IntervalScheduleInput | OnceScheduleInput
+ScheduleInput = CalendarScheduleInput | CronScheduleInput | IntervalScheduleInput | OnceScheduleInput | RruleScheduleInput
 
 
 class ScheduleInputFields(TypedDict):
     """A schedule to be, inside its job."""
 
     kind: str
-    expression: NotRequired[str | str | None]
+    expression: NotRequired[str | None | str]
     interval_seconds: NotRequired[None | int]
     run_at: NotRequired[None | str]
-    rrule: NotRequired[str | None]
-    rule: NotRequired[None]
+    rrule: NotRequired[str | None | str]
+    rule: NotRequired[dict[str, Any] | None]
     event: NotRequired[str | None]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
@@ -2920,7 +3224,7 @@ class ScheduleInputFields(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
 
 
-Schedule = CronSchedule | IntervalSchedule | OnceSchedule | OtherSchedule
+Schedule = CalendarSchedule | CronSchedule | IntervalSchedule | OnceSchedule | RruleSchedule | OtherSchedule
 
 
 class ScheduleFields(TypedDict):
@@ -2929,11 +3233,11 @@ class ScheduleFields(TypedDict):
     id: str
     job: str
     kind: str
-    expression: str | None | str | None
+    expression: None | str | str | None
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
-    rrule: None | str | None
-    rule: None | Any | None
+    rrule: None | str | str | None
+    rule: dict[str, Any] | None | Any | None
     event: None | str | None
     event_filter: str | None
     debounce_seconds: int

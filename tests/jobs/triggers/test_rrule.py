@@ -116,7 +116,7 @@ def test_far_questions_cost_what_near_ones_do() -> None:
         ("FREQ=YEARLY;INTERVAL=101", "INTERVAL 101 is too long for YEARLY; at most 100 (at character 22)"),
         ("FREQ=SECONDLY;INTERVAL=999999999", "is too long for SECONDLY"),
         ("FREQ=DAILY;INTERVAL=99999999999999999999", "is not understood"),
-        ("FREQ=DAILY;COUNT=10001", "COUNT 10001 is too many; at most 10000, or end it by UNTIL, end_at or max_runs"),
+        ("FREQ=DAILY;COUNT=1001", "COUNT 1001 is too many; at most 1000, or end it by UNTIL, end_at or max_runs"),
         ("FREQ=DAILY;COUNT=2;UNTIL=20270101T000000", "UNTIL and COUNT exclude each other"),
         ("FREQ=DAILY;UNTIL=20261231", "write 20261231T235959 to have it count"),
         ("FREQ=DAILY;UNTIL=20261331T000000", "is no time"),
@@ -143,6 +143,12 @@ def test_far_questions_cost_what_near_ones_do() -> None:
         ),
         ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "would not fire within 50 years of start_at"),
         ("FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", "would not fire within 50 years"),
+        ("FREQ=WEEKLY;BYDAY=MO,TU;BYHOUR=9;BYSETPOS=3,-4", "chooses none of the 2 that a week has"),
+        ("FREQ=HOURLY;INTERVAL=169", "INTERVAL 169 is too long for HOURLY; at most 168"),
+        (
+            "FREQ=SECONDLY;INTERVAL=599;BYMINUTE=7;BYSECOND=7;COUNT=9",
+            "COUNT beside BYMINUTE needs an INTERVAL that divides the day; end it by UNTIL, end_at or max_runs",
+        ),
         ("FREQ=DAILY;BYHOUR=9;BYSETPOS=2", "would not fire within 50 years"),
         ("FREQ=SECONDLY;BYSECOND=1;BYSETPOS=2", "never meets the days and times named"),
         (
