@@ -38,13 +38,19 @@ Expression = str
 JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
 
 
+KindEnum = Literal["holidays", "dates", "ical"]
+
+
 MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 MisfireEnum = Literal["skip", "last", "all", "at_most"]
 
 
-NoteEnum = Literal["DST_GAP", "DST_FOLD"]
+NoteEnum = Literal["DST_GAP", "DST_FOLD", "HOLIDAY"]
+
+
+OnHitEnum = Literal["skip", "previous_business_day", "next_business_day"]
 
 
 OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
@@ -81,6 +87,12 @@ TlsEnum = Literal["verify", "insecure", "off"]
 
 
 TriggerEnum = Literal["schedule", "manual", "replay", "event", "backfill"]
+
+
+UseEnum = Literal["exclude", "include"]
+
+
+WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class Acceptance(TypedDict):
@@ -171,6 +183,63 @@ class BulkPreview(TypedDict):
     matched: int
     matched_is_capped: bool
     sample: list[Execution]
+
+
+class CalendarDryRun(TypedDict):
+    """What a request would make of a calendar."""
+
+    dry_run: bool
+    outcome: OutcomeEnum
+    diff: dict[str, Any]
+    calendar: Calendar | None
+
+
+class CalendarInput(TypedDict):
+    """A calendar to be."""
+
+    name: str
+    description: NotRequired[str]
+    country: NotRequired[str]
+    subdivision: NotRequired[str]
+    dates: NotRequired[list[DateInput]]
+    ical: NotRequired[str]
+    extends: NotRequired[list[str]]
+    weekend: NotRequired[list[WeekendEnum]]
+    kind: NotRequired[KindEnum]
+
+
+class Calendar(TypedDict):
+    """A calendar. `dates` are its own; `/days` has what it inherits too."""
+
+    id: str
+    name: str
+    description: str
+    kind: KindEnum
+    country: str
+    subdivision: str
+    dates: list[Date]
+    extends: list[str]
+    weekend: list[str]
+    source: str
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CalendarUseInput(TypedDict):
+    """A calendar of a schedule, and what becomes of slots on days that it hits."""
+
+    calendar: str
+    use: NotRequired[UseEnum]
+    on_hit: NotRequired[OnHitEnum]
+
+
+class CalendarUse(TypedDict):
+    """A calendar of a schedule."""
+
+    calendar: str
+    use: UseEnum
+    on_hit: OnHitEnum
 
 
 class Callable(TypedDict):
@@ -350,7 +419,7 @@ class CronDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -384,7 +453,7 @@ class CronNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -413,7 +482,7 @@ class CronPreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -433,7 +502,7 @@ class CronScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -465,7 +534,7 @@ class CronSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -481,6 +550,31 @@ class CronSchedule(TypedDict):
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class DateInput(TypedDict):
+    """A day, or all up to `until`; `yearly`: from that year on in each."""
+
+    date: str
+    until: NotRequired[str | None]
+    note: NotRequired[str]
+    yearly: NotRequired[bool]
+
+
+class Date(TypedDict):
+    """An entry of a calendar."""
+
+    date: str
+    until: str | None
+    note: str
+    yearly: bool
+
+
+class Day(TypedDict):
+    """A day of a calendar."""
+
+    date: str
+    note: str
 
 
 class DeadLetter(TypedDict):
@@ -502,6 +596,7 @@ class Defaults(TypedDict):
     """What jobs and schedules have that do not say otherwise; empty is the product's own."""
 
     timezone: str
+    calendars: list[CalendarUse]
     timeout_seconds: float | None
     retry: Any
 
@@ -737,6 +832,12 @@ class FailureGroups(TypedDict):
     capped: bool
 
 
+class FileInput(TypedDict):
+    """An iCalendar file."""
+
+    ical: str
+
+
 class Fire(TypedDict):
     """One slot to come."""
 
@@ -968,7 +1069,7 @@ class IntervalDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1002,7 +1103,7 @@ class IntervalNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1031,7 +1132,7 @@ class IntervalPreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1051,7 +1152,7 @@ class IntervalScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1083,7 +1184,7 @@ class IntervalSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1367,7 +1468,7 @@ class OnceDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1401,7 +1502,7 @@ class OnceNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1430,7 +1531,7 @@ class OncePreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -1450,7 +1551,7 @@ class OnceScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1482,7 +1583,7 @@ class OnceSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1614,7 +1715,7 @@ class OtherDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1694,7 +1795,7 @@ class OtherSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1737,10 +1838,24 @@ class ApiKeyChanges(TypedDict):
     addresses: NotRequired[list[str]]
 
 
+class CalendarChanges(TypedDict):
+    """All that may be said of a calendar but its kind, here to change some of it."""
+
+    name: NotRequired[str]
+    description: NotRequired[str]
+    country: NotRequired[str]
+    subdivision: NotRequired[str]
+    dates: NotRequired[list[DateInput]]
+    ical: NotRequired[str]
+    extends: NotRequired[list[str]]
+    weekend: NotRequired[list[WeekendEnum]]
+
+
 class DefaultsInput(TypedDict):
     """What jobs and schedules have that do not say otherwise."""
 
     timezone: NotRequired[str]
+    calendars: NotRequired[list[CalendarUseInput]]
     timeout_seconds: NotRequired[float | None]
     retry: NotRequired[dict[str, Any]]
 
@@ -1805,7 +1920,7 @@ class ScheduleChanges(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[str]
     dst_fold: NotRequired[str]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -2085,6 +2200,26 @@ class RefreshInput(TypedDict):
     """A refresh token."""
 
     refresh: str
+
+
+class Refreshed(TypedDict):
+    """A calendar whose source was asked again."""
+
+    id: str
+    name: str
+    description: str
+    kind: KindEnum
+    country: str
+    subdivision: str
+    dates: list[Date]
+    extends: list[str]
+    weekend: list[str]
+    source: str
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    added: list[Date]
+    removed: list[Date]
 
 
 class RepeatInput(TypedDict):
@@ -2645,7 +2780,7 @@ class DeclaredScheduleFields(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -2767,7 +2902,7 @@ class NewScheduleInputFields(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -2799,7 +2934,7 @@ class PreviewInputFields(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -2837,7 +2972,7 @@ class ScheduleInputFields(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -2872,7 +3007,7 @@ class ScheduleFields(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None

@@ -121,11 +121,11 @@ class CalendarShape(serializers.Serializer[Calendar]):
         return calendars.allowed_actions(calendar.kind)
 
 
-class DayShape(serializers.Serializer[tuple[Any, str]]):
+class DayShape(serializers.Serializer[dict[str, Any]]):
     """A day of a calendar."""
 
-    date = serializers.DateField(source="0")
-    note = serializers.CharField(source="1")
+    date = serializers.DateField()
+    note = serializers.CharField()
 
 
 class RefreshedShape(CalendarShape):
