@@ -116,7 +116,8 @@ class CalendarViewSet(Conditional, DryRuns, TenantViewSet):
         until = self.query.get("until") or min(since + _YEAR, calendar_days.LAST)
         if not timedelta() <= until - since <= MOST_DAYS:
             raise errors.invalid({"until": [f"must be from the first day on, at most {MOST_DAYS.days} days later"]})
-        return self.complete(DayShape, calendars.days(calendar, since, until))
+        found = calendars.days(calendar, since, until)
+        return self.complete(DayShape, [{"date": day, "note": note} for day, note in found])
 
     @extend_schema(responses={(200, _FILE): OpenApiResponse(OpenApiTypes.STR)})
     @action(detail=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from jobs.rules import ical_recurrences
+from jobs.rules import ical_lines, ical_recurrences
 from jobs.rules.calendar_days import (
     FIRST,
     LAST,
@@ -28,31 +28,15 @@ from jobs.rules.calendar_days import (
     InvalidDays,
     within,
 )
+from jobs.rules.ical_lines import InvalidFile, Line, Nesting
 from jobs.rules.ical_recurrences import Budget, InvalidRecurrence, Recurrence
 
 MOST_BYTES = 512 * 1024
 MOST_EVENTS = 2000
-LONGEST_LINE = 8192
-DEEPEST = 8
 _DAY = timedelta(days=1)
-_NAME = re.compile(r"[A-Za-z0-9-]+")
 _STAMP = re.compile(r"(\d{8})(?:T(\d{6})Z?)?", re.ASCII)
 _LENGTH = re.compile(r"\+?P(?:(\d{1,4})W|(?:(\d{1,5})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,6})M)?(?:(\d{1,7})S)?)?)", re.ASCII)
 _ESCAPED = re.compile(r"\\([\\;,nN])")
-
-
-class InvalidFile(InvalidDays):
-    """A file that is no calendar. The message names the line."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__("ical", f"line {line}: {message}")
-
-
-@dataclass(slots=True)
-class _Line:
-    number: int
-    name: str
-    value: str
 
 
 @dataclass(slots=True)
@@ -60,11 +44,11 @@ class _Event:
     """What an event says, by name; of what may come several times, all. ``rules``: its recurrences, understood."""
 
     number: int
-    said: dict[str, _Line] = field(default_factory=dict)
-    listed: dict[str, list[_Line]] = field(default_factory=dict)
+    said: dict[str, Line] = field(default_factory=dict)
+    listed: dict[str, list[Line]] = field(default_factory=dict)
     rules: list[tuple[int, Recurrence]] = field(default_factory=list)
 
-    def take(self, line: _Line) -> None:
+    def take(self, line: Line) -> None:
         if line.name in ("EXDATE", "RDATE", "RRULE"):
             self.listed.setdefault(line.name, []).append(line)
         elif line.name not in self.said:
@@ -100,7 +84,7 @@ def _moved(events: list[_Event]) -> dict[str, set[date]]:
     return found
 
 
-def _rules(event: _Event) -> list[_Line]:
+def _rules(event: _Event) -> list[Line]:
     """Rules that are to be written out: one that merely says every year says so in its entry."""
     rules = event.listed.get("RRULE", [])
     return [] if "RECURRENCE-ID" in event.said or _is_yearly(event) else rules
@@ -111,7 +95,7 @@ def _is_yearly(event: _Event) -> bool:
     return set(event.listed) == {"RRULE"} and len(rules) == 1 and rules[0].value.strip().upper() == "FREQ=YEARLY"
 
 
-def _recurrence(event: _Event, line: _Line, budget: Budget, year: int) -> Recurrence:
+def _recurrence(event: _Event, line: Line, budget: Budget, year: int) -> Recurrence:
     try:
         return ical_recurrences.read(line.value, _span(event)[0], budget, year)
     except InvalidRecurrence as error:
@@ -181,7 +165,7 @@ def _after(start: date, clock: str, length: timedelta) -> date:
     return (ends - timedelta(microseconds=1)).date() if length else start
 
 
-def _length(line: _Line) -> timedelta:
+def _length(line: Line) -> timedelta:
     found = _LENGTH.fullmatch(line.value.strip())
     if found is None or not any(found.groups()):
         raise InvalidFile(line.number, "DURATION must be a length such as P1D or PT2H")
@@ -193,12 +177,12 @@ def _is_cancelled(event: _Event) -> bool:
     return "STATUS" in event.said and event.said["STATUS"].value.strip().upper() == "CANCELLED"
 
 
-def _days(line: _Line) -> list[date]:
+def _days(line: Line) -> list[date]:
     """Of a list of days, instants or periods."""
-    return [_stamp(_Line(line.number, line.name, part.partition("/")[0]))[0] for part in line.value.split(",")]
+    return [_stamp(Line(line.number, line.name, part.partition("/")[0]))[0] for part in line.value.split(",")]
 
 
-def _stamp(line: _Line) -> tuple[date, str]:
+def _stamp(line: Line) -> tuple[date, str]:
     """The day, and the time of day if it is one: as the event's own clock shows them."""
     found = _STAMP.fullmatch(line.value.strip())
     try:
@@ -215,8 +199,8 @@ def _stamp(line: _Line) -> tuple[date, str]:
 
 def _events(text: str) -> Iterator[_Event]:
     """Events as deep as events lie; what is in or beside them is passed over."""
-    nesting, count, event = _Nesting(), 0, None
-    for line in _lines(text):
+    nesting, count, event = Nesting(), 0, None
+    for line in ical_lines.read(text):
         if line.name not in ("BEGIN", "END"):
             nesting.require(line.number)
             if event is not None and len(nesting.parts) == 2:
@@ -233,76 +217,6 @@ def _events(text: str) -> Iterator[_Event]:
             if count > MOST_EVENTS:
                 raise InvalidFile(line.number, f"a calendar has at most {MOST_EVENTS} events")
     nesting.end()
-
-
-@dataclass(slots=True)
-class _Nesting:
-    """Components that have begun and not ended."""
-
-    parts: list[str] = field(default_factory=list)
-    number: int = 1
-    closed: bool = False
-
-    def require(self, number: int) -> None:
-        self.number = number
-        if not self.parts:
-            raise InvalidFile(number, "a calendar begins with BEGIN:VCALENDAR and ends with END:VCALENDAR")
-
-    def open(self, number: int, part: str) -> int:
-        """Returns how deep it lies."""
-        self.number = number
-        if not self.parts and part != "VCALENDAR":
-            raise InvalidFile(number, "a calendar begins with BEGIN:VCALENDAR")
-        if len(self.parts) >= DEEPEST:
-            raise InvalidFile(number, f"components are at most {DEEPEST} deep")
-        self.parts.append(part)
-        return len(self.parts)
-
-    def close(self, number: int, part: str) -> None:
-        self.require(number)
-        if self.parts[-1] != part:
-            raise InvalidFile(number, f"END:{part[:40]} where END:{self.parts[-1][:40]} belongs")
-        self.parts.pop()
-        self.closed = not self.parts
-
-    def end(self) -> None:
-        if not self.closed or self.parts:
-            raise InvalidFile(self.number, "the file ends before END:VCALENDAR")
-
-
-def _lines(text: str) -> Iterator[_Line]:
-    """Lines that were folded as one. What comes before the first colon outside of quotes is the name and its parameters."""
-    begun, parts = 0, [""]
-    for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        line = raw.removesuffix("\r")
-        if line[:1] in (" ", "\t") and begun:
-            parts.append(line[1:])
-            if sum(map(len, parts[-3:])) > LONGEST_LINE or len(parts) > LONGEST_LINE // 8:
-                raise InvalidFile(number, f"a line has at most {LONGEST_LINE} characters")
-            continue
-        if begun:
-            yield _split(begun, "".join(parts))
-        begun, parts = (number, [line]) if line.strip() else (0, [""])
-        if len(line) > LONGEST_LINE:
-            raise InvalidFile(number, f"a line has at most {LONGEST_LINE} characters")
-    if begun:
-        yield _split(begun, "".join(parts))
-
-
-def _split(number: int, line: str) -> _Line:
-    if len(line) > LONGEST_LINE:
-        raise InvalidFile(number, f"a line has at most {LONGEST_LINE} characters")
-    colon, quoted = -1, False
-    for index, letter in enumerate(line):
-        if letter == '"':
-            quoted = not quoted
-        elif letter == ":" and not quoted:
-            colon = index
-            break
-    name = line[:colon].partition(";")[0] if colon > 0 else ""
-    if not _NAME.fullmatch(name):
-        raise InvalidFile(number, "is no line of a calendar, such as DTSTART;VALUE=DATE:20261224")
-    return _Line(number, name.upper(), line[colon + 1 :])
 
 
 def _text(value: str) -> str:

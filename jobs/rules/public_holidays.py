@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from importlib.metadata import version
 
 import holidays
 from holidays.registry import COUNTRIES
@@ -16,7 +17,7 @@ from jobs.rules.calendar_days import LONGEST_NOTE, Entry, InvalidDays
 
 #: Years before and after the one it is asked in.
 YEARS_BACK, YEARS_AHEAD = 1, 25
-VERSION = holidays.__version__
+VERSION = version("holidays")
 
 
 @cache

@@ -49,7 +49,7 @@ def assign(calendar: Calendar, fields: CalendarFields) -> None:
             raise errors.invalid({other: [f"has no meaning for a calendar of kind {calendar.kind}: leave it out"]})
     for name in ("name", "description"):
         if name in fields:
-            setattr(calendar, name, fields[name].strip())  # type: ignore[literal-required]
+            setattr(calendar, name, fields[name].strip())
     if not calendar.name or not calendar.name.isprintable():
         raise errors.invalid({"name": ["must be text of one line"]})
     if "weekend" in fields:

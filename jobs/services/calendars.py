@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -43,7 +43,8 @@ def create(*, tenant: Tenant, fields: CalendarFields) -> Calendar:
     with transaction.atomic():
         known = _hold_all(tenant)
         if len(known) >= MOST_CALENDARS:
-            raise QuotaExceeded(f"a tenant has at most {MOST_CALENDARS} calendars: delete some first")
+            message = f"this tenant has {len(known)} calendars, which is the most: delete some first"
+            raise QuotaExceeded("calendars", message, limit=MOST_CALENDARS, used=len(known))
         owner = actors.current().own_jobs_of
         kind = fields.get("kind", CalendarKind.DATES)
         needed = {CalendarKind.HOLIDAYS: "country", CalendarKind.ICAL: "ical"}.get(CalendarKind(kind))
@@ -285,5 +286,5 @@ def _record(action: str, calendar: Calendar, changed: dict[str, Any]) -> None:
         object_type="calendar",
         object_id=calendar.pk,
         tenant=calendar.tenant,
-        changes=cast(dict[str, Any], changed),
+        changes=changed,
     )

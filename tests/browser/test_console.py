@@ -13,7 +13,7 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
     "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/secret", "tenants/auditevent", "tenants/membership", "tenants/invitation",
+    "tenants/apikey", "tenants/secret", "jobs/calendar", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
@@ -25,6 +25,7 @@ FORMS = (
     "tenants/apikey",
     "tenants/secret",
     "tenants/invitation",
+    "jobs/calendar",
 )
 
 
@@ -43,6 +44,7 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/rollback/",
         f"/admin/jobs/job/{job}/revisions/",
         "/admin/jobs/queue/default/edit/",
+        f"/admin/jobs/calendar/{site.furniture['jobs.calendar']}/edit/",
         f"/admin/jobs/execution/bulk/?action=cancel&job__id__exact={job}",
         f"/admin/jobs/execution/bulk/?action=replay&job__id__exact={job}",
         f"/admin/jobs/execution/failures/?tenant={site.furniture['tenants.tenant']}",

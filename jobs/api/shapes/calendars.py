@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -44,7 +44,9 @@ class CalendarChanges(StrictSerializer):
         allow_blank=True,
         help_text="Of kind holidays: a part of the country, such as BY.",
     )
-    dates = DateInput(many=True, required=False, max_length=MOST_ENTRIES, help_text="Of kind dates.")
+    dates = serializers.ListField(
+        child=DateInput(), required=False, max_length=MOST_ENTRIES, help_text="Of kind dates."
+    )
     ical = serializers.CharField(
         max_length=ical.MOST_BYTES, required=False, trim_whitespace=False, help_text="Of kind ical: an iCalendar file."
     )
@@ -103,13 +105,15 @@ class CalendarShape(serializers.Serializer[Calendar]):
     dates = DateShape(many=True)
     extends = serializers.SerializerMethodField()
     weekend = serializers.SerializerMethodField()
-    source = serializers.CharField(help_text="What told the dates: a release of the holidays library, or an import.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        help_text="What told the dates: a release of the holidays library, or an import."
+    )
     allowed_actions = serializers.SerializerMethodField()
     created_at = Instant()
     updated_at = Instant()
 
     def get_extends(self, calendar: Calendar) -> list[str]:
-        names = self.context.setdefault("names", {})
+        names = cast(dict[str, Any], self.context).setdefault("names", {})
         if calendar.extends and calendar.tenant_id not in names:
             names[calendar.tenant_id] = calendars.names(calendar.tenant_id)
         return list(calendar_fields.told(calendar, names.get(calendar.tenant_id, {}))["extends"])
@@ -121,11 +125,11 @@ class CalendarShape(serializers.Serializer[Calendar]):
         return calendars.allowed_actions(calendar.kind)
 
 
-class DayShape(serializers.Serializer[tuple[Any, str]]):
+class DayShape(serializers.Serializer[dict[str, Any]]):
     """A day of a calendar."""
 
-    date = serializers.DateField(source="0")
-    note = serializers.CharField(source="1")
+    date = serializers.DateField()
+    note = serializers.CharField()
 
 
 class RefreshedShape(CalendarShape):

@@ -57,7 +57,7 @@ class RuleInput(StrictSerializer):
     end_at = Instant(required=False, allow_null=True)
     dst_gap = serializers.CharField(max_length=16, required=False, help_text="run_after_gap or skip.")
     dst_fold = serializers.CharField(max_length=16, required=False, help_text="first, second or both.")
-    calendars = CalendarUseInput(many=True, max_length=calendar_names.MOST, required=False)
+    calendars = serializers.ListField(child=CalendarUseInput(), max_length=calendar_names.MOST, required=False)
 
 
 class PreviewInput(RuleInput):

@@ -30,7 +30,7 @@ class DefaultsInput(StrictSerializer):
     example = {"timezone": "Europe/Berlin", "timeout_seconds": 600, "retry": {"max_attempts": 3}}
 
     timezone = serializers.CharField(max_length=64, required=False, allow_blank=True, help_text="UTC if empty.")
-    calendars = CalendarUseInput(many=True, max_length=calendar_names.MOST, required=False)
+    calendars = serializers.ListField(child=CalendarUseInput(), max_length=calendar_names.MOST, required=False)
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False, allow_null=True)
     retry = Object(required=False, help_text="As a job's; an empty one is the product's.")
 

@@ -129,8 +129,8 @@ def test_a_tag_guards_against_another_editor(owner, make):
     calendar = make(**CLOSED)
     path = f"/api/v1/calendars/{calendar['id']}"
     tag = owner.api.get(path)["ETag"]
-    assert owner.api.patch(path, {"description": "x"}, headers={"If-Match": tag}).status_code == 200
-    assert owner.api.patch(path, {"description": "y"}, headers={"If-Match": tag}).status_code == 412
+    assert owner.api.ask("patch", path, {"description": "x"}, If_Match=tag).status_code == 200
+    assert owner.api.ask("patch", path, {"description": "y"}, If_Match=tag).status_code == 412
 
 
 @pytest.mark.parametrize(
