@@ -59,6 +59,12 @@ OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all"]
 PoolEnum = Literal["prefork", "threads"]
 
 
+ReasonEnum = Literal["FILTER", "FILTER_FAILED", "PAUSED_SCHEDULE", "PAUSED_JOB", "DISABLED", "NOT_YET", "ENDED", "INVALID", "QUOTA"]
+
+
+ReceivedEventOutcomeEnum = Literal["started", "left_out", "unmatched", "duplicate", "refused"]
+
+
 RoleEnum = Literal["viewer", "runner", "editor", "admin"]
 
 
@@ -66,6 +72,9 @@ ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
 
 
 SchedulesEnum = Literal["paused", "same", "none"]
+
+
+SchemeEnum = Literal["standard", "github", "none"]
 
 
 ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
@@ -654,6 +663,166 @@ class ErrorBody(TypedDict):
     request_id: str
 
 
+class EventDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: None
+    rule: None
+    event: str
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class EventInput(TypedDict):
+    """An event that has happened."""
+
+    name: str
+    payload: NotRequired[dict[str, Any]]
+    dedup_key: NotRequired[str]
+
+
+class EventNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class EventPreviewInput(TypedDict):
+    """A rule to try out."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class EventScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[dict[str, Any]]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class EventSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: None
+    rule: None
+    event: str
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: Any
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
 class ExecutionBatch(TypedDict):
     """ExecutionBatch."""
 
@@ -685,6 +854,7 @@ class Execution(TypedDict):
     queue: str
     worker: str | None
     payload: Any
+    event: Any
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
@@ -781,6 +951,34 @@ class Head(TypedDict):
     """Where a chain stands."""
 
     anchor: str | None
+
+
+class HookInput(TypedDict):
+    """A hook to be."""
+
+    name: str
+    event: str
+    scheme: SchemeEnum
+    secret: NotRequired[str]
+    headers: NotRequired[list[str]]
+    description: NotRequired[str]
+
+
+class Hook(TypedDict):
+    """A hook, without its token and secret."""
+
+    id: str
+    name: str
+    event: str
+    scheme: SchemeEnum
+    headers: list[str]
+    description: str
+    enabled: bool
+    token_prefix: str
+    former_secret_until: str | None
+    last_received_at: str | None
+    created_at: str
+    created_by: str
 
 
 class HttpBasicConnection(TypedDict):
@@ -1226,6 +1424,17 @@ class Last(TypedDict):
     reason: Reason
 
 
+class LeftOut(TypedDict):
+    """A schedule that waits for such events, and did not take this one."""
+
+    schedule: str
+    job: str
+    job_name: str
+    reason: ReasonEnum
+    message: str
+    detail: str
+
+
 class LogLine(TypedDict):
     """One line of an execution's log."""
 
@@ -1306,6 +1515,25 @@ class NewExecutionInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
     run_at: NotRequired[str | None]
     job: str
+
+
+class NewHook(TypedDict):
+    """A hook with what is shown this once. Null is what was not made."""
+
+    id: str
+    name: str
+    event: str
+    scheme: SchemeEnum
+    headers: list[str]
+    description: str
+    enabled: bool
+    token_prefix: str
+    former_secret_until: str | None
+    last_received_at: str | None
+    created_at: str
+    created_by: str
+    url: str | None
+    secret: str | None
 
 
 class NewTenant(TypedDict):
@@ -1525,6 +1753,7 @@ class OneExecution(TypedDict):
     queue: str
     worker: str | None
     payload: Any
+    event: Any
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
@@ -1743,6 +1972,14 @@ class DefaultsInput(TypedDict):
     timezone: NotRequired[str]
     timeout_seconds: NotRequired[float | None]
     retry: NotRequired[dict[str, Any]]
+
+
+class HookChanges(TypedDict):
+    """What may be changed of a hook."""
+
+    event: NotRequired[str]
+    headers: NotRequired[list[str]]
+    description: NotRequired[str]
 
 
 class JobChanges(TypedDict):
@@ -2060,6 +2297,24 @@ class Reason(TypedDict):
     until: str | None
 
 
+class ReceivedEvent(TypedDict):
+    """An event that came in, and what became of it."""
+
+    id: str
+    name: str
+    sender: str
+    hook: str | None
+    outcome: ReceivedEventOutcomeEnum
+    problem: str
+    started: list[Started]
+    left_out: list[LeftOut]
+    duplicate_of: str | None
+    dedup_key: str
+    payload_size: int
+    request_id: str
+    received_at: str
+
+
 class RedisConnection(TypedDict):
     """A Redis or Valkey database."""
 
@@ -2287,6 +2542,13 @@ class Seal(TypedDict):
     sealed_at: str
 
 
+class SecretRotationInput(TypedDict):
+    """How long both secrets are good."""
+
+    overlap_seconds: NotRequired[int]
+    secret: NotRequired[str]
+
+
 class Secret(TypedDict):
     """A secret without its value."""
 
@@ -2414,6 +2676,16 @@ class Standing(TypedDict):
     limit: int | None
     used: int | None
     at_least: bool
+
+
+class Started(TypedDict):
+    """A run that an event has made, or moved."""
+
+    schedule: str
+    job: str
+    job_name: str
+    execution: str
+    debounced: bool
 
 
 class StateChange(TypedDict):
@@ -2623,7 +2895,7 @@ class DeclaredJobFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-DeclaredSchedule = CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | OtherDeclaredSchedule
+DeclaredSchedule = CronDeclaredSchedule | EventDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | OtherDeclaredSchedule
 
 
 class DeclaredScheduleFields(TypedDict):
@@ -2637,7 +2909,7 @@ class DeclaredScheduleFields(TypedDict):
     run_at: None | str | str | None
     rrule: None | str | None
     rule: None | Any | None
-    event: None | str | None
+    event: None | str | str | None
     event_filter: str | None
     debounce_seconds: int
     timezone: str
@@ -2749,7 +3021,7 @@ class JobFields(TypedDict):
     updated_at: str
 
 
-NewScheduleInput = CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput
+NewScheduleInput = CronNewScheduleInput | EventNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput
 
 
 class NewScheduleInputFields(TypedDict):
@@ -2761,7 +3033,7 @@ class NewScheduleInputFields(TypedDict):
     run_at: NotRequired[None | str]
     rrule: NotRequired[str | None]
     rule: NotRequired[None]
-    event: NotRequired[str | None]
+    event: NotRequired[str | None | str]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
@@ -2781,7 +3053,7 @@ class NewScheduleInputFields(TypedDict):
     job: str
 
 
-PreviewInput = CronPreviewInput | IntervalPreviewInput | OncePreviewInput
+PreviewInput = CronPreviewInput | EventPreviewInput | IntervalPreviewInput | OncePreviewInput
 
 
 class PreviewInputFields(TypedDict):
@@ -2793,7 +3065,7 @@ class PreviewInputFields(TypedDict):
     run_at: NotRequired[None | str]
     rrule: NotRequired[str | None]
     rule: NotRequired[None]
-    event: NotRequired[str | None]
+    event: NotRequired[str | None | str]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None | str]
     end_at: NotRequired[str | None]
@@ -2819,7 +3091,7 @@ class RevisionFields(TypedDict):
     created_by: str
 
 
-ScheduleInput = CronScheduleInput | IntervalScheduleInput | OnceScheduleInput
+ScheduleInput = CronScheduleInput | EventScheduleInput | IntervalScheduleInput | OnceScheduleInput
 
 
 class ScheduleInputFields(TypedDict):
@@ -2831,7 +3103,7 @@ class ScheduleInputFields(TypedDict):
     run_at: NotRequired[None | str]
     rrule: NotRequired[str | None]
     rule: NotRequired[None]
-    event: NotRequired[str | None]
+    event: NotRequired[str | None | str]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
@@ -2850,7 +3122,7 @@ class ScheduleInputFields(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
 
 
-Schedule = CronSchedule | IntervalSchedule | OnceSchedule | OtherSchedule
+Schedule = CronSchedule | EventSchedule | IntervalSchedule | OnceSchedule | OtherSchedule
 
 
 class ScheduleFields(TypedDict):
@@ -2864,7 +3136,7 @@ class ScheduleFields(TypedDict):
     run_at: None | str | str | None
     rrule: None | str | None
     rule: None | Any | None
-    event: None | str | None
+    event: None | str | str | None
     event_filter: str | None
     debounce_seconds: int
     timezone: str
