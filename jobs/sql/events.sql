@@ -12,7 +12,7 @@ ORDER BY s.id LIMIT %(limit)s
 
 -- name: wait_in_line
 -- Events come in bursts, and those of one schedule pass one by one: each waits longer than the log-in's own limit.
-SELECT set_config('lock_timeout', %(wait)s, true), set_config('statement_timeout', %(longer)s, true)
+SELECT set_config('lock_timeout', %(wait)s, true) AS lock_timeout, set_config('statement_timeout', %(longer)s, true) AS statement_timeout
 
 -- name: lock_counted_schedules
 -- Those that let no two events pass at once: the run that waits is to be found, or runs are counted. In one order, so that
