@@ -164,6 +164,8 @@ def _store(
             touched.append(other.name)
     if "name" in changed:
         _rename(calendar, *changed["name"])
+    if action != "calendar.updated":  # that a source was asked is told also where it said the same
+        changed.setdefault("dates", [before["dates"], after["dates"]])
     _record(action, calendar, _summed(changed))
     _replan(calendar.tenant_id, touched)
     return calendar

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
-ActionEnum = Literal["cancel", "replay"]
-
-
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
+
+
+BulkInputActionEnum = Literal["cancel", "replay"]
 
 
 ChangeEnum = Literal["added", "removed", "changed"]
@@ -35,13 +35,22 @@ Expression = str
 JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
 
 
+KindEnum = Literal["holidays", "dates", "ical"]
+
+
+MaintenanceActionEnum = Literal["hold", "skip"]
+
+
 MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
 MisfireEnum = Literal["skip", "last", "all", "at_most"]
 
 
-NoteEnum = Literal["DST_GAP", "DST_FOLD"]
+NoteEnum = Literal["MAINTENANCE", "OUTSIDE_WINDOW", "DST_FOLD", "DST_GAP", "HOLIDAY"]
+
+
+OnHitEnum = Literal["skip", "previous_business_day", "next_business_day"]
 
 
 OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
@@ -50,10 +59,16 @@ OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborte
 OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
 
 
-OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all"]
+OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all", "cancel_previous"]
 
 
 PoolEnum = Literal["prefork", "threads"]
+
+
+ReasonEnum = Literal["FILTER", "FILTER_FAILED", "PAUSED_SCHEDULE", "PAUSED_JOB", "DISABLED", "NOT_YET", "ENDED", "INVALID", "QUOTA"]
+
+
+ReceivedEventOutcomeEnum = Literal["started", "left_out", "unmatched", "duplicate", "refused"]
 
 
 RoleEnum = Literal["viewer", "runner", "editor", "admin"]
@@ -63,6 +78,12 @@ ScheduleStateEnum = Literal["active", "paused", "ended", "invalid", "deleted"]
 
 
 SchedulesEnum = Literal["paused", "same", "none"]
+
+
+SchemeEnum = Literal["standard", "github", "none"]
+
+
+ScopeEnum = Literal["tenant", "queue", "job", "platform"]
 
 
 ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
@@ -80,10 +101,16 @@ TlsEnum = Literal["verify", "insecure", "off"]
 TriggerEnum = Literal["schedule", "manual", "replay", "event", "backfill"]
 
 
-WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+UseEnum = Literal["exclude", "include"]
+
+
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
 
 
 WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
+
+
+WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
 class Acceptance(TypedDict):
@@ -160,7 +187,7 @@ class BulkInput(TypedDict):
     reason: NotRequired[str]
     rate_per_second: NotRequired[float]
     payload: NotRequired[dict[str, Any] | None]
-    action: ActionEnum
+    action: BulkInputActionEnum
     filter: NotRequired[dict[str, Any]]
     ids: NotRequired[list[str]]
     all: NotRequired[bool]
@@ -195,7 +222,7 @@ class CalendarDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -205,6 +232,7 @@ class CalendarDeclaredSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -212,6 +240,29 @@ class CalendarDeclaredSchedule(TypedDict):
     created_at: str
     updated_at: str
     outcome: DeclaredOutcomeEnum
+
+
+class CalendarDryRun(TypedDict):
+    """What a request would make of a calendar."""
+
+    dry_run: bool
+    outcome: OutcomeEnum
+    diff: dict[str, Any]
+    calendar: Calendar | None
+
+
+class CalendarInput(TypedDict):
+    """A calendar to be."""
+
+    name: str
+    description: NotRequired[str]
+    country: NotRequired[str]
+    subdivision: NotRequired[str]
+    dates: NotRequired[list[DateInput]]
+    ical: NotRequired[str]
+    extends: NotRequired[list[str]]
+    weekend: NotRequired[list[WeekendEnum]]
+    kind: NotRequired[KindEnum]
 
 
 class CalendarNewScheduleInput(TypedDict):
@@ -229,7 +280,7 @@ class CalendarNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -244,7 +295,7 @@ class CalendarNewScheduleInput(TypedDict):
 
 
 class CalendarPreviewInput(TypedDict):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -258,7 +309,13 @@ class CalendarPreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -278,7 +335,7 @@ class CalendarScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -310,7 +367,7 @@ class CalendarSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -320,12 +377,47 @@ class CalendarSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class Calendar(TypedDict):
+    """A calendar. `dates` are its own; `/days` has what it inherits too."""
+
+    id: str
+    name: str
+    description: str
+    kind: KindEnum
+    country: str
+    subdivision: str
+    dates: list[Date]
+    extends: list[str]
+    weekend: list[str]
+    source: str
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CalendarUseInput(TypedDict):
+    """A calendar of a schedule, and what becomes of slots on days that it hits."""
+
+    calendar: str
+    use: NotRequired[UseEnum]
+    on_hit: NotRequired[OnHitEnum]
+
+
+class CalendarUse(TypedDict):
+    """A calendar of a schedule."""
+
+    calendar: str
+    use: UseEnum
+    on_hit: OnHitEnum
 
 
 class Callable(TypedDict):
@@ -514,7 +606,7 @@ class CronDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -549,7 +641,7 @@ class CronNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -578,7 +670,7 @@ class CronPreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -604,7 +696,7 @@ class CronScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -636,7 +728,7 @@ class CronSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -653,6 +745,31 @@ class CronSchedule(TypedDict):
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class DateInput(TypedDict):
+    """A day, or all up to `until`; `yearly`: from that year on in each."""
+
+    date: str
+    until: NotRequired[str | None]
+    note: NotRequired[str]
+    yearly: NotRequired[bool]
+
+
+class Date(TypedDict):
+    """An entry of a calendar."""
+
+    date: str
+    until: str | None
+    note: str
+    yearly: bool
+
+
+class Day(TypedDict):
+    """A day of a calendar."""
+
+    date: str
+    note: str
 
 
 class DeadLetter(TypedDict):
@@ -674,6 +791,7 @@ class Defaults(TypedDict):
     """What jobs and schedules have that do not say otherwise; empty is the product's own."""
 
     timezone: str
+    calendars: list[CalendarUse]
     timeout_seconds: float | None
     retry: Any
 
@@ -826,6 +944,174 @@ class ErrorBody(TypedDict):
     request_id: str
 
 
+class EventDeclaredSchedule(TypedDict):
+    """A schedule, and what became of it."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: None
+    rule: None
+    event: str
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: list[CalendarUse]
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    sentence: str
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class EventInput(TypedDict):
+    """An event that has happened."""
+
+    name: str
+    payload: NotRequired[dict[str, Any]]
+    dedup_key: NotRequired[str]
+
+
+class EventNewScheduleInput(TypedDict):
+    """A schedule to be, for a job that exists."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[CalendarUseInput]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+    job: str
+
+
+class EventPreviewInput(TypedDict):
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[CalendarUseInput]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
+    after: NotRequired[str]
+    count: NotRequired[int]
+
+
+class EventScheduleInput(TypedDict):
+    """A schedule to be, inside its job."""
+
+    kind: str
+    expression: NotRequired[str | None]
+    interval_seconds: NotRequired[None]
+    run_at: NotRequired[None]
+    rrule: NotRequired[str | None]
+    rule: NotRequired[None]
+    event: str
+    timezone: NotRequired[str]
+    start_at: NotRequired[str | None]
+    end_at: NotRequired[str | None]
+    dst_gap: NotRequired[DstGapEnum]
+    dst_fold: NotRequired[DstFoldEnum]
+    calendars: NotRequired[list[CalendarUseInput]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
+
+
+class EventSchedule(TypedDict):
+    """A schedule as it is stored."""
+
+    id: str
+    job: str
+    kind: str
+    expression: None
+    interval_seconds: None
+    run_at: None
+    rrule: None
+    rule: None
+    event: str
+    event_filter: str | None
+    debounce_seconds: int
+    timezone: str
+    start_at: str | None
+    end_at: str | None
+    dst_gap: str
+    dst_fold: str
+    calendars: list[CalendarUse]
+    execution_window: Any | None
+    jitter_seconds: int
+    max_runs: int | None
+    runs: int
+    misfire: MisfireEnum
+    misfire_max: int
+    misfire_grace_seconds: float
+    catch_up_window_seconds: float
+    payload: Any
+    sentence: str
+    state: ScheduleStateEnum
+    problem: str
+    next_run_at: str | None
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
 class ExecutionBatch(TypedDict):
     """ExecutionBatch."""
 
@@ -857,6 +1143,7 @@ class Execution(TypedDict):
     queue: str
     worker: str | None
     payload: Any
+    event: Any
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
@@ -909,11 +1196,18 @@ class FailureGroups(TypedDict):
     capped: bool
 
 
+class FileInput(TypedDict):
+    """An iCalendar file."""
+
+    ical: str
+
+
 class Fire(TypedDict):
     """One slot to come."""
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
 
 
@@ -949,6 +1243,7 @@ class ForecastSlot(TypedDict):
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
     schedule: str
     job: JobReference
@@ -959,6 +1254,34 @@ class Head(TypedDict):
     """Where a chain stands."""
 
     anchor: str | None
+
+
+class HookInput(TypedDict):
+    """A hook to be."""
+
+    name: str
+    event: str
+    scheme: SchemeEnum
+    secret: NotRequired[str]
+    headers: NotRequired[list[str]]
+    description: NotRequired[str]
+
+
+class Hook(TypedDict):
+    """A hook, without its token and secret."""
+
+    id: str
+    name: str
+    event: str
+    scheme: SchemeEnum
+    headers: list[str]
+    description: str
+    enabled: bool
+    token_prefix: str
+    former_secret_until: str | None
+    last_received_at: str | None
+    created_at: str
+    created_by: str
 
 
 class HttpBasicConnection(TypedDict):
@@ -1146,7 +1469,7 @@ class IntervalDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1181,7 +1504,7 @@ class IntervalNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1210,7 +1533,7 @@ class IntervalPreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1236,7 +1559,7 @@ class IntervalScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1268,7 +1591,7 @@ class IntervalSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1412,6 +1735,17 @@ class Last(TypedDict):
     reason: Reason
 
 
+class LeftOut(TypedDict):
+    """A schedule that waits for such events, and did not take this one."""
+
+    schedule: str
+    job: str
+    job_name: str
+    reason: ReasonEnum
+    message: str
+    detail: str
+
+
 class LogLine(TypedDict):
     """One line of an execution's log."""
 
@@ -1494,6 +1828,25 @@ class NewExecutionInput(TypedDict):
     job: str
 
 
+class NewHook(TypedDict):
+    """A hook with what is shown this once. Null is what was not made."""
+
+    id: str
+    name: str
+    event: str
+    scheme: SchemeEnum
+    headers: list[str]
+    description: str
+    enabled: bool
+    token_prefix: str
+    former_secret_until: str | None
+    last_received_at: str | None
+    created_at: str
+    created_by: str
+    url: str | None
+    secret: str | None
+
+
 class NewTenant(TypedDict):
     """A tenant to be."""
 
@@ -1534,6 +1887,13 @@ class Oauth2ClientSecretInput(TypedDict):
     value: Oauth2ClientConnection
 
 
+class Occurrence(TypedDict):
+    """One time in which it is open."""
+
+    opens_at: str
+    closes_at: str
+
+
 class OnceDeclaredSchedule(TypedDict):
     """A schedule, and what became of it."""
 
@@ -1553,7 +1913,7 @@ class OnceDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1588,7 +1948,7 @@ class OnceNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1617,7 +1977,7 @@ class OncePreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1643,7 +2003,7 @@ class OnceScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -1675,7 +2035,7 @@ class OnceSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1719,6 +2079,7 @@ class OneExecution(TypedDict):
     queue: str
     worker: str | None
     payload: Any
+    event: Any
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
@@ -1743,6 +2104,7 @@ class Operation(TypedDict):
     payload: Any
     reason: str
     rate_per_second: float
+    max_active: int | None
     matched: int
     matched_is_capped: bool
     done: int
@@ -1808,7 +2170,7 @@ class OtherDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1889,7 +2251,7 @@ class OtherSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -1933,12 +2295,34 @@ class ApiKeyChanges(TypedDict):
     addresses: NotRequired[list[str]]
 
 
+class CalendarChanges(TypedDict):
+    """All that may be said of a calendar but its kind, here to change some of it."""
+
+    name: NotRequired[str]
+    description: NotRequired[str]
+    country: NotRequired[str]
+    subdivision: NotRequired[str]
+    dates: NotRequired[list[DateInput]]
+    ical: NotRequired[str]
+    extends: NotRequired[list[str]]
+    weekend: NotRequired[list[WeekendEnum]]
+
+
 class DefaultsInput(TypedDict):
     """What jobs and schedules have that do not say otherwise."""
 
     timezone: NotRequired[str]
+    calendars: NotRequired[list[CalendarUseInput]]
     timeout_seconds: NotRequired[float | None]
     retry: NotRequired[dict[str, Any]]
+
+
+class HookChanges(TypedDict):
+    """What may be changed of a hook."""
+
+    event: NotRequired[str]
+    headers: NotRequired[list[str]]
+    description: NotRequired[str]
 
 
 class JobChanges(TypedDict):
@@ -1971,9 +2355,10 @@ class MemberChanges(TypedDict):
 
 
 class PaceInput(TypedDict):
-    """How fast an operation goes."""
+    """How fast an operation goes: at least one of these."""
 
     rate_per_second: NotRequired[float]
+    max_active: NotRequired[int]
 
 
 class QueueChanges(TypedDict):
@@ -2001,7 +2386,7 @@ class ScheduleChanges(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[str]
     dst_fold: NotRequired[str]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -2041,6 +2426,19 @@ class TenantChanges(TypedDict):
     allowed_callables: NotRequired[list[str]]
 
 
+class WindowChanges(TypedDict):
+    """All that may be said of a maintenance window but its scope, here to change some of it."""
+
+    action: NotRequired[MaintenanceActionEnum]
+    silence_alerts: NotRequired[bool]
+    reason: NotRequired[str]
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    expression: NotRequired[str | None]
+    timezone: NotRequired[str]
+    duration_seconds: NotRequired[int | None]
+
+
 class PostgresqlConnection(TypedDict):
     """A PostgreSQL database."""
 
@@ -2068,6 +2466,7 @@ class Preview(TypedDict):
     sentence: str
     next: list[Slot]
     clock_changes: list[ClockChange]
+    spread_seconds: float
     warnings: list[Warning]
 
 
@@ -2259,6 +2658,24 @@ class Reason(TypedDict):
     until: str | None
 
 
+class ReceivedEvent(TypedDict):
+    """An event that came in, and what became of it."""
+
+    id: str
+    name: str
+    sender: str
+    hook: str | None
+    outcome: ReceivedEventOutcomeEnum
+    problem: str
+    started: list[Started]
+    left_out: list[LeftOut]
+    duplicate_of: str | None
+    dedup_key: str
+    payload_size: int
+    request_id: str
+    received_at: str
+
+
 class RedisConnection(TypedDict):
     """A Redis or Valkey database."""
 
@@ -2284,6 +2701,26 @@ class RefreshInput(TypedDict):
     """A refresh token."""
 
     refresh: str
+
+
+class Refreshed(TypedDict):
+    """A calendar whose source was asked again."""
+
+    id: str
+    name: str
+    description: str
+    kind: KindEnum
+    country: str
+    subdivision: str
+    dates: list[Date]
+    extends: list[str]
+    weekend: list[str]
+    source: str
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    added: list[Date]
+    removed: list[Date]
 
 
 class RepeatInput(TypedDict):
@@ -2339,7 +2776,7 @@ class RruleDeclaredSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -2349,6 +2786,7 @@ class RruleDeclaredSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -2373,7 +2811,7 @@ class RruleNewScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -2388,7 +2826,7 @@ class RruleNewScheduleInput(TypedDict):
 
 
 class RrulePreviewInput(TypedDict):
-    """A rule to try out."""
+    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -2402,7 +2840,13 @@ class RrulePreviewInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
+    event_filter: NotRequired[str | None]
+    debounce_seconds: NotRequired[int]
+    execution_window: NotRequired[dict[str, Any] | None]
+    jitter_seconds: NotRequired[int]
+    max_runs: NotRequired[int | None]
+    job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
 
@@ -2422,7 +2866,7 @@ class RruleScheduleInput(TypedDict):
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -2454,7 +2898,7 @@ class RruleSchedule(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -2464,6 +2908,7 @@ class RruleSchedule(TypedDict):
     misfire_grace_seconds: float
     catch_up_window_seconds: float
     payload: Any
+    sentence: str
     state: ScheduleStateEnum
     problem: str
     next_run_at: str | None
@@ -2638,6 +3083,13 @@ class Seal(TypedDict):
     sealed_at: str
 
 
+class SecretRotationInput(TypedDict):
+    """How long both secrets are good."""
+
+    overlap_seconds: NotRequired[int]
+    secret: NotRequired[str]
+
+
 class Secret(TypedDict):
     """A secret without its value."""
 
@@ -2719,6 +3171,7 @@ class Slot(TypedDict):
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
     offset: str
 
@@ -2774,6 +3227,16 @@ class Standing(TypedDict):
     limit: int | None
     used: int | None
     at_least: bool
+
+
+class Started(TypedDict):
+    """A run that an event has made, or moved."""
+
+    schedule: str
+    job: str
+    job_name: str
+    execution: str
+    debounced: bool
 
 
 class StateChange(TypedDict):
@@ -2883,11 +3346,19 @@ class TriggerInput(TypedDict):
     run_at: NotRequired[str | None]
 
 
+class TrimInput(TypedDict):
+    """What of a recovery to keep: exactly one of these."""
+
+    keep_newest: NotRequired[int]
+    older_than: NotRequired[str]
+
+
 class Upcoming(TypedDict):
     """One run of a job to come."""
 
     at: str
     local: str
+    starts_at: str | None
     note: NoteEnum | None
     schedule: str
 
@@ -2942,6 +3413,46 @@ class Warning(TypedDict):
     message: str
 
 
+class WindowInput(TypedDict):
+    """A maintenance window to be."""
+
+    action: NotRequired[MaintenanceActionEnum]
+    silence_alerts: NotRequired[bool]
+    reason: str
+    starts_at: NotRequired[str | None]
+    ends_at: NotRequired[str | None]
+    expression: NotRequired[str | None]
+    timezone: NotRequired[str]
+    duration_seconds: NotRequired[int | None]
+    scope: ScopeEnum
+    queue: NotRequired[str | None]
+    job: NotRequired[str | None]
+
+
+class Window(TypedDict):
+    """A maintenance window."""
+
+    id: str
+    scope: ScopeEnum
+    queue: str | None
+    job: str | None
+    state: str
+    action: MaintenanceActionEnum
+    silence_alerts: bool
+    reason: str
+    starts_at: str | None
+    ends_at: str | None
+    expression: str
+    timezone: str
+    duration_seconds: int | None
+    opens_at: str | None
+    closes_at: str | None
+    allowed_actions: list[str]
+    created_by: str
+    created_at: str
+    updated_at: str
+
+
 class Worker(TypedDict):
     """One boot of one worker."""
 
@@ -2990,7 +3501,7 @@ class DeclaredJobFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-DeclaredSchedule = CalendarDeclaredSchedule | CronDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | RruleDeclaredSchedule | OtherDeclaredSchedule
+DeclaredSchedule = CalendarDeclaredSchedule | CronDeclaredSchedule | EventDeclaredSchedule | IntervalDeclaredSchedule | OnceDeclaredSchedule | RruleDeclaredSchedule | OtherDeclaredSchedule
 
 
 class DeclaredScheduleFields(TypedDict):
@@ -3004,7 +3515,7 @@ class DeclaredScheduleFields(TypedDict):
     run_at: None | str | str | None
     rrule: None | str | str | None
     rule: dict[str, Any] | None | Any | None
-    event: None | str | None
+    event: None | str | str | None
     event_filter: str | None
     debounce_seconds: int
     timezone: str
@@ -3012,7 +3523,7 @@ class DeclaredScheduleFields(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
@@ -3117,7 +3628,7 @@ class JobFields(TypedDict):
     updated_at: str
 
 
-NewScheduleInput = CalendarNewScheduleInput | CronNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput | RruleNewScheduleInput
+NewScheduleInput = CalendarNewScheduleInput | CronNewScheduleInput | EventNewScheduleInput | IntervalNewScheduleInput | OnceNewScheduleInput | RruleNewScheduleInput
 
 
 class NewScheduleInputFields(TypedDict):
@@ -3129,13 +3640,13 @@ class NewScheduleInputFields(TypedDict):
     run_at: NotRequired[None | str]
     rrule: NotRequired[str | None | str]
     rule: NotRequired[dict[str, Any] | None]
-    event: NotRequired[str | None]
+    event: NotRequired[str | None | str]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -3149,7 +3660,7 @@ class NewScheduleInputFields(TypedDict):
     job: str
 
 
-PreviewInput = CalendarPreviewInput | CronPreviewInput | IntervalPreviewInput | OncePreviewInput | RrulePreviewInput
+PreviewInput = CalendarPreviewInput | CronPreviewInput | EventPreviewInput | IntervalPreviewInput | OncePreviewInput | RrulePreviewInput
 
 
 class PreviewInputFields(TypedDict):
@@ -3161,13 +3672,13 @@ class PreviewInputFields(TypedDict):
     run_at: NotRequired[None | str]
     rrule: NotRequired[str | None | str]
     rule: NotRequired[dict[str, Any] | None]
-    event: NotRequired[str | None]
+    event: NotRequired[str | None | str]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None | str]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -3193,7 +3704,7 @@ class RevisionFields(TypedDict):
     created_by: str
 
 
-ScheduleInput = CalendarScheduleInput | CronScheduleInput | IntervalScheduleInput | OnceScheduleInput | RruleScheduleInput
+ScheduleInput = CalendarScheduleInput | CronScheduleInput | EventScheduleInput | IntervalScheduleInput | OnceScheduleInput | RruleScheduleInput
 
 
 class ScheduleInputFields(TypedDict):
@@ -3205,13 +3716,13 @@ class ScheduleInputFields(TypedDict):
     run_at: NotRequired[None | str]
     rrule: NotRequired[str | None | str]
     rule: NotRequired[dict[str, Any] | None]
-    event: NotRequired[str | None]
+    event: NotRequired[str | None | str]
     timezone: NotRequired[str]
     start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
-    calendars: NotRequired[list[dict[str, Any]]]
+    calendars: NotRequired[list[CalendarUseInput]]
     event_filter: NotRequired[str | None]
     debounce_seconds: NotRequired[int]
     execution_window: NotRequired[dict[str, Any] | None]
@@ -3224,7 +3735,7 @@ class ScheduleInputFields(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
 
 
-Schedule = CalendarSchedule | CronSchedule | IntervalSchedule | OnceSchedule | RruleSchedule | OtherSchedule
+Schedule = CalendarSchedule | CronSchedule | EventSchedule | IntervalSchedule | OnceSchedule | RruleSchedule | OtherSchedule
 
 
 class ScheduleFields(TypedDict):
@@ -3238,7 +3749,7 @@ class ScheduleFields(TypedDict):
     run_at: None | str | str | None
     rrule: None | str | str | None
     rule: dict[str, Any] | None | Any | None
-    event: None | str | None
+    event: None | str | str | None
     event_filter: str | None
     debounce_seconds: int
     timezone: str
@@ -3246,7 +3757,7 @@ class ScheduleFields(TypedDict):
     end_at: str | None
     dst_gap: str
     dst_fold: str
-    calendars: Any
+    calendars: list[CalendarUse]
     execution_window: Any | None
     jitter_seconds: int
     max_runs: int | None
