@@ -277,7 +277,8 @@ def _check_count(rule: Recurrence) -> None:
     narrowing = [name for name in _TIMES if name in rule.places and not _expands(rule.freq, name)]
     if narrowing:
         rule.refuse(
-            "COUNT", f"beside {narrowing[0]} needs an INTERVAL that divides the day; end it by UNTIL, end_at or max_runs"
+            "COUNT",
+            f"beside {narrowing[0]} needs an INTERVAL that divides the day; end it by UNTIL, end_at or max_runs",
         )
 
 
