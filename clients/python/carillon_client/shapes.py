@@ -193,7 +193,7 @@ class CalendarDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -308,7 +308,7 @@ class CalendarSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -503,7 +503,7 @@ class CronDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -618,7 +618,7 @@ class CronSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1121,7 +1121,7 @@ class IntervalDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1236,7 +1236,7 @@ class IntervalSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1520,7 +1520,7 @@ class OnceDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1635,7 +1635,7 @@ class OnceSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1757,7 +1757,7 @@ class OtherDeclaredSchedule(TypedDict):
     interval_seconds: int | None
     run_at: str | None
     rrule: str | None
-    rule: Any | None
+    rule: Any
     event: str | None
     event_filter: str | None
     debounce_seconds: int
@@ -1767,7 +1767,7 @@ class OtherDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1837,7 +1837,7 @@ class OtherSchedule(TypedDict):
     interval_seconds: int | None
     run_at: str | None
     rrule: str | None
-    rule: Any | None
+    rule: Any
     event: str | None
     event_filter: str | None
     debounce_seconds: int
@@ -1847,7 +1847,7 @@ class OtherSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2293,7 +2293,7 @@ class RruleDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2408,7 +2408,7 @@ class RruleSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2940,7 +2940,7 @@ class DeclaredScheduleFields(TypedDict):
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
     rrule: None | str | str | None
-    rule: dict[str, Any] | None | Any | None
+    rule: dict[str, Any] | None | Any
     event: None | str | None
     event_filter: str | None
     debounce_seconds: int
@@ -2950,7 +2950,7 @@ class DeclaredScheduleFields(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -3167,7 +3167,7 @@ class ScheduleFields(TypedDict):
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
     rrule: None | str | str | None
-    rule: dict[str, Any] | None | Any | None
+    rule: dict[str, Any] | None | Any
     event: None | str | None
     event_filter: str | None
     debounce_seconds: int
@@ -3177,7 +3177,7 @@ class ScheduleFields(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: Any
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
