@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import prod
 from typing import Any, NoReturn
 
 from jobs.triggers.contract import InvalidSchedule
 
 MAX_LENGTH = 1000
-#: COUNT has to be counted out once.
 MAX_COUNT = 1000
 #: Most times of one day, or of one hour of an hourly rule, that lists of hours, minutes and seconds may name.
 MAX_TIMES = 1440
@@ -48,7 +48,7 @@ _OTHER_LINE = re.compile(rf"\b({'|'.join(_ELSEWHERE)})\b", re.ASCII)
 class Recurrence:
     """A rule as written; None for what is left out. Weekdays count from Monday, 0, and 0 beside one means each.
 
-    ``until`` is aware UTC, or naive where it is local.
+    ``until`` is aware UTC, or naive where it is local; ``places`` is where each part's value begins, for messages.
     """
 
     freq: str
@@ -65,7 +65,6 @@ class Recurrence:
     minutes: frozenset[int] | None = None
     seconds: frozenset[int] | None = None
     positions: frozenset[int] | None = None
-    #: Where each part's value begins, for messages.
     places: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
@@ -262,9 +261,7 @@ def _check_times(rule: Recurrence) -> None:
     """A hundred thousand times a day is a frequency, not a list."""
     lists = {"BYHOUR": rule.hours, "BYMINUTE": rule.minutes, "BYSECOND": rule.seconds}
     expanding = {name: len(values or "1") for name, values in lists.items() if _expands(rule.freq, name)}
-    times = 1
-    for many in expanding.values():
-        times *= many
+    times = prod(expanding.values())
     if times > MAX_TIMES:
         longest = max(expanding, key=lambda name: expanding[name])
         rule.refuse(longest, f"makes {times} times of each period; at most {MAX_TIMES}: use FREQ=MINUTELY or SECONDLY")
@@ -277,7 +274,8 @@ def _check_count(rule: Recurrence) -> None:
     narrowing = [name for name in _TIMES if name in rule.places and not _expands(rule.freq, name)]
     if narrowing:
         rule.refuse(
-            "COUNT", f"beside {narrowing[0]} needs an INTERVAL that divides the day; end it by UNTIL, end_at or max_runs"
+            "COUNT",
+            f"beside {narrowing[0]} needs an INTERVAL that divides the day; end it by UNTIL, end_at or max_runs",
         )
 
 

@@ -34,8 +34,8 @@ def refuse(form: forms.Form, error: ServiceError) -> None:
             # What is inside a field is named in its message.
             form.add_error(first, [f"{path}: {text}" if inside else text for text in messages])
             placed = True
-        elif inside and inside[-1] in form.fields and isinstance(messages, list):
-            form.add_error(inside[-1], messages)
+        elif isinstance(messages, list) and (name := next((each for each in inside if each in form.fields), None)):
+            form.add_error(name, messages if name == inside[-1] else [f"{path}: {text}" for text in messages])
             placed = True
     if not placed:
         form.add_error(None, str(error))

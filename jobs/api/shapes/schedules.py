@@ -145,7 +145,7 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     interval_seconds = serializers.IntegerField(allow_null=True)
     run_at = Instant(allow_null=True)
     rrule = Unset()
-    rule = serializers.JSONField(allow_null=True)
+    rule = serializers.JSONField()
     event = Unset()
     event_filter = Unset()
     debounce_seconds = serializers.IntegerField()
@@ -155,7 +155,7 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     dst_gap = serializers.CharField()
     dst_fold = serializers.CharField()
     calendars = CalendarUseShape(many=True)
-    execution_window = serializers.JSONField(allow_null=True)
+    execution_window = serializers.JSONField()
     jitter_seconds = serializers.IntegerField()
     max_runs = serializers.IntegerField(allow_null=True)
     runs = serializers.IntegerField(

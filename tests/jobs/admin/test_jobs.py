@@ -110,8 +110,36 @@ def test_a_new_job_is_made_with_its_first_schedule(console: Console) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "written", "kind", "shown"),
+    [
+        ("rrule", "FREQ=DAILY;BYHOUR=9;BYMINUTE=0", "rrule", "FREQ=DAILY;BYHOUR=9;BYMINUTE=0"),
+        (
+            "rule",
+            '{"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}',
+            "calendar",
+            "last business day of each month at 17:00",
+        ),
+    ],
+)
+def test_a_new_job_may_have_a_rule_of_another_kind(
+    console: Console, field: str, written: str, kind: str, shown: str
+) -> None:
+    tenant = rows.tenant()
+    form = _form(tenant=str(tenant), timezone="Europe/Berlin", **{field: written})
+    both = console.client.post(support.url("jobs_job_add"), {**form, "expression": "0 3 * * *"})
+    assert field in both.context["form"].errors
+    answer = console.client.post(support.url("jobs_job_add"), form)
+    assert answer.status_code == 302, support.problems(answer)
+    (made,) = rows.fetch("SELECT id, kind FROM schedule WHERE tenant_id = %s", tenant)
+    assert made[1] == kind
+    assert shown in console.page("jobs_schedule_change", made[0])
+
+
+@pytest.mark.parametrize(
     ("field", "wrong"),
     [
+        ("rrule", "FREQ=SOMETIMES"),
+        ("rule", '{"every": "moon"}'),
         ("expression", "61 * * * *"),
         ("timezone", "Mars/Base"),
         ("payload", '{"x": 1}'),
@@ -122,7 +150,8 @@ def test_a_new_job_is_made_with_its_first_schedule(console: Console) -> None:
 )
 def test_a_new_job_that_cannot_be_is_refused_beside_the_field(console: Console, field: str, wrong: Any) -> None:
     tenant = rows.tenant()
-    form = _form(**{"tenant": str(tenant), "expression": "0 3 * * *", "timezone": "UTC", field: wrong})
+    usual = {} if field in ("rrule", "rule") else {"expression": "0 3 * * *"}
+    form = _form(**{"tenant": str(tenant), "timezone": "UTC", **usual, field: wrong})
     answer = console.client.post(support.url("jobs_job_add"), form)
     assert answer.status_code == 200
     assert field in answer.context["form"].errors
