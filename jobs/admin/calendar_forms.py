@@ -72,7 +72,7 @@ class Fields(forms.Form):
         choices=[(day, day.capitalize()) for day in WEEKDAYS],
         required=False,
         initial=["saturday", "sunday"],
-        widget=forms.CheckboxSelectMultiple,
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="Days without business, to which nothing is moved.",
     )
 

@@ -165,7 +165,7 @@ def _days(calendar: Calendar, year: int) -> dict[str, Any]:
     found = service.days(calendar, date(year, 1, 1), date(year, 12, 31))
     rows = [(marks.code(day.isoformat()), WEEKDAYS[day.weekday()].capitalize(), note) for day, note in found]
     title = f"Days of {year}, with those it inherits"
-    others = [each for each in (year - 1, year + 1) if 1970 <= each <= LAST.year]
+    others = [marks.link(f"?year={each}", each) for each in (year - 1, year + 1) if 1970 <= each <= LAST.year]
     return {"title": title, "headers": ("Day", "Weekday", "Note"), "rows": rows, "empty": "None.", "years": others}
 
 

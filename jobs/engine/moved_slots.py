@@ -41,8 +41,8 @@ def _elsewhere(schedule: Any, slot: Slot, horizon: datetime) -> Iterator[Any]:
     place = zones.zone(schedule.timezone)
     named = datetime.fromisoformat(slot.nominal)
     wall = named.astimezone(place).replace(tzinfo=None)
-    for number in range(-FARTHEST, FARTHEST + 1):
-        for fold in (0, 1):
-            at = (wall + number * _DAY).replace(tzinfo=place, fold=fold).astimezone(UTC)
-            if at != slot.at and at <= horizon:
-                yield identity.slot_id(schedule.id, SlotKind.RUN, slot.nominal, at)
+    walls = [(wall + number * _DAY).replace(tzinfo=place) for number in range(-FARTHEST, FARTHEST + 1)]
+    instants = {each.replace(fold=fold).astimezone(UTC) for each in walls for fold in (0, 1)}
+    for at in instants - {slot.at}:
+        if at <= horizon:
+            yield identity.slot_id(schedule.id, SlotKind.RUN, slot.nominal, at)
