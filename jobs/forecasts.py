@@ -37,7 +37,7 @@ LONGEST = timedelta(days=31)
 #: Most schedules that are looked at, those that run soonest.
 MOST_SCHEDULES = 10_000
 #: Most slots made or groups counted in one answer; to understand a rule costs as much as many slots of it.
-MOST_STEPS, STEPS_OF_A_RULE = 100_000, 30
+MOST_STEPS, STEPS_OF_A_RULE = 100_000, 60
 #: Rows read from the database at a time.
 _PAGE = 500
 #: What moves or ends the runs of a rule.
@@ -82,24 +82,22 @@ def next_slots(
 def by_hour(tenant: Tenant | None, *, since: datetime, until: datetime) -> tuple[Forecast, list[Group]]:
     """What lies in each hour (UTC) that has any slot. Rules that several schedules share are counted once."""
     rows, forecast = _planned(tenant, until)
-    built = list(_built(rows, forecast, until))
-    paces = workloads.paces(_jobs(built), forecast)
-    triggers_of: dict[Any, Trigger] = {}
+    hours_of: dict[Any, Counter[datetime]] = {}
+    seen: list[tuple[Any, UUID, UUID]] = []
+    for row, trigger, rule in _built(rows, forecast, until):
+        if rule not in hours_of:
+            if _is_bound(row):
+                hours_of[rule] = Counter(_hour(run.start.at) for run in _made(row, trigger, since, until, forecast))
+            else:
+                hours_of[rule] = _counted(trigger, since, until, forecast)
+        seen.append((rule, row.tenant_id, row.job_id))
+    paces = workloads.paces(((tenant_id, job) for _, tenant_id, job in seen), forecast)
     shares: dict[Any, Work] = {}
+    for rule, _, job in seen:
+        shares.setdefault(rule, Work()).add(paces.of(job))
     totals: dict[datetime, Work] = {}
-    for row, trigger, rule in built:
-        if _is_bound(row):
-            for run in _made(row, trigger, since, until, forecast):
-                totals.setdefault(_hour(run.start.at), Work()).add(paces.of(row.job_id))
-            continue
-        triggers_of[rule] = trigger
-        shares.setdefault(rule, Work()).add(paces.of(row.job_id))
     for rule, share in shares.items():
-        if forecast.steps >= MOST_STEPS:
-            forecast.capped = True
-            forecast.schedules -= share.slots
-            continue
-        for hour, slots in _counted(triggers_of[rule], since, until, forecast).items():
+        for hour, slots in hours_of[rule].items():
             totals.setdefault(hour, Work()).add(share, times=slots)
     return forecast, [Group(hour, "", totals[hour]) for hour in sorted(totals)]
 
@@ -191,7 +189,7 @@ def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator
             return
         forecast.schedules += 1
         rule = (*(_hashable(getattr(row, name)) for name in contract.STORED), _hashable(row.calendars))
-        if row.max_runs is not None or triggers.spreads(row):
+        if row.max_runs is not None or _is_bound(row) or triggers.spreads(row):
             rule += (row.id,)  # its own: how many runs are left, where it is spread to
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:

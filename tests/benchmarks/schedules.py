@@ -47,6 +47,7 @@ def _at(carillon: Stack, job: Any, stored: int, changes: int) -> list[Figure]:
     carillon.query("SET session_replication_role = origin")
     rate = missing / (time.time() - began)
     carillon.query("VACUUM (ANALYZE) schedule")
+    print(f"    {stored:,} stored, {rate:,.0f}/s", flush=True)
     subject = f"{CARILLON}: with {stored:,} stored"
     created, edited, rewritten = _changes(carillon, job, changes)
     return [

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from jobs import workloads
+from jobs import forecasts, workloads
 from tests.support import actors, rows
 
 DAY = datetime(2030, 3, 4, tzinfo=UTC)
@@ -136,3 +136,13 @@ def test_the_platform_sees_all_tenants_and_who_is_none_of_it_does_not():
     assert [slot["at"][11:13] for slot in told["slots"]] == ["05", "05", "06"]
     narrow = actors.operator(["jobs:read"])
     assert narrow.api.get("/api/v1/forecast", **WINDOW).status_code in (403, 422)
+
+
+def test_many_rules_of_their_own_leave_an_answer_and_not_an_empty_one(owner, monkeypatch):
+    job = rows.job(owner.tenant.id)
+    for minute in range(12):
+        at(job, f"{minute} * * * *")
+    monkeypatch.setattr(forecasts, "MOST_STEPS", 5 * forecasts.STEPS_OF_A_RULE)
+    told = owner.api.get("/api/v1/forecast", **WINDOW, group_by="hour").json()
+    assert (told["capped"], 0 < told["schedules"] < 12) == (True, True)
+    assert [hour["slots"] for hour in told["groups"]] == [told["schedules"]] * 24
