@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from jobs.engine import admission, operations, planner
+from jobs.engine import admission, operations, parking, planner
 from jobs.engine.admission import Seen
 from jobs.engine.transitions import Fence
 from jobs.models import Operation
@@ -130,6 +130,9 @@ def test_one_slot_is_room_for_one(queue):
     missed(rows.job(queue_id=queue.name), 11)
     planner.plan_due()
     assert admission.admit_all(Seen()).admitted == 1
+    for _ in range(2):  # however often it is looked, no more are let go than its pace allows
+        parking.wake_all()
+    assert rows.fetch("SELECT count(*) FROM execution WHERE waiting_on = ''") == [(4,)]
 
 
 def test_while_it_is_paused_nothing_of_it_starts_and_then_it_goes_on(queue, seen):
@@ -170,6 +173,7 @@ def test_when_it_is_aborted_the_rest_is_skipped_also_what_comes_back_later(queue
     step()
     assert states() == {"running": 4, "skipped": 10}
     assert rows.fetch("SELECT DISTINCT reason FROM execution WHERE state = 'skipped'") == [("NO_LONGER_NEEDED",)]
+    step()  # nothing is to be skipped just now, but four may come back
     rows.change("UPDATE execution SET state = 'scheduled', not_before = now(), attempt = 2 WHERE id = %s", taken[0])
     succeed(*taken[1:])
     assert admission.admit_all(seen).admitted == 0
