@@ -25,7 +25,9 @@ def test_one_is_made_for_a_job_and_marks_what_it_holds(console: Console) -> None
     assert opened
     page = support.text_of(console.page("jobs_maintenancewindow_change", window))
     assert "in force" in page
-    assert "maintenance window is open, so nothing of it starts" in support.text_of(console.page("jobs_job_change", job))
+    assert "maintenance window is open, so nothing of it starts" in support.text_of(
+        console.page("jobs_job_change", job)
+    )
     assert "The database moves." in support.text_of(console.page("jobs_maintenancewindow_changelist"))
 
 
