@@ -69,7 +69,7 @@ class ForecastViewSet(TenantViewSet):
                 return self._told(window, forecast, slots=self._slots(found))
         return self._told(window, forecast, groups=[_group_shape(group) for group in groups])
 
-    def _slots(self, found: Sequence[tuple[Run, Any]]) -> list[dict[str, Any]]:
+    def _slots(self, found: Sequence[tuple[Run, Any]]) -> Sequence[dict[str, Any]]:
         windows = maintenance.between(timezone.now(), max((run.start.at for run, _ in found), default=timezone.now()))
         of_rows = (
             maintenance.of_job(windows, tenant_id=self.tenant.pk, queue_id=row.job__queue_id, job_id=row.job_id)
