@@ -223,7 +223,7 @@ class CalendarDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -368,7 +368,7 @@ class CalendarSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -607,7 +607,7 @@ class CronDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -729,7 +729,7 @@ class CronSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -964,7 +964,7 @@ class EventDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1094,7 +1094,7 @@ class EventSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1470,7 +1470,7 @@ class IntervalDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1592,7 +1592,7 @@ class IntervalSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -1914,7 +1914,7 @@ class OnceDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2036,7 +2036,7 @@ class OnceSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2161,7 +2161,7 @@ class OtherDeclaredSchedule(TypedDict):
     interval_seconds: int | None
     run_at: str | None
     rrule: str | None
-    rule: Any | None
+    rule: Any
     event: str | None
     event_filter: str | None
     debounce_seconds: int
@@ -2171,7 +2171,7 @@ class OtherDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2242,7 +2242,7 @@ class OtherSchedule(TypedDict):
     interval_seconds: int | None
     run_at: str | None
     rrule: str | None
-    rule: Any | None
+    rule: Any
     event: str | None
     event_filter: str | None
     debounce_seconds: int
@@ -2252,7 +2252,7 @@ class OtherSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2777,7 +2777,7 @@ class RruleDeclaredSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -2899,7 +2899,7 @@ class RruleSchedule(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -3514,7 +3514,7 @@ class DeclaredScheduleFields(TypedDict):
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
     rrule: None | str | str | None
-    rule: dict[str, Any] | None | Any | None
+    rule: dict[str, Any] | None | Any
     event: None | str | str | None
     event_filter: str | None
     debounce_seconds: int
@@ -3524,7 +3524,7 @@ class DeclaredScheduleFields(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
@@ -3748,7 +3748,7 @@ class ScheduleFields(TypedDict):
     interval_seconds: None | int | int | None
     run_at: None | str | str | None
     rrule: None | str | str | None
-    rule: dict[str, Any] | None | Any | None
+    rule: dict[str, Any] | None | Any
     event: None | str | str | None
     event_filter: str | None
     debounce_seconds: int
@@ -3758,7 +3758,7 @@ class ScheduleFields(TypedDict):
     dst_gap: str
     dst_fold: str
     calendars: list[CalendarUse]
-    execution_window: Any | None
+    execution_window: Any
     jitter_seconds: int
     max_runs: int | None
     runs: int
