@@ -23,7 +23,12 @@ from tenants.admin.dialogs import Dialog, Editing, dialog
 
 
 class Pace(Editing):
-    """How fast it goes."""
+    """How fast it goes, and how many at a time, of one that makes executions."""
+
+    def __init__(self, row: Operation, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row.max_active is None:
+            del self.fields["max_active"]
 
     rate_per_second = forms.FloatField(
         min_value=rules.SLOWEST,
@@ -31,6 +36,24 @@ class Pace(Editing):
         label="Executions a second",
         widget=widgets.UnfoldAdminTextInputWidget,
     )
+    max_active = forms.IntegerField(
+        min_value=1, max_value=rules.MOST_ACTIVE, label="Most in flight", widget=widgets.UnfoldAdminIntegerFieldWidget
+    )
+
+
+class Aborting(Dialog):
+    """What becomes of what it made and is running."""
+
+    cancel_running = forms.BooleanField(
+        required=False,
+        label="Also ask what it has started to stop",
+        widget=widgets.UnfoldBooleanWidget,
+    )
+
+    def __init__(self, row: Operation, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row.max_active is None:
+            del self.fields["cancel_running"]
 
 
 @admin.register(Operation)
@@ -120,27 +143,31 @@ class OperationAdmin(pages.ConsoleAdmin):
 
     @dialog("Rate", title="How fast?", icon="speed", form=Pace, submit="Save", permission="executions:run")
     def pace(self, request: HttpRequest, form: Pace) -> HttpResponse:
-        operation = service.change_rate(operation=form.row, **form.cleaned_data)
-        message = f"{operation.rate_per_second:g} executions a second from now on."
+        operation = service.change_pace(operation=form.row, **form.cleaned_data)
+        most = f", {operation.max_active} in flight at most" if operation.max_active else ""
+        message = f"{operation.rate_per_second:g} executions a second{most} from now on."
         return self.done(request, message, self.row_url(operation.pk))
 
     @dialog(
         "Abort",
         title="Abort this operation?",
-        description="It ends here. What is done stays done; what it has not come to is left as it is.",
+        description="It ends here. What is done stays done; what it has not come to is left as it is. "
+        "What it made itself and waits is skipped.",
         icon="cancel",
+        form=Aborting,
         submit="Abort it",
         variant=ActionVariant.DANGER,
         permission="executions:run",
     )
-    def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
-        operation = service.cancel(operation=form.row)
+    def cancel(self, request: HttpRequest, form: Aborting) -> HttpResponse:
+        operation = service.cancel(operation=form.row, **form.cleaned_data)
         return self.done(request, f"Aborted: {_progress(operation)}.", self.row_url(operation.pk))
 
 
 def _progress(operation: Operation) -> str:
     matched = f"{operation.matched:,}{'+' if operation.matched_is_capped else ''}"
-    failed = f", {operation.failed:,} refused" if operation.failed else ""
+    word = "failed" if operation.max_active else "refused"
+    failed = f", {operation.failed:,} {word}" if operation.failed else ""
     left_out = f", {total:,} left out" if (total := sum(operation.left_out.values())) else ""
     return f"{operation.done:,} of {matched}{failed}{left_out}"
 
@@ -155,7 +182,7 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
         ("Executions a second", f"{row.rate_per_second:g}"),
         ("Matched when asked", f"{row.matched:,}{', or more' if row.matched_is_capped else ''}"),
         ("Done", f"{row.done:,}"),
-        ("Refused", f"{row.failed:,}"),
+        *_making(row),
         ("Left out", marks.joined(left_out, ", ") if left_out else "0"),
         ("Asked for", marks.instant(row.created_at)),
         ("Paused", marks.instant(row.paused_at)),
@@ -163,6 +190,13 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
         ("Id", marks.code(row.pk)),
         ("About", f"{len(row.ids):,} that were named" if row.ids is not None else _about(row.filter)),
     ]
+
+
+def _making(row: Operation) -> list[tuple[str, Any]]:
+    """Of one that makes executions, how many, with the way to them."""
+    if row.max_active is None:
+        return [("Refused", f"{row.failed:,}")]
+    return [("Failed", f"{row.failed:,}"), ("Made", f"{row.made:,}"), ("Most in flight", row.max_active)]
 
 
 def _about(asked: Any) -> Any:

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs import outlooks, selectors, triggers
-from jobs.admin import recent, standing, wording
+from jobs.admin import backfills, recent, standing, wording
 from jobs.models import Execution, Job, JobState, Schedule
 from jobs.services import schedules as service
 from tenants import actors, marks
@@ -25,10 +25,11 @@ _FIRES = 10
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(pages.ConsoleAdmin):
+class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
     """Every recurrence rule."""
 
     read_permission = "jobs:read"
+    button_permissions = {"backfill": "executions:run"}
     title = "Schedules"
     empty_hint = "A schedule says when a job runs: a cron expression with its time zone, an interval, or one instant."
     change_form_template = "console/schedule.html"
@@ -88,6 +89,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "last": told.last,
             "problem": row.problem,
             "fires": _fires(row),
+            "may_backfill": backfills.may_backfill(row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),
         }
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors
-from jobs.api.shapes.operations import STATES, OperationShape, PaceInput
+from jobs.api.shapes.operations import STATES, AbortInput, OperationShape, PaceInput
 from jobs.models import Operation
 from jobs.services import operations
 from jobs.services.operation_kinds import KINDS
@@ -21,7 +21,7 @@ from tenants.api.views import TenantViewSet
 
 
 class OperationViewSet(TenantViewSet):
-    """Operations of this tenant. They are made by `POST /executions/bulk` and by failure groups."""
+    """Operations of this tenant. They are made by `POST /executions/bulk`, by failure groups, and by backfills of schedules."""
 
     queryset = Operation.objects.select_related("tenant")
     serializer_class = OperationShape
@@ -49,8 +49,7 @@ class OperationViewSet(TenantViewSet):
     def partial_update(self, request: Request, id: str) -> Response:
         """Go slower or faster."""
         operation = self.row()
-        rate = self.body(PaceInput)["rate_per_second"]
-        return self.shown(OperationShape, operations.change_rate(operation=operation, rate_per_second=rate))
+        return self.shown(OperationShape, operations.change_pace(operation=operation, **self.body(PaceInput)))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -68,10 +67,9 @@ class OperationViewSet(TenantViewSet):
         self.body(NoFields)
         return self.shown(OperationShape, operations.resume(operation=operation))
 
-    @extend_schema(request=None)
+    @extend_schema(request=AbortInput)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
-        """End it. What is done stays done; what it has not come to is left as it is."""
+        """End it. What is done stays done; what it has not come to is left as it is, and what it made and waits is skipped."""
         operation = self.row()
-        self.body(NoFields)
-        return self.shown(OperationShape, operations.cancel(operation=operation))
+        return self.shown(OperationShape, operations.cancel(operation=operation, **self.body(AbortInput)))

@@ -15,14 +15,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
-from jobs.engine import selection
+from jobs.engine import selection, transitions
 from jobs.models import Operation
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
@@ -42,6 +42,10 @@ PERMISSION = "executions:run"
 _MOVED = ["done", "failed", "left_out", "failures", "waiting_on", "next_step_at", "cursor"]
 
 log = structlog.get_logger(__name__)
+
+
+class CannotGoOnError(Exception):
+    """Whatever is tried: the operation fails, and this says why in a sentence's part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,23 @@ class Kind(Protocol):
         """Do it to these, in the open transaction, as the author; raise only what is nobody's fault but ours."""
 
 
-Kinds = Mapping[str, Kind]
+@runtime_checkable
+class Maker(Protocol):
+    """What an operation does that makes executions of its own: they carry its id and end before it does."""
+
+    name: str
+
+    def make(self, operation: Operation, now: datetime) -> bool:
+        """Take the next step, in the open transaction and as the author; note how far it has come, and when to go on.
+
+        True once there is nothing more to make and all of them have ended.
+        """
+
+    def count(self, operation: Operation) -> None:
+        """Note what has become of them."""
+
+
+Kinds = Mapping[str, Kind | Maker]
 
 
 def selected(operation: Operation, kind: Kind) -> selection.Selection:
@@ -124,6 +144,9 @@ def step(kinds: Kinds) -> bool:
             # The database's trouble: another operation's turn, and this one's again later.
             log.warning("operation.step_refused", operation=str(operation.pk), problem=str(error))
             Operation.objects.filter(pk=operation.pk).update(next_step_at=taken[0].now + REFUSED)
+        except CannotGoOnError as error:
+            operation.refresh_from_db()
+            end(operation, Event.FAIL, taken[0].now, because=str(error)[:LONGEST_MESSAGE])
         except Exception as error:
             # Whatever one holds must not hold up the others, nor be tried for ever.
             log.exception("operation.step_failed", operation=str(operation.pk))
@@ -132,10 +155,16 @@ def step(kinds: Kinds) -> bool:
     return True
 
 
-def _step(operation: Operation, kind: Kind, now: datetime) -> None:
+def _step(operation: Operation, kind: Kind | Maker, now: datetime) -> None:
     author = authors.of(operation.created_by, operation.tenant, now)
     if author is None or not author.may(PERMISSION):
         end(operation, Event.DISOWN, now, because=rules.AUTHOR_LOST_RIGHTS)
+        return
+    if isinstance(kind, Maker):
+        with requests.continued(author, request_id=operation.request_id, reason=operation.reason):
+            ended = kind.make(operation, now)
+        if ended:
+            end(operation, Event.FINISH, now)
         return
     size = rules.at_once(operation.rate_per_second)
     page = selection.page(selected(operation, kind), after=operation.cursor, size=size)
@@ -170,12 +199,17 @@ def _told(refusal: Refusal) -> dict[str, str]:
 
 
 def end(operation: Operation, event: Event, now: datetime, *, because: str = "") -> None:
-    """It goes no further; ``operation`` is locked. The audit trail has a row with what came of it."""
+    """It goes no further; ``operation`` is locked. The audit trail has a row with what came of it.
+
+    What it made and nobody has taken would wait for ever: it is skipped.
+    """
     before = State(operation.state)
     target = rules.after(before, event)
     assert target is not None, f"{event} from {before}"
     operation.state, operation.finished_at, operation.ended_because, operation.waiting_on = target, now, because, ""
     operation.save(update_fields=["state", "finished_at", "ended_because", "waiting_on"])
+    if target is not State.SUCCEEDED:
+        transitions.skip_waiting_of(operation.pk)
     changes: dict[str, Any] = {
         "state": [before, target], "done": [0, operation.done], "failed": [0, operation.failed],
         "left_out": [0, sum(operation.left_out.values())],

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from jobs import sql
 from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
-from jobs.rules.codes import Failure
+from jobs.rules.codes import Absence, Failure
 from jobs.rules.states import TRANSITIONS, Event, State
 
 
@@ -141,6 +141,13 @@ def cancel(execution_id: UUID) -> State | None:
 def cancel_all(execution_ids: Sequence[UUID]) -> set[UUID]:
     """The same for many, whose rows the caller has locked. Returns those that had not ended."""
     return {row.id for row in sql.run("cancel_all", ids=list(execution_ids), **_guard(Event.CANCEL))}
+
+
+def skip_waiting_of(operation_id: UUID) -> int:
+    """What an operation that has ended made and no worker holds, published or not, will not run. Returns how many."""
+    guard = {**_guard(Event.SKIP), "sources": sorted(TRANSITIONS[Event.SKIP].sources | TRANSITIONS[Event.WITHDRAW].sources)}
+    parameters = {"operation_id": operation_id, "reason": Absence.NO_LONGER_NEEDED}
+    return int(sql.run("skip_waiting_of_operation", **parameters, **guard)[0].ended)
 
 
 #: Kinds of the events that tell of an execution which goes on later.

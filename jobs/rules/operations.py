@@ -78,6 +78,8 @@ def allowed_actions(state: State) -> list[str]:
 
 #: Rows a second, as a client may ask.
 SLOWEST, USUAL, FASTEST = 0.1, 50.0, 500.0
+#: Most executions in flight of one that makes some, as a client may ask.
+USUAL_ACTIVE, MOST_ACTIVE = 5, 1000
 #: A step takes what the rate allows in this time, and no more than so many: admission never waits for long.
 SLICE = timedelta(milliseconds=200)
 MOST_AT_ONCE = 100

@@ -12,13 +12,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs import errors, selectors, sql
-from jobs.engine import dispatch, selection
+from jobs.engine import dispatch, selection, transitions
 from jobs.engine import operations as engine
 from jobs.models import Execution, Operation
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
+from jobs.rules.states import State as ExecutionState
 from jobs.services import changes, definitions
-from jobs.services.operation_kinds import KINDS
+from jobs.services.operation_kinds import MAKERS, OVER_EXECUTIONS
 from tenants import actors, requests
 from tenants.fields import new_id
 from tenants.models import Tenant
@@ -71,14 +72,22 @@ def create(
 ) -> Operation:
     """Have the engine do this to each of them. One that is about nothing has succeeded at once."""
     actors.require(engine.PERMISSION, tenant=tenant)
-    rate = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
     operation = _made(tenant, kind, wanted)
-    definitions.check_size(payload or {}, "payload")
-    operation.payload, operation.rate_per_second, operation.reason = payload or None, rate, _reason(reason)
+    operation.rate_per_second = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
+    operation.payload, operation.reason = payload or None, reason
     with transaction.atomic():
-        _refuse_too_many(tenant)
         found, operation.matched_is_capped = _count(operation)
         operation.matched = len(found) if wanted.ids is None else len(wanted.ids)
+        return begin(operation=operation)
+
+
+def begin(*, operation: Operation) -> Operation:
+    """Store one of :func:`blank` whose author has given a payload and a reason, and what it is about."""
+    actors.require(engine.PERMISSION, tenant=operation.tenant_id)
+    definitions.check_size(operation.payload or {}, "payload")
+    operation.reason = _reason(operation.reason)
+    with transaction.atomic():
+        _refuse_too_many(operation.tenant)
         if not operation.matched and not operation.matched_is_capped:
             operation.state, operation.finished_at = State.SUCCEEDED, operation.created_at
         operation.save(force_insert=True)
@@ -97,29 +106,60 @@ def resume(*, operation: Operation) -> Operation:
     return _apply(Event.RESUME, operation)
 
 
-def cancel(*, operation: Operation) -> Operation:
-    """End it; what it has not come to is left as it is."""
+def cancel(*, operation: Operation, cancel_running: bool = False) -> Operation:
+    """End it; what it has not come to is left as it is. Of what it made, what waits is skipped, and what runs goes on,
+    unless ``cancel_running``."""
     with transaction.atomic():
         operation = _lock(operation)
         _refuse_unless_possible(Event.CANCEL, operation)
+        if operation.kind in MAKERS:
+            _stop(operation, cancel_running=cancel_running)
         engine.end(operation, Event.CANCEL, sql.run("clock")[0].now)
     return operation
 
 
-def change_rate(*, operation: Operation, rate_per_second: float) -> Operation:
+def change_pace(
+    *, operation: Operation, rate_per_second: float | None = None, max_active: int | None = None
+) -> Operation:
     """Go slower or faster from the next step on."""
+    given = {"rate_per_second": rate_per_second, "max_active": max_active}
     with transaction.atomic():
         operation = _lock(operation)
-        rate = _rate(rate_per_second)
+        if rate_per_second is not None:
+            _rate(rate_per_second)
+        if max_active is not None:
+            _check_max_active(operation.kind, max_active)
         state = State(operation.state)
         if state in rules.TERMINAL:
             message = f"this operation has ended: it is {state}"
             raise errors.InvalidState(message, state=state, allowed_actions=[])
-        before, operation.rate_per_second = operation.rate_per_second, rate
-        operation.save(update_fields=["rate_per_second"])
-        if before != rate:
-            _record("operation.updated", operation, {"rate_per_second": [before, rate]})
+        changed = {
+            name: [getattr(operation, name), value]
+            for name, value in given.items()
+            if value is not None and value != getattr(operation, name)
+        }
+        for name, (_, value) in changed.items():
+            setattr(operation, name, value)
+        if changed:
+            operation.save(update_fields=list(changed))
+            _record("operation.updated", operation, changed)
+            dispatch.ring_after_commit()
     return operation
+
+
+def _stop(operation: Operation, *, cancel_running: bool) -> None:
+    transitions.skip_waiting_of(operation.pk)
+    if cancel_running:
+        of_it = Execution.objects.filter(tenant_id=operation.tenant_id, operation_id=operation.pk)
+        running = of_it.filter(state=ExecutionState.RUNNING).order_by("pk").select_for_update(no_key=True)
+        asked = transitions.cancel_all(list(running.values_list("pk", flat=True)))
+        audit.record_all(
+            action="execution.cancel_requested",
+            object_type="execution",
+            tenant=operation.tenant,
+            changes={key: {"cancel_requested": [False, True], "operation": [None, str(operation.pk)]} for key in asked},
+        )
+    MAKERS[operation.kind].count(operation)
 
 
 def _apply(event: Event, operation: Operation) -> Operation:
@@ -149,19 +189,23 @@ def _lock(operation: Operation) -> Operation:
     return rows.get(pk=operation.pk)
 
 
-def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
-    """A row that is not stored yet."""
+def blank(*, tenant: Tenant, kind: str, conditions: Mapping[str, Any], **about: Any) -> Operation:
+    """A row that is not stored yet, of who acts now."""
+    actors.require(engine.PERMISSION, tenant=tenant)
     now = sql.run("clock")[0].now
+    return Operation(
+        id=new_id(), tenant=tenant, kind=kind, conditions=_stored(conditions), created_at=now, next_step_at=now,
+        created_by=actors.current().name, granted=actors.current().listed(), request_id=requests.current().request_id, **about,
+    )  # fmt: skip
+
+
+def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
     if wanted.ids is not None and not 0 < len(wanted.ids) <= MOST_IDS:
         raise errors.invalid({"ids": [f"must name from 1 to {MOST_IDS} executions"]})
     _refuse_unfit_states(kind, wanted)
     ids = None if wanted.ids is None else [str(key) for key in sorted(set(wanted.ids), key=lambda key: key.int)]
     asked = None if wanted.asked is None else dict(wanted.asked)
-    return Operation(
-        id=new_id(), tenant=tenant, kind=kind, filter=asked, conditions=_stored(wanted.conditions), ids=ids, created_at=now,
-        next_step_at=now, created_by=actors.current().name, granted=actors.current().listed(),
-        request_id=requests.current().request_id,
-    )  # fmt: skip
+    return blank(tenant=tenant, kind=kind, conditions=wanted.conditions, filter=asked, ids=ids)
 
 
 def _stored(conditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +224,7 @@ def _text(value: Any) -> Any:
 
 
 def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
-    fit = [str(state) for state in KINDS[kind].states]
+    fit = [str(state) for state in OVER_EXECUTIONS[kind].states]
     if unfit := sorted(set(wanted.conditions.get("state__in", fit)) - set(fit)):
         message = f"{kind} is for executions in state {', '.join(fit)}; leave {', '.join(unfit)} out"
         raise errors.invalid({"filter.state": [message]})
@@ -188,7 +232,7 @@ def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
 
 def _count(operation: Operation) -> tuple[list[UUID], bool]:
     """Those it is about, up to a bound; whether there may be more."""
-    selected = engine.selected(operation, KINDS[operation.kind])
+    selected = engine.selected(operation, OVER_EXECUTIONS[operation.kind])
     found: list[UUID] = []
     after: UUID | None = None
     for _ in range(MOST_PAGES):
@@ -204,6 +248,13 @@ def _refuse_too_many(tenant: Tenant) -> None:
     unfinished = Operation.objects.filter(tenant=tenant, finished_at__isnull=True).order_by()[:MOST_UNFINISHED].count()
     if unfinished >= MOST_UNFINISHED:
         raise errors.Conflict(f"{MOST_UNFINISHED} operations have not ended yet: wait for one, or cancel one")
+
+
+def _check_max_active(kind: str, given: int) -> None:
+    if kind not in MAKERS:
+        raise errors.invalid({"max_active": [f"is for {', '.join(sorted(MAKERS))}: {kind} makes no executions"]})
+    if not 1 <= given <= rules.MOST_ACTIVE:
+        raise errors.invalid({"max_active": [f"must be from 1 to {rules.MOST_ACTIVE}"]})
 
 
 def _rate(rate: float) -> float:

@@ -197,6 +197,25 @@ WITH ended AS (
 )
 SELECT count(*) AS ended FROM ended
 
+-- name: skip_waiting_of_operation
+-- What an operation made and nobody has taken: it has ended, so they are no longer needed. What is published and
+-- unclaimed is among them; whoever is claiming it just now is waited for, and goes on.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE operation_id = %(operation_id)s AND state = ANY(%(sources)s)
+    ORDER BY id FOR NO KEY UPDATE
+), ended AS (
+    UPDATE execution e SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = '',
+        queued_at = NULL, publish_again_at = NULL
+    FROM held WHERE e.id = held.id AND e.state = ANY(%(sources)s)
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'reason', %(reason)s::text), clock_timestamp()
+    FROM ended
+)
+SELECT count(*) AS ended FROM ended
+
 -- name: cancel_all
 -- Many executions at once, which the caller has locked: what no worker holds ends, what runs is asked to stop. Back come
 -- those that were not over.

@@ -98,6 +98,12 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "next_operation": {"kinds": ["cancel"]},
     "select_by_state": {"states": ["pending", "queued"], "tenant_id": uuid4(), "after": UUID(int=0), "before": EXECUTION, "size": 1000},
     "select_of_job": {"job_id": uuid4(), "tenant_id": uuid4(), "after": UUID(int=0), "before": EXECUTION, "size": 1000},
+    "unfinished_of_operation": {"operation_id": uuid4(), "low": EXECUTION, "high": UUID(int=EXECUTION.int + (1 << 80))},
+    "runs_of_slots": {"tenant_id": uuid4(), "schedule_id": uuid4(), "slots": [rows.now()], "lows": [EXECUTION], "highs": [EXECUTION]},
+    "replays_of": {"tenant_id": uuid4(), "ids": [EXECUTION]},
+    "skip_waiting_of_operation": {
+        "operation_id": uuid4(), "reason": "NO_LONGER_NEEDED", "target": "skipped", "sources": ["pending", "queued"],
+    },
     "prune_operations": {"age": timedelta(days=90), "limit": 100},
     "group_failures": {
         "tenant_id": uuid4(), "since": UUID(int=0), "job_id": None, "fingerprint": None, "most": 10_000, "largest": True, "limit": 50,

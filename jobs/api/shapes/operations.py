@@ -25,7 +25,27 @@ class PaceInput(StrictSerializer):
 
     example: ClassVar[dict[str, Any]] = {"rate_per_second": 5}
 
-    rate_per_second = Number(min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second.")
+    rate_per_second = Number(
+        required=False, min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second."
+    )
+    max_active = serializers.IntegerField(
+        required=False, min_value=1, max_value=rules.MOST_ACTIVE, help_text="Most in flight, of one that makes executions."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"rate_per_second": ["is required, or max_active"]})
+        return attrs
+
+
+class AbortInput(StrictSerializer):
+    """What becomes of what it made and is running."""
+
+    example: ClassVar[dict[str, Any]] = {}
+
+    cancel_running = serializers.BooleanField(
+        required=False, default=False, help_text="Ask what a backfill has started to stop; else that goes on."
+    )
 
 
 class AskedInput(StrictSerializer):
@@ -90,21 +110,25 @@ class OperationShape(serializers.Serializer[Operation]):
     """Long work over many executions."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField(help_text="cancel, replay; of failure groups: redrive, discard.")
+    kind = serializers.CharField(help_text="cancel, replay; of failure groups: redrive, discard; of schedules: backfill.")
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
     ids = serializers.SerializerMethodField(help_text="How many were named; null with a filter.")
     payload = Guarded()
     reason = serializers.CharField()
     rate_per_second = serializers.FloatField()
+    max_active = serializers.IntegerField(
+        allow_null=True, help_text="Most executions of it in flight; null for one that makes none."
+    )
     matched = serializers.IntegerField(help_text="How many there were when it was made.")
     matched_is_capped = serializers.BooleanField(help_text="There were more, or not all were counted.")
-    done = serializers.IntegerField()
-    failed = serializers.IntegerField(help_text="Refused, one by one; the operation goes on.")
+    made = serializers.IntegerField(help_text="Executions, of a backfill.")
+    done = serializers.IntegerField(help_text="Of a backfill: succeeded.")
+    failed = serializers.IntegerField(help_text="Refused, one by one; of a backfill: failed. The operation goes on.")
     left_out = serializers.DictField(child=serializers.IntegerField(), help_text="How many by reason.")
     failures = serializers.SerializerMethodField(help_text="The first of them.")
     waiting_on = serializers.SerializerMethodField(
-        help_text="TENANT_SUSPENDED or QUOTA_EXCEEDED: it goes on by itself."
+        help_text="TENANT_SUSPENDED, QUOTA_EXCEEDED or JOB_DISABLED: it goes on by itself."
     )
     ended_because = serializers.CharField(help_text="Of one that failed, or whose author lost the right to it.")
     created_by = serializers.CharField()

@@ -16,6 +16,9 @@ from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
 
+MOST_IN_A_BATCH = 200
+
+
 class RuleInput(StrictSerializer):
     """When something fires. Which fields are needed depends on ``kind``; :mod:`jobs.triggers` judges them."""
 
@@ -68,6 +71,14 @@ class NewScheduleInput(ScheduleInput):
     """A schedule to be, for a job that exists."""
 
     job = serializers.CharField(max_length=200, help_text="Id or name.")
+
+
+class SchedulesInput(StrictSerializer):
+    """Schedules to be: all of them, or none."""
+
+    example = {"schedules": [{"job": "nightly dummy", "kind": "once", "run_at": "2199-01-31T09:00:00Z"}]}
+
+    schedules = serializers.ListField(child=NewScheduleInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 
 @extend_schema_field({"type": ["string", "null"]})

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.engine.operations import Kind
+from jobs.engine.operations import Kind, Maker
+from jobs.services.operation_kinds.backfill import Backfill
 from jobs.services.operation_kinds.cancel import Cancel
 from jobs.services.operation_kinds.discard import Discard
 from jobs.services.operation_kinds.redrive import Redrive
 from jobs.services.operation_kinds.replay import Replay
 
-__all__ = ["KINDS"]
+__all__ = ["KINDS", "MAKERS", "OVER_EXECUTIONS"]
 
-_ALL: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard())
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
+_OVER: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard())
+#: What is done to executions that there are, and what makes some.
+OVER_EXECUTIONS: Mapping[str, Kind] = {kind.name: kind for kind in _OVER}
+MAKERS: Mapping[str, Maker] = {Backfill.name: Backfill()}
+KINDS: Mapping[str, Kind | Maker] = {**OVER_EXECUTIONS, **MAKERS}
