@@ -114,7 +114,9 @@ def runs_anyway(skipped: Execution) -> QuerySet[Execution]:
     first, last = skipped.scheduled_for, skipped.folded_until or skipped.scheduled_for
     if skipped.schedule_id is None or first is None:
         return Execution.objects.none()
-    rows = Execution.objects.filter(tenant=skipped.tenant_id, schedule=skipped.schedule_id, trigger=TriggerKind.BACKFILL)
+    rows = Execution.objects.filter(
+        tenant=skipped.tenant_id, schedule=skipped.schedule_id, trigger=TriggerKind.BACKFILL
+    )
     return rows.filter(scheduled_for__gte=first, scheduled_for__lte=last).exclude(state=State.SKIPPED).order_by("-pk")
 
 

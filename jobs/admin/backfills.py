@@ -66,7 +66,9 @@ class Asked(forms.Form):
     payload = console_forms.JsonObjectField(
         required=False, label="Payload overrides", help_text="A JSON object; goes over the schedule's, key by key."
     )
-    reason = forms.CharField(required=False, max_length=500, label="Reason", help_text="For the audit trail.", widget=_TEXT)
+    reason = forms.CharField(
+        required=False, max_length=500, label="Reason", help_text="For the audit trail.", widget=_TEXT
+    )
     counted = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
@@ -117,7 +119,11 @@ def _page(page: Any, request: HttpRequest, schedule: Schedule) -> HttpResponse:
         found = backfills.preview(wish=wish)
         again = Asked({**request.POST.dict(), "counted": counted})
         again.errors.clear()
-        told = {"table": _table(schedule, found), "submit": _start(found)} if found.matched else {"table": _table(schedule, found)}
+        told = (
+            {"table": _table(schedule, found), "submit": _start(found)}
+            if found.matched
+            else {"table": _table(schedule, found)}
+        )
         shown = {**admin.site.each_context(request), **context, **told, "form": again, "here": _here()}
         return render(request, "console/form.html", shown)
 

@@ -71,7 +71,9 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]
         facts += _runs_anyway(execution)
     if execution.operation_id:
-        facts.append(("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id)))
+        facts.append(
+            ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))
+        )
     if execution.replay_of:
         facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
     return facts

@@ -13,7 +13,7 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import wording
+from jobs.admin import recent, wording
 from jobs.models import Execution, Operation
 from jobs.rules import operations as rules
 from jobs.services import operations as service
@@ -112,6 +112,7 @@ class OperationAdmin(pages.ConsoleAdmin):
             "explanation": wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
             "failures": _failures(row),
+            "runs": _runs(row),
         }
 
     def offered(self, row: Operation) -> Collection[str]:
@@ -201,6 +202,14 @@ def _making(row: Operation) -> list[tuple[str, Any]]:
 
 def _about(asked: Any) -> Any:
     return marks.json_block(asked) if asked else "every execution that fits"
+
+
+def _runs(row: Operation) -> dict[str, Any] | None:
+    """The newest of the executions that it made, if it is one that makes some."""
+    if row.max_active is None:
+        return None
+    made = Execution.objects.filter(tenant=row.tenant_id, operation_id=row.pk)
+    return recent.table("Its executions", made, limit=20, empty="None yet.")
 
 
 def _failures(row: Operation) -> dict[str, Any]:

@@ -49,7 +49,11 @@ class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
         "cancel": (errors.InvalidState,),
         **dict.fromkeys(("create", "batch", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
         "run_anyway": (
-            errors.InvalidSchedule, errors.InvalidState, errors.Conflict, errors.TaskLocked, QuotaExceeded,
+            errors.InvalidSchedule,
+            errors.InvalidState,
+            errors.Conflict,
+            errors.TaskLocked,
+            QuotaExceeded,
         ),
         "bulk": (errors.Conflict,),
         **dict.fromkeys(("stream", "events"), (InvalidCursor,)),

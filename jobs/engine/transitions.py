@@ -145,7 +145,10 @@ def cancel_all(execution_ids: Sequence[UUID]) -> set[UUID]:
 
 def skip_waiting_of(operation_id: UUID) -> int:
     """What an operation that has ended made and no worker holds, published or not, will not run. Returns how many."""
-    guard = {**_guard(Event.SKIP), "sources": sorted(TRANSITIONS[Event.SKIP].sources | TRANSITIONS[Event.WITHDRAW].sources)}
+    guard = {
+        **_guard(Event.SKIP),
+        "sources": sorted(TRANSITIONS[Event.SKIP].sources | TRANSITIONS[Event.WITHDRAW].sources),
+    }
     parameters = {"operation_id": operation_id, "reason": Absence.NO_LONGER_NEEDED}
     return int(sql.run("skip_waiting_of_operation", **parameters, **guard)[0].ended)
 

@@ -77,7 +77,7 @@ def preview(*, wish: Wish) -> Preview:
     ends = (trigger.after(wish.since - TICK), trigger.before(wish.until - TICK, wish.since)) if stands else ((), ())
     first, last = (next((slot for slot in slots if slot.kind not in others), None) for slots in ends)
     return Preview(
-        slots=runs, examined=len(stands), matched=matched, by_state=by_state, first=first, last=last,
+        slots=runs, examined=len(stands), matched=matched, by_state=dict(by_state), first=first, last=last,
         estimate_seconds=_estimate(wish, matched),
     )  # fmt: skip
 
@@ -101,9 +101,7 @@ def create(*, wish: Wish, reason: str) -> Operation:
     return operations.begin(operation=operation)
 
 
-def run_anyway(
-    *, schedule: Schedule, scheduled_for: datetime, payload: Mapping[str, Any] | None = None
-) -> Execution:
+def run_anyway(*, schedule: Schedule, scheduled_for: datetime, payload: Mapping[str, Any] | None = None) -> Execution:
     """Run one slot of a schedule that did not run, whatever the reason: now, at the job's own priority."""
     executions.require_run(schedule.job, payload)
     with transaction.atomic():
@@ -193,7 +191,7 @@ def _overrides(schedule: Schedule, payload: Mapping[str, Any] | None) -> dict[st
 
 
 def _schedule_of(execution: Execution) -> Schedule:
-    found = selectors.schedules().filter(tenant_id=execution.tenant_id, pk=execution.schedule_id).first()
+    found = selectors.schedules().filter(tenant_id=execution.tenant_id, pk=str(execution.schedule_id)).first()
     if found is None:
         message = "its schedule was deleted: run the job itself, or replay this"
         raise errors.InvalidState(message, state=execution.state, allowed_actions=("retry", "replay"))
@@ -215,7 +213,7 @@ def _slot(schedule: Schedule, at: datetime) -> Slot:
     if at > _now():
         raise errors.invalid({"scheduled_for": ["lies ahead: it runs when its time has come"]})
     trigger = _trigger(schedule)
-    here = [slot for slot in trigger.before(at, at)]
+    here = list(trigger.before(at, at))
     if here:
         return next((slot for slot in here if slot.kind is SlotKind.RUN), here[0])
     near = [next(iter(trigger.before(at, at - _NEAR)), None), next(iter(trigger.after(at)), None)]

@@ -32,7 +32,9 @@ class BackfillInput(StrictSerializer):
     max_active = serializers.IntegerField(
         min_value=1, max_value=rules.MOST_ACTIVE, default=rules.USUAL_ACTIVE, help_text="Most of them in flight."
     )
-    payload = Object(required=False, allow_null=True, help_text="Goes over the schedule's overrides. Data, as they are.")
+    payload = Object(
+        required=False, allow_null=True, help_text="Goes over the schedule's overrides. Data, as they are."
+    )
     reason = serializers.CharField(
         required=False, default="", max_length=LONGEST_REASON, help_text="For the audit trail; or as X-Audit-Reason."
     )
@@ -51,7 +53,8 @@ class BackfillPreviewShape(serializers.Serializer[Any]):
     matched = serializers.IntegerField(help_text="So many of those would run.")
     matched_is_capped = serializers.BooleanField(help_text="Not all were looked at.")
     by_state = serializers.DictField(
-        child=serializers.IntegerField(), help_text="How those stand that were looked at: missing, or as their newest run."
+        child=serializers.IntegerField(),
+        help_text="How those stand that were looked at: missing, or as their newest run.",
     )
     first = FireShape(allow_null=True)
     last = FireShape(allow_null=True)
@@ -65,7 +68,9 @@ class RunAnywayInput(StrictSerializer):
 
     example: ClassVar[dict[str, Any]] = {"payload": {"result": "of that day"}}
 
-    payload = Object(required=False, allow_null=True, help_text="Goes over the schedule's overrides. Data, as they are.")
+    payload = Object(
+        required=False, allow_null=True, help_text="Goes over the schedule's overrides. Data, as they are."
+    )
 
 
 class SlotInput(RunAnywayInput):

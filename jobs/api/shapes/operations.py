@@ -29,7 +29,10 @@ class PaceInput(StrictSerializer):
         required=False, min_value=rules.SLOWEST, max_value=rules.FASTEST, help_text="Executions a second."
     )
     max_active = serializers.IntegerField(
-        required=False, min_value=1, max_value=rules.MOST_ACTIVE, help_text="Most in flight, of one that makes executions."
+        required=False,
+        min_value=1,
+        max_value=rules.MOST_ACTIVE,
+        help_text="Most in flight, of one that makes executions.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +113,9 @@ class OperationShape(serializers.Serializer[Operation]):
     """Long work over many executions."""
 
     id = serializers.UUIDField()
-    kind = serializers.CharField(help_text="cancel, replay; of failure groups: redrive, discard; of schedules: backfill.")
+    kind = serializers.CharField(
+        help_text="cancel, replay; of failure groups: redrive, discard; of schedules: backfill."
+    )
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
     ids = serializers.SerializerMethodField(help_text="How many were named; null with a filter.")

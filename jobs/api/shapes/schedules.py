@@ -15,7 +15,6 @@ from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
-
 MOST_IN_A_BATCH = 200
 
 

@@ -20,10 +20,10 @@ from jobs.engine import dispatch, planner, quotas, transitions
 from jobs.engine.operations import CannotGoOnError
 from jobs.engine.records import NewExecution
 from jobs.models import Job, JobState, Operation, Schedule, TriggerKind
-from jobs.rules import background, backfills, identity
+from jobs.rules import backfills, background, identity
 from jobs.rules import operations as rules
 from jobs.rules.backfills import Order, Which
-from jobs.rules.slots import Slot
+from jobs.rules.slots import TICK, Slot
 from jobs.services import executions, new_executions
 from jobs.services.operation_kinds.replay import NO_ROOM
 from tenants.errors import ServiceError
@@ -78,7 +78,10 @@ class Backfill:
 
     def _counted(self, operation: Operation) -> int:
         """How many have not ended."""
-        began = {"low": identity.floor_id(operation.created_at), "high": identity.floor_id(operation.created_at + _MILLISECOND)}
+        began = {
+            "low": identity.floor_id(operation.created_at),
+            "high": identity.floor_id(operation.created_at + _MILLISECOND),
+        }
         found = sql.run("unfinished_of_operation", operation_id=operation.pk, **began)[0]
         ended = {CANCELLED: found.cancelled, NEEDLESS: found.skipped}
         operation.failed = found.failed
@@ -144,17 +147,21 @@ def _make(operation: Operation, schedule: Schedule, found: _Found, now: datetime
 
 def rows(operation: Operation, schedule: Schedule, slots: Sequence[Slot], now: datetime) -> list[NewExecution]:
     """An execution to be for each of these slots."""
-    prepared = _prepared(schedule.job, {**(schedule.payload or {}), **(operation.payload or {})}, operation.payload, now)
+    prepared = _prepared(
+        schedule.job, {**(schedule.payload or {}), **(operation.payload or {})}, operation.payload, now
+    )
     return [
         replace(
             prepared,
             id=identity.backfill_id(operation.pk, schedule.pk, slot.kind, slot.nominal, operation.created_at),
             schedule_id=schedule.pk,
             scheduled_for=slot.at,
+            # Among equals the one that is due first goes first: in the order asked for.
+            not_before=now + place * TICK,
             priority=background.behind(schedule.job.priority),
             operation_id=operation.pk,
         )
-        for slot in slots
+        for place, slot in enumerate(slots)
     ]
 
 

@@ -73,7 +73,9 @@ def test_the_first_instant_is_in_and_the_last_is_not() -> None:
 
 
 @pytest.mark.parametrize(("policy", "expected"), [("run_after_gap", ["01:00"]), ("skip", [])])
-def test_a_slot_that_a_clock_change_removed_runs_only_where_its_schedule_says_so(policy: str, expected: list[str]) -> None:
+def test_a_slot_that_a_clock_change_removed_runs_only_where_its_schedule_says_so(
+    policy: str, expected: list[str]
+) -> None:
     spec = {"expression": "30 2 * * *", "timezone": "Europe/Berlin", "dst_gap": policy}
     trigger = triggers.build("cron", spec)
     day = datetime(2026, 3, 29, tzinfo=UTC)
