@@ -33,7 +33,9 @@ class ScheduleBackfills(DryRuns, TenantViewSet):
     def declared_parameters(self) -> tuple[Parameter, ...]:
         return (DRY_RUN,) if self.action == "backfill" else super().declared_parameters()
 
-    @extend_schema(request=BackfillInput, responses={202: OperationShape, 200: _PREVIEW})
+    @extend_schema(
+        request=BackfillInput, responses={202: OperationShape, 200: _PREVIEW}, operation_id="schedules_backfill"
+    )
     @action(detail=True, methods=["post"])
     def backfill(self, request: Request, id: str) -> Response:
         """Run its slots of a time that has passed, as an operation that goes on by itself, behind all that is live."""

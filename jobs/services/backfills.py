@@ -72,10 +72,9 @@ def preview(*, wish: Wish) -> Preview:
     stands = _stands(wish, trigger)
     by_state = Counter(stands)
     matched = sum(many for state, many in by_state.items() if backfills.is_wanted(wish.which, state))
-    others = {SlotKind.DST_GAP, SlotKind.DST_FOLD}
     runs = count if len(stands) == MOST_EXAMINED else len(stands)
     ends = (trigger.after(wish.since - TICK), trigger.before(wish.until - TICK, wish.since)) if stands else ((), ())
-    first, last = (next((slot for slot in slots if slot.kind not in others), None) for slots in ends)
+    first, last = (next((slot for slot in slots if slot.kind is SlotKind.RUN), None) for slots in ends)
     return Preview(
         slots=runs, examined=len(stands), matched=matched, by_state=dict(by_state), first=first, last=last,
         estimate_seconds=_estimate(wish, matched),
@@ -94,10 +93,6 @@ def create(*, wish: Wish, reason: str) -> Operation:
     operation.matched, operation.matched_is_capped = found.matched, found.is_capped
     operation.max_active, operation.rate_per_second = wish.max_active, rules.FASTEST
     operation.payload, operation.reason = dict(wish.payload) if wish.payload else None, reason
-    # What cannot be run at all is refused now, and not one step later.
-    new_executions.prepare(
-        schedule.job, TriggerKind.BACKFILL, now=operation.created_at, overrides=_overrides(schedule, wish.payload)
-    )
     return operations.begin(operation=operation)
 
 
@@ -149,6 +144,9 @@ def _checked(wish: Wish) -> tuple[Trigger, int]:
         raise errors.invalid({"from": ["must be before until"]})
     if not 1 <= wish.max_active <= rules.MOST_ACTIVE:
         raise errors.invalid({"max_active": [f"must be from 1 to {rules.MOST_ACTIVE}"]})
+    # What cannot be run at all is refused now, and not one step later.
+    overrides = _overrides(schedule, wish.payload)
+    new_executions.prepare(schedule.job, TriggerKind.BACKFILL, now=now, overrides=overrides)
     trigger = _trigger(schedule)
     count = trigger.count(wish.since - TICK, wish.until - TICK)
     if count > MOST_SLOTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,7 +60,7 @@ def create_all(*, tenant: Tenant, wanted: Sequence[Wanted]) -> list[Schedule]:
     actors.require("jobs:write", tenant=tenant)
     refusals, made = RefusedItems("schedules"), []
     with transaction.atomic():
-        _hold_all([each.job.pk for each in wanted if each.job])
+        _hold_all({each.job.pk: each.job.name for each in wanted if each.job})
         for place, each in enumerate(wanted):
             with refusals.of(place):
                 if each.job is None:
@@ -170,11 +170,11 @@ def lock(schedule: Schedule) -> Schedule:
     return _lock(schedule)
 
 
-def _hold_all(jobs: Sequence[UUID]) -> None:
+def _hold_all(names: Mapping[UUID, str]) -> None:
     """In one order, or two batches could each wait for what the other holds."""
-    rows = Job.objects.select_for_update(no_key=True).filter(pk__in=set(jobs)).order_by("pk")
-    with errors.locking("of this batch"):
-        list(rows.values_list("pk"))
+    for key in sorted(names):
+        with errors.locking(names[key]):
+            Job.objects.select_for_update(no_key=True).filter(pk=key).values_list("pk").first()
 
 
 def _hold(job: Job) -> None:

@@ -50,6 +50,9 @@ NoteEnum = Literal["DST_GAP", "DST_FOLD"]
 OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
 
 
+OrderEnum = Literal["oldest", "newest"]
+
+
 OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
 
 
@@ -81,6 +84,15 @@ TlsEnum = Literal["verify", "insecure", "off"]
 
 
 TriggerEnum = Literal["schedule", "manual", "replay", "event", "backfill"]
+
+
+WhichEnum = Literal["missing", "failed", "all"]
+
+
+class AbortInput(TypedDict):
+    """What becomes of what it made and is running."""
+
+    cancel_running: NotRequired[bool]
 
 
 class Acceptance(TypedDict):
@@ -149,6 +161,31 @@ class AuditEvent(TypedDict):
     request_id: str
     address: str | None
     seal: Seal | None
+
+
+class BackfillInput(TypedDict):
+    """Slots of a time that has passed, and how they are run."""
+
+    until: str
+    which: NotRequired[WhichEnum]
+    order: NotRequired[OrderEnum]
+    max_active: NotRequired[int]
+    payload: NotRequired[dict[str, Any] | None]
+    reason: NotRequired[str]
+
+
+class BackfillPreview(TypedDict):
+    """What a backfill would be about."""
+
+    dry_run: bool
+    slots: int
+    examined: int
+    matched: int
+    matched_is_capped: bool
+    by_state: dict[str, int]
+    first: Fire | None
+    last: Fire | None
+    estimate_seconds: float | None
 
 
 class BulkInput(TypedDict):
@@ -666,6 +703,7 @@ class Execution(TypedDict):
     id: str
     job: JobReference
     schedule: str | None
+    operation: str | None
     trigger: TriggerEnum
     triggered_by: str
     state: ExecutionStateEnum
@@ -1506,6 +1544,7 @@ class OneExecution(TypedDict):
     id: str
     job: JobReference
     schedule: str | None
+    operation: str | None
     trigger: TriggerEnum
     triggered_by: str
     state: ExecutionStateEnum
@@ -1549,8 +1588,10 @@ class Operation(TypedDict):
     payload: Any
     reason: str
     rate_per_second: float
+    max_active: int | None
     matched: int
     matched_is_capped: bool
+    made: int
     done: int
     failed: int
     left_out: dict[str, int]
@@ -1778,6 +1819,7 @@ class PaceInput(TypedDict):
     """How fast an operation goes."""
 
     rate_per_second: NotRequired[float]
+    max_active: NotRequired[int]
 
 
 class QueueChanges(TypedDict):
@@ -2058,6 +2100,7 @@ class Reason(TypedDict):
     limit: int | None
     used: int | None
     until: str | None
+    execution: str | None
 
 
 class RedisConnection(TypedDict):
@@ -2141,6 +2184,12 @@ class S3SecretInput(TypedDict):
     value: S3Connection
 
 
+class ScheduleBatch(TypedDict):
+    """ScheduleBatch."""
+
+    data: list[Schedule]
+
+
 class ScheduleDryRun(TypedDict):
     """What a request would make of a schedule."""
 
@@ -2149,6 +2198,12 @@ class ScheduleDryRun(TypedDict):
     diff: dict[str, Any]
     next: list[Fire]
     schedule: Schedule | None
+
+
+class SchedulesInput(TypedDict):
+    """Schedules to be: all of them, or none."""
+
+    schedules: list[NewScheduleInput]
 
 
 class ScriptDeclaredJob(TypedDict):
@@ -2361,6 +2416,20 @@ class SftpSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: SftpConnection
+
+
+class SkippedInput(TypedDict):
+    """Which slot, where the row stands for many."""
+
+    payload: NotRequired[dict[str, Any] | None]
+    scheduled_for: NotRequired[str]
+
+
+class SlotInput(TypedDict):
+    """A slot of the schedule."""
+
+    payload: NotRequired[dict[str, Any] | None]
+    scheduled_for: str
 
 
 class SmtpConnection(TypedDict):
