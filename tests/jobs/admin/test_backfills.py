@@ -13,7 +13,15 @@ from tests.support.slots import hourly
 def _asked(hours, **more: str) -> dict[str, str]:
     until = (hours.top + timedelta(seconds=0.5)).strftime("%Y-%m-%d %H:%M:%S.%f")
     since = hours.at(4).strftime("%Y-%m-%d %H:%M")
-    return {"since": since, "until": until, "which": "missing", "order": "oldest", "max_active": "2", "payload": "{}", **more}
+    return {
+        "since": since,
+        "until": until,
+        "which": "missing",
+        "order": "oldest",
+        "max_active": "2",
+        "payload": "{}",
+        **more,
+    }
 
 
 def _post(console: Console, hours, **more: str):
@@ -61,7 +69,9 @@ def test_a_skipped_slot_is_run_by_its_button_and_its_page_leads_there(console: C
     run = console.pressed("jobs_execution_run_anyway", skipped, payload="{}")
     assert run in console.page("jobs_execution_change", skipped)
     assert "was run anyway" in console.page("jobs_execution_change", skipped)
-    assert "name the one to run" in support.problems(console.press("jobs_execution_run_anyway", folded, payload="{}"))[0]
+    assert (
+        "name the one to run" in support.problems(console.press("jobs_execution_run_anyway", folded, payload="{}"))[0]
+    )
     slot = hours.at(6).strftime("%Y-%m-%d %H:%M")
     console.pressed("jobs_execution_run_anyway", folded, payload="{}", scheduled_for=slot)
     assert hours.slots() == [2, 6]
