@@ -154,7 +154,7 @@ def _table(schedule: Schedule, found: Preview) -> dict[str, Any]:
         ("As they stand", stands or "none"),
         ("Would run", f"{found.matched:,}{' or more' if found.is_capped else ''}"),
         ("First and last slot", marks.joined((_slot(found.first), _slot(found.last)), " – ")),
-        ("About", "nobody knows yet" if found.estimate_seconds is None else marks.length(found.estimate_seconds)),
+        ("Takes about", "nobody knows yet" if found.estimate_seconds is None else marks.length(found.estimate_seconds)),
     ]
     return {"title": f"{wording.rule(schedule)}, {schedule.timezone}", "headers": ("", ""), "rows": rows, "empty": ""}
 

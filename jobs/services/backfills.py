@@ -86,7 +86,8 @@ def create(*, wish: Wish, reason: str) -> Operation:
     found = preview(wish=wish)
     schedule = wish.schedule
     asked = {
-        "schedule": str(schedule.pk), "from": wish.since, "until": wish.until, "which": wish.which, "order": wish.order,
+        "schedule": str(schedule.pk), "from": _text(wish.since), "until": _text(wish.until), "which": wish.which,
+        "order": wish.order,
     }  # fmt: skip
     operation = operations.blank(tenant=schedule.job.tenant, kind="backfill", conditions=asked)
     operation.filter = {**operation.conditions, "job": schedule.job.name}

@@ -84,6 +84,6 @@ class SlotInput(RunAnywayInput):
 class SkippedInput(RunAnywayInput):
     """Which slot, where the row stands for many."""
 
-    example: ClassVar[dict[str, Any]] = {}
+    example: ClassVar[dict[str, Any]] = {"scheduled_for": "2026-01-31T02:30:00Z"}
 
     scheduled_for = Instant(required=False, help_text="The row's own if left out.")

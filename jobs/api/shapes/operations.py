@@ -44,7 +44,7 @@ class PaceInput(StrictSerializer):
 class AbortInput(StrictSerializer):
     """What becomes of what it made and is running."""
 
-    example: ClassVar[dict[str, Any]] = {}
+    example: ClassVar[dict[str, Any]] = {"cancel_running": True}
 
     cancel_running = serializers.BooleanField(
         required=False, default=False, help_text="Ask what a backfill has started to stop; else that goes on."
