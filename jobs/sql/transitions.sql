@@ -17,7 +17,7 @@ WITH given AS (
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
         concurrency_key, operation_id, start_before,
-        '', '', '''', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
+        '', '', '', 1, 0, 0, '', clock_timestamp(), CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM given
     ON CONFLICT (id) DO NOTHING
     RETURNING id, tenant_id, job_id, state, reason

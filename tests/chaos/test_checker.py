@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos import figures, worlds
-from tests.chaos.checker import attempts, verdict
-from tests.chaos.checker.evidence import Attempt, Evidence, Operation, PlannedSchedule, Renewal, Rule, Run
+from tests.chaos.checker import attempts, recovery, verdict
+from tests.chaos.checker.evidence import Attempt, Evidence, Fault, Operation, PlannedSchedule, Renewal, Rule, Run
 from tests.chaos.worlds import EVERY, SLOTS, WORKER, ZERO, change, execution
 
 SLOT = SLOTS[2]
@@ -214,6 +214,16 @@ def test_a_start_beyond_the_claims_there_were_is_a_duplicate():
     assert attempts.duplicate_starts(world) == []
     again = replace(RUN, began=SLOT + 0.5)
     assert attempts.duplicate_starts(replace(world, runs=(*world.runs, again))) == [again]
+
+
+def test_what_is_late_once_the_next_fault_has_begun_is_not_blamed_on_the_one_before():
+    world = worlds.with_attempt(worlds.sound(), SLOT, started_at=SLOT + 5.0, finished_at=SLOT + 6.3)
+    alone = Fault("stop beat", "", SLOT - 10.0, SLOT - 5.0)
+    judged = verdict.judge(world).schedules
+    assert recovery.effects(replace(world, faults=(alone,)), judged)["stop beat"].recovered == [15.0]
+    both = replace(world, faults=(alone, Fault("kill web", "", SLOT - 1.0, SLOT + 1.0)))
+    recovered = {kind: effect.recovered for kind, effect in recovery.effects(both, judged).items()}
+    assert recovered == {"stop beat": [0.0], "kill web": [6.0]}
 
 
 @pytest.mark.parametrize(

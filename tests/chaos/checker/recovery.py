@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.checker.evidence import INFINITY, Evidence, Violation
+from tests.chaos.checker.evidence import INFINITY, Evidence, Fault, Violation
 from tests.chaos.checker.slots import Judged, first_starts
 
 #: Later than this is late.
@@ -69,8 +69,13 @@ class Effect:
     detected: Sequence[float]
 
 
+def _felt_until(fault: Fault, evidence: Evidence) -> float:
+    following = [other.began for other in evidence.faults if other.began > fault.ended]
+    return min([fault.ended + FELT, *following])
+
+
 def effects(evidence: Evidence, schedules: Sequence[Judged]) -> Mapping[str, Effect]:
-    """By kind of fault. Faults that overlap share the blame."""
+    """By kind of fault. Faults that overlap share the blame; what is due once the next one has begun is the next one's."""
     found = starts(evidence, schedules)
     lost = [(one.started_at, one.finished_at) for one in evidence.attempts if one.state == "lost" and one.finished_at]
     effects = {}
@@ -78,7 +83,7 @@ def effects(evidence: Evidence, schedules: Sequence[Judged]) -> Mapping[str, Eff
     for fault in evidence.faults:
         by_kind[fault.kind].append(fault)
     for kind, faults in by_kind.items():
-        felt = [[start for start in found if fault.began <= start.slot <= fault.ended + FELT] for fault in faults]
+        felt = [[one for one in found if fault.began <= one.slot <= _felt_until(fault, evidence)] for fault in faults]
         recovered = [
             max((start.slot + start.late - fault.began for start in own if start.late > LATE), default=0.0)
             for fault, own in zip(faults, felt, strict=True)
