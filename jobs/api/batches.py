@@ -55,7 +55,7 @@ class ScheduleBatch(TenantViewSet):
     @extend_schema(request=SchedulesInput, responses={201: _SCHEDULES}, operation_id="schedules_batch")
     @action(detail=False, methods=["post"], pagination_class=None)
     def batch(self, request: Request) -> Response:
-        """Up to 200 further schedules of jobs that exist, such as one `once` for each run to come: all of them, or none."""
+        """Up to 100 further schedules of jobs that exist, such as one `once` for each run to come: all of them, or none."""
         given: Any = self.body(SchedulesInput)["schedules"]
         known = lookups.jobs(self.tenant, {each["job"] for each in given})
         wanted = [Wanted(known.get(each.pop("job")), each) for each in given]

@@ -15,7 +15,7 @@ from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
-MOST_IN_A_BATCH = 200
+MOST_IN_A_BATCH = 100
 
 
 class RuleInput(StrictSerializer):
