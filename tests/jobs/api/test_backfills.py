@@ -173,8 +173,10 @@ def test_what_an_aborted_one_made_and_waits_is_skipped_and_what_runs_goes_on_unl
     operation = backfill(owner, hours, 4)
     steps(operation)
     keys = [row[0] for row in hours.made()]
-    rows.change("UPDATE execution SET state = 'running', epoch = 1, started_at = now() WHERE id = %s", keys[0])
-    rows.change("UPDATE execution SET state = 'queued' WHERE id = %s", keys[1])
+    rows.change(
+        "UPDATE execution SET state = 'running', waiting_on = '', epoch = 1, started_at = now() WHERE id = %s", keys[0]
+    )
+    rows.change("UPDATE execution SET state = 'queued', waiting_on = '' WHERE id = %s", keys[1])
     rows.change("UPDATE execution SET state = 'pending', waiting_on = 'job:x' WHERE id = %s", keys[2])
     assert act(owner, operation, "cancel", {"cancel_running": cancel_running}).json()["state"] == "aborted"
     steps(operation, 2)
