@@ -118,12 +118,6 @@ def opening(hours: Hours, instant: datetime, stretches: Stretches) -> Opening | 
     return next(openings(hours, instant, stretches, until=instant), None)
 
 
-def is_open(hours: Hours, instant: datetime, stretches: Stretches) -> bool:
-    """Whether a run may start at an instant."""
-    found = opening(hours, instant, stretches)
-    return found is not None and found.opens_at == instant
-
-
 def _pieces(
     hours: Hours, since: datetime, stretches: Stretches, until: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
