@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from jobs import hit_days, holds, selectors, waits
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
-from jobs.rules import explaining, opening_hours
+from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
 from jobs.rules.explaining import Ended, Explanation, Reason, Slot
 from jobs.rules.states import State
 from jobs.rules.waiting import Waiting, seconds_left
+from jobs.sentences import limits
 from tenants import quotas
 from tenants.rules import phrases
 from tenants.rules.quotas import UNFINISHED
@@ -109,7 +110,7 @@ def _setting(execution: Execution, reason: Absence) -> str:
     if reason is Absence.HOLIDAY:
         return hit_days.said(schedule, execution.scheduled_for)
     if reason is Absence.OUTSIDE_WINDOW and schedule.execution_window is not None:
-        return f"the schedule's execution window is {opening_hours.phrase(schedule.execution_window)}, in {schedule.timezone}"
+        return f"the schedule's execution window is {limits.hours(schedule.execution_window)}, in {schedule.timezone}"
     return {
         Absence.CATCHUP_EXPIRED: f"the schedule's catch-up window is {phrases.length(schedule.catch_up_window_seconds)}",
         Absence.DST_GAP: f"the schedule's dst_gap is {schedule.dst_gap}, in {schedule.timezone}",

@@ -25,7 +25,6 @@ from jobs.engine import planner, spreads
 from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.limited import ending_with
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.slots import TICK, Trigger
 from jobs.triggers import contract
 from jobs.triggers.event import KIND as EVENT
@@ -196,7 +195,7 @@ def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator
             if rule not in made:
                 made[rule] = _limited(row, planner.trigger_of(row, calendars), until)
             spreads.of_schedule(row)
-        except (triggers.InvalidSchedule, InvalidHours):
+        except triggers.InvalidSchedule:
             forecast.unreadable += 1
             continue
         yield row, made[rule], rule

@@ -17,8 +17,8 @@ from unfold.enums import ActionVariant
 from jobs import outlooks
 from jobs.admin import backfills, forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Calendar, Execution, Job, JobState, Schedule
-from jobs.rules import opening_hours
 from jobs.rules.event_outcomes import LONGEST_DEBOUNCE
+from jobs.sentences import limits
 from jobs.services import event_fields
 from jobs.services import schedules as service
 from tenants import actors, marks
@@ -240,7 +240,7 @@ def _hours(schedule: Schedule) -> str:
     if schedule.execution_window is None:
         return "at any hour"
     outside = "others are skipped" if schedule.execution_window.get("outside") == "skip" else "others wait"
-    return f"{opening_hours.phrase(schedule.execution_window)}; {outside}"
+    return f"{limits.hours(schedule.execution_window)}; {outside}"
 
 
 def _misfire(schedule: Schedule) -> str:

@@ -17,7 +17,6 @@ from jobs.models import Job, Schedule
 from jobs.previews import cautions, clocks
 from jobs.previews.cautions import Seen, Warning
 from jobs.previews.clocks import ClockChange
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.slots import Slot, SlotKind, Trigger
 from jobs.rules.starts import Spread
 from jobs.services import schedule_fields
@@ -89,16 +88,8 @@ def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now
     )
     warnings = [*cautions.of_rule(seen), *(_crowd(schedule, runs[0].at, now) if runs else ())]
     slots = _first(trigger, after, count, left)
-    spread = _spread(schedule)
+    spread = spreads.of_schedule(schedule)
     return Preview(sentences.of(fields, trigger), schedule.timezone, slots, spread, changes, warnings)
-
-
-def _spread(schedule: Schedule) -> Spread:
-    try:
-        return spreads.of_schedule(schedule)
-    except InvalidHours as error:
-        field = ".".join(part for part in ("execution_window", error.field) if part)
-        raise triggers.InvalidSchedule(field, error.message) from None
 
 
 def _fields(schedule: Schedule) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from jobs.engine.records import NewExecution
 from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.rules import calendar_names, identity, retry_fields
 from jobs.rules.codes import Absence
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.states import State
 from jobs.services import changes, definitions, event_fields, room, schedule_fields, secret_uses
 from jobs.services.schedule_fields import ScheduleFields
@@ -206,14 +205,10 @@ def _check(schedule: Schedule, path: str) -> None:
     _hold_calendars(schedule)
     try:
         planner.trigger_of(schedule)
+        spreads.of_schedule(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.InvalidSchedule.about(path + error.field, error.message) from None
     event_fields.check(schedule, path)
-    try:
-        spreads.of_schedule(schedule)
-    except InvalidHours as error:
-        field = ".".join(part for part in ("execution_window", error.field) if part)
-        raise errors.InvalidSchedule.about(path + field, error.message) from None
     kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"

@@ -20,7 +20,7 @@ ORDER BY s.id DESC LIMIT %(most)s
 -- name: replan_users
 -- Looked at next as soon as an engine comes to it, and from where it had come to: no slot that ran is planned again. Held
 -- ones wait for their resume. One that could not be planned, perhaps for want of the calendar, may try again.
-UPDATE schedule s SET next_run_at = NULL, problem = '', state = 'active',
+UPDATE schedule s SET next_run_at = NULL, problem = '', state = CASE WHEN s.state = 'invalid' THEN 'active' ELSE s.state END,
     due_at = CASE WHEN s.state = 'active' THEN clock_timestamp() ELSE s.due_at END
 WHERE s.tenant_id = %(tenant_id)s AND s.calendars <> '[]'::jsonb
     AND (s.due_at IS NOT NULL OR s.state = 'invalid')
