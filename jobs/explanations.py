@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs import hit_days, holds, waits
+from jobs import hit_days, holds, selectors, waits
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
@@ -19,13 +19,17 @@ from tenants import quotas
 from tenants.rules import phrases
 from tenants.rules.quotas import UNFINISHED
 
+#: Later runs of a skipped row's slots that are counted.
+_MOST_RUNS = 1000
+
 
 def of_execution(execution: Execution) -> Explanation:
     """Why it stands where it stands, with its place in the line and about how long that takes."""
     now = timezone.now()
     found = waits.waiting_for(execution)
     if found is None:
-        return explaining.explained(execution.state, _REASONS[State(execution.state)](execution, now))
+        reason = _REASONS[State(execution.state)](execution, now)
+        return explaining.explained(execution.state, reason, *_run_anyway(execution))
     place = waits.position(execution)
     pace = waits.per_second(execution, found) if place else None
     left = seconds_left(found, position=place, per_second=pace, now=now)
@@ -78,6 +82,17 @@ def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bo
             limit=quotas.limit(execution.job.tenant, UNFINISHED) if reason == Absence.QUOTA else None,
         )
     )
+
+
+def _run_anyway(execution: Execution) -> list[Reason]:
+    """What a skipped row's slots were run as later, if they were."""
+    if execution.state != State.SKIPPED:
+        return []
+    found = list(selectors.runs_anyway(execution).values_list("pk", "state")[:_MOST_RUNS])
+    if not found:
+        return []
+    (newest, state), slots = found[0], execution.folded_count or 1
+    return [explaining.run_anyway(newest=newest, state=state, count=len(found), slots=slots)]
 
 
 def _setting(execution: Execution, reason: Absence) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -20,6 +22,8 @@ from jobs.services import changes, definitions, event_fields, room, schedule_fie
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
+from tenants.models import Tenant
+from tenants.refused_items import RefusedItems
 from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
 
@@ -41,6 +45,29 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         _record("schedule.created", schedule, changes.between({}, schedule_fields.told(schedule)))
         dispatch.ring_after_commit()
     return schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A schedule to be, of a job, or of one that is not there."""
+
+    job: Job | None
+    fields: ScheduleFields
+
+
+def create_all(*, tenant: Tenant, wanted: Sequence[Wanted]) -> list[Schedule]:
+    """Each of them as :func:`create` does, in their order; all or none. Whatever is refused is named by its place."""
+    actors.require("jobs:write", tenant=tenant)
+    refusals, made = RefusedItems("schedules"), []
+    with transaction.atomic():
+        _hold_all({each.job.pk: each.job.name for each in wanted if each.job})
+        for place, each in enumerate(wanted):
+            with refusals.of(place):
+                if each.job is None:
+                    raise NotFound.about("job", "there is no such job here")
+                made.append(create(job=each.job, fields=each.fields))
+        refusals.raise_any()
+    return made
 
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
@@ -143,6 +170,13 @@ def lock(schedule: Schedule) -> Schedule:
     _require(schedule)
     _hold(schedule.job)
     return _lock(schedule)
+
+
+def _hold_all(names: Mapping[UUID, str]) -> None:
+    """In one order, or two batches could each wait for what the other holds."""
+    for key in sorted(names):
+        with errors.locking(names[key]):
+            Job.objects.select_for_update(no_key=True).filter(pk=key).values_list("pk").first()
 
 
 def _hold(job: Job) -> None:

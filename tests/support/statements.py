@@ -106,8 +106,12 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "open_recoveries": {
         "kind": "recovery", "reason": "because", "rate": 50.0, "max_active": 4, "created_by": "system", "rows": Jsonb([]),
     },
-    "count_of_operation": {"operation_id": uuid4()},
+    "count_of_operation": {
+        "operation_id": uuid4(), "states": ["failed", "running"], "low": EXECUTION, "high": UUID(int=EXECUTION.int + (1 << 80)),
+    },
     "cuts_of_operation": {"operation_id": uuid4(), "keep": 1},
+    "runs_of_slots": {"tenant_id": uuid4(), "schedule_id": uuid4(), "slots": [rows.now()], "lows": [EXECUTION], "highs": [EXECUTION]},
+    "replays_of": {"tenant_id": uuid4(), "ids": [EXECUTION]},
     "prune_operations": {"age": timedelta(days=90), "limit": 100},
     "group_failures": {
         "tenant_id": uuid4(), "since": UUID(int=0), "job_id": None, "fingerprint": None, "most": 10_000, "largest": True, "limit": 50,

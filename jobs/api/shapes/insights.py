@@ -24,6 +24,7 @@ class ReasonShape(serializers.Serializer[Reason]):
     limit = serializers.IntegerField(allow_null=True, help_text="Of the cap, the quota or the attempts it is about.")
     used = serializers.IntegerField(allow_null=True, help_text="Null where that is not the tenant's alone.")
     until = Instant(allow_null=True, help_text="When the clock alone ends it, or, of a next run, brings it.")
+    execution = serializers.UUIDField(allow_null=True, help_text="The other execution that it is about.")
 
 
 class ExplanationShape(serializers.Serializer[Explanation]):

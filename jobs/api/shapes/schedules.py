@@ -20,6 +20,7 @@ from jobs.rules.calendars import OnHit
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
+MOST_IN_A_BATCH = 100
 _WINDOW = (
     'Hours of the week, in its time zone, in which its runs may start, such as {"hours": [{"days": ["mon-fri"], '
     '"from": "22:00", "until": "05:00"}], "outside": "wait"}. A slot outside waits, or is skipped ("skip").'
@@ -117,6 +118,14 @@ class NewScheduleInput(ScheduleInput):
     """A schedule to be, for a job that exists."""
 
     job = serializers.CharField(max_length=200, help_text="Id or name.")
+
+
+class SchedulesInput(StrictSerializer):
+    """Schedules to be: all of them, or none."""
+
+    example = {"schedules": [{"job": "nightly dummy", "kind": "once", "run_at": "2199-01-31T09:00:00Z"}]}
+
+    schedules = serializers.ListField(child=NewScheduleInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 
 @extend_schema_field({"type": ["string", "null"]})

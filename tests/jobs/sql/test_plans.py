@@ -74,6 +74,8 @@ EXPECTED = {
     "skip_of_operation": {"execution_of_operation"},
     "count_of_operation": {"execution_of_operation"},
     "cuts_of_operation": {"execution_of_operation"},
+    "runs_of_slots": {"execution_by_schedule", "execution_backfilled"},
+    "replays_of": {"execution_replays"},
     "prune_operations": {"operation_ended", "operation_pkey"},
     "group_failures": {"execution_by_state", "job_pkey"},
     "watch": {"execution_pkey", "execution_log_order"},
