@@ -136,6 +136,13 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "look_again": {"closes_at": rows.now()},
     "closed_meanwhile": {"limit": 500},
     "waiting_for_hours": {"tenant_id": uuid4(), "schedule_id": uuid4()},
+    "calendars_named": {"tenants": [uuid4()], "names": ["germany"], "known": ["a digest"]},
+    "hold_calendars": {"tenant_id": uuid4(), "names": ["germany"]},
+    "schedules_using": {"tenant_id": uuid4(), "names": ["germany"], "most": 100},
+    "replan_users": {"tenant_id": uuid4(), "names": ["germany"]},
+    "rename_in_schedules": {"tenant_id": uuid4(), "before": "germany", "after": "austria"},
+    "renaming_is_over": {},
+    "executions_there": {"ids": [EXECUTION]},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
 
