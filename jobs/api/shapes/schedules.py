@@ -170,7 +170,7 @@ class Page(serializers.ListSerializer[Any]):
         )
 
 
-def calendars_of(context: dict[str, Any]) -> Calendars:
+def calendars_of(context: Any) -> Calendars:
     """What has been looked up for an answer."""
     found: Calendars = context.setdefault("calendars", Calendars())
     return found

@@ -108,6 +108,7 @@ def test_all_of_it_at_once(owner):
     shut = {
         "job": str(job[0]), "starts_at": (DAY + timedelta(hours=2)).isoformat(),
         "ends_at": (DAY + timedelta(hours=4)).isoformat(), "action": "skip",
+        "scope": "job",
         "reason": "new disks",
     }  # fmt: skip
     made = owner.api.post("/api/v1/maintenance-windows", shut)
