@@ -38,7 +38,7 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
         "or an event."
     )
     change_form_template = "console/schedule.html"
-    list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
+    list_display = ("says", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (
         ("state", standing.StandingFilter),
         ("tenant", AutocompleteSelectFilter),
@@ -90,7 +90,7 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
         return queryset.select_related("job", "tenant").defer("payload", "job__payload", "job__retry")
 
     @admin.display(description="Rule")
-    def rule(self, schedule: Schedule) -> Any:
+    def says(self, schedule: Schedule) -> Any:
         return marks.code(wording.rule(schedule))
 
     @admin.display(description="State")

@@ -51,10 +51,20 @@ class Preview:
 
 
 def of_rule(
-    tenant: Tenant, fields: Mapping[str, Any], *, job: Job | None, after: datetime, count: int, now: datetime
+    tenant: Tenant,
+    fields: Mapping[str, Any],
+    *,
+    job: Job | None,
+    after: datetime,
+    count: int,
+    now: datetime,
+    stored: Schedule | None = None,
 ) -> Preview:
-    """A rule that need not be stored; what it leaves out is the tenant's default. Raises :class:`jobs.triggers.InvalidSchedule`."""
-    schedule = Schedule(id=None, tenant=tenant)
+    """A rule that need not be stored; what it leaves out is the tenant's default. Raises :class:`jobs.triggers.InvalidSchedule`.
+
+    ``stored``: the schedule that is to be changed, whose id spreads its runs and which has made some.
+    """
+    schedule = Schedule(id=stored.pk, tenant=tenant, runs=stored.runs) if stored else Schedule(id=None, tenant=tenant)
     schedule_fields.assign(schedule, schedule_fields.whole(cast(ScheduleFields, fields), tenant))
     return _of(schedule, job=job, after=after, count=count, now=now)
 

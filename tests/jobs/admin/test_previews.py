@@ -64,7 +64,7 @@ def test_what_is_typed_badly_is_told_with_its_field(console):
     text = support.text_of(typed(console, expression="61 * * * *"))
     assert "expression: minute 61 is out of range" in text
     assert "timezone: unknown time zone" in support.text_of(typed(console, expression="* * * * *", timezone="Nowhere"))
-    assert "Nothing is planned without an expression" in support.text_of(typed(console))
+    assert "Nothing is planned without a rule" in support.text_of(typed(console))
     markup = typed(console, expression="<script>alert(1)</script>")
     assert "<script>alert" not in markup
 
