@@ -212,7 +212,7 @@ def _is_bound(row: Any) -> bool:
 
 
 def _made(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Iterator[Run]:
-    for run in coming.runs(row, since - TICK, trigger):
+    for run in coming.runs(row, since - TICK, trigger, until=until):
         forecast.steps += 1
         forecast.capped |= forecast.steps >= MOST_STEPS
         if run.slot.at >= until or forecast.capped:
@@ -238,7 +238,7 @@ def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: For
     for row, trigger, _ in _built(rows, forecast, until):
         while heap and row.starts_at is not None and heap[0][0] < row.starts_at:
             yield _popped(heap, push)
-        push(row, coming.runs(row, since - TICK, trigger))
+        push(row, coming.runs(row, since - TICK, trigger, until=until))
     while heap:
         yield _popped(heap, push)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
-from jobs import sentences, sql, triggers
+from jobs import coming, sentences, sql, triggers
 from jobs.engine import planner, spreads
 from jobs.models import Job, Schedule
 from jobs.previews import cautions, clocks
@@ -75,7 +75,7 @@ def sentence(schedule: Schedule) -> str:
 def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now: datetime) -> Preview:
     trigger, fields = planner.trigger_of(schedule), _fields(schedule)
     left = None if schedule.max_runs is None else max(0, schedule.max_runs - schedule.runs)
-    runs = list(islice(_near(slot for slot in trigger.after(after) if slot.kind is SlotKind.RUN), _RUNS))
+    runs = list(islice(_near(coming.running(trigger, after, schedule.timezone)), _RUNS))
     runs = runs if left is None else runs[:left]
     changes = clocks.changes(schedule.kind, schedule.timezone, trigger, after)
     seen = Seen(
