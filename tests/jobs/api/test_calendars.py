@@ -236,5 +236,3 @@ def test_calendars_of_a_tenant_hold_so_many_days_together_with_what_they_inherit
     assert owner.api.patch(path, {"dates": [{"date": "2026-01-01"}] * 2}).status_code == 200, "less is always fine"
     monkeypatch.setattr(calendar_room, "MOST_CHARACTERS", 10)
     assert owner.api.patch(path, {"dates": [{"date": "2026-01-01", "note": "n" * 11}]}).status_code == 409
-
-
