@@ -67,7 +67,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "crumbs": [(self.title, self.list_url()), (self.name_of(schedule), url), ("Rule", "")],
             "back": url,
             "submit": "Save",
-            "after": preview_panel.after("dst_fold", *(name for name in schedule_form.WATCHED if name in form.fields)),
+            "after": preview_panel.after(schedule_form.above_preview(form), *(n for n in schedule_form.WATCHED if n in form.fields)),
         }
         if "preview" in request.POST:
             return console_forms.tried(

@@ -71,7 +71,7 @@ def _calendar(use: Mapping[str, Any]) -> str:
 
 def _window(window: Any) -> str:
     try:
-        hours = [f"{', '.join(each['days'])} {each['from']} to {each['until']}" for each in window["hours"]]
+        hours = [f"{', '.join(each.get('days') or ['every day'])} {each['from']} to {each['until']}" for each in window["hours"]]
     except (KeyError, TypeError):
         return f"starts only in the window {json.dumps(window, sort_keys=True, ensure_ascii=False)}"
     outside = "is skipped" if window.get("outside") == "skip" else "waits"
