@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from jobs.engine import maintenance, planner, spreads
@@ -12,9 +12,12 @@ from jobs.engine.maintenance import Closures
 from jobs.models import Job
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
 from jobs.rules.starts import Spread, Start
+from jobs.triggers import zones
 
 #: Openings of its hours in a row that pass without a slot, before a schedule is taken as one that has none in them.
 MOST_BARREN = 500
+#: Days in a row on which calendars leave out its slots, before a schedule is taken as one of which nothing runs.
+MOST_LEFT_OUT = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +28,44 @@ class Run:
     start: Start
 
 
-def runs(schedule: Any, after: datetime, trigger: Trigger | None = None) -> Iterator[Run]:
-    """Those of slots strictly later than an instant, up to the last that it may have. ``schedule``: a model's row, or one
-    with its columns; ``trigger``: what makes its slots, if that is known."""
-    found = spread_runs(trigger or planner.trigger_of(schedule), spreads.of_schedule(schedule), after)
+def runs(
+    schedule: Any, after: datetime, trigger: Trigger | None = None, *, until: datetime | None = None
+) -> Iterator[Run]:
+    """Those of slots strictly later than an instant and before ``until``, up to the last that it may have. ``schedule``: a
+    model's row, or one with its columns; ``trigger``: what makes its slots, if that is known."""
+    made = trigger or planner.trigger_of(schedule)
+    found = spread_runs(made, spreads.of_schedule(schedule), after, schedule.timezone, until)
     return found if schedule.max_runs is None else _within_rest(found, schedule)
 
 
-def spread_runs(trigger: Trigger, spread: Spread, after: datetime) -> Iterator[Run]:
-    """The same of a rule and the way its runs are moved."""
-    barren = 0
+def running(trigger: Trigger, after: datetime, zone: str, until: datetime | None = None) -> Iterator[Slot]:
+    """Slots that run. Calendars may leave out all there are, to the end of time: so days are passed over whole, and not for ever."""
+    left_out = 0
     slots = trigger.after(after)
+    while left_out <= MOST_LEFT_OUT and (slot := next(slots, None)) is not None:
+        if until is not None and slot.at >= until:
+            return
+        if slot.kind is SlotKind.RUN:
+            left_out = 0
+            yield slot
+        elif slot.kind is SlotKind.HOLIDAY:
+            left_out += 1
+            slots = trigger.after(_end_of_day(slot.at, zone) - TICK)
+
+
+def _end_of_day(at: datetime, zone: str) -> datetime:
+    """The next midnight of a zone: a calendar hits whole days."""
+    clock = zones.zone(zone)
+    return datetime.combine(at.astimezone(clock).date() + timedelta(days=1), time(), clock).astimezone(UTC)
+
+
+def spread_runs(
+    trigger: Trigger, spread: Spread, after: datetime, zone: str, until: datetime | None = None
+) -> Iterator[Run]:
+    """The same of a rule in a zone and the way its runs are moved."""
+    barren = 0
+    slots = running(trigger, after, zone, until)
     while (slot := next(slots, None)) is not None and barren <= MOST_BARREN:
-        if slot.kind is not SlotKind.RUN:
-            continue
         if start := spread.start(slot.at, slot.nominal):
             barren = 0
             yield Run(slot, start)
@@ -46,7 +73,7 @@ def spread_runs(trigger: Trigger, spread: Spread, after: datetime) -> Iterator[R
         barren += 1
         if (opens_at := spread.opens_at(slot.at)) is None:
             return
-        slots = trigger.after(max(opens_at - TICK, slot.at))
+        slots = running(trigger, max(opens_at - TICK, slot.at), zone, until)
 
 
 def _within_rest(found: Iterator[Run], schedule: Any) -> Iterator[Run]:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from jobs import triggers
 from jobs.engine import maintenance, spreads
 from jobs.models import Action, Execution, Job, MaintenanceWindow
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.waiting import Maintenance
 
 #: Windows of one job that are looked through for the one that tells.
@@ -51,6 +51,6 @@ def is_outside(execution: Execution, now: datetime) -> bool:
         return False
     try:
         opens_at = spreads.of_schedule(schedule).opens_at(now)
-    except InvalidHours:
+    except triggers.InvalidSchedule:
         return False
     return opens_at is not None and opens_at > now

@@ -15,10 +15,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs import outlooks
-from jobs.admin import forecast_page, preview_panel, recent, schedule_form, standing, wording
+from jobs.admin import backfills, forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Calendar, Execution, Job, JobState, Schedule
-from jobs.rules import opening_hours
 from jobs.rules.event_outcomes import LONGEST_DEBOUNCE
+from jobs.sentences import limits
 from jobs.services import event_fields
 from jobs.services import schedules as service
 from tenants import actors, marks
@@ -28,7 +28,7 @@ from tenants.admin.dialogs import Dialog, dialog
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(pages.ConsoleAdmin):
+class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
     """Every recurrence rule."""
 
     read_permission = "jobs:read"
@@ -45,7 +45,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         ("job", AutocompleteSelectFilter),
     )
     actions_detail = ("pause", "resume", "delete")
-    button_permissions = {"forecast": "jobs:read", "rule": "jobs:write"}
+    button_permissions = {"forecast": "jobs:read", "rule": "jobs:write", "backfill": "executions:run"}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -135,6 +135,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "problem": row.problem,
             "preview": preview_panel.of_schedule(row),
             "may_change": row.state != "deleted" and self.allows("jobs:write", row),
+            "may_backfill": backfills.may_backfill(row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),
         }
 
@@ -239,7 +240,7 @@ def _hours(schedule: Schedule) -> str:
     if schedule.execution_window is None:
         return "at any hour"
     outside = "others are skipped" if schedule.execution_window.get("outside") == "skip" else "others wait"
-    return f"{opening_hours.phrase(schedule.execution_window)}; {outside}"
+    return f"{limits.hours(schedule.execution_window)}; {outside}"
 
 
 def _misfire(schedule: Schedule) -> str:

@@ -17,6 +17,7 @@ WITHHELD = "not shown: it takes the permission payloads:read"
 #: What an operation that is running waits for.
 OPERATION_WAITS: Mapping[str, str] = {
     "TENANT_SUSPENDED": "Its tenant is suspended. It goes on when the tenant is active again.",
+    "JOB_DISABLED": "Its job is disabled. It goes on when the job is active again.",
     "QUOTA_EXCEEDED": "Its tenant has as many unfinished executions as it may. It goes on as they end.",
 }
 

@@ -202,7 +202,7 @@ def _store(planned: Sequence[_Planned]) -> int:
         with transaction.atomic():
             rows = [row for plan in planned for row in plan.rows]
             kept = quotas.skip_beyond(rows, _limits(planned)) if rows else rows
-            kept = recoveries.paced(kept, {row for plan in planned for row in plan.caught_up()}) if kept else kept
+            kept = recoveries.behind_live(kept, {row for plan in planned for row in plan.caught_up()}) if kept else kept
             made = transitions.create(kept)
             ran = frozenset(made) & {row.id for row in kept if row.state != State.SKIPPED}
             sql.run("advance_schedules", rows=[plan.advance(ran) for plan in planned])

@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
-from jobs import sentences, sql, triggers
+from jobs import coming, sentences, sql, triggers
 from jobs.engine import planner, spreads
+from jobs.engine.calendars import Calendars
 from jobs.models import Job, Schedule
 from jobs.previews import cautions, clocks
 from jobs.previews.cautions import Seen, Warning
 from jobs.previews.clocks import ClockChange
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.slots import Slot, SlotKind, Trigger
 from jobs.rules.starts import Spread
 from jobs.services import schedule_fields
@@ -74,10 +74,10 @@ def of_schedule(schedule: Schedule, *, after: datetime, count: int, now: datetim
     return _of(schedule, job=schedule.job, after=after, count=count, now=now)
 
 
-def sentence(schedule: Schedule) -> str:
-    """A stored schedule in a sentence; empty if its rule is no longer understood."""
+def sentence(schedule: Schedule, calendars: Calendars | None = None) -> str:
+    """A stored schedule in a sentence; empty if its rule is no longer understood. ``calendars`` as :func:`planner.trigger_of`."""
     try:
-        return sentences.of(_fields(schedule), planner.trigger_of(schedule))
+        return sentences.of(_fields(schedule), planner.trigger_of(schedule, calendars))
     except triggers.InvalidSchedule:
         return ""
 
@@ -85,7 +85,7 @@ def sentence(schedule: Schedule) -> str:
 def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now: datetime) -> Preview:
     trigger, fields = planner.trigger_of(schedule), _fields(schedule)
     left = None if schedule.max_runs is None else max(0, schedule.max_runs - schedule.runs)
-    runs = list(islice(_near(slot for slot in trigger.after(after) if slot.kind is SlotKind.RUN), _RUNS))
+    runs = list(islice(_near(coming.running(trigger, after, schedule.timezone)), _RUNS))
     runs = runs if left is None else runs[:left]
     changes = clocks.changes(schedule.kind, schedule.timezone, trigger, after)
     seen = Seen(
@@ -99,16 +99,8 @@ def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now
     )
     warnings = [*cautions.of_rule(seen), *(_crowd(schedule, runs[0].at, now) if runs else ())]
     slots = _first(trigger, after, count, left)
-    spread = _spread(schedule)
+    spread = spreads.of_schedule(schedule)
     return Preview(sentences.of(fields, trigger), schedule.timezone, slots, spread, changes, warnings)
-
-
-def _spread(schedule: Schedule) -> Spread:
-    try:
-        return spreads.of_schedule(schedule)
-    except InvalidHours as error:
-        field = ".".join(part for part in ("execution_window", error.field) if part)
-        raise triggers.InvalidSchedule(field, error.message) from None
 
 
 def _fields(schedule: Schedule) -> dict[str, Any]:

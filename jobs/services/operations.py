@@ -12,14 +12,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs import errors, selectors, sql
-from jobs.engine import dispatch, selection
+from jobs.engine import dispatch, paced, selection
 from jobs.engine import operations as engine
 from jobs.models import Execution, Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
 from jobs.services import changes, definitions
-from jobs.services.operation_kinds import KINDS
+from jobs.services.operation_kinds import OVER_EXECUTIONS
 from tenants import actors, requests
 from tenants.fields import new_id
 from tenants.models import Tenant
@@ -74,14 +74,22 @@ def create(
 ) -> Operation:
     """Have the engine do this to each of them. One that is about nothing has succeeded at once."""
     actors.require(engine.PERMISSION, tenant=tenant)
-    rate = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
     operation = _made(tenant, kind, wanted)
-    definitions.check_size(payload or {}, "payload")
-    operation.payload, operation.rate_per_second, operation.reason = payload or None, rate, _reason(reason)
+    operation.rate_per_second = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
+    operation.payload, operation.reason = payload or None, reason
     with transaction.atomic():
-        _refuse_too_many(tenant)
         found, operation.matched_is_capped = _count(operation)
         operation.matched = len(found) if wanted.ids is None else len(wanted.ids)
+        return begin(operation=operation)
+
+
+def begin(*, operation: Operation) -> Operation:
+    """Store one of :func:`blank` whose author has given a payload and a reason, and what it is about."""
+    actors.require(engine.PERMISSION, tenant=operation.tenant_id)
+    definitions.check_size(operation.payload or {}, "payload")
+    operation.reason = _reason(operation.reason)
+    with transaction.atomic():
+        _refuse_too_many(operation.tenant)
         if not operation.matched and not operation.matched_is_capped:
             operation.state, operation.finished_at = State.SUCCEEDED, operation.created_at
         operation.save(force_insert=True)
@@ -100,11 +108,14 @@ def resume(*, operation: Operation) -> Operation:
     return _apply(Event.RESUME, operation)
 
 
-def cancel(*, operation: Operation) -> Operation:
-    """End it. What it has not come to is left as it is; what was to run at its pace and has not been published is skipped."""
+def cancel(*, operation: Operation, cancel_running: bool = False) -> Operation:
+    """End it. What it has not come to is left as it is; what was to run at its pace and no worker has taken is skipped, step
+    by step, and what runs goes on, unless ``cancel_running``."""
     with transaction.atomic():
         operation = _lock(operation)
         _refuse_unless_possible(Event.CANCEL, operation)
+        if cancel_running:
+            _stop_running(operation)
         engine.end(operation, Event.CANCEL, sql.run("clock")[0].now)
         dispatch.ring_after_commit()
     return operation
@@ -185,6 +196,16 @@ def _refuse_ended(operation: Operation) -> None:
         raise errors.InvalidState(f"this operation has ended: it is {state}", state=state, allowed_actions=[])
 
 
+def _stop_running(operation: Operation) -> None:
+    """What runs now; the engine asks what was being claimed meanwhile."""
+    if operation.max_active is None:
+        message = f"is for operations that pace executions, and this is a {operation.kind}"
+        raise errors.invalid({"cancel_running": [message]})
+    operation.conditions = {**operation.conditions, paced.STOP: True}
+    operation.save(update_fields=["conditions"])
+    paced.ask_to_stop(operation)
+
+
 def _apply(event: Event, operation: Operation) -> Operation:
     with transaction.atomic():
         operation = _lock(operation)
@@ -213,19 +234,23 @@ def _lock(operation: Operation) -> Operation:
     return rows.get(pk=operation.pk)
 
 
-def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
-    """A row that is not stored yet."""
+def blank(*, tenant: Tenant, kind: str, conditions: Mapping[str, Any], **about: Any) -> Operation:
+    """A row that is not stored yet, of who acts now."""
+    actors.require(engine.PERMISSION, tenant=tenant)
     now = sql.run("clock")[0].now
+    return Operation(
+        id=new_id(), tenant=tenant, kind=kind, conditions=_stored(conditions), created_at=now, next_step_at=now,
+        created_by=actors.current().name, granted=actors.current().listed(), request_id=requests.current().request_id, **about,
+    )  # fmt: skip
+
+
+def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
     if wanted.ids is not None and not 0 < len(wanted.ids) <= MOST_IDS:
         raise errors.invalid({"ids": [f"must name from 1 to {MOST_IDS} executions"]})
     _refuse_unfit_states(kind, wanted)
     ids = None if wanted.ids is None else [str(key) for key in sorted(set(wanted.ids), key=lambda key: key.int)]
     asked = None if wanted.asked is None else dict(wanted.asked)
-    return Operation(
-        id=new_id(), tenant=tenant, kind=kind, filter=asked, conditions=_stored(wanted.conditions), ids=ids, created_at=now,
-        next_step_at=now, created_by=actors.current().name, granted=actors.current().listed(),
-        request_id=requests.current().request_id,
-    )  # fmt: skip
+    return blank(tenant=tenant, kind=kind, conditions=wanted.conditions, filter=asked, ids=ids)
 
 
 def _stored(conditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,7 +269,7 @@ def _text(value: Any) -> Any:
 
 
 def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
-    fit = [str(state) for state in KINDS[kind].states]
+    fit = [str(state) for state in OVER_EXECUTIONS[kind].states]
     if unfit := sorted(set(wanted.conditions.get("state__in", fit)) - set(fit)):
         message = f"{kind} is for executions in state {', '.join(fit)}; leave {', '.join(unfit)} out"
         raise errors.invalid({"filter.state": [message]})
@@ -252,7 +277,7 @@ def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
 
 def _count(operation: Operation) -> tuple[list[UUID], bool]:
     """Those it is about, up to a bound; whether there may be more."""
-    selected = engine.selected(operation, KINDS[operation.kind])
+    selected = engine.selected(operation, OVER_EXECUTIONS[operation.kind])
     found: list[UUID] = []
     after: UUID | None = None
     for _ in range(MOST_PAGES):

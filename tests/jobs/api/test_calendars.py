@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -108,9 +107,7 @@ def test_a_cycle_is_refused_by_its_path(owner, make):
     ],
 )
 def test_a_bad_calendar_is_refused_by_its_field(owner, fields, field):
-    began = time.perf_counter()
     assert list(refused(owner.api.post("/api/v1/calendars", {"name": "n", **fields}))) == [field]
-    assert time.perf_counter() - began < 2
 
 
 def test_a_file_is_imported_and_given_back(owner, make):

@@ -27,9 +27,12 @@ def test_a_rule_is_told_in_words_slots_and_clock_changes(owner):
     assert told == {
         "sentence": "At 02:30 every day, Europe/Berlin",
         "next": [
-            {"at": "2027-03-27T01:30:00Z", "local": "2027-03-27T02:30:00+01:00", "note": None, "offset": "+01:00"},
-            {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T03:00:00+02:00", "note": "DST_GAP", "offset": "+02:00"},
+            {"at": "2027-03-27T01:30:00Z", "local": "2027-03-27T02:30:00+01:00", "starts_at": "2027-03-27T01:30:00Z",
+             "note": None, "offset": "+01:00"},
+            {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T03:00:00+02:00", "starts_at": "2027-03-28T01:00:00Z",
+             "note": "DST_GAP", "offset": "+02:00"},
         ],
+        "spread_seconds": 0,
         "clock_changes": [
             {"at": "2027-03-28T01:00:00Z", "offset_before": "+01:00", "offset_after": "+02:00",
              "effect": "the slot 02:30 does not exist and runs at 03:00"},

@@ -85,13 +85,16 @@ def test_calendars_windows_and_hashes_are_told_of():
     trigger = triggers.build("cron", {"expression": "0 5 * * *"})
     fields = {
         "kind": "cron", "expression": "H 5 * * *", "timezone": "UTC",
-        "calendars": [{"name": "holidays", "on_hit": "next_business_day"}, {"calendar": "opening days", "use": "include"}],
-        "execution_window": {"hours": "08:00-18:00"},
+        "calendars": [
+            {"calendar": "holidays", "use": "exclude", "on_hit": "next_business_day"},
+            {"calendar": "opening days", "use": "include", "on_hit": "skip"},
+        ],
+        "execution_window": {"hours": [{"from": "08:00", "until": "18:00"}], "outside": "skip"},
     }  # fmt: skip
     assert sentences.of(fields, trigger) == (
         "At 05:00 every day, UTC, where H stands for values of this schedule's own; runs on days in holidays are moved to the "
-        "business day after; runs on days that are not in opening days are left out; starts only in the window "
-        '{"hours": "08:00-18:00"}'
+        "business day after; runs on days that are not in opening days are left out; starts only every day 08:00 to 18:00, "
+        "else it is skipped"
     )
 
 
