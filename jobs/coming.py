@@ -16,8 +16,10 @@ from jobs.triggers import zones
 
 #: Openings of its hours in a row that pass without a slot, before a schedule is taken as one that has none in them.
 MOST_BARREN = 500
-#: Days in a row on which calendars leave out its slots, before a schedule is taken as one of which nothing runs.
-MOST_LEFT_OUT = 4_000
+#: Days in a row that calendars leave out, before a schedule is taken as one that has no other. Only days that have a
+#: slot are looked at: of one slot a day five years.
+MOST_LEFT_OUT = 2000
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +33,36 @@ class Run:
 def runs(
     schedule: Any, after: datetime, trigger: Trigger | None = None, *, until: datetime | None = None
 ) -> Iterator[Run]:
-    """Those of slots strictly later than an instant and before ``until``, up to the last that it may have. ``schedule``: a
-    model's row, or one with its columns; ``trigger``: what makes its slots, if that is known."""
-    made = trigger or planner.trigger_of(schedule)
-    found = spread_runs(made, spreads.of_schedule(schedule), after, schedule.timezone, until)
+    """Those of slots strictly later than an instant, up to the last that it may have. ``schedule``: a model's row, or one
+    with its columns; ``trigger``: what makes its slots, if that is known; what lies from ``until`` on nobody asks for."""
+    made, spread = trigger or planner.trigger_of(schedule), spreads.of_schedule(schedule)
+    found = _spread_runs(made, spread, after, schedule.timezone, until)
     return found if schedule.max_runs is None else _within_rest(found, schedule)
 
 
 def running(trigger: Trigger, after: datetime, zone: str, until: datetime | None = None) -> Iterator[Slot]:
-    """Slots that run. Calendars may leave out all there are, to the end of time: so days are passed over whole, and not for ever."""
+    """Slots that run. Days that calendars leave out are left at once, however many slots they have: a rule of seconds
+    whose calendars never let it run would else be looked through for centuries."""
     left_out = 0
     slots = trigger.after(after)
-    while left_out <= MOST_LEFT_OUT and (slot := next(slots, None)) is not None:
-        if until is not None and slot.at >= until:
-            return
+    while (slot := next(slots, None)) is not None and left_out <= MOST_LEFT_OUT and (until is None or slot.at < until):
         if slot.kind is SlotKind.RUN:
             left_out = 0
             yield slot
         elif slot.kind is SlotKind.HOLIDAY:
             left_out += 1
-            slots = trigger.after(_end_of_day(slot.at, zone) - TICK)
+            slots = trigger.after(max(_midnight_after(slot.at, zone) - TICK, slot.at))
 
 
-def _end_of_day(at: datetime, zone: str) -> datetime:
-    """The next midnight of a zone: a calendar hits whole days."""
-    clock = zones.zone(zone)
-    return datetime.combine(at.astimezone(clock).date() + timedelta(days=1), time(), clock).astimezone(UTC)
+def _midnight_after(instant: datetime, zone: str) -> datetime:
+    """When the next day begins on a zone's clock, for the first time if it does so twice."""
+    place = zones.zone(zone)
+    return datetime.combine(instant.astimezone(place).date() + _DAY, time(), place).astimezone(UTC)
 
 
-def spread_runs(
+def _spread_runs(
     trigger: Trigger, spread: Spread, after: datetime, zone: str, until: datetime | None = None
 ) -> Iterator[Run]:
-    """The same of a rule in a zone and the way its runs are moved."""
     barren = 0
     slots = running(trigger, after, zone, until)
     while (slot := next(slots, None)) is not None and barren <= MOST_BARREN:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
-from jobs import coming, sentences, sql, triggers
+from jobs import coming, sentences, sql, triggers, workloads
 from jobs.engine import planner, spreads
 from jobs.engine.calendars import Calendars
 from jobs.models import Job, Schedule
@@ -27,10 +27,8 @@ from tenants.models import Tenant
 
 #: Runs that steps are measured by.
 _RUNS = 20
-#: Ends of a job from which on it says how long it takes.
-_LEAST_ENDS = 3
 #: So many others in one minute are a crowd; another minute is named if it has at most a third of them.
-CROWD, _FEWER = 10, 3
+_CROWD, _FEWER = 10, 3
 #: How far from its own a better minute may be, and where counting in a minute stops.
 _NEARBY, _MOST_COUNTED = timedelta(minutes=15), 1000
 _MINUTE = timedelta(minutes=1)
@@ -130,7 +128,7 @@ def _first(trigger: Trigger, after: datetime, count: int, left: int | None) -> l
 
 def _usual(job: Job) -> float | None:
     """What half of its last runs took, in seconds; None before it has run a few times."""
-    found = sql.run("paces", tenants=[job.tenant_id], jobs=[job.pk], least=_LEAST_ENDS)
+    found = sql.run("paces", tenants=[job.tenant_id], jobs=[job.pk], least=workloads.LEAST_ENDS)
     return float(found[0].usual) if found else None
 
 
@@ -138,7 +136,7 @@ def _crowd(schedule: Schedule, at: datetime, now: datetime) -> list[Warning]:
     minute = at.replace(second=0, microsecond=0)
     asked = {"tenant": schedule.tenant_id, "besides": schedule.id, "most": _MOST_COUNTED}
     others = sql.run("crowd", **asked, low=minute, high=minute)[0].many
-    if others < CROWD:
+    if others < _CROWD:
         return []
     around = sql.run("crowd", **asked, low=max(minute - _NEARBY, _next_minute(now)), high=minute + _NEARBY)
     best = min(around, key=lambda row: (row.many, abs(row.minute - minute)), default=None)

@@ -36,7 +36,8 @@ LONGEST_OVERLAP = timedelta(days=30)
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _HEADER = re.compile(r"[a-z0-9-]{1,64}")
 #: Headers that prove who somebody is: no filter needs them, and events are kept.
-_PRIVATE = {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-executor-auth-token", "webhook-signature"}
+_PRIVATE = {"authorization", "cookie", "proxy-authorization", "x-api-key"}
+_PROOF = re.compile(r".*(-signature(-\w+)?|-token)|x-hub-signature.*")
 
 
 class HookFields(TypedDict, total=False):
@@ -201,7 +202,7 @@ def _headers(names: Sequence[str]) -> list[str]:
     for name in wanted:
         if not _HEADER.fullmatch(name):
             raise errors.invalid({"headers": [f"{name[:64]!r} is no header's name, such as X-GitHub-Event"]})
-        if name in _PRIVATE:
+        if name in _PRIVATE or _PROOF.fullmatch(name):
             raise errors.invalid({"headers": [f"{name} proves who somebody is, and events are kept: leave it out"]})
     return wanted
 

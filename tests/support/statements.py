@@ -152,9 +152,7 @@ OF_THE_APP = {"hold_calendars"}
 @contextmanager
 def explaining(role: str = "engine") -> Iterator[psycopg.Connection[Any]]:
     """A connection of a role's, whose every plan is the one for all values."""
-    with psycopg.connect(
-        servers.URLS[role], options="-c plan_cache_mode=force_generic_plan -c jit=off"
-    ) as connection:
+    with psycopg.connect(servers.URLS[role], options="-c plan_cache_mode=force_generic_plan -c jit=off") as connection:
         yield connection
         connection.rollback()
 

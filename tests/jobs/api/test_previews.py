@@ -137,3 +137,12 @@ def test_no_rule_costs_more_than_a_rule(owner, fields):
     years = [int(slot["at"][:4]) for slot in answer.json().get("next", ())]
     assert len(years) <= 100
     assert not years or years[-1] - years[0] <= 20
+
+
+def test_a_rule_of_seconds_under_calendars_that_never_let_it_run_is_told_and_refused_at_once(owner, make_job):
+    assert owner.api.post("/api/v1/calendars", {"name": "none", "dates": []}).status_code == 201
+    never = {"kind": "cron", "expression": "* * * * * *", "calendars": [{"calendar": "none", "use": "include"}]}
+    told = preview(owner, **never, count=3)
+    assert (codes(told), {slot["note"] for slot in told["next"]}) == (["NEVER_FIRES"], {"HOLIDAY"})
+    job = make_job()["id"]
+    assert owner.api.post("/api/v1/schedules", {"job": job, **never}).status_code == 422
