@@ -117,7 +117,7 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
         since = f"since {phrases.instant(queue.paused_at)}"
         found.append(explaining.outlook(Outlook.QUEUE_PAUSED, queue=str(queue.pk), detail=since))
     if (window := shut.by_maintenance(job, now)) is not None:
-        detail = f"{window.why}; until {phrases.instant(window.until)}"
+        detail = f"{window.why.rstrip('.')}; until {phrases.instant(window.until)}"
         found.append(explaining.outlook(Outlook.MAINTENANCE, detail=detail))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))

@@ -135,6 +135,11 @@ def update(schedule: Schedule, given: Mapping[str, Any]) -> Schedule:
     return service.update(schedule=schedule, fields=cast(ScheduleFields, fields))
 
 
+def above_preview(form: ScheduleForm) -> str:
+    """The field below which it stands; one that waits for events knows no clock changes."""
+    return "dst_fold" if "dst_fold" in form.fields else "end_at"
+
+
 def preview(schedule: Schedule, form: ScheduleForm) -> dict[str, Any]:
     """What the schedule that is being typed means."""
     form.full_clean()

@@ -67,7 +67,9 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
             "crumbs": [(self.title, self.list_url()), (self.name_of(schedule), url), ("Rule", "")],
             "back": url,
             "submit": "Save",
-            "after": preview_panel.after("dst_fold", *(name for name in schedule_form.WATCHED if name in form.fields)),
+            "after": preview_panel.after(
+                schedule_form.above_preview(form), *(n for n in schedule_form.WATCHED if n in form.fields)
+            ),
         }
         if "preview" in request.POST:
             return console_forms.tried(
@@ -91,7 +93,7 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
 
     @admin.display(description="Rule")
     def says(self, schedule: Schedule) -> Any:
-        return marks.code(wording.rule(schedule))
+        return marks.code(marks.shortened(wording.rule(schedule), 50))
 
     @admin.display(description="State")
     def state_mark(self, schedule: Schedule) -> Any:

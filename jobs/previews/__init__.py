@@ -63,7 +63,7 @@ def of_rule(
     ``stored``: the schedule that is to be changed, whose id spreads its runs and which has made some.
     """
     schedule = Schedule(id=stored.pk, tenant=tenant, runs=stored.runs) if stored else Schedule(id=None, tenant=tenant)
-    schedule_fields.assign(schedule, schedule_fields.whole(cast(ScheduleFields, fields), tenant))
+    schedule_fields.assign_anchored(schedule, schedule_fields.whole(cast(ScheduleFields, fields), tenant), now)
     return _of(schedule, job=job, after=after, count=count, now=now)
 
 

@@ -69,6 +69,14 @@ def test_what_is_typed_badly_is_told_with_its_field(console):
     assert "<script>alert" not in markup
 
 
+def test_the_form_previews_recurrence_and_calendar_rules_too(console):
+    text = support.text_of(typed(console, rrule="FREQ=DAILY;BYHOUR=9;BYMINUTE=0;BYSECOND=0"))
+    assert "T09:00:00+00:00" in text
+    rule = '{"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}'
+    assert "At 17:00 on the last business day of every month" in support.text_of(typed(console, rule=rule))
+    assert "rule: " in support.text_of(typed(console, rule="{"))
+
+
 def test_the_preview_goes_by_the_tenants_own_zone(console):
     tenant = rows.tenant(default_timezone="Asia/Tokyo")
     assert "Asia/Tokyo." in support.text_of(typed(console, expression="0 5 * * *", tenant=str(tenant)))
