@@ -72,6 +72,13 @@ def test_a_rule_that_is_no_longer_understood_has_no_sentence(owner, make_job):
     assert owner.api.get(f"/api/v1/schedules/{schedule}/preview").status_code == 422
 
 
+def test_calendars_take_no_words_and_no_warnings_away(owner):
+    owner.api.post("/api/v1/calendars", {"name": "de", "kind": "dates", "dates": [{"date": "2027-01-01"}]})
+    told = preview(owner, expression="0 9 13 * 5", calendars=[{"calendar": "de"}])
+    assert told["sentence"].startswith("At 09:00 on the 13th of the month, and also on every Friday, Europe/Berlin; ")
+    assert codes(told) == ["EITHER_DAY"]
+
+
 def test_no_more_runs_are_promised_than_are_left(owner, make_job):
     assert len(preview(owner, max_runs=2, count=5)["next"]) == 2
     schedule = rows.schedule((make_job()["id"], owner.tenant.id), max_runs=5, runs=4, next_run_at=rows.now())
