@@ -18,6 +18,7 @@ from jobs.models import Execution, Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.services import operations as service
+from jobs.services import trimming
 from tenants import marks
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
@@ -66,7 +67,7 @@ class Trim(Dialog):
     keep_newest = forms.IntegerField(
         required=False,
         min_value=1,
-        max_value=service.MOST_KEPT,
+        max_value=trimming.MOST_KEPT,
         label="Keep the newest",
         widget=widgets.UnfoldAdminTextInputWidget,
         help_text="So many slots of each schedule.",
@@ -193,7 +194,7 @@ class OperationAdmin(pages.ConsoleAdmin):
         permission="executions:run",
     )
     def trim(self, request: HttpRequest, form: Trim) -> HttpResponse:
-        operation = service.trim(operation=form.row, **form.cleaned_data)
+        operation = trimming.trim(operation=form.row, **form.cleaned_data)
         return self.done(request, "Older slots are being left out.", self.row_url(operation.pk))
 
     @dialog(

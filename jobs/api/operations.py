@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from jobs import errors
 from jobs.api.shapes.operations import STATES, AbortInput, OperationShape, PaceInput, TrimInput
 from jobs.models import Operation
-from jobs.services import operations
+from jobs.services import operations, trimming
 from jobs.services.operation_kinds import KINDS
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
@@ -59,7 +59,7 @@ class OperationViewSet(TenantViewSet):
     def trim(self, request: Request, id: str) -> Response:
         """Leave out older slots of a recovery. What has started goes on; the others are skipped, `NO_LONGER_NEEDED`."""
         operation = self.row()
-        return self.shown(OperationShape, operations.trim(operation=operation, **self.body(TrimInput)))
+        return self.shown(OperationShape, trimming.trim(operation=operation, **self.body(TrimInput)))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

@@ -30,8 +30,6 @@ MOST_IDS, MOST_COUNTED = 1000, 10_000
 #: Pages that are looked at to count; beyond, the count is what was found by then.
 MOST_PAGES = 20
 SAMPLE = 5
-#: Slots of a schedule that a trimmed recovery keeps.
-MOST_KEPT = 100_000
 #: Of a tenant, at once.
 MOST_UNFINISHED = 50
 
@@ -93,7 +91,7 @@ def begin(*, operation: Operation) -> Operation:
         if not operation.matched and not operation.matched_is_capped:
             operation.state, operation.finished_at = State.SUCCEEDED, operation.created_at
         operation.save(force_insert=True)
-        _record("operation.created", operation, changes.between({}, _told(operation)))
+        record("operation.created", operation, changes.between({}, _told(operation)))
         dispatch.ring_after_commit()
     return operation
 
@@ -112,7 +110,7 @@ def cancel(*, operation: Operation, cancel_running: bool = False) -> Operation:
     """End it. What it has not come to is left as it is; what was to run at its pace and no worker has taken is skipped, step
     by step, and what runs goes on, unless ``cancel_running``."""
     with transaction.atomic():
-        operation = _lock(operation)
+        operation = lock(operation)
         _refuse_unless_possible(Event.CANCEL, operation)
         if cancel_running:
             _stop_running(operation)
@@ -126,52 +124,18 @@ def change_pace(
 ) -> Operation:
     """Go slower or faster from the next step on, or with fewer or more executions in flight from now on."""
     with transaction.atomic():
-        operation = _lock(operation)
+        operation = lock(operation)
         wanted = _pace(operation, rate_per_second, max_active)
-        _refuse_ended(operation)
+        refuse_ended(operation)
         before = {name: getattr(operation, name) for name in wanted}
         for name, value in wanted.items():
             setattr(operation, name, value)
         operation.paced_at = sql.run("clock")[0].now
         operation.save(update_fields=[*wanted, "paced_at"])
         if changed := changes.between(before, wanted):
-            _record("operation.updated", operation, changed)
+            record("operation.updated", operation, changed)
         dispatch.ring_after_commit()
     return operation
-
-
-def trim(*, operation: Operation, keep_newest: int | None = None, older_than: datetime | None = None) -> Operation:
-    """Leave out what a recovery has not started of older slots: all but the newest so many of each schedule, or those
-    before an instant. The engine does it step by step."""
-    with transaction.atomic():
-        operation = _lock(operation)
-        if operation.kind != rules.RECOVERY:
-            raise errors.Conflict(f"only a recovery can be trimmed, and this is a {operation.kind}")
-        if (keep_newest is None) == (older_than is None):
-            raise errors.invalid({"keep_newest": ["give either keep_newest or older_than"]})
-        if keep_newest is not None and not 1 <= keep_newest <= MOST_KEPT:
-            raise errors.invalid({"keep_newest": [f"must be from 1 to {MOST_KEPT}; to keep none, cancel the recovery"]})
-        _refuse_ended(operation)
-        operation.conditions = {**operation.conditions, "trim": _trimmed(operation, keep_newest, older_than)}
-        operation.clearing, operation.next_step_at = True, sql.run("clock")[0].now
-        operation.save(update_fields=["conditions", "clearing", "next_step_at"])
-        asked = {"keep_newest": keep_newest} if older_than is None else {"older_than": older_than.isoformat()}
-        _record("operation.trimmed", operation, {name: [None, value] for name, value in asked.items()})
-        dispatch.ring_after_commit()
-    return operation
-
-
-def _trimmed(operation: Operation, keep_newest: int | None, older_than: datetime | None) -> dict[str, Any]:
-    """With what was asked before, as long as that is not done."""
-    former: dict[str, Any] = operation.conditions.get("trim", {}) if operation.clearing else {}
-    if older_than is not None:
-        instants = [datetime.fromisoformat(former["before"])] if "before" in former else []
-        return {**former, "before": max([*instants, older_than]).isoformat()}
-    found = sql.run("cuts_of_operation", operation_id=operation.pk, keep=keep_newest)
-    cuts = {str(row.schedule_id): row.cut.isoformat() for row in found}
-    for schedule, cut in former.get("cuts", {}).items():
-        cuts[schedule] = max(cut, cuts.get(schedule, cut), key=datetime.fromisoformat)
-    return {**former, "cuts": cuts}
 
 
 def _pace(operation: Operation, rate: float | None, max_active: int | None) -> dict[str, Any]:
@@ -190,7 +154,8 @@ def _pace(operation: Operation, rate: float | None, max_active: int | None) -> d
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _refuse_ended(operation: Operation) -> None:
+def refuse_ended(operation: Operation) -> None:
+    """Of what has ended, nothing can be asked any more."""
     state = State(operation.state)
     if state in rules.TERMINAL:
         raise errors.InvalidState(f"this operation has ended: it is {state}", state=state, allowed_actions=[])
@@ -208,7 +173,7 @@ def _stop_running(operation: Operation) -> None:
 
 def _apply(event: Event, operation: Operation) -> Operation:
     with transaction.atomic():
-        operation = _lock(operation)
+        operation = lock(operation)
         _refuse_unless_possible(event, operation)
         before, now = State(operation.state), sql.run("clock")[0].now
         operation.state = rules.after(before, event) or before
@@ -216,7 +181,7 @@ def _apply(event: Event, operation: Operation) -> Operation:
         operation.paused_at, operation.next_step_at = (now if event is Event.PAUSE else None), now
         operation.paced_at = now
         operation.save(update_fields=["state", "paused_at", "next_step_at", "paced_at"])
-        _record(f"operation.{event}d", operation, {"state": [before, operation.state]})
+        record(f"operation.{event}d", operation, {"state": [before, operation.state]})
         dispatch.ring_after_commit()
     return operation
 
@@ -228,7 +193,8 @@ def _refuse_unless_possible(event: Event, operation: Operation) -> None:
         raise errors.InvalidState(message, state=state, allowed_actions=rules.allowed_actions(state, operation.kind))
 
 
-def _lock(operation: Operation) -> Operation:
+def lock(operation: Operation) -> Operation:
+    """As it is stored now, until this transaction ends; whoever acts may run executions."""
     actors.require(engine.PERMISSION, tenant=operation.tenant_id)
     rows = Operation.objects.select_related("tenant").select_for_update(of=("self",), no_key=True)
     return rows.get(pk=operation.pk)
@@ -317,7 +283,8 @@ def _told(operation: Operation) -> dict[str, Any]:
     return {"kind": operation.kind, **about, **counted, "payload": operation.payload}
 
 
-def _record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:
+def record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:
+    """Tell the audit trail."""
     audit.record(
         action=action, object_type="operation", object_id=operation.pk, tenant=operation.tenant, changes=changed,
         reason=operation.reason if action == "operation.created" else "",

@@ -12,7 +12,7 @@ from jobs.failure_groups import Group
 from jobs.models import Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
-from jobs.services import operations
+from jobs.services import operations, trimming
 from tenants.api.fields import Instant, Number, Object, StrictSerializer
 from tenants.requests import LONGEST_REASON
 
@@ -43,7 +43,7 @@ class TrimInput(StrictSerializer):
     example: ClassVar[dict[str, Any]] = {"keep_newest": 1}
 
     keep_newest = serializers.IntegerField(
-        required=False, min_value=1, max_value=operations.MOST_KEPT, help_text="So many slots of each schedule."
+        required=False, min_value=1, max_value=trimming.MOST_KEPT, help_text="So many slots of each schedule."
     )
     older_than = serializers.DateTimeField(required=False, help_text="Slots before this instant are left out.")
 

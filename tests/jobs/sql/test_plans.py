@@ -176,6 +176,8 @@ FILL = (
        SELECT gen_random_uuid(), id, 'cancel', CASE WHEN n = 1 THEN 'running' ELSE 'succeeded' END, '{}', '', 50, 0, false, 0,
            0, '{}', '[]', now(), '', '', '', '[]', '', now(), CASE WHEN n > 1 THEN now() END
        FROM tenant, generate_series(1, 20) n""",
+    """UPDATE execution e SET operation_id = o.id FROM operation o
+       WHERE o.tenant_id = e.tenant_id AND o.state = 'running' AND e.state IN ('failed', 'skipped')""",
     """INSERT INTO received_event (id, tenant_id, name, sender, dedup_key, outcome, problem, started, left_out, payload_size,
            request_id, received_at)
        SELECT gen_random_uuid(), id, 'a', '', '', 'unmatched', '', '[]', '[]', 2, '', now() - n * interval '1 hour'
