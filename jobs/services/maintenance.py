@@ -237,7 +237,9 @@ def _check_room(tenant: Tenant | None, now: datetime) -> None:
         raise errors.Conflict(f"there are {MOST} maintenance windows already: end or delete some")
     if own.filter(to_come | Q(last_closed_at__gt=now - maintenance.LOOK_BACK)).count() >= MOST_LATELY:
         days = maintenance.LOOK_BACK.days
-        raise errors.Conflict(f"{MOST_LATELY} maintenance windows were open in the last {days} days: change one instead")
+        raise errors.Conflict(
+            f"{MOST_LATELY} maintenance windows were open in the last {days} days: change one instead"
+        )
 
 
 def _close(window: MaintenanceWindow, now: datetime) -> None:
