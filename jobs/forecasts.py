@@ -21,12 +21,13 @@ from django.db.models import F, Q, QuerySet
 
 from jobs import coming, triggers, workloads
 from jobs.coming import Run
-from jobs.engine import planner, spreads
+from jobs.engine import moved_slots, planner, spreads
 from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.limited import ending_with
 from jobs.rules.slots import TICK, Trigger
 from jobs.triggers import contract
+from jobs.triggers.business_days import MOST_SHIFTED
 from jobs.triggers.event import KIND as EVENT
 from jobs.workloads import Work
 from tenants.models import Tenant, TenantState
@@ -89,7 +90,7 @@ def by_hour(tenant: Tenant | None, *, since: datetime, until: datetime) -> tuple
                 made = (_at(run) for run in _made(row, trigger, since, until, forecast))
                 hours_of[rule] = Counter(_hour(at) for at in made if at < until)
             else:
-                hours_of[rule] = _counted(trigger, since, until, forecast)
+                hours_of[rule] = _counted(row, trigger, since, until, forecast)
         seen.append((rule, row.tenant_id, row.job_id))
     paces = workloads.paces(((tenant_id, job) for _, tenant_id, job in seen), forecast)
     shares: dict[Any, Work] = {}
@@ -111,10 +112,14 @@ def by_owner(
     rows, forecast = _planned(tenant, until)
     built = list(_built(rows, forecast, until))
     paces = workloads.paces(_jobs(built), forecast)
+    most = forecast.steps + MOST_STEPS
     for row, trigger, rule in built:
+        if forecast.steps >= most:
+            forecast.capped = True
+            break
         if rule not in known:
             made = _made(row, trigger, since, until, forecast) if _is_bound(row) else None
-            known[rule] = trigger.count(since - TICK, until - TICK) if made is None else sum(1 for _ in made)
+            known[rule] = _count(row, trigger, since, until, forecast) if made is None else sum(1 for _ in made)
         if known[rule]:
             totals.setdefault(key(row), Work()).add(paces.of(row.job_id), times=known[rule])
     ordered = sorted(totals.items(), key=lambda pair: (-pair[1].slots, pair[0][1]))
@@ -259,13 +264,22 @@ def _popped(heap: list[Any], push: Callable[[Any, Iterator[Run]], None]) -> tupl
     return run, row
 
 
-def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
-    """Slots made one by one where they are few, else counted hour by hour."""
+def _count(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> int:
+    """How many slots there are. To count what calendars shift takes as long as to make it."""
+    total = trigger.count(since - TICK, until - TICK)
+    if moved_slots.may_move(row):
+        forecast.steps += min(total, MOST_SHIFTED * ((until - since).days + 1))
+    return total
+
+
+def _counted(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
+    """Slots made one by one where they are few, or may be shifted by calendars, else counted hour by hour."""
     first = since.replace(minute=0, second=0, microsecond=0)
     hours = -((first - until) // HOUR)
-    total = trigger.count(since - TICK, until - TICK)
-    forecast.steps += min(total, hours)
-    if total <= hours:
+    total = _count(row, trigger, since, until, forecast)
+    few = max(hours, MOST_SHIFTED * ((until - since).days + 1)) if moved_slots.may_move(row) else hours
+    forecast.steps += min(total, few)
+    if total <= few:
         return Counter(_hour(slot.at) for slot in islice(trigger.after(since - TICK), total))
     found: Counter[datetime] = Counter()
     for begin in (first + n * HOUR for n in range(hours)):

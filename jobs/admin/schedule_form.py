@@ -131,7 +131,7 @@ def update(schedule: Schedule, given: Mapping[str, Any]) -> Schedule:
     """Store what was changed; what was taken out of the rule is told as such."""
     fields = dict(given)
     if "rule" in fields:
-        fields["rule"] = changes.patch_between(schedule.rule, fields["rule"])
+        fields["rule"] = changes.patch_between(schedule.rule or {}, fields["rule"])
     return service.update(schedule=schedule, fields=cast(ScheduleFields, fields))
 
 
