@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs import hit_days, holds, selectors, waits
+from jobs import hit_days, holds, selectors, shut, waits
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
@@ -101,8 +101,8 @@ def _setting(execution: Execution, reason: Absence) -> str:
     if reason is Absence.OVERLAP:
         return f"the job's overlap is {job.overlap}"
     schedule: Schedule | None = execution.schedule
-    if schedule is None:
-        return ""
+    if reason is Absence.BLACKOUT or schedule is None:
+        return _window(execution) if schedule else ""
     if reason in _OF_POLICY:
         most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
         grace = phrases.length(schedule.misfire_grace_seconds)
@@ -116,6 +116,13 @@ def _setting(execution: Execution, reason: Absence) -> str:
         Absence.DST_GAP: f"the schedule's dst_gap is {schedule.dst_gap}, in {schedule.timezone}",
         Absence.DST_FOLD: f"the schedule's dst_fold is {schedule.dst_fold}, in {schedule.timezone}",
     }.get(reason, "")
+
+
+def _window(execution: Execution) -> str:
+    """Which window it fell into, in the words of whoever made that."""
+    at = execution.scheduled_for
+    window = shut.over(execution.job, at) if at is not None else None
+    return f"the window says: {window.reason.rstrip('.')}" if window is not None else ""
 
 
 def _failed(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others

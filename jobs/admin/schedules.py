@@ -38,7 +38,7 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
         "or an event."
     )
     change_form_template = "console/schedule.html"
-    list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
+    list_display = ("says", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (
         ("state", standing.StandingFilter),
         ("tenant", AutocompleteSelectFilter),
@@ -67,7 +67,9 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
             "crumbs": [(self.title, self.list_url()), (self.name_of(schedule), url), ("Rule", "")],
             "back": url,
             "submit": "Save",
-            "after": preview_panel.after("dst_fold", *(name for name in schedule_form.WATCHED if name in form.fields)),
+            "after": preview_panel.after(
+                schedule_form.above_preview(form), *(n for n in schedule_form.WATCHED if n in form.fields)
+            ),
         }
         if "preview" in request.POST:
             return console_forms.tried(
@@ -90,8 +92,8 @@ class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
         return queryset.select_related("job", "tenant").defer("payload", "job__payload", "job__retry")
 
     @admin.display(description="Rule")
-    def rule(self, schedule: Schedule) -> Any:
-        return marks.code(wording.rule(schedule))
+    def says(self, schedule: Schedule) -> Any:
+        return marks.code(marks.shortened(wording.rule(schedule), 50))
 
     @admin.display(description="State")
     def state_mark(self, schedule: Schedule) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.models import Execution, Operation, Schedule
 from jobs.rules import codes, operations
-from jobs.triggers import calendar_words
+from jobs.sentences import calendar_rules
 from tenants import marks
 
 #: In place of a payload or a result, as the API has null there.
@@ -54,7 +54,7 @@ def rule(schedule: Schedule) -> str:
     if schedule.kind == "once":
         return "once"
     if schedule.kind == "calendar":
-        return calendar_words.of(schedule.rule)
+        return calendar_rules.words(schedule.rule)
     if schedule.kind == "event":
         return f"on {schedule.event}"
     return schedule.expression or schedule.rrule or schedule.kind

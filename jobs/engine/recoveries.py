@@ -45,7 +45,9 @@ def behind_live(rows: Sequence[NewExecution], caught_up: Collection[UUID]) -> li
 def _behind(row: NewExecution, operations: Mapping[UUID, UUID]) -> NewExecution:
     if row.state != State.SCHEDULED or row.tenant_id not in operations:
         return row
-    return replace(row, operation_id=operations[row.tenant_id], priority=background.behind(row.priority))
+    # What gathers before an execution window opens is behind already.
+    priority = row.priority if background.is_behind(row.priority) else background.behind(row.priority)
+    return replace(row, operation_id=operations[row.tenant_id], priority=priority)
 
 
 def _open(wanted: Mapping[UUID, int]) -> dict[UUID, UUID]:

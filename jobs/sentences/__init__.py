@@ -29,8 +29,8 @@ def of(fields: Fields, trigger: Trigger) -> str:
 
 
 def walls_of(trigger: Trigger) -> WallTimes | None:
-    """What a cron trigger names; None of another kind."""
-    walls = getattr(trigger, "walls", None)
+    """What a cron trigger names, also behind calendars; None of another kind."""
+    walls = getattr(getattr(trigger, "inner", trigger), "walls", None)
     return walls if isinstance(walls, WallTimes) else None
 
 

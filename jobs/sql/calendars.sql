@@ -1,10 +1,11 @@
 -- What the planner reads of calendars, and how schedules follow them.
 
 -- name: calendars_named
--- One statement for all schedules of a batch; the days come only where this process does not know them yet.
+-- One statement for all schedules of a batch; the days come only where this process does not know them yet. The LIMIT 1 says
+-- that each costs one look by its name.
 SELECT c.tenant_id, c.name, c.weekend, c.digest, CASE WHEN c.digest = ANY(%(known)s) THEN NULL ELSE c.days END AS days
 FROM unnest(%(tenants)s::uuid[], %(names)s::text[]) AS wanted(tenant_id, name)
-JOIN calendar c ON c.tenant_id = wanted.tenant_id AND c.name = wanted.name
+CROSS JOIN LATERAL (SELECT * FROM calendar WHERE tenant_id = wanted.tenant_id AND name = wanted.name LIMIT 1) c
 
 -- name: hold_calendars
 -- Against being deleted or renamed before a schedule that names them is stored; other schedules may hold them too.

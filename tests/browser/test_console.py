@@ -12,7 +12,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
-    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
+    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
     "tenants/apikey", "tenants/secret", "jobs/calendar", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
@@ -26,6 +26,8 @@ FORMS = (
     "tenants/secret",
     "tenants/invitation",
     "jobs/calendar",
+    "jobs/maintenancewindow",
+    "jobs/hook",
 )
 
 
@@ -45,6 +47,16 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/revisions/",
         "/admin/jobs/queue/default/edit/",
         f"/admin/jobs/calendar/{site.furniture['jobs.calendar']}/edit/",
+        f"/admin/jobs/schedule/{site.furniture['jobs.schedule']}/rule/",
+        "/admin/jobs/schedule/forecast/",
+        *(
+            f"/admin/jobs/maintenancewindow/{site.furniture['jobs.maintenancewindow']}/{name}/"
+            for name in ("edit", "end")
+        ),
+        *(
+            f"/admin/jobs/hook/{site.furniture['jobs.hook']}/{name}/"
+            for name in ("edit", "rotate_secret", "rotate_token")
+        ),
         f"/admin/jobs/execution/bulk/?action=cancel&job__id__exact={job}",
         f"/admin/jobs/execution/bulk/?action=replay&job__id__exact={job}",
         f"/admin/jobs/execution/failures/?tenant={site.furniture['tenants.tenant']}",

@@ -145,14 +145,14 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "executions_there": {"ids": [EXECUTION]},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
+#: Statements of services alone: the engine has no right to them.
+OF_THE_APP = {"hold_calendars"}
 
 
 @contextmanager
-def explaining() -> Iterator[psycopg.Connection[Any]]:
-    """A connection of the engine's, whose every plan is the one for all values."""
-    with psycopg.connect(
-        servers.URLS["engine"], options="-c plan_cache_mode=force_generic_plan -c jit=off"
-    ) as connection:
+def explaining(role: str = "engine") -> Iterator[psycopg.Connection[Any]]:
+    """A connection of a role's, whose every plan is the one for all values."""
+    with psycopg.connect(servers.URLS[role], options="-c plan_cache_mode=force_generic_plan -c jit=off") as connection:
         yield connection
         connection.rollback()
 
