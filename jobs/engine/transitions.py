@@ -186,6 +186,7 @@ def skip_of_operation(
         "skip_of_operation", operation_id=operation_id, limit=limit, everything=everything, before=before,
         cuts=sql.json(dict(cuts or {})), reason=Absence.NO_LONGER_NEEDED, **_guard(Event.SKIP) | guard,
     )[0]  # fmt: skip
+    return_runs(found.left_out)
     return Skipped(found.skipped, found.unwanted)
 
 
