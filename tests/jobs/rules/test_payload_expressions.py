@@ -90,7 +90,7 @@ def test_the_secrets_are_known_with_their_first_place():
 def test_every_mistake_is_told_with_field_line_and_column():
     payload = {"headers": {"A": "x\n  {{ foo }}"}, "list": [1, "{{ 1 + 1 }}"], "good": "{{ 1 }}"}
     assert problems(payload) == [
-        (("headers", "A"), "line 2, column 3: there is no 'foo'; there are payload, secrets, upstream, execution, job, tenant, now"),
+        (("headers", "A"), "line 2, column 3: there is no 'foo'; there are payload, secrets, upstream, execution, job, tenant, now, event"),
         (("list", 1), "line 1, column 6: + cannot stand in an expression"),
     ]  # fmt: skip
 
