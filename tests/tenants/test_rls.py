@@ -140,6 +140,10 @@ def fill_every_table() -> UUID:
             "number": 1, "event_id": uuid4(), "position": 1, "previous_seal": b"", "seal": b"", "previous_link": b"", "link": b"",
             "key_id": "", "sealed_at": now,
         },
+        "job_template": {
+            "name": "", "description": "", "category": "", "parameters": "{}", "body": "{}", "active": True, "version": 1,
+            "owner": "", "created_at": now, "updated_at": now,
+        },
         "job_tag": {"job_id": job[0], "tag": "x"},
         "job_secret": {"job_id": job[0], "name": "x"},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
