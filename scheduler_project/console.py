@@ -68,6 +68,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _list("Jobs", "work", "jobs_job"),
             {**_list("Schedules", "calendar_clock", "jobs_schedule"), "active": _is_at_schedules},
             _list("Calendars", "event_busy", "jobs_calendar"),
+            _list("Templates", "dashboard_customize", "jobs_jobtemplate"),
             {**_list("Forecast", "bar_chart", "jobs_schedule"), "link": reverse_lazy("admin:jobs_schedule_forecast")},
             _list("Events", "bolt", "jobs_receivedevent"),
             _list("Hooks", "webhook", "jobs_hook"),
