@@ -14,9 +14,8 @@ from unfold.enums import ActionVariant
 
 from jobs import gallery, selectors
 from jobs.admin import wording
-from jobs.admin.template_forms import Changes, Filling, NewTemplate, fields_of
+from jobs.admin.template_forms import Changes, Filling, NewTemplate, fields_of, in_order
 from jobs.models import Job, JobTemplate
-from jobs.rules import template_parameters
 from jobs.rules.template_parameters import Parameter
 from jobs.services import job_templates as service
 from tenants import actors, marks
@@ -171,7 +170,6 @@ def _gallery() -> dict[str, Any]:
 
 
 def _asked(template: JobTemplate) -> dict[str, Any]:
-    found = template_parameters.parse(template.parameters).values()
     rows = [
         (
             marks.code(each.name),
@@ -180,7 +178,7 @@ def _asked(template: JobTemplate) -> dict[str, Any]:
             _bounds(each),
             each.description or marks.NOTHING,
         )
-        for each in found
+        for each in in_order(template)
     ]
     headers = ("Name", "Type", "Default", "Bounds", "Description")
     return {"title": "Parameters", "headers": headers, "rows": rows, "empty": "None: every job is the same."}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django import forms
+from django.utils.html import escape
 from unfold import widgets
 
 from jobs.models import JobTemplate
@@ -21,18 +22,26 @@ _LONG = 200
 NAME = "Name"
 
 
+class _Json(console_forms.JsonObjectField):
+    """A long one."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.widget.attrs["rows"] = 14
+
+
 class Fields(forms.Form):
     """What is asked of each."""
 
     name = forms.CharField(max_length=100, widget=_TEXT)
     description = forms.CharField(max_length=1000, required=False, widget=_TEXT)
     category = forms.CharField(max_length=64, required=False, widget=_TEXT)
-    parameters = console_forms.JsonObjectField(
+    parameters = _Json(
         required=False,
         help_text="JSON Schema: an object whose properties are string, number, integer or boolean. It becomes a form.",
     )
-    body = console_forms.JsonObjectField(
-        help_text="A job as POST /jobs takes it, schedules included. <<name>> stands for a parameter."
+    body = _Json(
+        help_text="A job as POST /jobs takes it, schedules included. &lt;&lt;name&gt;&gt; stands for a parameter."
     )
     active = forms.BooleanField(
         required=False,
@@ -58,19 +67,24 @@ class Filling(Dialog):
 
     def __init__(self, row: JobTemplate, data: Any = None) -> None:
         super().__init__(row, data)
-        self.parameters = template_parameters.parse(row.parameters)
         self.fields[NAME] = forms.CharField(
             max_length=200, required=False, widget=_TEXT, help_text="Of the job. Empty for the template's."
         )
-        self.fields |= {name: _field(each) for name, each in self.parameters.items()}
+        self.fields |= {each.name: _field(each) for each in in_order(row)}
 
     def wish(self) -> Wish:
         """The job that was asked for; what was left empty is left out."""
-        given = {name: self.cleaned_data[name] for name in self.parameters}
+        given = {name: value for name, value in self.cleaned_data.items() if name != NAME}
         wish = Wish(parameters={name: value for name, value in given.items() if value not in (None, "")})
         if self.cleaned_data[NAME]:
             wish["name"] = self.cleaned_data[NAME]
         return wish
+
+
+def in_order(template: JobTemplate) -> list[Parameter]:
+    """Its parameters, what is required first: the database keeps no order."""
+    found = template_parameters.parse(template.parameters).values()
+    return sorted(found, key=lambda each: (not each.required, each.name))
 
 
 def fields_of(given: dict[str, Any]) -> TemplateFields:
@@ -81,7 +95,7 @@ def fields_of(given: dict[str, Any]) -> TemplateFields:
 def _field(parameter: Parameter) -> forms.Field:
     common: dict[str, Any] = {
         "label": parameter.name,
-        "help_text": parameter.description,
+        "help_text": escape(parameter.description),  # the theme takes it for HTML
         "initial": parameter.default,
         "required": parameter.required,
     }

@@ -40,6 +40,13 @@ def test_its_parameters_are_a_form_that_previews_and_makes_a_job(console: Consol
     assert "the job" in support.text_of(shown.content.decode())
     assert "duration_seconds&quot;: 7" in shown.content.decode()
     assert rows.fetch("SELECT count(*) FROM job") == [(0,)]
+    rows.change(
+        "UPDATE job_template SET parameters = jsonb_set(parameters, '{properties,seconds,description}', '\"<b id=mine>\"')"
+    )
+    assert "&lt;b id=mine&gt;" in console.page("jobs_jobtemplate_make", key)
+    assert "<b id=mine>" not in console.page("jobs_jobtemplate_change", key) + console.page(
+        "jobs_jobtemplate_make", key
+    )
     refused = console.press("jobs_jobtemplate_make", key, seconds="70")
     assert support.problems(refused) == ["must be at most 9"]
     console.pressed("jobs_jobtemplate_make", key, seconds="", Name="")
