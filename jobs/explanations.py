@@ -7,16 +7,20 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs import hit_days, holds, waits
+from jobs import hit_days, holds, selectors, shut, waits
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
-from jobs.rules import explaining, opening_hours
+from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
 from jobs.rules.explaining import Ended, Explanation, Reason, Slot
 from jobs.rules.states import State
 from jobs.rules.waiting import Waiting, seconds_left
+from jobs.sentences import limits
 from tenants import quotas
 from tenants.rules import phrases
 from tenants.rules.quotas import UNFINISHED
+
+#: Later runs of a skipped row's slots that are counted.
+_MOST_RUNS = 1000
 
 
 def of_execution(execution: Execution) -> Explanation:
@@ -24,7 +28,8 @@ def of_execution(execution: Execution) -> Explanation:
     now = timezone.now()
     found = waits.waiting_for(execution)
     if found is None:
-        return explaining.explained(execution.state, _REASONS[State(execution.state)](execution, now))
+        reason = _REASONS[State(execution.state)](execution, now)
+        return explaining.explained(execution.state, reason, *_run_anyway(execution))
     place = waits.position(execution)
     pace = waits.per_second(execution, found) if place else None
     left = seconds_left(found, position=place, per_second=pace, now=now)
@@ -79,14 +84,25 @@ def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bo
     )
 
 
+def _run_anyway(execution: Execution) -> list[Reason]:
+    """What a skipped row's slots were run as later, if they were."""
+    if execution.state != State.SKIPPED:
+        return []
+    found = list(selectors.runs_anyway(execution).values_list("pk", "state")[:_MOST_RUNS])
+    if not found:
+        return []
+    (newest, state), slots = found[0], execution.folded_count or 1
+    return [explaining.run_anyway(newest=newest, state=state, count=len(found), slots=slots)]
+
+
 def _setting(execution: Execution, reason: Absence) -> str:
     """What is set now of what decided then."""
     job: Job = execution.job
     if reason is Absence.OVERLAP:
         return f"the job's overlap is {job.overlap}"
     schedule: Schedule | None = execution.schedule
-    if schedule is None:
-        return ""
+    if reason is Absence.BLACKOUT or schedule is None:
+        return _window(execution) if schedule else ""
     if reason in _OF_POLICY:
         most = f" {schedule.misfire_max}" if schedule.misfire == "at_most" else ""
         grace = phrases.length(schedule.misfire_grace_seconds)
@@ -94,12 +110,19 @@ def _setting(execution: Execution, reason: Absence) -> str:
     if reason is Absence.HOLIDAY:
         return hit_days.said(schedule, execution.scheduled_for)
     if reason is Absence.OUTSIDE_WINDOW and schedule.execution_window is not None:
-        return f"the schedule's execution window is {opening_hours.phrase(schedule.execution_window)}, in {schedule.timezone}"
+        return f"the schedule's execution window is {limits.hours(schedule.execution_window)}, in {schedule.timezone}"
     return {
         Absence.CATCHUP_EXPIRED: f"the schedule's catch-up window is {phrases.length(schedule.catch_up_window_seconds)}",
         Absence.DST_GAP: f"the schedule's dst_gap is {schedule.dst_gap}, in {schedule.timezone}",
         Absence.DST_FOLD: f"the schedule's dst_fold is {schedule.dst_fold}, in {schedule.timezone}",
     }.get(reason, "")
+
+
+def _window(execution: Execution) -> str:
+    """Which window it fell into, in the words of whoever made that."""
+    at = execution.scheduled_for
+    window = shut.over(execution.job, at) if at is not None else None
+    return f"the window says: {window.reason.rstrip('.')}" if window is not None else ""
 
 
 def _failed(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others

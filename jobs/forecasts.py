@@ -21,13 +21,13 @@ from django.db.models import F, Q, QuerySet
 
 from jobs import coming, triggers, workloads
 from jobs.coming import Run
-from jobs.engine import planner, spreads
+from jobs.engine import moved_slots, planner, spreads
 from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.limited import ending_with
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.slots import TICK, Trigger
 from jobs.triggers import contract
+from jobs.triggers.business_days import MOST_SHIFTED
 from jobs.triggers.event import KIND as EVENT
 from jobs.workloads import Work
 from tenants.models import Tenant, TenantState
@@ -87,9 +87,10 @@ def by_hour(tenant: Tenant | None, *, since: datetime, until: datetime) -> tuple
     for row, trigger, rule in _built(rows, forecast, until):
         if rule not in hours_of:
             if _is_bound(row):
-                hours_of[rule] = Counter(_hour(run.start.at) for run in _made(row, trigger, since, until, forecast))
+                made = (_at(run) for run in _made(row, trigger, since, until, forecast))
+                hours_of[rule] = Counter(_hour(at) for at in made if at < until)
             else:
-                hours_of[rule] = _counted(trigger, since, until, forecast)
+                hours_of[rule] = _counted(row, trigger, since, until, forecast)
         seen.append((rule, row.tenant_id, row.job_id))
     paces = workloads.paces(((tenant_id, job) for _, tenant_id, job in seen), forecast)
     shares: dict[Any, Work] = {}
@@ -111,13 +112,14 @@ def by_owner(
     rows, forecast = _planned(tenant, until)
     built = list(_built(rows, forecast, until))
     paces = workloads.paces(_jobs(built), forecast)
+    most = forecast.steps + MOST_STEPS
     for row, trigger, rule in built:
-        if _is_bound(row):
-            if many := sum(1 for _ in _made(row, trigger, since, until, forecast)):
-                totals.setdefault(key(row), Work()).add(paces.of(row.job_id), times=many)
-            continue
+        if forecast.steps >= most:
+            forecast.capped = True
+            break
         if rule not in known:
-            known[rule] = trigger.count(since - TICK, until - TICK)
+            made = _made(row, trigger, since, until, forecast) if _is_bound(row) else None
+            known[rule] = _count(row, trigger, since, until, forecast) if made is None else sum(1 for _ in made)
         if known[rule]:
             totals.setdefault(key(row), Work()).add(paces.of(row.job_id), times=known[rule])
     ordered = sorted(totals.items(), key=lambda pair: (-pair[1].slots, pair[0][1]))
@@ -173,8 +175,8 @@ def _rows(schedules: QuerySet[Schedule], by: str) -> Iterable[Any]:
 
 
 def _limited(row: Any, trigger: Trigger, until: datetime) -> Trigger:
-    """No run beyond those that its schedule has left."""
-    if row.max_runs is None:
+    """No run beyond those that its schedule has left; where slots are left out, that is counted as they are made."""
+    if row.max_runs is None or _is_bound(row):
         return trigger
     return ending_with(trigger, max(0, row.max_runs - row.runs), after=row.planned_until, until=until)
 
@@ -189,14 +191,16 @@ def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator
             return
         forecast.schedules += 1
         rule = (*(_hashable(getattr(row, name)) for name in contract.STORED), _hashable(row.calendars))
-        if row.max_runs is not None or _is_bound(row) or triggers.spreads(row):
+        if row.calendars:
+            rule += (row.tenant_id,)  # others' calendars of that name have other days
+        if row.max_runs is not None or row.execution_window is not None or triggers.spreads(row):
             rule += (row.id,)  # its own: how many runs are left, where it is spread to
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:
                 made[rule] = _limited(row, planner.trigger_of(row, calendars), until)
             spreads.of_schedule(row)
-        except (triggers.InvalidSchedule, InvalidHours):
+        except triggers.InvalidSchedule:
             forecast.unreadable += 1
             continue
         yield row, made[rule], rule
@@ -208,16 +212,25 @@ def _hashable(value: Any) -> Any:
 
 def _is_bound(row: Any) -> bool:
     """Whether some of its slots do not run, or run at another hour: then they are made one by one."""
-    return row.execution_window is not None
+    return row.execution_window is not None or bool(row.calendars)
 
 
 def _made(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Iterator[Run]:
-    for run in coming.runs(row, since - TICK, trigger):
+    """Its runs of [since, until). Those before are made too where they use up the ones that are left."""
+    after = since - TICK if row.max_runs is None else min(since - TICK, row.planned_until)
+    forecast.steps += (since - after).days
+    for run in coming.runs(row, after, trigger, until=until):
         forecast.steps += 1
         forecast.capped |= forecast.steps >= MOST_STEPS
-        if run.slot.at >= until or forecast.capped:
+        if forecast.capped:
             return
-        yield run
+        if run.slot.at >= since:
+            yield run
+
+
+def _at(run: Run) -> datetime:
+    """The work of a slot is at its instant, or where it waits for an opening, then; jitter is not looked at."""
+    return run.start.at if run.start.waits else run.slot.at
 
 
 def _hour(instant: datetime) -> datetime:
@@ -232,13 +245,15 @@ def _merged(rows: Iterable[Any], since: datetime, until: datetime, forecast: For
     def push(row: Any, runs: Iterator[Run]) -> None:
         run = next(runs, None)
         forecast.steps += 1
-        if run is not None and run.slot.at < until:
+        if run is not None:
             heapq.heappush(heap, (run.slot.at, next(tie), run, row, runs))
 
     for row, trigger, _ in _built(rows, forecast, until):
         while heap and row.starts_at is not None and heap[0][0] < row.starts_at:
             yield _popped(heap, push)
-        push(row, coming.runs(row, since - TICK, trigger))
+        is_counted = row.max_runs is not None and _is_bound(row)
+        own = coming.runs(row, since - TICK, trigger, until=until)
+        push(row, _made(row, trigger, since, until, forecast) if is_counted else own)
     while heap:
         yield _popped(heap, push)
 
@@ -249,13 +264,22 @@ def _popped(heap: list[Any], push: Callable[[Any, Iterator[Run]], None]) -> tupl
     return run, row
 
 
-def _counted(trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
-    """Slots made one by one where they are few, else counted hour by hour."""
+def _count(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> int:
+    """How many slots there are. To count what calendars shift takes as long as to make it."""
+    total = trigger.count(since - TICK, until - TICK)
+    if moved_slots.may_move(row):
+        forecast.steps += min(total, MOST_SHIFTED * ((until - since).days + 1))
+    return total
+
+
+def _counted(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
+    """Slots made one by one where they are few, or may be shifted by calendars, else counted hour by hour."""
     first = since.replace(minute=0, second=0, microsecond=0)
     hours = -((first - until) // HOUR)
-    total = trigger.count(since - TICK, until - TICK)
-    forecast.steps += min(total, hours)
-    if total <= hours:
+    total = _count(row, trigger, since, until, forecast)
+    few = max(hours, MOST_SHIFTED * ((until - since).days + 1)) if moved_slots.may_move(row) else hours
+    forecast.steps += min(total, few)
+    if total <= few:
         return Counter(_hour(slot.at) for slot in islice(trigger.after(since - TICK), total))
     found: Counter[datetime] = Counter()
     for begin in (first + n * HOUR for n in range(hours)):

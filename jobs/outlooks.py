@@ -15,7 +15,6 @@ from jobs.rules.codes import Outlook
 from jobs.rules.explaining import Explanation, Reason
 from jobs.rules.states import TERMINAL, State
 from jobs.services import event_fields
-from jobs.triggers import event
 from tenants import actors, quotas
 from tenants.models import Tenant, TenantState
 from tenants.rules import phrases
@@ -118,7 +117,7 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
         since = f"since {phrases.instant(queue.paused_at)}"
         found.append(explaining.outlook(Outlook.QUEUE_PAUSED, queue=str(queue.pk), detail=since))
     if (window := shut.by_maintenance(job, now)) is not None:
-        detail = f"{window.why}; until {phrases.instant(window.until)}"
+        detail = f"{window.why.rstrip('.')}; until {phrases.instant(window.until)}"
         found.append(explaining.outlook(Outlook.MAINTENANCE, detail=detail))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
@@ -148,7 +147,7 @@ def _unscheduled(job: Job, schedules: list[Schedule], now: datetime) -> list[Rea
 
 def _awaited(schedule: Schedule) -> list[Reason]:
     """What one that goes by no clock waits for."""
-    if schedule.kind != event.KIND:
+    if not event_fields.waits(schedule):
         return []
     return [explaining.reason_of(Outlook.WAITS_FOR_EVENT, f"it waits for the event {schedule.event}")]
 

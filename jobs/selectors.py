@@ -25,10 +25,11 @@ from jobs.models import (
     Queue,
     Schedule,
     ScheduleState,
+    TriggerKind,
     Worker,
 )
 from jobs.rules import identity
-from jobs.rules.states import IN_FLIGHT
+from jobs.rules.states import IN_FLIGHT, State
 
 #: A page of a log ends after about this many characters, however many lines were asked for.
 LOG_PAGE_CHARS = 1024 * 1024
@@ -106,6 +107,17 @@ def attempts_of(execution_ids: Collection[UUID]) -> QuerySet[Attempt]:
     # Said so, only the partitions between the oldest and the newest are read.
     between = {"id__gte": UUID(int=stamps[0]), "id__lt": UUID(int=stamps[-1] + (1 << 80))}
     return Attempt.objects.filter(execution_id__in=execution_ids, **between).order_by("execution_id", "epoch")
+
+
+def runs_anyway(skipped: Execution) -> QuerySet[Execution]:
+    """What a skipped row's slots were run as later, by somebody or by a backfill, the newest first."""
+    first, last = skipped.scheduled_for, skipped.folded_until or skipped.scheduled_for
+    if skipped.schedule_id is None or first is None:
+        return Execution.objects.none()
+    rows = Execution.objects.filter(
+        tenant=skipped.tenant_id, schedule=skipped.schedule_id, trigger=TriggerKind.BACKFILL
+    )
+    return rows.filter(scheduled_for__gte=first, scheduled_for__lte=last).exclude(state=State.SKIPPED).order_by("-pk")
 
 
 def newest_executions(jobs: Iterable[Job]) -> Iterator[tuple[UUID, UUID]]:

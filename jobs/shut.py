@@ -6,18 +6,31 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from jobs.engine import spreads
+from jobs import triggers
+from jobs.engine import maintenance, spreads
 from jobs.models import Action, Execution, Job, MaintenanceWindow
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.waiting import Maintenance
+
+#: Windows of one job that are looked through for the one that tells.
+LOOKED_THROUGH = 100
 
 
 def windows_of(job: Job) -> QuerySet[MaintenanceWindow]:
     """Windows that cover a job, the platform's too."""
+    return _covering(job).filter(deleted_at__isnull=True)
+
+
+def _covering(job: Job) -> QuerySet[MaintenanceWindow]:
     alone = Q(tenant=job.tenant_id, job=job.pk)
     with_others = Q(job=None) & (Q(queue=None) | Q(queue=job.queue_id))
     everybodys = with_others & (Q(tenant=job.tenant_id) | Q(tenant=None))
-    return MaintenanceWindow.objects.filter(alone | everybodys, deleted_at__isnull=True)
+    return MaintenanceWindow.objects.filter(alone | everybodys)
+
+
+def over(job: Job, at: datetime) -> MaintenanceWindow | None:
+    """The window that was open over a job at an instant, also if it was deleted since; None if none tells any more."""
+    rows = _covering(job).filter(created_at__lte=at).order_by("-created_at")[:LOOKED_THROUGH]
+    return next((window for window in rows if maintenance.was_open(window, at)), None)
 
 
 def open_now(windows: QuerySet[MaintenanceWindow], now: datetime) -> QuerySet[MaintenanceWindow]:
@@ -38,6 +51,6 @@ def is_outside(execution: Execution, now: datetime) -> bool:
         return False
     try:
         opens_at = spreads.of_schedule(schedule).opens_at(now)
-    except InvalidHours:
+    except triggers.InvalidSchedule:
         return False
     return opens_at is not None and opens_at > now

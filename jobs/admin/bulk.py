@@ -19,7 +19,7 @@ from jobs.models import Job, Operation, TriggerKind
 from jobs.rules import operations as rules
 from jobs.rules import states
 from jobs.services import operations
-from jobs.services.operation_kinds import KINDS
+from jobs.services.operation_kinds import OVER_EXECUTIONS
 from jobs.services.operations import Preview, Wanted
 from tenants import actors, marks
 from tenants.admin import forms as console_forms
@@ -78,7 +78,7 @@ def offered(query: Mapping[str, str]) -> list[str]:
     if not asked or not actors.may("executions:run"):
         return []
     states = asked.get("state", [])
-    return [action for action in ACTIONS if set(states) <= set(KINDS[action].states)]
+    return [action for action in ACTIONS if set(states) <= set(OVER_EXECUTIONS[action].states)]
 
 
 def read(query: Mapping[str, str]) -> Filter:

@@ -13,12 +13,14 @@ from django.utils import timezone
 from jobs import explanations, selectors
 from jobs.admin import wording
 from jobs.engine.records import Line
-from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Schedule
+from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Operation, Schedule
 from jobs.rules import states
 from tenants import actors, marks
 from tenants.admin import pages
 
 LINES = 500
+#: Executions that a fact names.
+_SHOWN = 5
 
 
 def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
@@ -67,9 +69,23 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         facts.insert(5, ("Concurrency key", marks.code(execution.concurrency_key)))
     if execution.schedule_id:
         facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]
+        facts += _runs_anyway(execution)
+    if execution.operation_id:
+        facts.append(
+            ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))
+        )
     if execution.replay_of:
         facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
     return facts
+
+
+def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:
+    """Executions of a skipped row's slots, the newest."""
+    if execution.state != states.State.SKIPPED:
+        return []
+    found = selectors.runs_anyway(execution).values_list("pk", flat=True)[:_SHOWN]
+    links = [marks.link(pages.page_of(Execution, key), key) for key in found]
+    return [("Run anyway as", marks.joined(links, ", "))] if links else []
 
 
 def _trigger(execution: Execution) -> str:

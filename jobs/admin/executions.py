@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import bulk, execution_page, failure_groups, recent, wording
+from jobs.admin import backfills, bulk, execution_page, failure_groups, recent, wording
 from jobs.models import Execution, Job
 from jobs.rules import states
 from jobs.services import executions as service
@@ -56,7 +56,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     )
     search_fields = ("pk",)
     search_help_text = "Execution id"
-    actions_detail = ("cancel", "replay")
+    actions_detail = ("cancel", "run_anyway", "replay")
 
     def for_list(self, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         return queryset.select_related("job", "tenant").defer("payload", "event", "result", "error_message")
@@ -151,7 +151,8 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         return execution_page.context(request, row)
 
     def offered(self, row: Execution) -> Collection[str]:
-        return set(states.allowed_actions(states.State(row.state))) - {"retry"}
+        allowed = states.allowed_actions(states.State(row.state), is_slot=row.schedule_id is not None)
+        return {action.replace("-", "_") for action in allowed} - {"retry"}
 
     @dialog(
         "Cancel",
@@ -167,6 +168,20 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         ended = execution.state == states.State.CANCELLED
         message = "Cancelled." if ended else "Asked to stop; its worker acknowledges within seconds."
         return self.done(request, message, self.row_url(execution.pk))
+
+    @dialog(
+        "Run anyway",
+        title="Run this slot anyway?",
+        description="Makes a new execution for the slot, of the job's newest revision, with the schedule's overrides. "
+        "A row that stands for many slots takes the one to run.",
+        icon="play_arrow",
+        form=backfills.Anyway,
+        variant=ActionVariant.PRIMARY,
+        permission="executions:run",
+    )
+    def run_anyway(self, request: HttpRequest, form: backfills.Anyway) -> HttpResponse:
+        execution = backfills.run_skipped(form)
+        return self.done(request, "The slot runs, as this new execution.", self.row_url(execution.pk))
 
     @dialog(
         "Replay",

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from jobs import forecasts, workloads
+from jobs.coming import Run
 from jobs.forecasts import HOUR, Forecast, Group
 from jobs.models import Job, Schedule
 from jobs.workloads import Crew, Work
@@ -179,15 +180,15 @@ def _queues(groups: Sequence[Group], crew: Crew, window: timedelta) -> dict[str,
     }
 
 
-def _runs(found: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+def _runs(found: Sequence[tuple[Run, Any]]) -> dict[str, Any]:
     rows = [
         (
-            marks.link(pages.page_of(Schedule, row.id), marks.instant(slot.at)),
+            marks.link(pages.page_of(Schedule, row.id), marks.instant(run.start.at)),
             marks.link(pages.page_of(Job, row.job_id), marks.shortened(row.job__name, 40)),
             marks.shortened(row.tenant__slug, 24),
             row.job__queue_id,
         )
-        for slot, row in found
+        for run, row in found
     ]
     return {
         "title": "Next runs",

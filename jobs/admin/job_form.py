@@ -16,6 +16,7 @@ from jobs.services.jobs import JobFields
 from jobs.services.schedule_fields import ScheduleFields
 from tenants.admin import forms as console_forms
 from tenants.admin import throttling
+from tenants.models import Tenant
 
 _WHOLE = widgets.UnfoldAdminIntegerFieldWidget
 _TEXT = widgets.UnfoldAdminTextInputWidget
@@ -24,6 +25,8 @@ _CHOICE = widgets.UnfoldAdminSelectWidget
 _MERGED = ("payload", "retry")
 #: Kinds of schedule that a new job can be given here, and the field each is said in.
 _KINDS = {"cron": "expression", "rrule": "rrule", "calendar": "rule"}
+#: What a change of shows another preview.
+WATCHED = (*_KINDS.values(), "timezone")
 
 
 def job_types() -> list[tuple[str, str]]:
@@ -160,9 +163,13 @@ class NewJob(Definition):
 
 def preview(form: NewJob) -> dict[str, Any]:
     """What the schedule that is being typed means, whatever else the form still lacks."""
-    given = {name: form[name].value() for name in ("expression", "timezone")}
     form.full_clean()
-    return preview_panel.of_form(form.cleaned_data.get("tenant"), given)
+    given = form.cleaned_data
+    for name in _KINDS.values():
+        if name in form.errors:
+            return {"sentence": "", "problem": f"{name}: {form.errors[name][0]}"}
+    said = _first_schedule(given)
+    return preview_panel.of_fields(given.get("tenant") or Tenant(), said) if said else {"sentence": "", "problem": ""}
 
 
 def initial(job: Job) -> dict[str, Any]:
@@ -173,16 +180,22 @@ def initial(job: Job) -> dict[str, Any]:
 
 def create(given: dict[str, Any]) -> Job:
     """Store a new job."""
-    schedules: list[ScheduleFields] = []
-    for kind, name in _KINDS.items():
-        if given[name]:
-            zone: Any = {"timezone": given["timezone"]} if given["timezone"] else {}
-            schedules = [cast(ScheduleFields, {"kind": kind, name: given[name], **zone})]
+    said = _first_schedule(given)
+    schedules = [cast(ScheduleFields, said)] if said else []
     # What is left empty is the tenant's default.
     fields: Any = {
         name: value for name, value in _fields(given).items() if value or name not in ("timeout_seconds", "retry")
     }
     return jobs.create(tenant=given["tenant"], fields=fields, schedules=schedules)
+
+
+def _first_schedule(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Empty if none is said."""
+    zone = {"timezone": given["timezone"]} if given.get("timezone") else {}
+    for kind, name in _KINDS.items():
+        if given.get(name):
+            return {"kind": kind, name: given[name], **zone}
+    return {}
 
 
 def update(job: Job, given: dict[str, Any]) -> Job:

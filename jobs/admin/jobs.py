@@ -115,7 +115,7 @@ class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmi
             "back": self.list_url(),
             "submit": "Create",
             "examples": job_form.examples(),
-            "after": preview_panel.after("timezone", "expression", "timezone"),
+            "after": preview_panel.after("timezone", *job_form.WATCHED),
         }
         if "preview" in request.POST:
             return console_forms.tried(request, form, context={**context, "preview": job_form.preview(form)})

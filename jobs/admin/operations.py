@@ -13,11 +13,12 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import wording
+from jobs.admin import recent, wording
 from jobs.models import Execution, Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.services import operations as service
+from jobs.services import trimming
 from tenants import marks
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
@@ -32,6 +33,21 @@ class Pace(Editing):
         label="Executions a second",
         widget=widgets.UnfoldAdminTextInputWidget,
     )
+
+
+class Aborting(Dialog):
+    """What becomes of what keeps to its pace and is running."""
+
+    cancel_running = forms.BooleanField(
+        required=False,
+        label="Also ask what it has started to stop",
+        widget=widgets.UnfoldBooleanWidget,
+    )
+
+    def __init__(self, row: Operation, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row.max_active is None:
+            del self.fields["cancel_running"]
 
 
 class Active(Editing):
@@ -51,7 +67,7 @@ class Trim(Dialog):
     keep_newest = forms.IntegerField(
         required=False,
         min_value=1,
-        max_value=service.MOST_KEPT,
+        max_value=trimming.MOST_KEPT,
         label="Keep the newest",
         widget=widgets.UnfoldAdminTextInputWidget,
         help_text="So many slots of each schedule.",
@@ -119,8 +135,9 @@ class OperationAdmin(pages.ConsoleAdmin):
             "sentence": _progress(row),
             "explanation": wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
-            # What failed of a recovery is among the executions, like anything else that failed.
-            "failures": None if row.kind == rules.RECOVERY else _failures(row),
+            # What failed of those that keep to its pace is among them, like anything else that failed.
+            "failures": None if row.max_active is not None else _failures(row),
+            "runs": _runs(row),
         }
 
     def offered(self, row: Operation) -> Collection[str]:
@@ -177,28 +194,29 @@ class OperationAdmin(pages.ConsoleAdmin):
         permission="executions:run",
     )
     def trim(self, request: HttpRequest, form: Trim) -> HttpResponse:
-        operation = service.trim(operation=form.row, **form.cleaned_data)
+        operation = trimming.trim(operation=form.row, **form.cleaned_data)
         return self.done(request, "Older slots are being left out.", self.row_url(operation.pk))
 
     @dialog(
         "Abort",
         title="Abort this operation?",
-        description="It ends here. What is done stays done; what it has not come to is left as it is. Of a recovery, what has "
-        "not started is skipped.",
+        description="It ends here. What is done stays done; what it has not come to is left as it is. "
+        "What was to run at its pace and has not started is skipped.",
         icon="cancel",
+        form=Aborting,
         submit="Abort it",
         variant=ActionVariant.DANGER,
         permission="executions:run",
     )
-    def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
-        operation = service.cancel(operation=form.row)
+    def cancel(self, request: HttpRequest, form: Aborting) -> HttpResponse:
+        operation = service.cancel(operation=form.row, **form.cleaned_data)
         return self.done(request, f"Aborted: {_progress(operation)}.", self.row_url(operation.pk))
 
 
 def _progress(operation: Operation) -> str:
     matched = f"{operation.matched:,}{'+' if operation.matched_is_capped else ''}"
-    failures = "failed" if operation.kind == rules.RECOVERY else "refused"
-    failed = f", {operation.failed:,} {failures}" if operation.failed else ""
+    word = "refused" if operation.max_active is None else "failed"
+    failed = f", {operation.failed:,} {word}" if operation.failed else ""
     left_out = f", {total:,} left out" if (total := sum(operation.left_out.values())) else ""
     return f"{operation.done:,} of {matched}{failed}{left_out}"
 
@@ -218,7 +236,7 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
             f"{row.matched:,}{', or more' if row.matched_is_capped else ''}",
         ),
         ("Done", f"{row.done:,}"),
-        ("Failed" if row.kind == rules.RECOVERY else "Refused", f"{row.failed:,}"),
+        *_making(row),
         ("Left out", marks.joined(left_out, ", ") if left_out else "0"),
         ("Asked for", marks.instant(row.created_at)),
         ("Paused", marks.instant(row.paused_at)),
@@ -234,8 +252,24 @@ def _subject(row: Operation) -> Any:
     return f"{len(row.ids):,} that were named" if row.ids is not None else _about(row.filter)
 
 
+def _making(row: Operation) -> list[tuple[str, Any]]:
+    """Of one that paces executions, how many failed, and of one that makes them, how many it has made."""
+    if row.max_active is None:
+        return [("Refused", f"{row.failed:,}")]
+    made = [] if row.kind == rules.RECOVERY else [("Made", f"{row.made:,}")]
+    return [("Failed", f"{row.failed:,}"), *made]
+
+
 def _about(asked: Any) -> Any:
     return marks.json_block(asked) if asked else "every execution that fits"
+
+
+def _runs(row: Operation) -> dict[str, Any] | None:
+    """The newest of the executions that keep to its pace, if it is one that paces some."""
+    if row.max_active is None:
+        return None
+    made = Execution.objects.filter(tenant=row.tenant_id, operation_id=row.pk)
+    return recent.table("Its executions", made, limit=20, empty="None yet.")
 
 
 def _failures(row: Operation) -> dict[str, Any]:

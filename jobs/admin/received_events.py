@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 
+from jobs.admin import wording
 from jobs.models import Execution, Hook, ReceivedEvent, Schedule
 from jobs.rules.event_outcomes import KEPT_FOR, WORDS, LeftOut
-from tenants import marks
+from tenants import actors, marks
 from tenants.admin import pages
 
 _SENTENCES = {
@@ -147,9 +148,16 @@ def _started(row: ReceivedEvent) -> dict[str, Any]:
     return {"title": "Started", "headers": ("Schedule of", "Execution", ""), "rows": rows, "empty": "Nothing."}
 
 
+def _detail(entry: dict[str, str]) -> str:
+    """Why a filter could not be computed names parts of the payload."""
+    if entry["reason"] == LeftOut.FILTER_FAILED and not actors.may("payloads:read"):
+        return wording.WITHHELD
+    return entry["detail"]
+
+
 def _left_out(row: ReceivedEvent) -> dict[str, Any]:
     rows = [
-        (_schedule(entry), WORDS[LeftOut(entry["reason"])], marks.code(entry["detail"]) if entry["detail"] else "")
+        (_schedule(entry), WORDS[LeftOut(entry["reason"])], marks.code(detail) if (detail := _detail(entry)) else "")
         for entry in row.left_out
     ]
     return {"title": "Left out", "headers": ("Schedule of", "Why", "Detail"), "rows": rows, "empty": "None."}

@@ -15,10 +15,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs import outlooks
-from jobs.admin import forecast_page, preview_panel, recent, schedule_form, standing, wording
+from jobs.admin import backfills, forecast_page, preview_panel, recent, schedule_form, standing, wording
 from jobs.models import Calendar, Execution, Job, JobState, Schedule
-from jobs.rules import opening_hours
 from jobs.rules.event_outcomes import LONGEST_DEBOUNCE
+from jobs.sentences import limits
 from jobs.services import event_fields
 from jobs.services import schedules as service
 from tenants import actors, marks
@@ -28,7 +28,7 @@ from tenants.admin.dialogs import Dialog, dialog
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(pages.ConsoleAdmin):
+class ScheduleAdmin(backfills.WithBackfills, pages.ConsoleAdmin):
     """Every recurrence rule."""
 
     read_permission = "jobs:read"
@@ -38,14 +38,14 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         "or an event."
     )
     change_form_template = "console/schedule.html"
-    list_display = ("rule", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
+    list_display = ("says", "state_mark", "job_name", "tenant_name", "zone", "next_run", "trouble")
     list_filter = (
         ("state", standing.StandingFilter),
         ("tenant", AutocompleteSelectFilter),
         ("job", AutocompleteSelectFilter),
     )
     actions_detail = ("pause", "resume", "delete")
-    button_permissions = {"forecast": "jobs:read", "rule": "jobs:write"}
+    button_permissions = {"forecast": "jobs:read", "rule": "jobs:write", "backfill": "executions:run"}
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -67,7 +67,9 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "crumbs": [(self.title, self.list_url()), (self.name_of(schedule), url), ("Rule", "")],
             "back": url,
             "submit": "Save",
-            "after": preview_panel.after("dst_fold", *(name for name in schedule_form.WATCHED if name in form.fields)),
+            "after": preview_panel.after(
+                schedule_form.above_preview(form), *(n for n in schedule_form.WATCHED if n in form.fields)
+            ),
         }
         if "preview" in request.POST:
             return console_forms.tried(
@@ -90,8 +92,8 @@ class ScheduleAdmin(pages.ConsoleAdmin):
         return queryset.select_related("job", "tenant").defer("payload", "job__payload", "job__retry")
 
     @admin.display(description="Rule")
-    def rule(self, schedule: Schedule) -> Any:
-        return marks.code(wording.rule(schedule))
+    def says(self, schedule: Schedule) -> Any:
+        return marks.code(marks.shortened(wording.rule(schedule), 50))
 
     @admin.display(description="State")
     def state_mark(self, schedule: Schedule) -> Any:
@@ -135,6 +137,7 @@ class ScheduleAdmin(pages.ConsoleAdmin):
             "problem": row.problem,
             "preview": preview_panel.of_schedule(row),
             "may_change": row.state != "deleted" and self.allows("jobs:write", row),
+            "may_backfill": backfills.may_backfill(row),
             "runs": recent.table("Last executions", runs, limit=20, empty="None yet."),
         }
 
@@ -239,7 +242,7 @@ def _hours(schedule: Schedule) -> str:
     if schedule.execution_window is None:
         return "at any hour"
     outside = "others are skipped" if schedule.execution_window.get("outside") == "skip" else "others wait"
-    return f"{opening_hours.phrase(schedule.execution_window)}; {outside}"
+    return f"{limits.hours(schedule.execution_window)}; {outside}"
 
 
 def _misfire(schedule: Schedule) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.models import Execution, Operation, Schedule
 from jobs.rules import codes, operations
-from jobs.triggers import calendar_words
+from jobs.sentences import calendar_rules
 from tenants import marks
 
 #: In place of a payload or a result, as the API has null there.
@@ -17,6 +17,7 @@ WITHHELD = "not shown: it takes the permission payloads:read"
 #: What an operation that is running waits for.
 OPERATION_WAITS: Mapping[str, str] = {
     "TENANT_SUSPENDED": "Its tenant is suspended. It goes on when the tenant is active again.",
+    "JOB_DISABLED": "Its job is disabled. It goes on when the job is active again.",
     "QUOTA_EXCEEDED": "Its tenant has as many unfinished executions as it may. It goes on as they end.",
 }
 
@@ -53,7 +54,7 @@ def rule(schedule: Schedule) -> str:
     if schedule.kind == "once":
         return "once"
     if schedule.kind == "calendar":
-        return calendar_words.of(schedule.rule)
+        return calendar_rules.words(schedule.rule)
     if schedule.kind == "event":
         return f"on {schedule.event}"
     return schedule.expression or schedule.rrule or schedule.kind

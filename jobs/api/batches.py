@@ -1,4 +1,4 @@
-"""``/executions/batch`` and ``/jobs/batch``: many in one request and one transaction, all or none."""
+"""``/executions/batch``, ``/jobs/batch`` and ``/schedules/batch``: many in one request and one transaction, all or none."""
 
 # ruff: noqa: ARG002 - DRF hands the request to every action
 
@@ -14,11 +14,14 @@ from rest_framework.response import Response
 from jobs.api import lookups
 from jobs.api.shapes.executions import ExecutionShape, ExecutionsInput
 from jobs.api.shapes.jobs import JobShape, JobsInput
-from jobs.services import executions, jobs
+from jobs.api.shapes.schedules import ScheduleShape, SchedulesInput
+from jobs.services import executions, jobs, schedules
 from jobs.services.executions import Wish
+from jobs.services.schedules import Wanted
 from tenants.api.views import TenantViewSet
 
 _EXECUTIONS = inline_serializer("ExecutionBatch", {"data": ExecutionShape(many=True)})
+_SCHEDULES = inline_serializer("ScheduleBatch", {"data": ScheduleShape(many=True)})
 _JOBS = inline_serializer("JobBatch", {"data": JobShape(many=True)})
 
 
@@ -44,3 +47,17 @@ class JobBatch(TenantViewSet):
         """Up to 100 new jobs with their schedules: all of them, or none."""
         wanted: Any = self.body(JobsInput)["jobs"]
         return self.all_shown(JobShape, jobs.create_all(tenant=self.tenant, wanted=wanted), status=201)
+
+
+class ScheduleBatch(TenantViewSet):
+    """Adds ``batch`` to schedules."""
+
+    @extend_schema(request=SchedulesInput, responses={201: _SCHEDULES}, operation_id="schedules_batch")
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def batch(self, request: Request) -> Response:
+        """Up to 100 further schedules of jobs that exist, such as one `once` for each run to come: all of them, or none."""
+        given: Any = self.body(SchedulesInput)["schedules"]
+        known = lookups.jobs(self.tenant, {each["job"] for each in given})
+        wanted = [Wanted(known.get(each.pop("job")), each) for each in given]
+        made = schedules.create_all(tenant=self.tenant, wanted=wanted)
+        return self.all_shown(ScheduleShape, made, status=201)

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from jobs import errors, selectors
 from jobs.api import lookups, streaming
+from jobs.api.backfills import RunningAnyway
 from jobs.api.batches import ExecutionBatch
 from jobs.api.bulk import Bulk
 from jobs.api.lists import executions as lists
@@ -36,7 +37,7 @@ from tenants.quotas import QuotaExceeded
 LEVELS = ("debug", "info", "warning", "error")
 
 
-class ExecutionViewSet(Bulk, ExecutionBatch, streaming.Streamed):
+class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
     """Executions of this tenant's jobs."""
 
     queryset = selectors.executions()
@@ -47,6 +48,13 @@ class ExecutionViewSet(Bulk, ExecutionBatch, streaming.Streamed):
     refusals = {
         "cancel": (errors.InvalidState,),
         **dict.fromkeys(("create", "batch", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
+        "run_anyway": (
+            errors.InvalidSchedule,
+            errors.InvalidState,
+            errors.Conflict,
+            errors.TaskLocked,
+            QuotaExceeded,
+        ),
         "bulk": (errors.Conflict,),
         **dict.fromkeys(("stream", "events"), (InvalidCursor,)),
     }

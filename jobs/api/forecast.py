@@ -22,12 +22,9 @@ from jobs.engine import maintenance
 from jobs.engine.maintenance import Closures
 from jobs.forecasts import HOUR, Forecast, Group
 from jobs.workloads import Crew
-from tenants import actors, context
+from tenants.api.at_large import AtLargeViewSet
 from tenants.api.parameters import choice, instant, whole
-from tenants.api.views import TenantViewSet
 from tenants.models import Tenant
-from tenants.requests import Actor
-from tenants.rules.permissions import PLATFORM
 
 GROUPS = ("hour", "queue", "job", "tenant")
 _OWNERS: dict[str, Callable[[Any], Any]] = {
@@ -37,7 +34,7 @@ _SHOWN = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 
 
-class ForecastViewSet(TenantViewSet):
+class ForecastViewSet(AtLargeViewSet):
     """The slots of this tenant's schedules that are to come; for the platform's people who name no tenant, of all tenants."""
 
     queryset = Tenant.objects.none()
@@ -56,17 +53,6 @@ class ForecastViewSet(TenantViewSet):
             whole("limit", 1, 1000, "Most slots, without `group_by`.", default=50),
         )
     }
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if self._at_large:
-            actors.check(request.auth, PLATFORM)  # type: ignore[arg-type]
-            context.enter(context.PLATFORM)
-
-    @property
-    def _at_large(self) -> bool:
-        actor = self.request.auth
-        return isinstance(actor, Actor) and actor.of_platform and actor.tenant is None
 
     @extend_schema(responses=forced_singular_serializer(ForecastShape))  # type: ignore[no-untyped-call]
     def list(self, request: Request) -> Response:

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs import errors
-from jobs.api.shapes.operations import STATES, OperationShape, PaceInput, TrimInput
+from jobs.api.shapes.operations import STATES, AbortInput, OperationShape, PaceInput, TrimInput
 from jobs.models import Operation
-from jobs.services import operations
+from jobs.services import operations, trimming
 from jobs.services.operation_kinds import KINDS
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
@@ -21,8 +21,8 @@ from tenants.api.views import TenantViewSet
 
 
 class OperationViewSet(TenantViewSet):
-    """Operations of this tenant. They are made by `POST /executions/bulk`, by failure groups, and by the engine itself: a
-    recovery, when it catches up with many missed slots."""
+    """Operations of this tenant. They are made by `POST /executions/bulk`, by failure groups, by backfills of schedules, and
+    by the engine itself: a recovery, when it catches up with many missed slots."""
 
     queryset = Operation.objects.select_related("tenant")
     serializer_class = OperationShape
@@ -59,7 +59,7 @@ class OperationViewSet(TenantViewSet):
     def trim(self, request: Request, id: str) -> Response:
         """Leave out older slots of a recovery. What has started goes on; the others are skipped, `NO_LONGER_NEEDED`."""
         operation = self.row()
-        return self.shown(OperationShape, operations.trim(operation=operation, **self.body(TrimInput)))
+        return self.shown(OperationShape, trimming.trim(operation=operation, **self.body(TrimInput)))
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
@@ -77,11 +77,10 @@ class OperationViewSet(TenantViewSet):
         self.body(NoFields)
         return self.shown(OperationShape, operations.resume(operation=operation))
 
-    @extend_schema(request=None)
+    @extend_schema(request=AbortInput)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, id: str) -> Response:
-        """End it. What is done stays done; what it has not come to is left as it is. What was to run at its pace, and has
-        not started, is skipped with `NO_LONGER_NEEDED`."""
+        """End it. What is done stays done; what it has not come to is left as it is. What was to run at its pace and no
+        worker has taken is skipped with `NO_LONGER_NEEDED`; what runs goes on, unless `cancel_running`."""
         operation = self.row()
-        self.body(NoFields)
-        return self.shown(OperationShape, operations.cancel(operation=operation))
+        return self.shown(OperationShape, operations.cancel(operation=operation, **self.body(AbortInput)))

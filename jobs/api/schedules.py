@@ -13,6 +13,8 @@ from rest_framework.response import Response
 
 from jobs import errors, selectors
 from jobs.api import lookups
+from jobs.api.backfills import ScheduleBackfills
+from jobs.api.batches import ScheduleBatch
 from jobs.api.changing import ChangingSchedules
 from jobs.api.lists import executions as executions_of
 from jobs.api.lists import schedules as lists
@@ -28,7 +30,7 @@ from tenants.api.pagination import PAGED
 from tenants.quotas import QuotaExceeded
 
 
-class ScheduleViewSet(ChangingSchedules):
+class ScheduleViewSet(ScheduleBackfills, ScheduleBatch, ChangingSchedules):
     """Schedules of this tenant's jobs."""
 
     queryset = selectors.schedules()
@@ -36,12 +38,17 @@ class ScheduleViewSet(ChangingSchedules):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
-        "create": (errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded),
+        **dict.fromkeys(("create", "batch"), (errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded)),
         **dict.fromkeys(("update", "partial_update"), (errors.InvalidSchedule, errors.TaskLocked)),
         **dict.fromkeys(("pause", "resume"), (errors.InvalidState, errors.TaskLocked)),
         "destroy": (errors.TaskLocked,),
+        "backfill": (errors.InvalidSchedule, errors.InvalidState, errors.Conflict),
+        "run_anyway": (errors.InvalidSchedule, errors.InvalidState, errors.Conflict, errors.TaskLocked, QuotaExceeded),
     }
-    action_scopes = {"executions": "executions:read"}
+    action_scopes = {
+        "executions": "executions:read",
+        **dict.fromkeys(("backfill", "run_anyway"), "executions:run"),
+    }
     query_parameters = {
         "list": (*PAGED, *lists.FILTERS),
         "executions": (*PAGED, *executions_of.OF_ANY_JOB),

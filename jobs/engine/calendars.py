@@ -60,7 +60,11 @@ class Calendars:
 
     def __init__(self, schedules: Iterable[Any] = ()) -> None:
         self._found: dict[Key, CalendarUse | None] = {}
-        self._look_up({(row.tenant_id, name) for row in schedules for name in _names(row)})
+        self.know(schedules)
+
+    def know(self, schedules: Iterable[Any]) -> None:
+        """Look up those of further schedules at once."""
+        self._look_up({(row.tenant_id, name) for row in schedules for name in _names(row)} - self._found.keys())
 
     def of(self, schedule: Any) -> tuple[CalendarUse, ...]:
         """A schedule's, as rules take them. Raises :class:`jobs.triggers.InvalidSchedule` naming the field."""

@@ -160,6 +160,11 @@ def _window(row: Any, since: datetime, horizon: datetime) -> Window:
     return Window(row.tenant_id, row.queue_id, row.job_id, Action(row.action), found)
 
 
+def was_open(window: Any, at: datetime) -> bool:
+    """Whether one, a model's row, was open at an instant, by its rule and by what was done to it since."""
+    return any(one.covers(at) for one in _window(window, at, at).times)
+
+
 def _times(row: Any, since: datetime, horizon: datetime) -> Iterator[Occurrence]:
     try:
         found = maintenance.occurrences(trigger_of(row), length_of(row), since=since)

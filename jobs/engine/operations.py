@@ -23,11 +23,10 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
-from jobs.engine import selection, transitions
-from jobs.models import Execution, Operation
+from jobs.engine import paced, selection
+from jobs.models import Operation
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
-from jobs.rules.states import TERMINAL
 from tenants import authors, requests
 from tenants.services import audit
 
@@ -37,15 +36,17 @@ IDLE = 1.0
 HELD, NO_ROOM = timedelta(milliseconds=50), timedelta(seconds=1)
 #: Before a step is tried again that the database refused.
 REFUSED = timedelta(seconds=5)
-CLEARED_AT_ONCE = 500
 MOST_FAILURES = 20
 LONGEST_MESSAGE = 500
 PERMISSION = "executions:run"
 
-_OVER = sorted(TERMINAL)
 _MOVED = ["done", "failed", "left_out", "failures", "waiting_on", "next_step_at", "cursor"]
 
 log = structlog.get_logger(__name__)
+
+
+class CannotGoOnError(Exception):
+    """Whatever is tried: the operation fails, and this says why in a sentence's part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,19 @@ class Kind(Protocol):
 
 @runtime_checkable
 class Following(Protocol):
-    """A kind whose executions are made elsewhere and run by themselves: a step of it looks how far they have come."""
+    """A kind whose executions run by themselves, at the operation's pace: they carry its id, and all end before it does."""
+
+    name: str
 
     def follow(self, operation: Operation, now: datetime) -> bool:
-        """Note that, and when to look again; whether all of them have ended."""
+        """Take the next step, in the open transaction and as the author: make more if it is this one that makes them, note
+        how far they have come, and when to look again; whether there are none to come and all have ended."""
+
+    def count(self, operation: Operation, now: datetime) -> bool:
+        """Only note how far they have come, and when to look again; whether all have ended."""
 
 
-Kinds = Mapping[str, Kind]
+Kinds = Mapping[str, Kind | Following]
 
 
 def selected(operation: Operation, kind: Kind) -> selection.Selection:
@@ -131,29 +138,45 @@ def step(kinds: Kinds) -> bool:
         operation = Operation.objects.select_related("tenant").get(pk=taken[0].id)
         try:
             with transaction.atomic():
-                if operation.clearing:
-                    _clear(operation, taken[0].now)
-                else:
-                    _step(operation, kinds[operation.kind], taken[0].now)
+                _move(operation, kinds[operation.kind], taken[0].now)
         except (OperationalError, InterfaceError) as error:
             # The database's trouble: another operation's turn, and this one's again later.
             log.warning("operation.step_refused", operation=str(operation.pk), problem=str(error))
             Operation.objects.filter(pk=operation.pk).update(next_step_at=taken[0].now + REFUSED)
+        except CannotGoOnError as error:
+            _fail(operation, taken[0].now, str(error))
         except Exception as error:
             # Whatever one holds must not hold up the others, nor be tried for ever.
             log.exception("operation.step_failed", operation=str(operation.pk))
-            operation.refresh_from_db()
-            end(operation, Event.FAIL, taken[0].now, because=f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE])
+            _fail(operation, taken[0].now, f"{type(error).__name__}: {error}")
     return True
 
 
-def _step(operation: Operation, kind: Kind, now: datetime) -> None:
+def _move(operation: Operation, kind: Kind | Following, now: datetime) -> None:
+    if operation.clearing and isinstance(kind, Following):
+        paced.clear(operation, kind.count, now)
+    else:
+        _step(operation, kind, now)
+
+
+def _fail(operation: Operation, now: datetime, because: str) -> None:
+    operation.refresh_from_db()
+    if rules.after(State(operation.state), Event.FAIL) is None:
+        # It was being cleared, and is again later.
+        Operation.objects.filter(pk=operation.pk).update(next_step_at=now + REFUSED)
+    else:
+        end(operation, Event.FAIL, now, because=because[:LONGEST_MESSAGE])
+
+
+def _step(operation: Operation, kind: Kind | Following, now: datetime) -> None:
     author = authors.of(operation.created_by, operation.tenant, now)
     if author is None or not author.may(PERMISSION):
         end(operation, Event.DISOWN, now, because=rules.AUTHOR_LOST_RIGHTS)
         return
     if isinstance(kind, Following):
-        if kind.follow(operation, now):
+        with requests.continued(author, request_id=operation.request_id, reason=operation.reason):
+            ended = kind.follow(operation, now)
+        if ended:
             end(operation, Event.FINISH, now)
         return
     size = rules.at_once(operation.rate_per_second)
@@ -163,20 +186,6 @@ def _step(operation: Operation, kind: Kind, now: datetime) -> None:
     _note(operation, page, outcome, now)
     if page.exhausted and outcome.held_at is None:
         end(operation, Event.FINISH, now)
-
-
-def _clear(operation: Operation, now: datetime) -> None:
-    """Skip the next of its executions that are no longer wanted: all, where it has ended. Until all of those have ended,
-    it is looked whether one comes back, as for a retry."""
-    trimmed = {} if State(operation.state) in rules.TERMINAL else operation.conditions.get("trim", {})
-    before = trimmed.get("before")
-    done = transitions.skip_of_operation(
-        operation.pk, limit=CLEARED_AT_ONCE, cuts=trimmed.get("cuts"),
-        before=datetime.fromisoformat(before) if before else None,
-    )  # fmt: skip
-    operation.clearing = done.unwanted if trimmed else done.unfinished
-    operation.next_step_at = now if not operation.clearing else now + (HELD if done.skipped else NO_ROOM)
-    operation.save(update_fields=["clearing", "next_step_at"])
 
 
 def _note(operation: Operation, page: selection.Page, outcome: Outcome, now: datetime) -> None:
@@ -208,12 +217,9 @@ def end(operation: Operation, event: Event, now: datetime, *, because: str = "")
     target = rules.after(before, event)
     assert target is not None, f"{event} from {before}"
     operation.state, operation.finished_at, operation.ended_because, operation.waiting_on = target, now, because, ""
-    if (
-        event is not Event.FINISH
-        and Execution.objects.filter(operation_id=operation.pk).exclude(state__in=_OVER).exists()
-    ):
-        # What it was to run will not: step by step, as that may be much.
-        operation.clearing, operation.next_step_at = True, now
+    # What was to run at its pace will not: step by step, as that may be much.
+    operation.clearing = event is not Event.FINISH and operation.max_active is not None
+    operation.next_step_at = now
     operation.save(update_fields=["state", "finished_at", "ended_because", "waiting_on", "clearing", "next_step_at"])
     changes: dict[str, Any] = {
         "state": [before, target], "done": [0, operation.done], "failed": [0, operation.failed],

@@ -132,15 +132,15 @@ def _plan(schedule: Any, now: datetime, horizon: datetime, found: _Found) -> _Pl
     closures = maintenance.of_schedule(found.windows, schedule)
     try:
         if until := closures.until(now):
-            return _held_until(schedule, until)
+            return _held_until(schedule, until, found.calendars)
         return _planned(schedule, now, closures.horizon(now, horizon), closures, found.calendars)
     except Exception as error:  # noqa: BLE001 - whatever one schedule holds, the others go on
         return _invalid(schedule, error)
 
 
-def _held_until(schedule: Any, until: datetime) -> _Planned:
+def _held_until(schedule: Any, until: datetime, calendars: Calendars) -> _Planned:
     """Nothing of it is planned before a maintenance window closes: it would be looked at this much ahead of ``due_at``."""
-    following = next(iter(trigger_of(schedule).after(max(until - TICK, schedule.planned_until))), None)
+    following = next(iter(trigger_of(schedule, calendars).after(max(until - TICK, schedule.planned_until))), None)
     next_run_at = until if following is None else following.at
     return _Planned(schedule, [], schedule.planned_until, next_run_at, due_at=until + AHEAD)
 
@@ -202,7 +202,7 @@ def _store(planned: Sequence[_Planned]) -> int:
         with transaction.atomic():
             rows = [row for plan in planned for row in plan.rows]
             kept = quotas.skip_beyond(rows, _limits(planned)) if rows else rows
-            kept = recoveries.paced(kept, {row for plan in planned for row in plan.caught_up()}) if kept else kept
+            kept = recoveries.behind_live(kept, {row for plan in planned for row in plan.caught_up()}) if kept else kept
             made = transitions.create(kept)
             ran = frozenset(made) & {row.id for row in kept if row.state != State.SKIPPED}
             sql.run("advance_schedules", rows=[plan.advance(ran) for plan in planned])

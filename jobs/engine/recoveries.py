@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from jobs import sql
+from jobs.engine import paced
 from jobs.engine.records import NewExecution
 from jobs.models import Operation
 from jobs.rules import background
 from jobs.rules.operations import RECOVERY, USUAL
-from jobs.rules.states import TERMINAL, State
+from jobs.rules.states import State
 from tenants import requests
 from tenants.fields import new_id
 from tenants.services import audit
@@ -31,7 +32,7 @@ COUNT_EVERY, COUNTED_A_SECOND, SELDOM = timedelta(seconds=1), 10_000, timedelta(
 _COUNTED = ["matched", "done", "failed", "left_out", "next_step_at"]
 
 
-def paced(rows: Sequence[NewExecution], caught_up: Collection[UUID]) -> list[NewExecution]:
+def behind_live(rows: Sequence[NewExecution], caught_up: Collection[UUID]) -> list[NewExecution]:
     """The rows, with those that were missed put behind their tenant's live work where they are more than a handful."""
     many = Counter(row.tenant_id for row in rows if row.id in caught_up and row.state == State.SCHEDULED)
     wanted = {tenant: count for tenant, count in many.items() if count > background.HANDFUL}
@@ -44,7 +45,9 @@ def paced(rows: Sequence[NewExecution], caught_up: Collection[UUID]) -> list[New
 def _behind(row: NewExecution, operations: Mapping[UUID, UUID]) -> NewExecution:
     if row.state != State.SCHEDULED or row.tenant_id not in operations:
         return row
-    return replace(row, operation_id=operations[row.tenant_id], priority=background.behind(row.priority))
+    # What gathers before an execution window opens is behind already.
+    priority = row.priority if background.is_behind(row.priority) else background.behind(row.priority)
+    return replace(row, operation_id=operations[row.tenant_id], priority=priority)
 
 
 def _open(wanted: Mapping[UUID, int]) -> dict[UUID, UUID]:
@@ -70,20 +73,15 @@ def _record(operation: Operation) -> None:
         )  # fmt: skip
 
 
-def follow(operation: Operation, now: datetime) -> bool:
+def count(operation: Operation, now: datetime) -> bool:
     """Note how far its executions have come, and when to count again; whether all of them have ended.
 
     ``operation`` is locked, so that the planner adds nothing meanwhile.
     """
-    totals, left_out = Counter[str](), Counter[str]()
-    for row in sql.run("count_of_operation", operation_id=operation.pk):
-        totals[row.state] += row.total
-        if row.state in (State.SKIPPED, State.CANCELLED):
-            left_out[row.reason or str(row.state).upper()] += row.total
-    operation.matched = totals.total()
-    operation.done, operation.failed = totals[State.SUCCEEDED], totals[State.FAILED]
-    operation.left_out = dict(left_out)
+    found = paced.tally(operation)
+    operation.matched, operation.done, operation.failed = found.total, found.succeeded, found.failed
+    operation.left_out = dict(found.left_out)
     cost = timedelta(seconds=operation.matched / COUNTED_A_SECOND)
     operation.next_step_at = now + min(COUNT_EVERY + cost, SELDOM)
     operation.save(update_fields=_COUNTED)
-    return not any(total for state, total in totals.items() if State(state) not in TERMINAL)
+    return not found.unfinished

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
-from jobs import sql
+from jobs import sql, triggers
 from jobs.engine import transitions
 from jobs.models import Schedule
 from jobs.rules import opening_hours
@@ -20,11 +20,15 @@ BATCH = 500
 
 
 def of_schedule(schedule: Any) -> Spread:
-    """How a schedule, a model's or a statement's row, moves its runs. Raises :class:`opening_hours.InvalidHours`."""
+    """How a schedule, a model's or a statement's row, moves its runs. Raises :class:`jobs.triggers.InvalidSchedule`."""
     jitter = timedelta(seconds=schedule.jitter_seconds)
     if schedule.execution_window is None:
         return Spread(key=schedule.id, jitter=jitter)
-    hours = opening_hours.parse(schedule.execution_window)
+    try:
+        hours = opening_hours.parse(schedule.execution_window)
+    except opening_hours.InvalidHours as error:
+        field = ".".join(filter(None, ("execution_window", error.field)))
+        raise triggers.InvalidSchedule(field, error.message) from None
     return Spread(key=schedule.id, jitter=jitter, hours=hours, stretches=partial(zones.upward, schedule.timezone))
 
 
@@ -64,5 +68,5 @@ def _start(schedule: Schedule | None, row: Any, now: Any) -> Start | None:
     try:
         # Its slot's nominal time is not stored; the instant tells slots apart as well.
         return of_schedule(schedule).start(row.scheduled_for, row.scheduled_for.isoformat(), now=now)
-    except opening_hours.InvalidHours:
+    except triggers.InvalidSchedule:
         return Start(now)

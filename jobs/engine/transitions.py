@@ -169,24 +169,24 @@ def skip(execution_id: UUID, reason: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What one page did. ``unfinished``, ``unwanted``: whether there were such rows, those of the page included."""
+    """What one page did. ``unwanted``: whether there were such rows, those of the page included."""
 
     skipped: int
-    unfinished: bool
     unwanted: bool
 
 
 def skip_of_operation(
     operation_id: UUID, *, limit: int, before: datetime | None = None, cuts: Mapping[str, str] | None = None
 ) -> Skipped:
-    """What of an operation has not been published will not run: older than ``before``, or than its schedule's in
-    ``cuts``; all of it if neither is given."""
+    """What of an operation no worker holds, published or not, will not run: older than ``before``, or than its schedule's
+    in ``cuts``; all of it if neither is given."""
     everything = before is None and cuts is None
+    guard = {"sources": sorted(TRANSITIONS[Event.SKIP].sources | TRANSITIONS[Event.WITHDRAW].sources)}
     found = sql.run(
         "skip_of_operation", operation_id=operation_id, limit=limit, everything=everything, before=before,
-        cuts=sql.json(dict(cuts or {})), reason=Absence.NO_LONGER_NEEDED, **_guard(Event.SKIP),
+        cuts=sql.json(dict(cuts or {})), reason=Absence.NO_LONGER_NEEDED, **_guard(Event.SKIP) | guard,
     )[0]  # fmt: skip
-    return Skipped(found.skipped, found.unfinished, found.unwanted)
+    return Skipped(found.skipped, found.unwanted)
 
 
 def cancel(execution_id: UUID) -> State | None:

@@ -147,6 +147,16 @@ class Execution(PartitionedByTime):
                 fields=["tenant", "schedule", "-id"], condition=Q(schedule__isnull=False), name="execution_by_schedule"
             ),
             models.Index(
+                fields=["tenant", "schedule", "scheduled_for"],
+                condition=Q(trigger="backfill"),
+                name="execution_backfilled",
+            ),
+            models.Index(
+                fields=["tenant", "operation_id", "-id"],
+                condition=Q(operation_id__isnull=False),
+                name="execution_made_by",
+            ),
+            models.Index(
                 fields=["operation_id", "state"], condition=Q(operation_id__isnull=False), name="execution_of_operation"
             ),
             models.Index(

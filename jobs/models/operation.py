@@ -42,11 +42,13 @@ class Operation(TenantOwned):
     )
     matched = models.PositiveIntegerField(help_text="How many there were when it was made.")
     matched_is_capped = models.BooleanField(default=False)
+    made = models.PositiveIntegerField(default=0, db_default=0, help_text="Executions, where it makes some.")
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     left_out = models.JSONField(default=dict, help_text="How many, by reason.")
     failures = models.JSONField(default=list, help_text="The first ones: execution, code, message.")
     cursor = models.UUIDField(null=True, help_text="The last execution that was looked at.")
+    reached_at = models.DateTimeField(null=True, help_text="The last slot that a backfill has looked at.")
     next_step_at = models.DateTimeField()
     waiting_on = models.CharField(max_length=32, blank=True)
     ended_because = models.CharField(

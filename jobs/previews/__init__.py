@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
-from jobs import sentences, sql, triggers
+from jobs import coming, sentences, sql, triggers, workloads
 from jobs.engine import planner, spreads
+from jobs.engine.calendars import Calendars
 from jobs.models import Job, Schedule
 from jobs.previews import cautions, clocks
 from jobs.previews.cautions import Seen, Warning
 from jobs.previews.clocks import ClockChange
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.slots import Slot, SlotKind, Trigger
 from jobs.rules.starts import Spread
 from jobs.services import schedule_fields
@@ -27,10 +27,8 @@ from tenants.models import Tenant
 
 #: Runs that steps are measured by.
 _RUNS = 20
-#: Ends of a job from which on it says how long it takes.
-_LEAST_ENDS = 3
 #: So many others in one minute are a crowd; another minute is named if it has at most a third of them.
-CROWD, _FEWER = 10, 3
+_CROWD, _FEWER = 10, 3
 #: How far from its own a better minute may be, and where counting in a minute stops.
 _NEARBY, _MOST_COUNTED = timedelta(minutes=15), 1000
 _MINUTE = timedelta(minutes=1)
@@ -51,11 +49,21 @@ class Preview:
 
 
 def of_rule(
-    tenant: Tenant, fields: Mapping[str, Any], *, job: Job | None, after: datetime, count: int, now: datetime
+    tenant: Tenant,
+    fields: Mapping[str, Any],
+    *,
+    job: Job | None,
+    after: datetime,
+    count: int,
+    now: datetime,
+    stored: Schedule | None = None,
 ) -> Preview:
-    """A rule that need not be stored; what it leaves out is the tenant's default. Raises :class:`jobs.triggers.InvalidSchedule`."""
-    schedule = Schedule(id=None, tenant=tenant)
-    schedule_fields.assign(schedule, schedule_fields.whole(cast(ScheduleFields, fields), tenant))
+    """A rule that need not be stored; what it leaves out is the tenant's default. Raises :class:`jobs.triggers.InvalidSchedule`.
+
+    ``stored``: the schedule that is to be changed, whose id spreads its runs and which has made some.
+    """
+    schedule = Schedule(id=stored.pk, tenant=tenant, runs=stored.runs) if stored else Schedule(id=None, tenant=tenant)
+    schedule_fields.assign_anchored(schedule, schedule_fields.whole(cast(ScheduleFields, fields), tenant), now)
     return _of(schedule, job=job, after=after, count=count, now=now)
 
 
@@ -64,10 +72,10 @@ def of_schedule(schedule: Schedule, *, after: datetime, count: int, now: datetim
     return _of(schedule, job=schedule.job, after=after, count=count, now=now)
 
 
-def sentence(schedule: Schedule) -> str:
-    """A stored schedule in a sentence; empty if its rule is no longer understood."""
+def sentence(schedule: Schedule, calendars: Calendars | None = None) -> str:
+    """A stored schedule in a sentence; empty if its rule is no longer understood. ``calendars`` as :func:`planner.trigger_of`."""
     try:
-        return sentences.of(_fields(schedule), planner.trigger_of(schedule))
+        return sentences.of(_fields(schedule), planner.trigger_of(schedule, calendars))
     except triggers.InvalidSchedule:
         return ""
 
@@ -75,7 +83,7 @@ def sentence(schedule: Schedule) -> str:
 def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now: datetime) -> Preview:
     trigger, fields = planner.trigger_of(schedule), _fields(schedule)
     left = None if schedule.max_runs is None else max(0, schedule.max_runs - schedule.runs)
-    runs = list(islice(_near(slot for slot in trigger.after(after) if slot.kind is SlotKind.RUN), _RUNS))
+    runs = list(islice(_near(coming.running(trigger, after, schedule.timezone)), _RUNS))
     runs = runs if left is None else runs[:left]
     changes = clocks.changes(schedule.kind, schedule.timezone, trigger, after)
     seen = Seen(
@@ -89,16 +97,8 @@ def _of(schedule: Schedule, *, job: Job | None, after: datetime, count: int, now
     )
     warnings = [*cautions.of_rule(seen), *(_crowd(schedule, runs[0].at, now) if runs else ())]
     slots = _first(trigger, after, count, left)
-    spread = _spread(schedule)
+    spread = spreads.of_schedule(schedule)
     return Preview(sentences.of(fields, trigger), schedule.timezone, slots, spread, changes, warnings)
-
-
-def _spread(schedule: Schedule) -> Spread:
-    try:
-        return spreads.of_schedule(schedule)
-    except InvalidHours as error:
-        field = ".".join(part for part in ("execution_window", error.field) if part)
-        raise triggers.InvalidSchedule(field, error.message) from None
 
 
 def _fields(schedule: Schedule) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _first(trigger: Trigger, after: datetime, count: int, left: int | None) -> l
 
 def _usual(job: Job) -> float | None:
     """What half of its last runs took, in seconds; None before it has run a few times."""
-    found = sql.run("paces", tenants=[job.tenant_id], jobs=[job.pk], least=_LEAST_ENDS)
+    found = sql.run("paces", tenants=[job.tenant_id], jobs=[job.pk], least=workloads.LEAST_ENDS)
     return float(found[0].usual) if found else None
 
 
@@ -136,7 +136,7 @@ def _crowd(schedule: Schedule, at: datetime, now: datetime) -> list[Warning]:
     minute = at.replace(second=0, microsecond=0)
     asked = {"tenant": schedule.tenant_id, "besides": schedule.id, "most": _MOST_COUNTED}
     others = sql.run("crowd", **asked, low=minute, high=minute)[0].many
-    if others < CROWD:
+    if others < _CROWD:
         return []
     around = sql.run("crowd", **asked, low=max(minute - _NEARBY, _next_minute(now)), high=minute + _NEARBY)
     best = min(around, key=lambda row: (row.many, abs(row.minute - minute)), default=None)

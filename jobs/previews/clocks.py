@@ -58,7 +58,7 @@ def _gap(trigger: Trigger, segment: zones.Segment) -> tuple[str, bool]:
     opens = closes - segment.jump
     at_once = takewhile(lambda slot: slot.at == segment.start, trigger.after(segment.start - TICK))
     moved = next((slot for slot in at_once if opens <= _wall(slot) < closes), None)
-    if moved is None and getattr(trigger, "wildcard", False):
+    if moved is None and getattr(getattr(trigger, "inner", trigger), "wildcard", False):
         return _REAL_TIME, False
     walls: Any = getattr(trigger, "walls", None)  # of every kind that names wall times
     first = _wall(moved) if moved else next(walls.upward(opens, closes), None) if walls else None
@@ -79,7 +79,7 @@ def _fold(trigger: Trigger, segment: zones.Segment) -> str:
     back = -segment.jump
     opens = segment.start - back
     first = next(takewhile(lambda slot: slot.at < segment.start, trigger.after(opens - TICK)), None)
-    if getattr(trigger, "wildcard", False):
+    if getattr(getattr(trigger, "inner", trigger), "wildcard", False):
         return _REAL_TIME
     if first is None:
         return _NOTHING

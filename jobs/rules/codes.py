@@ -68,6 +68,7 @@ class Course(StrEnum):
     LEASE_EXPIRED = "LEASE_EXPIRED"
     SUCCEEDED = "SUCCEEDED"
     CANCELLED = "CANCELLED"
+    RUN_ANYWAY = "RUN_ANYWAY"
 
 
 class Outlook(StrEnum):

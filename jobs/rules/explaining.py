@@ -8,8 +8,9 @@ Pure: who asks the database is :mod:`jobs.explanations`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from jobs.rules import retries, words
 from jobs.rules.codes import Absence, Code, Course, Failure, Outlook, Wait
@@ -30,6 +31,7 @@ class Reason:
     limit: int | None = None
     used: int | None = None
     until: datetime | None = None
+    execution: UUID | None = None
 
     @property
     def message(self) -> str:
@@ -175,6 +177,15 @@ def skipped(slot: Slot) -> Reason:
         _folded(slot),
     )
     return reason_of(slot.reason, details=details, limit=slot.limit)
+
+
+def run_anyway(*, newest: UUID, state: str, count: int, slots: int) -> Reason:
+    """What a skipped row's slots, so many, were run as later: ``count`` times, last as ``newest``."""
+    which = "it was run anyway" if slots == 1 else f"of its {slots} slots some were run anyway"
+    often = "" if count == 1 else f", {count} times" if slots == 1 else f", by {count} executions"
+    last = "" if count == 1 else ", last"
+    clause = f"{which}{often}{last} as execution {newest}, which is {state}"
+    return replace(reason_of(Course.RUN_ANYWAY, clause), execution=newest)
 
 
 def _folded(slot: Slot) -> str:

@@ -29,6 +29,11 @@ def slot_id(schedule_id: UUID, kind: str, nominal: str, at: datetime) -> UUID:
     return ids.version_7(ids.milliseconds_of(at), _digest(schedule_id.bytes, kind, nominal))
 
 
+def backfill_id(backfill: UUID, schedule_id: UUID, kind: str, nominal: str, made_at: datetime) -> UUID:
+    """The id of a slot's execution by a backfill made at ``made_at``: the same however often a step is taken."""
+    return ids.version_7(ids.milliseconds_of(made_at), _digest(backfill.bytes, str(schedule_id), kind, nominal))
+
+
 def request_id(now: datetime) -> UUID:
     """A fresh id for something asked for now."""
     return ids.version_7(ids.milliseconds_of(now), secrets.randbits(ids.BITS))

@@ -89,17 +89,6 @@ def parse(value: object) -> Hours:
     return Hours(tuple(_merged(spans)), Outside(outside))
 
 
-def phrase(value: Any) -> str:
-    """Stored hours in a few words: mon-fri 22:00 to 05:00, sat 08:00 to 12:00."""
-    try:
-        return ", ".join(
-            f"{'+'.join(entry.get('days', ['every day']))} {entry['from']} to {entry['until']}"
-            for entry in value["hours"]
-        )
-    except (AttributeError, KeyError, TypeError):
-        return str(value)
-
-
 def openings(hours: Hours, since: datetime, stretches: Stretches, *, until: datetime) -> Iterator[Opening]:
     """When they are open from ``since`` on; what is open at ``until`` and longer than :data:`LOOK` has no end."""
     begun: datetime | None = None
@@ -116,12 +105,6 @@ def openings(hours: Hours, since: datetime, stretches: Stretches, *, until: date
 def opening(hours: Hours, instant: datetime, stretches: Stretches) -> Opening | None:
     """The one that is open at an instant (which it then begins with), else the next; None if none is in sight."""
     return next(openings(hours, instant, stretches, until=instant), None)
-
-
-def is_open(hours: Hours, instant: datetime, stretches: Stretches) -> bool:
-    """Whether a run may start at an instant."""
-    found = opening(hours, instant, stretches)
-    return found is not None and found.opens_at == instant
 
 
 def _pieces(

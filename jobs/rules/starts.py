@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.rules.opening_hours import Hours, Outside, Stretches, openings
+from jobs.rules.opening_hours import Hours, Outside, Stretches, opening, openings
 
 _PARTS = 1 << 32
 
@@ -54,7 +54,7 @@ class Spread:
         """When the hours open next, or that they are open; None if that is not in sight."""
         if self.hours is None or self.stretches is None:
             return instant
-        found = next(openings(self.hours, instant, self.stretches, until=instant), None)
+        found = opening(self.hours, instant, self.stretches)
         return None if found is None else found.opens_at
 
     def share(self, nominal: str) -> float:

@@ -94,8 +94,10 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
 INITIAL = frozenset({S.SCHEDULED, S.BLOCKED, S.PENDING, S.SKIPPED})
 
 
-def allowed_actions(state: State) -> tuple[str, ...]:
-    """What a client may ask of an execution in ``state``."""
+def allowed_actions(state: State, *, is_slot: bool = False) -> tuple[str, ...]:
+    """What a client may ask of an execution in ``state``; ``is_slot``: of a schedule's slot."""
+    if state is State.SKIPPED and is_slot:
+        return ("run-anyway", "retry", "replay")
     if state in TERMINAL:
         return ("retry", "replay")
     return ("cancel",)

@@ -134,6 +134,7 @@ _COURSES: Mapping[Course, Words] = {
     ),
     Course.SUCCEEDED: Words("it did its work"),
     Course.CANCELLED: Words("it was cancelled"),
+    Course.RUN_ANYWAY: Words("its slot was run anyway, by somebody or by a backfill"),
 }
 
 _OUTLOOKS: Mapping[Outlook, Words] = {

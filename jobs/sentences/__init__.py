@@ -8,7 +8,6 @@ after semicolons, the bounds and whatever else holds runs back.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -16,13 +15,10 @@ from typing import Any, cast
 from jobs import triggers
 from jobs.rules.slots import Trigger
 from jobs.sentences import calendar_rules, days, limits, recurrences, times
-from jobs.triggers import zones
+from jobs.triggers import cron_spread, zones
 from jobs.triggers.wall_times import WallTimes
 
 Fields = Mapping[str, Any]
-
-#: H in place of a value, of a field of cron.
-_HASHED = re.compile(r"(^|[\s,])h($|[\s,/(])")
 
 
 def of(fields: Fields, trigger: Trigger) -> str:
@@ -33,8 +29,8 @@ def of(fields: Fields, trigger: Trigger) -> str:
 
 
 def walls_of(trigger: Trigger) -> WallTimes | None:
-    """What a cron trigger names; None of another kind."""
-    walls = getattr(trigger, "walls", None)
+    """What a cron trigger names, also behind calendars; None of another kind."""
+    walls = getattr(getattr(trigger, "inner", trigger), "walls", None)
     return walls if isinstance(walls, WallTimes) else None
 
 
@@ -52,7 +48,7 @@ def _cron(fields: Fields, trigger: Trigger) -> str:
 
 def _spread(fields: Fields) -> str:
     """H is a value that the schedule's id chose: another schedule has another one."""
-    return "where H stands for values of this schedule's own" if _HASHED.search(fields["expression"].lower()) else ""
+    return "where H stands for values of this schedule's own" if cron_spread.is_asked_for(fields["expression"]) else ""
 
 
 def _interval(fields: Fields, trigger: Trigger) -> str:  # noqa: ARG001 - as all kinds

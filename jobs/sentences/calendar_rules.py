@@ -13,12 +13,12 @@ _SHIFTS = {"previous_business_day": "before", "next_business_day": "after"}
 _FIELDS = {"every", "months", "on", "at", "shift"}
 
 
-def words(rule: Mapping[str, Any]) -> str:
+def words(rule: Any) -> str:
     """Such as ``at 17:00 on the last business day of every month``, in lower case."""
     try:
         return _told(rule)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return f"by the calendar rule {json.dumps(dict(rule), sort_keys=True, ensure_ascii=False)}"
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return f"by the calendar rule {json.dumps(rule, sort_keys=True, ensure_ascii=False)}"
 
 
 def _told(rule: Mapping[str, Any]) -> str:

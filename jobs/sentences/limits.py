@@ -64,15 +64,24 @@ def _clocks(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _calendar(use: Mapping[str, Any]) -> str:
-    named = use.get("name") or use.get("calendar") or use.get("id") or "?"
-    days = f"days that are not in {named}" if use.get("include") or use.get("use") == "include" else f"days in {named}"
-    return f"runs on {days} are {_ON_HIT.get(str(use.get('on_hit') or 'skip'), 'held back')}"
+    named = use["calendar"]
+    days = f"days that are not in {named}" if use.get("use") == "include" else f"days in {named}"
+    return f"runs on {days} are {_ON_HIT[use.get('on_hit') or 'skip']}"
+
+
+def hours(window: Any) -> str:
+    """``mon-fri 22:00 to 05:00 and sat, sun 00:00 to 24:00``; quoted, if it is not understood."""
+    try:
+        return listing.joined(
+            [
+                f"{', '.join(each.get('days', ['every day']))} {each['from']} to {each['until']}"
+                for each in window["hours"]
+            ]
+        )
+    except (AttributeError, KeyError, TypeError):
+        return json.dumps(window, sort_keys=True, ensure_ascii=False)
 
 
 def _window(window: Any) -> str:
-    try:
-        hours = [f"{', '.join(each['days'])} {each['from']} to {each['until']}" for each in window["hours"]]
-    except (KeyError, TypeError):
-        return f"starts only in the window {json.dumps(window, sort_keys=True, ensure_ascii=False)}"
-    outside = "is skipped" if window.get("outside") == "skip" else "waits"
-    return f"starts only {listing.joined(hours)}, else it {outside}"
+    outside = "is skipped" if isinstance(window, Mapping) and window.get("outside") == "skip" else "waits"
+    return f"starts only {hours(window)}, else it {outside}"

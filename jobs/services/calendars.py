@@ -20,6 +20,7 @@ from jobs.rules import calendar_days, calendar_names
 from jobs.rules.calendar_days import Entry
 from jobs.services import calendar_fields, changes
 from jobs.services.calendar_fields import MOST_EXTENDED, CalendarFields
+from jobs.services.calendar_room import Room
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
@@ -54,6 +55,7 @@ def create(*, tenant: Tenant, fields: CalendarFields) -> Calendar:
         calendar_fields.assign(calendar, fields)
         _extend(calendar, fields, known)
         calendar_fields.resolve(calendar, known)
+        Room(known.values()).take(calendar)
         _insert(calendar)
         _record("calendar.created", calendar, _summed(changes.between({}, _told(calendar, known))))
         # Schedules may name it already, where one of that name was deleted by other means.
@@ -154,12 +156,14 @@ def _store(
     changed = changes.between(before, after)
     if not changed and action == "calendar.updated":
         return calendar
-    known[calendar.pk] = calendar
+    room = Room(known.values())
     calendar_fields.resolve(calendar, known)
+    room.take(calendar)
     _save(calendar)
     touched = [calendar.name] if old_days != (calendar.digest, calendar.weekend) else []
     for other in _in_order(extended_by(calendar, known.values())):
         if calendar_fields.resolve(other, known):
+            room.take(other)
             _save(other)
             touched.append(other.name)
     if "name" in changed:

@@ -11,9 +11,9 @@ from jobs.rules import event_filters
 from jobs.triggers import event
 
 #: What means nothing without a clock, and what it is when nothing is said of it.
-_OF_CLOCKS: dict[str, Any] = {"calendars": [], "execution_window": None, "jitter_seconds": 0}
+OF_CLOCKS: dict[str, Any] = {"calendars": [], "execution_window": None, "jitter_seconds": 0}
 #: What means nothing without an event.
-_OF_EVENTS: dict[str, Any] = {"event_filter": "", "debounce_seconds": 0}
+OF_EVENTS: dict[str, Any] = {"event_filter": "", "debounce_seconds": 0}
 
 
 def waits(schedule: Schedule) -> bool:
@@ -36,7 +36,7 @@ def refuse_over(schedule: Schedule, now: datetime, path: str = "") -> None:
 
 def check(schedule: Schedule, path: str = "") -> None:
     """Refuse fields that mean nothing for its kind, and a filter that cannot be asked."""
-    foreign = _OF_CLOCKS if waits(schedule) else _OF_EVENTS
+    foreign = OF_CLOCKS if waits(schedule) else OF_EVENTS
     for name, nothing in foreign.items():
         if getattr(schedule, name) != nothing:
             message = f"has no meaning for a schedule of kind {schedule.kind}; leave it out"

@@ -108,7 +108,9 @@ def _seen_before(tenant: Tenant, event: Event) -> UUID | None:
     """The event that had its key first, if there is one. Whoever sends it at the same moment waits for this one's end."""
     if not event.dedup_key:
         return None
-    whose = {"tenant_id": tenant.pk, "of": str(event.hook_id or event.name), "key": event.dedup_key}
+    # No name has a blank: whoever may send events cannot take the keys of a hook's deliveries.
+    of = f"hook {event.hook_id}" if event.hook_id else event.name
+    whose = {"tenant_id": tenant.pk, "of": of, "key": event.dedup_key}
     if sql.run("reserve_event", id=event.id, window=event_outcomes.DEDUP_WINDOW, **whose):
         return None
     found = sql.run("first_event", **whose)

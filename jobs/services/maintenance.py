@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from jobs import errors, sql, triggers
@@ -26,6 +27,10 @@ from tenants.services import audit
 SHORTEST, LONGEST_AGAIN, LONGEST_ONCE = timedelta(minutes=1), timedelta(days=7), timedelta(days=366)
 #: Windows of a tenant that are not over, at most; the platform has as many.
 MOST = 200
+#: And with those that were open lately: the planner asks of them as well, whoever's schedules it plans.
+MOST_LATELY = 1000
+#: From one opening to the next: the planner goes through them, as far back as a schedule was planned last.
+CLOSEST = timedelta(minutes=30)
 _OWN = ("action", "silence_alerts", "reason", "starts_at", "ends_at", "expression", "timezone", "duration_seconds")
 _TIMES = frozenset({"starts_at", "ends_at", "expression", "timezone", "duration_seconds"})
 
@@ -53,8 +58,7 @@ def create(
         now = sql.run("clock")[0].now
         _assign(window, fields, now)
         _check(window, now)
-        if MaintenanceWindow.objects.filter(tenant=tenant, opens_at__isnull=False).count() >= MOST:
-            raise errors.Conflict(f"there are {MOST} maintenance windows already: end or delete some")
+        _check_room(tenant, now)
         _open_next(window, now)
         window.save(force_insert=True)
         _record("created", window, changes.between({}, told(window)))
@@ -220,6 +224,22 @@ def _check_again(window: MaintenanceWindow, now: datetime) -> None:
     if (found := overlapping(trigger, length, since=now)) is not None:
         text = f"is longer than the time between two openings, such as {found[0].opens_at} and {found[1].opens_at}"
         raise errors.invalid({"duration_seconds": [text]})
+    if overlapping(trigger, CLOSEST, since=now) is not None:
+        least = int(CLOSEST.total_seconds() // 60)
+        text = f"opens again within {least} minutes: let it be open for longer, and less often"
+        raise errors.InvalidSchedule.about("expression", text)
+
+
+def _check_room(tenant: Tenant | None, now: datetime) -> None:
+    own = MaintenanceWindow.objects.filter(tenant=tenant)
+    to_come = Q(opens_at__isnull=False)
+    if own.filter(to_come).count() >= MOST:
+        raise errors.Conflict(f"there are {MOST} maintenance windows already: end or delete some")
+    if own.filter(to_come | Q(last_closed_at__gt=now - maintenance.LOOK_BACK)).count() >= MOST_LATELY:
+        days = maintenance.LOOK_BACK.days
+        raise errors.Conflict(
+            f"{MOST_LATELY} maintenance windows were open in the last {days} days: change one instead"
+        )
 
 
 def _close(window: MaintenanceWindow, now: datetime) -> None:

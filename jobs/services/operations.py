@@ -12,14 +12,14 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from jobs import errors, selectors, sql
-from jobs.engine import dispatch, selection
+from jobs.engine import dispatch, paced, selection
 from jobs.engine import operations as engine
 from jobs.models import Execution, Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
 from jobs.services import changes, definitions
-from jobs.services.operation_kinds import KINDS
+from jobs.services.operation_kinds import OVER_EXECUTIONS
 from tenants import actors, requests
 from tenants.fields import new_id
 from tenants.models import Tenant
@@ -30,8 +30,6 @@ MOST_IDS, MOST_COUNTED = 1000, 10_000
 #: Pages that are looked at to count; beyond, the count is what was found by then.
 MOST_PAGES = 20
 SAMPLE = 5
-#: Slots of a schedule that a trimmed recovery keeps.
-MOST_KEPT = 100_000
 #: Of a tenant, at once.
 MOST_UNFINISHED = 50
 
@@ -74,18 +72,26 @@ def create(
 ) -> Operation:
     """Have the engine do this to each of them. One that is about nothing has succeeded at once."""
     actors.require(engine.PERMISSION, tenant=tenant)
-    rate = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
     operation = _made(tenant, kind, wanted)
-    definitions.check_size(payload or {}, "payload")
-    operation.payload, operation.rate_per_second, operation.reason = payload or None, rate, _reason(reason)
+    operation.rate_per_second = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
+    operation.payload, operation.reason = payload or None, reason
     with transaction.atomic():
-        _refuse_too_many(tenant)
         found, operation.matched_is_capped = _count(operation)
         operation.matched = len(found) if wanted.ids is None else len(wanted.ids)
+        return begin(operation=operation)
+
+
+def begin(*, operation: Operation) -> Operation:
+    """Store one of :func:`blank` whose author has given a payload and a reason, and what it is about."""
+    actors.require(engine.PERMISSION, tenant=operation.tenant_id)
+    definitions.check_size(operation.payload or {}, "payload")
+    operation.reason = _reason(operation.reason)
+    with transaction.atomic():
+        _refuse_too_many(operation.tenant)
         if not operation.matched and not operation.matched_is_capped:
             operation.state, operation.finished_at = State.SUCCEEDED, operation.created_at
         operation.save(force_insert=True)
-        _record("operation.created", operation, changes.between({}, _told(operation)))
+        record("operation.created", operation, changes.between({}, _told(operation)))
         dispatch.ring_after_commit()
     return operation
 
@@ -100,11 +106,14 @@ def resume(*, operation: Operation) -> Operation:
     return _apply(Event.RESUME, operation)
 
 
-def cancel(*, operation: Operation) -> Operation:
-    """End it. What it has not come to is left as it is; what was to run at its pace and has not been published is skipped."""
+def cancel(*, operation: Operation, cancel_running: bool = False) -> Operation:
+    """End it. What it has not come to is left as it is; what was to run at its pace and no worker has taken is skipped, step
+    by step, and what runs goes on, unless ``cancel_running``."""
     with transaction.atomic():
-        operation = _lock(operation)
+        operation = lock(operation)
         _refuse_unless_possible(Event.CANCEL, operation)
+        if cancel_running:
+            _stop_running(operation)
         engine.end(operation, Event.CANCEL, sql.run("clock")[0].now)
         dispatch.ring_after_commit()
     return operation
@@ -115,52 +124,18 @@ def change_pace(
 ) -> Operation:
     """Go slower or faster from the next step on, or with fewer or more executions in flight from now on."""
     with transaction.atomic():
-        operation = _lock(operation)
+        operation = lock(operation)
         wanted = _pace(operation, rate_per_second, max_active)
-        _refuse_ended(operation)
+        refuse_ended(operation)
         before = {name: getattr(operation, name) for name in wanted}
         for name, value in wanted.items():
             setattr(operation, name, value)
         operation.paced_at = sql.run("clock")[0].now
         operation.save(update_fields=[*wanted, "paced_at"])
         if changed := changes.between(before, wanted):
-            _record("operation.updated", operation, changed)
+            record("operation.updated", operation, changed)
         dispatch.ring_after_commit()
     return operation
-
-
-def trim(*, operation: Operation, keep_newest: int | None = None, older_than: datetime | None = None) -> Operation:
-    """Leave out what a recovery has not started of older slots: all but the newest so many of each schedule, or those
-    before an instant. The engine does it step by step."""
-    with transaction.atomic():
-        operation = _lock(operation)
-        if operation.kind != rules.RECOVERY:
-            raise errors.Conflict(f"only a recovery can be trimmed, and this is a {operation.kind}")
-        if (keep_newest is None) == (older_than is None):
-            raise errors.invalid({"keep_newest": ["give either keep_newest or older_than"]})
-        if keep_newest is not None and not 1 <= keep_newest <= MOST_KEPT:
-            raise errors.invalid({"keep_newest": [f"must be from 1 to {MOST_KEPT}; to keep none, cancel the recovery"]})
-        _refuse_ended(operation)
-        operation.conditions = {**operation.conditions, "trim": _trimmed(operation, keep_newest, older_than)}
-        operation.clearing, operation.next_step_at = True, sql.run("clock")[0].now
-        operation.save(update_fields=["conditions", "clearing", "next_step_at"])
-        asked = {"keep_newest": keep_newest} if older_than is None else {"older_than": older_than.isoformat()}
-        _record("operation.trimmed", operation, {name: [None, value] for name, value in asked.items()})
-        dispatch.ring_after_commit()
-    return operation
-
-
-def _trimmed(operation: Operation, keep_newest: int | None, older_than: datetime | None) -> dict[str, Any]:
-    """With what was asked before, as long as that is not done."""
-    former: dict[str, Any] = operation.conditions.get("trim", {}) if operation.clearing else {}
-    if older_than is not None:
-        instants = [datetime.fromisoformat(former["before"])] if "before" in former else []
-        return {**former, "before": max([*instants, older_than]).isoformat()}
-    found = sql.run("cuts_of_operation", operation_id=operation.pk, keep=keep_newest)
-    cuts = {str(row.schedule_id): row.cut.isoformat() for row in found}
-    for schedule, cut in former.get("cuts", {}).items():
-        cuts[schedule] = max(cut, cuts.get(schedule, cut), key=datetime.fromisoformat)
-    return {**former, "cuts": cuts}
 
 
 def _pace(operation: Operation, rate: float | None, max_active: int | None) -> dict[str, Any]:
@@ -179,15 +154,26 @@ def _pace(operation: Operation, rate: float | None, max_active: int | None) -> d
     return {name: value for name, value in wanted.items() if value is not None}
 
 
-def _refuse_ended(operation: Operation) -> None:
+def refuse_ended(operation: Operation) -> None:
+    """Of what has ended, nothing can be asked any more."""
     state = State(operation.state)
     if state in rules.TERMINAL:
         raise errors.InvalidState(f"this operation has ended: it is {state}", state=state, allowed_actions=[])
 
 
+def _stop_running(operation: Operation) -> None:
+    """What runs now; the engine asks what was being claimed meanwhile."""
+    if operation.max_active is None:
+        message = f"is for operations that pace executions, and this is a {operation.kind}"
+        raise errors.invalid({"cancel_running": [message]})
+    operation.conditions = {**operation.conditions, paced.STOP: True}
+    operation.save(update_fields=["conditions"])
+    paced.ask_to_stop(operation)
+
+
 def _apply(event: Event, operation: Operation) -> Operation:
     with transaction.atomic():
-        operation = _lock(operation)
+        operation = lock(operation)
         _refuse_unless_possible(event, operation)
         before, now = State(operation.state), sql.run("clock")[0].now
         operation.state = rules.after(before, event) or before
@@ -195,7 +181,7 @@ def _apply(event: Event, operation: Operation) -> Operation:
         operation.paused_at, operation.next_step_at = (now if event is Event.PAUSE else None), now
         operation.paced_at = now
         operation.save(update_fields=["state", "paused_at", "next_step_at", "paced_at"])
-        _record(f"operation.{event}d", operation, {"state": [before, operation.state]})
+        record(f"operation.{event}d", operation, {"state": [before, operation.state]})
         dispatch.ring_after_commit()
     return operation
 
@@ -207,25 +193,30 @@ def _refuse_unless_possible(event: Event, operation: Operation) -> None:
         raise errors.InvalidState(message, state=state, allowed_actions=rules.allowed_actions(state, operation.kind))
 
 
-def _lock(operation: Operation) -> Operation:
+def lock(operation: Operation) -> Operation:
+    """As it is stored now, until this transaction ends; whoever acts may run executions."""
     actors.require(engine.PERMISSION, tenant=operation.tenant_id)
     rows = Operation.objects.select_related("tenant").select_for_update(of=("self",), no_key=True)
     return rows.get(pk=operation.pk)
 
 
-def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
-    """A row that is not stored yet."""
+def blank(*, tenant: Tenant, kind: str, conditions: Mapping[str, Any], **about: Any) -> Operation:
+    """A row that is not stored yet, of who acts now."""
+    actors.require(engine.PERMISSION, tenant=tenant)
     now = sql.run("clock")[0].now
+    return Operation(
+        id=new_id(), tenant=tenant, kind=kind, conditions=_stored(conditions), created_at=now, next_step_at=now,
+        created_by=actors.current().name, granted=actors.current().listed(), request_id=requests.current().request_id, **about,
+    )  # fmt: skip
+
+
+def _made(tenant: Tenant, kind: str, wanted: Wanted) -> Operation:
     if wanted.ids is not None and not 0 < len(wanted.ids) <= MOST_IDS:
         raise errors.invalid({"ids": [f"must name from 1 to {MOST_IDS} executions"]})
     _refuse_unfit_states(kind, wanted)
     ids = None if wanted.ids is None else [str(key) for key in sorted(set(wanted.ids), key=lambda key: key.int)]
     asked = None if wanted.asked is None else dict(wanted.asked)
-    return Operation(
-        id=new_id(), tenant=tenant, kind=kind, filter=asked, conditions=_stored(wanted.conditions), ids=ids, created_at=now,
-        next_step_at=now, created_by=actors.current().name, granted=actors.current().listed(),
-        request_id=requests.current().request_id,
-    )  # fmt: skip
+    return blank(tenant=tenant, kind=kind, conditions=wanted.conditions, filter=asked, ids=ids)
 
 
 def _stored(conditions: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,7 +235,7 @@ def _text(value: Any) -> Any:
 
 
 def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
-    fit = [str(state) for state in KINDS[kind].states]
+    fit = [str(state) for state in OVER_EXECUTIONS[kind].states]
     if unfit := sorted(set(wanted.conditions.get("state__in", fit)) - set(fit)):
         message = f"{kind} is for executions in state {', '.join(fit)}; leave {', '.join(unfit)} out"
         raise errors.invalid({"filter.state": [message]})
@@ -252,7 +243,7 @@ def _refuse_unfit_states(kind: str, wanted: Wanted) -> None:
 
 def _count(operation: Operation) -> tuple[list[UUID], bool]:
     """Those it is about, up to a bound; whether there may be more."""
-    selected = engine.selected(operation, KINDS[operation.kind])
+    selected = engine.selected(operation, OVER_EXECUTIONS[operation.kind])
     found: list[UUID] = []
     after: UUID | None = None
     for _ in range(MOST_PAGES):
@@ -292,7 +283,8 @@ def _told(operation: Operation) -> dict[str, Any]:
     return {"kind": operation.kind, **about, **counted, "payload": operation.payload}
 
 
-def _record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:
+def record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:
+    """Tell the audit trail."""
     audit.record(
         action=action, object_type="operation", object_id=operation.pk, tenant=operation.tenant, changes=changed,
         reason=operation.reason if action == "operation.created" else "",

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from jobs import sql
 from jobs.models import Job, Schedule, ScheduleState
+from jobs.sentences import calendar_rules
 from jobs.services import changes, schedule_fields, schedules
 from jobs.services.schedule_fields import ScheduleFields
-from jobs.triggers import calendar_words
 from tenants.models import Tenant
 
 
@@ -80,7 +80,8 @@ def shown(schedule: Schedule) -> str:
         "interval": f"every {schedule.interval_seconds} s",
         "once": f"once at {schedule.run_at}",
         "rrule": f"{schedule.rrule!r} {schedule.timezone}",
-        "calendar": f"{calendar_words.of(schedule.rule)} {schedule.timezone}",
+        "calendar": f"{calendar_rules.words(schedule.rule)}, {schedule.timezone}",
+        "event": f"on {schedule.event}",
     }
     return rules.get(schedule.kind, schedule.kind)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -15,12 +17,13 @@ from jobs.engine.records import NewExecution
 from jobs.models import Job, JobState, Schedule, ScheduleState
 from jobs.rules import calendar_names, identity, retry_fields
 from jobs.rules.codes import Absence
-from jobs.rules.opening_hours import InvalidHours
 from jobs.rules.states import State
 from jobs.services import changes, definitions, event_fields, room, schedule_fields, secret_uses
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
+from tenants.models import Tenant
+from tenants.refused_items import RefusedItems
 from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
 
@@ -42,6 +45,29 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         _record("schedule.created", schedule, changes.between({}, schedule_fields.told(schedule)))
         dispatch.ring_after_commit()
     return schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A schedule to be, of a job, or of one that is not there."""
+
+    job: Job | None
+    fields: ScheduleFields
+
+
+def create_all(*, tenant: Tenant, wanted: Sequence[Wanted]) -> list[Schedule]:
+    """Each of them as :func:`create` does, in their order; all or none. Whatever is refused is named by its place."""
+    actors.require("jobs:write", tenant=tenant)
+    refusals, made = RefusedItems("schedules"), []
+    with transaction.atomic():
+        _hold_all({each.job.pk: each.job.name for each in wanted if each.job})
+        for place, each in enumerate(wanted):
+            with refusals.of(place):
+                if each.job is None:
+                    raise NotFound.about("job", "there is no such job here")
+                made.append(create(job=each.job, fields=each.fields))
+        refusals.raise_any()
+    return made
 
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
@@ -146,6 +172,13 @@ def lock(schedule: Schedule) -> Schedule:
     return _lock(schedule)
 
 
+def _hold_all(names: Mapping[UUID, str]) -> None:
+    """In one order, or two batches could each wait for what the other holds."""
+    for key in sorted(names):
+        with errors.locking(names[key]):
+            Job.objects.select_for_update(no_key=True).filter(pk=key).values_list("pk").first()
+
+
 def _hold(job: Job) -> None:
     rows = Job.objects.select_for_update(no_key=True).filter(pk=job.pk).exclude(state=JobState.DELETED)
     with errors.locking(job.name):
@@ -172,14 +205,10 @@ def _check(schedule: Schedule, path: str) -> None:
     _hold_calendars(schedule)
     try:
         planner.trigger_of(schedule)
+        spreads.of_schedule(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.InvalidSchedule.about(path + error.field, error.message) from None
     event_fields.check(schedule, path)
-    try:
-        spreads.of_schedule(schedule)
-    except InvalidHours as error:
-        field = ".".join(part for part in ("execution_window", error.field) if part)
-        raise errors.InvalidSchedule.about(path + field, error.message) from None
     kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"

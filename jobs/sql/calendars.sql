@@ -1,10 +1,11 @@
 -- What the planner reads of calendars, and how schedules follow them.
 
 -- name: calendars_named
--- One statement for all schedules of a batch; the days come only where this process does not know them yet.
+-- One statement for all schedules of a batch; the days come only where this process does not know them yet. The LIMIT 1 says
+-- that each costs one look by its name.
 SELECT c.tenant_id, c.name, c.weekend, c.digest, CASE WHEN c.digest = ANY(%(known)s) THEN NULL ELSE c.days END AS days
 FROM unnest(%(tenants)s::uuid[], %(names)s::text[]) AS wanted(tenant_id, name)
-JOIN calendar c ON c.tenant_id = wanted.tenant_id AND c.name = wanted.name
+CROSS JOIN LATERAL (SELECT * FROM calendar WHERE tenant_id = wanted.tenant_id AND name = wanted.name LIMIT 1) c
 
 -- name: hold_calendars
 -- Against being deleted or renamed before a schedule that names them is stored; other schedules may hold them too.
@@ -20,7 +21,7 @@ ORDER BY s.id DESC LIMIT %(most)s
 -- name: replan_users
 -- Looked at next as soon as an engine comes to it, and from where it had come to: no slot that ran is planned again. Held
 -- ones wait for their resume. One that could not be planned, perhaps for want of the calendar, may try again.
-UPDATE schedule s SET next_run_at = NULL, problem = '', state = 'active',
+UPDATE schedule s SET next_run_at = NULL, problem = '', state = CASE WHEN s.state = 'invalid' THEN 'active' ELSE s.state END,
     due_at = CASE WHEN s.state = 'active' THEN clock_timestamp() ELSE s.due_at END
 WHERE s.tenant_id = %(tenant_id)s AND s.calendars <> '[]'::jsonb
     AND (s.due_at IS NOT NULL OR s.state = 'invalid')

@@ -31,7 +31,7 @@ FROM rolled WHERE job_id IS NOT NULL
 
 -- name: look_again
 -- Schedules that were to be looked at when a window closes, now that it closes sooner.
-UPDATE schedule SET due_at = clock_timestamp() WHERE due_at = %(closes_at)s AND state = 'active'
+UPDATE schedule s SET due_at = clock_timestamp() WHERE s.due_at = %(closes_at)s AND s.state = 'active'
 
 -- name: closed_meanwhile
 -- Still waiting although their execution window has closed. The states are spelled out so that the index applies.

@@ -29,8 +29,11 @@ ON CONFLICT (tenant_id) WHERE kind = 'recovery' AND finished_at IS NULL
 RETURNING id, tenant_id, matched
 
 -- name: count_of_operation
--- How far what keeps to an operation's pace has come.
-SELECT state, reason, count(*) AS total FROM execution WHERE operation_id = %(operation_id)s GROUP BY state, reason
+-- How many of what keeps to an operation's pace are in each of some states: ranges of one index, in the partitions of some
+-- ids. Who knows how many there are in all leaves out those that succeeded, which become ever more.
+SELECT state, reason, count(*) AS total FROM execution
+WHERE operation_id = %(operation_id)s AND state = ANY(%(states)s) AND id >= %(low)s AND id < %(high)s
+GROUP BY state, reason
 
 -- name: cuts_of_operation
 -- Of each schedule that has more than so many executions in an operation: before which slot the others lie.
@@ -59,3 +62,35 @@ ORDER BY e.id LIMIT %(size)s
 -- Kept as long as executions are.
 DELETE FROM operation WHERE id = ANY(ARRAY(
     SELECT id FROM operation WHERE finished_at < clock_timestamp() - %(age)s AND NOT clearing ORDER BY finished_at LIMIT %(limit)s))
+
+-- name: runs_of_slots
+-- What was made for each of some slots of a schedule, skipped rows aside: by the schedule itself, whose ids begin with the
+-- slot, and by backfills. A look per slot and partition, whatever else is stored of the schedule.
+SELECT s.at, e.id, e.state, e.started_at IS NOT NULL AS started, e.created_at AS made_at
+FROM unnest(%(slots)s::timestamptz[], %(lows)s::uuid[], %(highs)s::uuid[]) AS s(at, low, high)
+CROSS JOIN LATERAL (
+    SELECT id, state, started_at, created_at FROM execution
+    WHERE tenant_id = %(tenant_id)s AND schedule_id = %(schedule_id)s AND id >= s.low AND id < s.high
+        AND trigger = 'schedule' AND scheduled_for = s.at AND state <> 'skipped'
+) e
+UNION ALL
+SELECT scheduled_for, id, state, started_at IS NOT NULL, created_at FROM execution
+WHERE tenant_id = %(tenant_id)s AND schedule_id = %(schedule_id)s AND trigger = 'backfill'
+    AND scheduled_for = ANY(%(slots)s) AND state <> 'skipped'
+
+-- name: replays_of
+-- What some executions were replayed as, and those in turn, with the one that each goes back to.
+WITH RECURSIVE again AS (
+    SELECT f.id AS root, r.id, r.state, r.started_at, r.created_at, 1 AS depth
+    FROM unnest(%(ids)s::uuid[]) AS f(id)
+    CROSS JOIN LATERAL (
+        SELECT id, state, started_at, created_at FROM execution
+        WHERE tenant_id = %(tenant_id)s AND replay_of = f.id AND id > f.id) r
+    UNION ALL
+    SELECT a.root, r.id, r.state, r.started_at, r.created_at, a.depth + 1
+    FROM again a CROSS JOIN LATERAL (
+        SELECT id, state, started_at, created_at FROM execution
+        WHERE tenant_id = %(tenant_id)s AND replay_of = a.id AND id > a.id) r
+    WHERE a.depth < 20
+)
+SELECT root, state, started_at IS NOT NULL AS started, created_at AS made_at FROM again

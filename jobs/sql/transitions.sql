@@ -240,9 +240,9 @@ WITH ended AS (
 SELECT id FROM ended UNION ALL SELECT id FROM asked
 
 -- name: skip_of_operation
--- What of an operation has not been published and is no longer wanted will not run, a page at a time: all of it, or what is
--- older than an instant, or than its schedule's in `cuts`. Rows that somebody holds are found by the next page. `unfinished`
--- and `unwanted` are as this statement found them, so they count what it skipped.
+-- What of an operation no worker has taken and is no longer wanted will not run, a page at a time: all of it, or what is
+-- older than an instant, or than its schedule's in `cuts`. What is published and unclaimed is among them; rows that somebody
+-- holds are found by the next page. `unwanted` is as this statement found it, so it counts what it skipped.
 WITH cut AS MATERIALIZED (
     SELECT key::uuid AS schedule_id, value::timestamptz AS instant FROM jsonb_each_text(%(cuts)s)
 ), picked AS MATERIALIZED (
@@ -251,7 +251,8 @@ WITH cut AS MATERIALIZED (
         AND (%(everything)s OR e.scheduled_for < %(before)s::timestamptz OR e.scheduled_for < c.instant)
     LIMIT %(limit)s FOR NO KEY UPDATE OF e SKIP LOCKED
 ), ended AS (
-    UPDATE execution e SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = ''
+    UPDATE execution e SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = '',
+        queued_at = NULL, publish_again_at = NULL
     WHERE id = ANY(ARRAY(SELECT id FROM picked)) AND state = ANY(%(sources)s)
     RETURNING id, tenant_id, job_id, attempt
 ), told AS (
@@ -261,8 +262,6 @@ WITH cut AS MATERIALIZED (
     FROM ended
 )
 SELECT (SELECT count(*) FROM ended) AS skipped,
-    EXISTS (SELECT 1 FROM execution e WHERE e.operation_id = %(operation_id)s
-        AND e.state IN ('scheduled', 'blocked', 'pending', 'queued', 'running')) AS unfinished,
     EXISTS (SELECT 1 FROM execution e LEFT JOIN cut c ON c.schedule_id = e.schedule_id
         WHERE e.operation_id = %(operation_id)s AND e.state = ANY(%(sources)s)
             AND (%(everything)s OR e.scheduled_for < %(before)s::timestamptz OR e.scheduled_for < c.instant)) AS unwanted

@@ -32,7 +32,12 @@ class Range(NamedTuple):
 
 def spreads(spec: Any) -> bool:
     """Whether an expression means something else for another schedule. ``spec`` has one, or None, or an empty text."""
-    return bool(_BEGINS.search(spec.expression or ""))
+    return is_asked_for(spec.expression or "")
+
+
+def is_asked_for(expression: str) -> bool:
+    """Whether an expression has an ``H`` in place of a value."""
+    return bool(_BEGINS.search(expression))
 
 
 def is_spread(item: str) -> bool:

@@ -41,6 +41,11 @@ def refuse(form: forms.Form, error: ServiceError) -> None:
         form.add_error(None, str(error))
 
 
+def _as_code(widget: Any, *, rows: int) -> None:
+    widget.attrs.update(rows=rows, spellcheck="false")
+    widget.attrs["class"] = f"{widget.attrs.get('class', '')} console-code"
+
+
 class JsonObjectField(forms.JSONField):
     """A JSON object in a text area. An empty one is the empty object."""
 
@@ -48,8 +53,7 @@ class JsonObjectField(forms.JSONField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(encoder=DjangoJSONEncoder, initial=dict, **options)
-        self.widget.attrs.update(rows=6, spellcheck="false")
-        self.widget.attrs["class"] = f"{self.widget.attrs.get('class', '')} console-code"
+        _as_code(self.widget, rows=6)
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -62,6 +66,29 @@ class JsonObjectField(forms.JSONField):
             return {}
         if not isinstance(found, dict):
             raise forms.ValidationError('must be a JSON object, such as {"key": "value"}')
+        return found
+
+
+class JsonListField(forms.JSONField):
+    """A JSON list in a text area. An empty one is the empty list."""
+
+    widget = widgets.UnfoldAdminTextareaWidget
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(encoder=DjangoJSONEncoder, initial=list, **options)
+        _as_code(self.widget, rows=4)
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return json.dumps(value, indent=2, ensure_ascii=False, cls=self.encoder) if value else ""
+        return super().prepare_value(value)
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        if found is None:
+            return []
+        if not isinstance(found, list):
+            raise forms.ValidationError('must be a JSON list, such as [{"key": "value"}]')
         return found
 
 

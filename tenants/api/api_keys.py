@@ -16,13 +16,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tenants import actors, context
 from tenants.api import parameters
+from tenants.api.at_large import AtLargeViewSet
 from tenants.api.fields import Instant, StrictSerializer
 from tenants.api.pagination import PAGED
-from tenants.api.views import TenantViewSet
 from tenants.models import ApiKey, Tenant
-from tenants.requests import Actor
 from tenants.rules import key_addresses
 from tenants.rules.permissions import OF_TENANTS, PLATFORM
 from tenants.services import api_keys
@@ -101,7 +99,7 @@ class NewApiKeyShape(ApiKeyShape):
     key = serializers.CharField()
 
 
-class ApiKeyViewSet(TenantViewSet):
+class ApiKeyViewSet(AtLargeViewSet):
     """Keys of this tenant. A key's text is shown once, when it is made.
 
     The platform's people and keys who name no tenant work with the platform's own keys, which belong to none.
@@ -126,17 +124,6 @@ class ApiKeyViewSet(TenantViewSet):
         )
     }
     must_be_counted = shows_secrets = ("create", "rotate")
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if self._at_large:
-            actors.check(request.auth, PLATFORM)  # type: ignore[arg-type]
-            context.enter(context.PLATFORM)
-
-    @property
-    def _at_large(self) -> bool:
-        actor = self.request.auth
-        return isinstance(actor, Actor) and actor.of_platform and actor.tenant is None
 
     def get_queryset(self) -> QuerySet[Any]:
         return ApiKey.objects.filter(tenant=None) if self._at_large else super().get_queryset()

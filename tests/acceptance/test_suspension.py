@@ -48,7 +48,7 @@ def test_a_suspended_tenant_starts_nothing_and_goes_on_by_its_misfire_policies(c
     operator.post(f"tenants/{slug}/activate")
     before = slots.ended(carillon, schedule)
     wait_for(lambda: slots.ended(carillon, schedule) >= before + 2, 60, "its slots run again")
-    missed = "SELECT count(*) FROM execution WHERE schedule_id = %s AND state = 'skipped' AND reason = 'MISFIRE'"
+    missed = "SELECT count(*) FROM execution WHERE schedule_id = %s AND state = 'skipped' AND reason = 'PAUSED_TENANT'"
     assert carillon.value(missed, schedule) >= 1
     again = held.trigger(long)
     carillon.api.post(f"schedules/{other}/pause")

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
-    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
+    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
     "tenants/apikey", "tenants/secret", "jobs/calendar", "jobs/jobtemplate", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
@@ -27,6 +27,8 @@ FORMS = (
     "tenants/invitation",
     "jobs/calendar",
     "jobs/jobtemplate",
+    "jobs/maintenancewindow",
+    "jobs/hook",
 )
 
 
@@ -48,6 +50,16 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/calendar/{site.furniture['jobs.calendar']}/edit/",
         f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/make/",
         f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/edit/",
+        f"/admin/jobs/schedule/{site.furniture['jobs.schedule']}/rule/",
+        "/admin/jobs/schedule/forecast/",
+        *(
+            f"/admin/jobs/maintenancewindow/{site.furniture['jobs.maintenancewindow']}/{name}/"
+            for name in ("edit", "end")
+        ),
+        *(
+            f"/admin/jobs/hook/{site.furniture['jobs.hook']}/{name}/"
+            for name in ("edit", "rotate_secret", "rotate_token")
+        ),
         f"/admin/jobs/execution/bulk/?action=cancel&job__id__exact={job}",
         f"/admin/jobs/execution/bulk/?action=replay&job__id__exact={job}",
         f"/admin/jobs/execution/failures/?tenant={site.furniture['tenants.tenant']}",

@@ -63,8 +63,9 @@ class Proxy:
 
     def reset(self) -> None:
         """End every connection with a reset."""
-        for pair in tuple(self._open):
+        for pair in self._open:
             _abort(*pair)
+        self._open.clear()
 
     def close(self) -> None:
         """Take nothing any more."""
@@ -94,7 +95,7 @@ class Proxy:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(server, ("127.0.0.1", self.target))
             recogniser = self._recogniser()
-            forth = asyncio.create_task(self._forth(client, server, recogniser))
+            forth = asyncio.create_task(self._forth(pair, recogniser))
             back = asyncio.create_task(self._back(server, client, recogniser))
             await asyncio.wait({forth, back}, return_when=asyncio.FIRST_COMPLETED)
             for task in (forth, back):
@@ -107,10 +108,11 @@ class Proxy:
             for end in pair:
                 end.close()
 
-    async def _forth(self, client: socket.socket, server: socket.socket, recogniser: Recogniser) -> None:
-        loop = asyncio.get_running_loop()
+    async def _forth(self, pair: tuple[socket.socket, socket.socket], recogniser: Recogniser) -> None:
+        loop, (client, server) = asyncio.get_running_loop(), pair
         with contextlib.suppress(OSError):
-            while data := await loop.sock_recv(client, CHUNK):
+            # What is sent into a connection that was reset in this moment may still be read, and goes nowhere.
+            while (data := await loop.sock_recv(client, CHUNK)) and pair in self._open:
                 if self.mode != "silent":
                     recogniser.requested(data)
                     await self._dally()

@@ -65,8 +65,10 @@ class Asking:
         case.query = dict.fromkeys([*(case.query or {})][:1], text)
         self.send(case, who, body=body)
 
-    def send(self, case: Any, who: str, *, body: str | None = None) -> Response:
-        """The answer, after it was looked at."""
+    def send(self, case: Any, who: str, *, body: str | None = None) -> Response | None:
+        """The answer, after it was looked at; None for what cannot be sent as the operation that it is."""
+        if _leaves_its_path(case):
+            return None
         prepared = self._prepared(case, who, body)
         answer = Response.from_requests(self._server.ask(prepared), verify=False)
         self._report.tried[who] += 1
@@ -107,3 +109,11 @@ class Asking:
             f"{who}: {prepared.method} {prepared.url}\n{(prepared.body or b'')!r:.2000}\n{answer.text:.3000}\n{failure}"
         )
         self._report.found.setdefault(told, sent)
+
+
+def _leaves_its_path(case: Any) -> bool:
+    """Whether a path's parameter came out empty: /operations//resume is taken for /operations/resume on its way.
+
+    That is another operation's path, or none's, and rightly answered with 405, which this one does not describe.
+    """
+    return any(str(value) == "" for value in (case.path_parameters or {}).values())

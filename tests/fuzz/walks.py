@@ -68,5 +68,7 @@ def walk(asks: Asking, steps: list[_Step]) -> None:
             case.query.pop("tenant", None)
         asks.make_sense(case)
         answer = asks.send(case, "operator" if case.operation.path.startswith(OF_OPERATORS) else "admin")
+        if answer is None:
+            return
         if 200 <= answer.status_code < 300:
             made = answer.json() if answer.content else {}

@@ -15,9 +15,13 @@ from tests.support import servers
 
 def insert(table: str, **columns: Any) -> None:
     """One row; dicts and lists of dicts as jsonb."""
-    values = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in columns.items()}
+    values = {name: json.dumps(value) if _is_json(value) else value for name, value in columns.items()}
     names, marks = ", ".join(values), ", ".join(f"%({name})s" for name in values)
     servers.kept_superuser().execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(each, dict) for each in value))
 
 
 def fetch(query: str, *parameters: Any) -> list[Any]:

@@ -106,8 +106,12 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "open_recoveries": {
         "kind": "recovery", "reason": "because", "rate": 50.0, "max_active": 4, "created_by": "system", "rows": Jsonb([]),
     },
-    "count_of_operation": {"operation_id": uuid4()},
+    "count_of_operation": {
+        "operation_id": uuid4(), "states": ["failed", "running"], "low": EXECUTION, "high": UUID(int=EXECUTION.int + (1 << 80)),
+    },
     "cuts_of_operation": {"operation_id": uuid4(), "keep": 1},
+    "runs_of_slots": {"tenant_id": uuid4(), "schedule_id": uuid4(), "slots": [rows.now()], "lows": [EXECUTION], "highs": [EXECUTION]},
+    "replays_of": {"tenant_id": uuid4(), "ids": [EXECUTION]},
     "prune_operations": {"age": timedelta(days=90), "limit": 100},
     "group_failures": {
         "tenant_id": uuid4(), "since": UUID(int=0), "job_id": None, "fingerprint": None, "most": 10_000, "largest": True, "limit": 50,
@@ -132,16 +136,23 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "look_again": {"closes_at": rows.now()},
     "closed_meanwhile": {"limit": 500},
     "waiting_for_hours": {"tenant_id": uuid4(), "schedule_id": uuid4()},
+    "calendars_named": {"tenants": [uuid4()], "names": ["germany"], "known": ["a digest"]},
+    "hold_calendars": {"tenant_id": uuid4(), "names": ["germany"]},
+    "schedules_using": {"tenant_id": uuid4(), "names": ["germany"], "most": 100},
+    "replan_users": {"tenant_id": uuid4(), "names": ["germany"]},
+    "rename_in_schedules": {"tenant_id": uuid4(), "before": "germany", "after": "austria"},
+    "renaming_is_over": {},
+    "executions_there": {"ids": [EXECUTION]},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
 }  # fmt: skip
+#: Statements of services alone: the engine has no right to them.
+OF_THE_APP = {"hold_calendars"}
 
 
 @contextmanager
-def explaining() -> Iterator[psycopg.Connection[Any]]:
-    """A connection of the engine's, whose every plan is the one for all values."""
-    with psycopg.connect(
-        servers.URLS["engine"], options="-c plan_cache_mode=force_generic_plan -c jit=off"
-    ) as connection:
+def explaining(role: str = "engine") -> Iterator[psycopg.Connection[Any]]:
+    """A connection of a role's, whose every plan is the one for all values."""
+    with psycopg.connect(servers.URLS[role], options="-c plan_cache_mode=force_generic_plan -c jit=off") as connection:
         yield connection
         connection.rollback()
 

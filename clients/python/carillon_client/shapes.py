@@ -56,6 +56,9 @@ OnHitEnum = Literal["skip", "previous_business_day", "next_business_day"]
 OperationStateEnum = Literal["running", "paused", "succeeded", "failed", "aborted"]
 
 
+OrderEnum = Literal["oldest", "newest"]
+
+
 OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
 
 
@@ -114,6 +117,15 @@ WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERV
 
 
 WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+WhichEnum = Literal["missing", "failed", "all"]
+
+
+class AbortInput(TypedDict):
+    """What becomes of what keeps to its pace and is running."""
+
+    cancel_running: NotRequired[bool]
 
 
 class Acceptance(TypedDict):
@@ -182,6 +194,31 @@ class AuditEvent(TypedDict):
     request_id: str
     address: str | None
     seal: Seal | None
+
+
+class BackfillInput(TypedDict):
+    """Slots of a time that has passed, and how they are run."""
+
+    until: str
+    which: NotRequired[WhichEnum]
+    order: NotRequired[OrderEnum]
+    max_active: NotRequired[int]
+    payload: NotRequired[dict[str, Any] | None]
+    reason: NotRequired[str]
+
+
+class BackfillPreview(TypedDict):
+    """What a backfill would be about."""
+
+    dry_run: bool
+    slots: int
+    examined: int
+    matched: int
+    matched_is_capped: bool
+    by_state: dict[str, int]
+    first: Fire | None
+    last: Fire | None
+    estimate_seconds: float | None
 
 
 class BulkInput(TypedDict):
@@ -1127,6 +1164,7 @@ class Execution(TypedDict):
     id: str
     job: JobReference
     schedule: str | None
+    operation: str | None
     trigger: TriggerEnum
     triggered_by: str
     state: ExecutionStateEnum
@@ -2069,6 +2107,7 @@ class OneExecution(TypedDict):
     id: str
     job: JobReference
     schedule: str | None
+    operation: str | None
     trigger: TriggerEnum
     triggered_by: str
     state: ExecutionStateEnum
@@ -2116,6 +2155,7 @@ class Operation(TypedDict):
     max_active: int | None
     matched: int
     matched_is_capped: bool
+    made: int
     done: int
     failed: int
     left_out: dict[str, int]
@@ -2676,6 +2716,7 @@ class Reason(TypedDict):
     limit: int | None
     used: int | None
     until: str | None
+    execution: str | None
 
 
 class ReceivedEvent(TypedDict):
@@ -2957,6 +2998,12 @@ class S3SecretInput(TypedDict):
     value: S3Connection
 
 
+class ScheduleBatch(TypedDict):
+    """ScheduleBatch."""
+
+    data: list[Schedule]
+
+
 class ScheduleDryRun(TypedDict):
     """What a request would make of a schedule."""
 
@@ -2965,6 +3012,12 @@ class ScheduleDryRun(TypedDict):
     diff: dict[str, Any]
     next: list[Fire]
     schedule: Schedule | None
+
+
+class SchedulesInput(TypedDict):
+    """Schedules to be: all of them, or none."""
+
+    schedules: list[NewScheduleInput]
 
 
 class ScriptDeclaredJob(TypedDict):
@@ -3184,6 +3237,20 @@ class SftpSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: SftpConnection
+
+
+class SkippedInput(TypedDict):
+    """Which slot, where the row stands for many."""
+
+    payload: NotRequired[dict[str, Any] | None]
+    scheduled_for: NotRequired[str]
+
+
+class SlotInput(TypedDict):
+    """A slot of the schedule."""
+
+    payload: NotRequired[dict[str, Any] | None]
+    scheduled_for: str
 
 
 class Slot(TypedDict):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from jobs.api.shapes import payloads
 from jobs.models import Hook, ReceivedEvent
 from jobs.rules.event_outcomes import WORDS, LeftOut, Outcome
 from jobs.rules.webhook_signatures import Scheme
@@ -55,7 +56,13 @@ class LeftOutShape(serializers.Serializer[Any]):
     job_name = serializers.CharField()
     reason = serializers.ChoiceField([each.value for each in LeftOut])
     message = serializers.SerializerMethodField()
-    detail = serializers.CharField(help_text="The filter, or why it could not be computed.")
+    detail = serializers.SerializerMethodField(
+        help_text="The filter, or why it could not be computed; that names parts of the payload and needs payloads:read."
+    )
+
+    def get_detail(self, left: dict[str, str]) -> str:
+        hidden = left["reason"] == LeftOut.FILTER_FAILED and not payloads.may_be_seen(self.context)
+        return "" if hidden else left["detail"]
 
     def get_message(self, left: dict[str, str]) -> str:
         return WORDS[LeftOut(left["reason"])]

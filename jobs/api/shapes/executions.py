@@ -105,6 +105,9 @@ class ExecutionShape(serializers.Serializer[Execution]):
     id = serializers.UUIDField()
     job = JobReference()
     schedule = serializers.UUIDField(source="schedule_id", allow_null=True)
+    operation = serializers.UUIDField(
+        source="operation_id", allow_null=True, help_text="The backfill or recovery whose pace it keeps to."
+    )
     trigger = serializers.ChoiceField(TriggerKind.choices)
     triggered_by = serializers.CharField()
     state = serializers.ChoiceField(STATES)
@@ -156,7 +159,8 @@ class ExecutionShape(serializers.Serializer[Execution]):
         return codes.wait_of(execution.waiting_on)
 
     def get_allowed_actions(self, execution: Execution) -> list[str]:
-        return list(states.allowed_actions(states.State(execution.state)))
+        is_slot = execution.schedule_id is not None
+        return list(states.allowed_actions(states.State(execution.state), is_slot=is_slot))
 
 
 class WaitingShape(serializers.Serializer[Waiting]):

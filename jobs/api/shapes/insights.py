@@ -24,6 +24,7 @@ class ReasonShape(serializers.Serializer[Reason]):
     limit = serializers.IntegerField(allow_null=True, help_text="Of the cap, the quota or the attempts it is about.")
     used = serializers.IntegerField(allow_null=True, help_text="Null where that is not the tenant's alone.")
     until = Instant(allow_null=True, help_text="When the clock alone ends it, or, of a next run, brings it.")
+    execution = serializers.UUIDField(allow_null=True, help_text="The other execution that it is about.")
 
 
 class ExplanationShape(serializers.Serializer[Explanation]):
@@ -122,7 +123,9 @@ class ForecastGroupShape(serializers.Serializer[Any]):
         help_text="The hour's beginning in UTC, the queue's name, the job's or the tenant's id."
     )
     name = serializers.CharField(help_text="Of the queue, the job or the tenant; empty for an hour.")
-    slots = serializers.IntegerField(help_text="One that a clock change leaves out is counted too.")
+    slots = serializers.IntegerField(
+        help_text="One that a clock change leaves out is counted too, one that a calendar leaves out is not."
+    )
     worker_minutes = serializers.FloatField(
         allow_null=True, help_text="If each run takes what half of its job's last ones took at most."
     )

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from jobs.api.shapes import job_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
 from jobs.api.shapes.rates import RateInput
-from jobs.api.shapes.schedules import ScheduleInput, ScheduleShape
+from jobs.api.shapes.schedules import Page, ScheduleInput, ScheduleShape
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
@@ -63,6 +63,9 @@ class JobsInput(StrictSerializer):
 
 class JobShape(serializers.Serializer[Job]):
     """A job as it is stored."""
+
+    class Meta:
+        list_serializer_class = Page
 
     id = serializers.UUIDField()
     name = serializers.CharField()

@@ -12,7 +12,7 @@ from jobs.failure_groups import Group
 from jobs.models import Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
-from jobs.services import operations
+from jobs.services import operations, trimming
 from tenants.api.fields import Instant, Number, Object, StrictSerializer
 from tenants.requests import LONGEST_REASON
 
@@ -33,7 +33,7 @@ class PaceInput(StrictSerializer):
         required=False,
         min_value=1,
         max_value=background.MOST_ACTIVE,
-        help_text="Of an operation that paces executions: most of them in flight.",
+        help_text="Of a backfill or recovery: most of its executions in flight.",
     )
 
 
@@ -43,9 +43,21 @@ class TrimInput(StrictSerializer):
     example: ClassVar[dict[str, Any]] = {"keep_newest": 1}
 
     keep_newest = serializers.IntegerField(
-        required=False, min_value=1, max_value=operations.MOST_KEPT, help_text="So many slots of each schedule."
+        required=False, min_value=1, max_value=trimming.MOST_KEPT, help_text="So many slots of each schedule."
     )
     older_than = serializers.DateTimeField(required=False, help_text="Slots before this instant are left out.")
+
+
+class AbortInput(StrictSerializer):
+    """What becomes of what keeps to its pace and is running."""
+
+    example: ClassVar[dict[str, Any]] = {"cancel_running": True}
+
+    cancel_running = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Ask what a backfill or recovery has started to stop; else that goes on.",
+    )
 
 
 class AskedInput(StrictSerializer):
@@ -111,7 +123,7 @@ class OperationShape(serializers.Serializer[Operation]):
 
     id = serializers.UUIDField()
     kind = serializers.CharField(
-        help_text="cancel, replay; of failure groups: redrive, discard; the engine's own: recovery."
+        help_text="cancel, replay; of failure groups: redrive, discard; of schedules: backfill; the engine's own: recovery."
     )
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
@@ -124,12 +136,13 @@ class OperationShape(serializers.Serializer[Operation]):
     )
     matched = serializers.IntegerField(help_text="How many there were when it was made.")
     matched_is_capped = serializers.BooleanField(help_text="There were more, or not all were counted.")
-    done = serializers.IntegerField()
-    failed = serializers.IntegerField(help_text="Refused, one by one; the operation goes on.")
+    made = serializers.IntegerField(help_text="Executions, of a backfill.")
+    done = serializers.IntegerField(help_text="Of a backfill: succeeded.")
+    failed = serializers.IntegerField(help_text="Refused, one by one; of a backfill: failed. The operation goes on.")
     left_out = serializers.DictField(child=serializers.IntegerField(), help_text="How many by reason.")
     failures = serializers.SerializerMethodField(help_text="The first of them.")
     waiting_on = serializers.SerializerMethodField(
-        help_text="TENANT_SUSPENDED or QUOTA_EXCEEDED: it goes on by itself."
+        help_text="TENANT_SUSPENDED, QUOTA_EXCEEDED or JOB_DISABLED: it goes on by itself."
     )
     ended_because = serializers.CharField(help_text="Of one that failed, or whose author lost the right to it.")
     created_by = serializers.CharField()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
+from django.db.models import Manager
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,6 +15,7 @@ from jobs import previews
 from jobs.api import fires
 from jobs.api.shapes import schedule_unions  # noqa: F401 - describes these
 from jobs.api.shapes.payloads import Guarded
+from jobs.engine.calendars import Calendars
 from jobs.models import Misfire, Schedule, ScheduleState
 from jobs.rules import calendar_names
 from jobs.rules.calendar_names import Use
@@ -20,6 +23,7 @@ from jobs.rules.calendars import OnHit
 from jobs.services import schedules
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 
+MOST_IN_A_BATCH = 100
 _WINDOW = (
     'Hours of the week, in its time zone, in which its runs may start, such as {"hours": [{"days": ["mon-fri"], '
     '"from": "22:00", "until": "05:00"}], "outside": "wait"}. A slot outside waits, or is skipped ("skip").'
@@ -119,6 +123,14 @@ class NewScheduleInput(ScheduleInput):
     job = serializers.CharField(max_length=200, help_text="Id or name.")
 
 
+class SchedulesInput(StrictSerializer):
+    """Schedules to be: all of them, or none."""
+
+    example = {"schedules": [{"job": "nightly dummy", "kind": "once", "run_at": "2199-01-31T09:00:00Z"}]}
+
+    schedules = serializers.ListField(child=NewScheduleInput(), min_length=1, max_length=MOST_IN_A_BATCH)
+
+
 @extend_schema_field({"type": ["string", "null"]})
 class Unset(serializers.Field[str, None, "str | None", Any]):
     """A text that is empty in the database where a schedule has none."""
@@ -134,9 +146,41 @@ class CalendarUseShape(serializers.Serializer[Any]):
     use = serializers.ChoiceField([str(use) for use in Use])
     on_hit = serializers.ChoiceField([str(on_hit) for on_hit in OnHit])
 
+    def to_representation(self, stored: Any) -> dict[str, Any]:
+        """With what somebody has left out who wrote it into the database by hand."""
+        return super().to_representation({"use": str(Use.EXCLUDE), "on_hit": str(OnHit.SKIP), **stored})
+
+
+class Page(serializers.ListSerializer[Any]):
+    """Rows that show schedules: the calendars of all are looked up at once, for what tells of them."""
+
+    def to_representation(self, data: Any) -> list[Any]:
+        rows = list(data.all() if isinstance(data, Manager) else data)
+        calendars_of(self.context).know(schedule for row in rows for schedule in self._schedules(row))
+        return super().to_representation(rows)
+
+    def _schedules(self, row: Any) -> Iterable[Schedule]:
+        shown: Any = self.child
+        if "schedules" not in shown.fields:
+            return [row] if "sentence" in shown.fields else ()
+        return (
+            cast("Iterable[Schedule]", row.schedules.all())
+            if "sentence" in shown.fields["schedules"].child.fields
+            else ()
+        )
+
+
+def calendars_of(context: Any) -> Calendars:
+    """What has been looked up for an answer."""
+    found: Calendars = context.setdefault("calendars", Calendars())
+    return found
+
 
 class ScheduleShape(serializers.Serializer[Schedule]):
     """A schedule as it is stored."""
+
+    class Meta:
+        list_serializer_class = Page
 
     id = serializers.UUIDField()
     job = serializers.UUIDField(source="job_id")
@@ -175,7 +219,7 @@ class ScheduleShape(serializers.Serializer[Schedule]):
     updated_at = Instant()
 
     def get_sentence(self, schedule: Schedule) -> str:
-        return previews.sentence(schedule)
+        return previews.sentence(schedule, calendars_of(self.context))
 
     @extend_schema_field(Instant(allow_null=True))
     def get_next_run_at(self, schedule: Schedule) -> str | None:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.engine.operations import Kind
+from jobs.engine.operations import Following, Kind
+from jobs.services.operation_kinds.backfill import Backfill
 from jobs.services.operation_kinds.cancel import Cancel
 from jobs.services.operation_kinds.discard import Discard
 from jobs.services.operation_kinds.recovery import Recovery
 from jobs.services.operation_kinds.redrive import Redrive
 from jobs.services.operation_kinds.replay import Replay
 
-__all__ = ["KINDS"]
+__all__ = ["KINDS", "OVER_EXECUTIONS"]
 
-_ALL: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard(), Recovery())
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
+_OVER: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard())
+_PACED: tuple[Following, ...] = (Recovery(), Backfill())
+#: What is done to executions that there are.
+OVER_EXECUTIONS: Mapping[str, Kind] = {kind.name: kind for kind in _OVER}
+#: All: those, and what executions keep to the pace of.
+KINDS: Mapping[str, Kind | Following] = {**OVER_EXECUTIONS, **{kind.name: kind for kind in _PACED}}

@@ -117,7 +117,7 @@ def test_a_new_job_is_made_with_its_first_schedule(console: Console) -> None:
             "rule",
             '{"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}',
             "calendar",
-            "last business day of each month at 17:00",
+            "at 17:00 on the last business day of every month",
         ),
     ],
 )

@@ -54,3 +54,20 @@ def test_one_is_changed_ended_and_deleted(console: Console) -> None:
 
 def _texts(values: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value not in (None, False)}
+
+
+def test_a_slot_that_fell_into_a_window_names_it_also_when_that_is_deleted(console: Console) -> None:
+    job = rows.job()
+    at = rows.now() - HOUR / 2
+    shut.maintenance(job[1], action="skip", created_at=at - HOUR, reason="The database moves.")
+    shut.maintenance(job[1], opens_at=at - 2 * HOUR, closes_at=at - HOUR, created_at=at - 3 * HOUR, reason="Earlier.")
+    shut.maintenance(rows.tenant(), created_at=at - HOUR, reason="Another's.")
+    skipped = rows.execution(
+        job, "skipped", reason="BLACKOUT", trigger="schedule", schedule_id=rows.schedule(job), scheduled_for=at
+    )
+    for _ in range(2):
+        text = support.text_of(console.page("jobs_execution_change", skipped))
+        assert "the window says: The database moves" in text
+        assert "Earlier" not in text
+        assert "Another" not in text
+        rows.change("UPDATE maintenance_window SET deleted_at = now(), opens_at = NULL, closes_at = NULL")

@@ -64,9 +64,17 @@ def test_what_is_typed_badly_is_told_with_its_field(console):
     text = support.text_of(typed(console, expression="61 * * * *"))
     assert "expression: minute 61 is out of range" in text
     assert "timezone: unknown time zone" in support.text_of(typed(console, expression="* * * * *", timezone="Nowhere"))
-    assert "Nothing is planned without an expression" in support.text_of(typed(console))
+    assert "Nothing is planned without a rule" in support.text_of(typed(console))
     markup = typed(console, expression="<script>alert(1)</script>")
     assert "<script>alert" not in markup
+
+
+def test_the_form_previews_recurrence_and_calendar_rules_too(console):
+    text = support.text_of(typed(console, rrule="FREQ=DAILY;BYHOUR=9;BYMINUTE=0;BYSECOND=0"))
+    assert "T09:00:00+00:00" in text
+    rule = '{"every": "month", "on": {"business_day": -1}, "at": ["17:00"]}'
+    assert "At 17:00 on the last business day of every month" in support.text_of(typed(console, rule=rule))
+    assert "rule: " in support.text_of(typed(console, rule="{"))
 
 
 def test_the_preview_goes_by_the_tenants_own_zone(console):

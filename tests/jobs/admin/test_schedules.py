@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
 from tests.support import console as support
 from tests.support import rows
 from tests.support.console import Console
@@ -53,3 +58,90 @@ def test_a_schedule_is_paused_resumed_and_deleted(console: Console) -> None:
 def test_an_interval_reads_as_one(console: Console) -> None:
     schedule = rows.schedule(rows.job(), kind="interval", expression="", interval_seconds=5400, start_at=rows.now())
     assert "every 1 h 30 min" in support.text_of(console.page("jobs_schedule_change", schedule))
+
+
+RRULE = {"kind": "rrule", "expression": "", "rrule": "FREQ=DAILY;BYHOUR=9;BYMINUTE=0;BYSECOND=0"}
+OF_CALENDAR = {
+    "kind": "calendar",
+    "expression": "",
+    "rule": {"every": "month", "on": {"business_day": -1}, "at": ["17:00"]},
+}
+EVENT = {"kind": "event", "expression": "", "event": "order.paid"}
+
+
+def _stored(columns: dict[str, Any]) -> Any:
+    anchored = {"start_at": rows.now()} if columns.get("rrule") else {}
+    return rows.schedule(rows.job(), **{**columns, **anchored})
+
+
+def _said(console: Console, schedule: Any) -> dict[str, str]:
+    """What the form of a schedule has in its fields, as a browser would send it."""
+    form = console.get("jobs_schedule_rule", schedule).context["form"]
+    return {name: form[name].value() if form[name].value() is not None else "" for name in form.fields}
+
+
+def _column(schedule: Any, name: str) -> Any:
+    return rows.fetch(f"SELECT {name} FROM schedule WHERE id = %s", schedule)[0][0]
+
+
+@pytest.mark.parametrize(("columns", "own"), [(RRULE, "rrule"), (OF_CALENDAR, "rule"), (EVENT, "event")])
+def test_the_form_of_each_kind_has_its_own_field_and_stores_nothing_new_as_it_is(
+    console: Console, columns: dict[str, Any], own: str
+) -> None:
+    schedule = _stored(columns)
+    said = _said(console, schedule)
+    assert set(said) & {"expression", "interval_seconds", "run_at", "rrule", "rule", "event"} == {own}
+    assert ("calendars" in said) == (columns is not EVENT)
+    assert ("event_filter" in said) == (columns is EVENT)
+    console.pressed("jobs_schedule_rule", schedule, **said)
+    assert _column(schedule, own) == columns[own]
+
+
+def test_the_form_changes_a_calendar_rule_as_a_whole(console: Console) -> None:
+    schedule = _stored(OF_CALENDAR)
+    said = {**_said(console, schedule), "rule": '{"every": "week", "on": {"weekday": "fri"}, "at": ["08:00"]}'}
+    console.pressed("jobs_schedule_rule", schedule, **said)
+    assert _column(schedule, "rule") == {"every": "week", "on": {"weekday": "fri"}, "at": ["08:00"]}
+
+
+def test_calendars_hours_and_spread_are_said_in_the_form_and_refused_beside_their_fields(console: Console) -> None:
+    job = rows.job()
+    schedule = rows.schedule(job, expression="0 12 * * *")
+    rows.change("UPDATE calendar SET name = 'closed' WHERE id = %s", support.calendar(job[1]))
+    hours = {"hours": [{"from": "08:00", "until": "18:00"}]}
+    said = _said(console, schedule) | {"calendars": '[{"calendar": "closed"}]', "jitter_seconds": "30"}
+    for name, wrong in {
+        "calendars": '[{"calendar": "nowhere"}]',
+        "execution_window": '{"hours": []}',
+        "jitter_seconds": "-1",
+        "start_at": "tomorrow",
+    }.items():
+        answer = console.press("jobs_schedule_rule", schedule, **{**said, name: wrong})
+        assert list(answer.context["form"].errors) == [name]
+    console.pressed("jobs_schedule_rule", schedule, **{**said, "execution_window": json.dumps(hours)})
+    assert _column(schedule, "calendars") == [{"calendar": "closed", "use": "exclude", "on_hit": "skip"}]
+    assert _column(schedule, "execution_window") == hours
+    assert _column(schedule, "jitter_seconds") == 30
+    console.pressed(
+        "jobs_schedule_rule", schedule, **{**_said(console, schedule), "execution_window": "", "calendars": ""}
+    )
+    assert (_column(schedule, "calendars"), _column(schedule, "execution_window")) == ([], None)
+
+
+def test_the_preview_of_the_form_goes_by_hours_and_by_the_schedules_own_spread(console: Console) -> None:
+    schedule = rows.schedule(rows.job(), expression="H 12 * * *", next_run_at=rows.now())
+    said = _said(console, schedule)
+    shown = support.text_of(console.page("jobs_schedule_change", schedule)).split("Next runs")[1].split("T12:")[1][:5]
+    typed = console.press("jobs_schedule_rule", schedule, **said, preview="1").content.decode()
+    assert f"T12:{shown}" in typed
+    waiting = {**said, "execution_window": '{"hours": [{"from": "14:00", "until": "15:00"}]}'}
+    typed = console.press("jobs_schedule_rule", schedule, **waiting, preview="1").content.decode()
+    assert "waits for its hours, until" in typed
+
+
+def test_the_list_names_every_kind_in_its_words(console: Console) -> None:
+    for columns in (RRULE, OF_CALENDAR, EVENT):
+        _stored(columns)
+    text = support.text_of(console.page("jobs_schedule_changelist"))
+    for words in (RRULE["rrule"], "last business day of each month at 17:00", "on order.paid"):
+        assert words in text

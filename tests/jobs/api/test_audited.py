@@ -53,6 +53,16 @@ class World:
     def execution(self, state: str) -> str:
         return str(rows.execution(rows.job(self.actor.tenant.id), state))
 
+    def past(self) -> dict[str, Any]:
+        """An hour of a schedule's slots."""
+        now = rows.now()
+        return {"from": (now - rows.timedelta(hours=1)).isoformat(), "until": now.isoformat(), "reason": "because"}
+
+    def skipped(self) -> str:
+        job = rows.job(self.actor.tenant.id)
+        slot = {"schedule_id": rows.schedule(job), "scheduled_for": rows.now() - rows.timedelta(hours=1)}
+        return str(rows.execution(job, "skipped", trigger="schedule", **slot))
+
     def letter(self) -> str:
         job = rows.job(self.actor.tenant.id)
         letter = uuid4()
@@ -181,6 +191,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("put", "/schedules/{id}"): (World.schedule, lambda w: {**CRON, "misfire": "skip"}),
     ("patch", "/schedules/{id}"): (World.schedule, lambda w: {"expression": "0 1 * * *"}),
     ("delete", "/schedules/{id}"): (World.schedule, lambda w: None),
+    ("post", "/schedules/batch"): (None, lambda w: {"schedules": [{**CRON, "job": w.job()}]}),
+    ("post", "/schedules/{id}/backfill"): (World.schedule, World.past),
+    ("post", "/schedules/{id}/run-anyway"): (World.schedule, lambda w: {"scheduled_for": "2026-01-01T00:00:00Z"}),
+    ("post", "/executions/{id}/run-anyway"): (World.skipped, lambda w: {}),
     ("post", "/schedules/{id}/pause"): (World.schedule, lambda w: {}),
     ("post", "/schedules/{id}/resume"): (lambda w: w.schedule("paused"), lambda w: {}),
     ("post", "/executions"): (None, lambda w: {"job": w.job()}),

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from jobs.services import executions
 from tests.support import actors, rows
 
-EXECUTIONS, JOBS = "/api/v1/executions/batch", "/api/v1/jobs/batch"
+EXECUTIONS, JOBS, SCHEDULES = (f"/api/v1/{noun}/batch" for noun in ("executions", "jobs", "schedules"))
 
 
 def told(answer):
@@ -199,3 +199,38 @@ def test_few_names_do_not_stand_for_an_answer_without_bound(owner, make_job, mon
     assert (told(answer), list(details(answer))) == ((422, "VALIDATION_FAILED"), ["executions"])
     assert count("execution", owner) == 0
     assert owner.api.post(EXECUTIONS, {"executions": [{"job": "nightly"}] * 2}).status_code == 202
+
+
+def test_runs_far_ahead_are_refused_by_their_place_and_made_as_schedules_of_kind_once(owner, make_job):
+    make_job()
+    soon, late = ((rows.now() + timedelta(days=days)).isoformat() for days in (80, 91))
+    answer = owner.api.post(EXECUTIONS, {"executions": [{"job": "nightly", "run_at": at} for at in (soon, late)]})
+    assert (told(answer), list(details(answer))) == ((422, "VALIDATION_FAILED"), ["executions[1].run_at"])
+    assert details(answer)["executions[1].run_at"] == ["must be at most 90 days ahead: use a schedule of kind once"]
+    wanted = [
+        {"job": "nightly", "kind": "once", "run_at": at, "payload": {"fail_rate": n}}
+        for n, at in enumerate((soon, late))
+    ]
+    answer = owner.api.post(SCHEDULES, {"schedules": wanted})
+    assert answer.status_code == 201, answer.content
+    made = answer.json()["data"]
+    assert [(each["run_at"][:10], each["payload"]["fail_rate"]) for each in made] == [(soon[:10], 0), (late[:10], 1)]
+    assert [each["next_run_at"][:10] for each in made] == [soon[:10], late[:10]]
+    assert count("schedule", owner) == 2
+    assert {row["id"] for row in owner.api.get("/api/v1/schedules").json()["data"]} == {each["id"] for each in made}
+
+
+def test_of_schedules_whatever_is_refused_is_named_by_its_place_and_nothing_is_made(owner, outsider, make_job):
+    make_job()
+    foreign = rows.job(outsider.tenant.id)[0]
+    good = {"job": "nightly", "kind": "cron", "expression": "0 0 * * *"}
+    wanted = [good, {**good, "expression": "61 * * * *"}, {**good, "job": str(foreign)}, {**good, "job": "nobody"}]
+    answer = owner.api.post(SCHEDULES, {"schedules": wanted})
+    names = ["schedules[1].expression", "schedules[2].job", "schedules[3].job"]
+    assert (answer.status_code, list(details(answer))) == (422, names)
+    assert count("schedule", owner) == 0
+    narrow = actors.with_scopes(owner, ["executions:run", "jobs:read"])
+    assert narrow.api.post(SCHEDULES, {"schedules": [good]}).status_code == 403
+    rows.change("UPDATE tenant SET max_schedules = 1 WHERE id = %s", owner.tenant.id)
+    answer = owner.api.post(SCHEDULES, {"schedules": [good, good]})
+    assert (answer.status_code, count("schedule", owner)) == (409, 0)

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support import rows
+from tests.support import actors, rows
 
 EVENT = {"kind": "event", "event": "order.paid", "event_filter": "event.payload.total > 100"}
 
@@ -37,6 +37,18 @@ def test_why_nothing_ran_is_found_the_morning_after(owner, job):
     ]
     [other] = owner.api.get("/api/v1/events", outcome="unmatched").json()["data"]
     assert other["name"] == "order.payed"
+
+
+def test_why_a_filter_failed_is_told_to_those_who_may_read_payloads(owner, make_job):
+    make_job(schedules=[{**EVENT, "event_filter": "event.payload.seen[event.payload.card] == 1"}])
+    owner.api.post("/api/v1/events", {"name": "order.paid", "payload": {"card": "4711-0815", "seen": {"eve@x": 1}}})
+
+    def told(actor):
+        return actor.api.get("/api/v1/events").json()["data"][0]["left_out"][0]
+
+    assert "4711-0815" in told(owner)["detail"]
+    stranger = told(actors.with_scopes(owner, ["executions:read"]))
+    assert (stranger["reason"], stranger["detail"]) == ("FILTER_FAILED", "")
 
 
 def test_a_repeated_request_sends_its_event_once(owner, job):

@@ -39,10 +39,14 @@ def test_a_preview_tells_the_start_of_a_stored_schedule_and_that_a_new_one_sprea
     new = owner.api.post("/api/v1/schedules/preview", asked).json()
     assert new["spread_seconds"] == 600
     assert [slot["starts_at"] for slot in new["next"]] == [None, None]
-    stored = owner.api.post("/api/v1/schedules/preview", {**asked, "schedule": made["id"]}).json()["next"]
+    told = owner.api.get(f"/api/v1/schedules/{made['id']}/preview", count=2).json()
+    assert told["spread_seconds"] == 600
+    stored = told["next"]
     following = owner.api.get(f"/api/v1/jobs/{made['job']}/next?count=2").json()["data"]
     assert [slot["starts_at"] for slot in stored] == [run["starts_at"] for run in following]
     assert all(slot["at"] <= slot["starts_at"] for slot in stored)
+    refused = owner.api.post("/api/v1/schedules/preview", {**asked, "schedule": made["id"]})
+    assert (refused.status_code, list(refused.json()["error"]["details"])) == (400, ["schedule"])
 
 
 def test_a_preview_tells_what_hours_do(owner):

@@ -70,7 +70,7 @@ def test_what_others_have_in_flight_is_for_the_platform_alone(owner, job, queue)
     waiting = rows.execution(job, "pending", queue_id=queue)
     told = explained(owner.api, f"executions/{waiting}")
     assert told["reasons"][0] | {"message": ""} == {
-        "code": "QUEUE_CAP", "message": "", "limit": 2, "used": None, "until": None,
+        "code": "QUEUE_CAP", "message": "", "limit": 2, "used": None, "until": None, "execution": None,
     }  # fmt: skip
     assert told["estimate_seconds"] is None
     assert "2/2" not in str(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from jobs import forecasts, workloads
+from jobs.triggers.business_days import BusinessDays
 from tests.support import actors, rows
 
 DAY = datetime(2030, 3, 4, tzinfo=UTC)
@@ -146,3 +148,22 @@ def test_many_rules_of_their_own_leave_an_answer_and_not_an_empty_one(owner, mon
     told = owner.api.get("/api/v1/forecast", **WINDOW, group_by="hour").json()
     assert (told["capped"], 0 < told["schedules"] < 12) == (True, True)
     assert [hour["slots"] for hour in told["groups"]] == [told["schedules"]] * 24
+
+
+def test_rules_that_calendars_shift_cost_what_they_are_and_the_bound_holds(owner, monkeypatch):
+    assert owner.api.post("/api/v1/calendars", {"name": "odd", "dates": [{"date": "2030-03-04"}]}).status_code == 201
+    job = rows.job(owner.tenant.id)
+    use = [{"calendar": "odd", "use": "exclude", "on_hit": "next_business_day"}]
+    for minute in range(3):
+        at(job, f"{minute}/15 * * * *", calendars=json.dumps(use))
+    asked: list[Any] = []
+    count = BusinessDays.count
+    monkeypatch.setattr(BusinessDays, "count", lambda *of: asked.append(of) or count(*of))
+    month = {"until": (DAY + timedelta(days=31)).isoformat()}
+    assert sum(hour["slots"] for hour in groups(owner, "hour", **month)) > 0
+    assert len(asked) == 3, "once each, and not for every hour"
+    monkeypatch.setattr(forecasts, "MOST_STEPS", 4000)
+    for by in ("hour", "job"):
+        answer = owner.api.get("/api/v1/forecast", **(WINDOW | month | {"group_by": by})).json()
+        assert answer["capped"]
+    assert len(asked) == 3 + 1 + 2, "and no more than the bound allows"

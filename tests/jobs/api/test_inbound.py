@@ -82,6 +82,14 @@ def test_a_captured_delivery_counts_once(owner, job):
     assert sender.deliver(named="msg_2").json()["outcome"] == "started"
 
 
+def test_who_may_send_events_cannot_use_up_the_ids_of_a_hooks_deliveries(owner, job):
+    sender = Sender(owner)
+    for name in (sender.hook["id"], f"hook:{sender.hook['id']}"):
+        told = owner.api.post("/api/v1/events", {"name": name, "dedup_key": "msg_1"})
+        assert told.status_code == 202
+    assert sender.deliver(named="msg_1").json()["outcome"] == "started"
+
+
 def test_nobody_learns_from_the_answer_which_addresses_there_are(owner, job):
     sender = Sender(owner)
     forged = sender.deliver(webhook_signature="v1,AAAA")

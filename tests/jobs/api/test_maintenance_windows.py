@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobs.engine import planner
+from jobs.services import maintenance
 from tests.support import actors, rows, shut
 
 PATH = "/api/v1/maintenance-windows"
@@ -46,6 +47,18 @@ def test_one_that_comes_again_tells_its_next_times_and_opens_again_after_it_was_
     ended = owner.api.post(f"{PATH}/{made['id']}/end", {}).json()
     assert ended["state"] == "coming"
     assert datetime.fromisoformat(ended["opens_at"]) > rows.now()
+
+
+def test_what_the_planner_has_to_go_through_is_bounded(owner, monkeypatch):
+    often = {"scope": "tenant", "reason": "Often.", "expression": "*/10 * * * *", "duration_seconds": 600}
+    answer = owner.api.post(PATH, often)
+    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["expression"])
+    assert owner.api.post(PATH, often | {"expression": "*/30 * * * *"}).status_code == 201
+    monkeypatch.setattr(maintenance, "MOST_LATELY", 2)
+    made = make(owner)
+    assert owner.api.delete(f"{PATH}/{made['id']}").status_code == 204
+    again = owner.api.post(PATH, {"scope": "tenant", "reason": "Once more.", "ends_at": soon()})
+    assert again.status_code == 409, "deleted, and yet the planner asks of it"
 
 
 def test_ending_it_lets_held_schedules_be_planned_again(owner, make_job):

@@ -27,9 +27,12 @@ def test_a_rule_is_told_in_words_slots_and_clock_changes(owner):
     assert told == {
         "sentence": "At 02:30 every day, Europe/Berlin",
         "next": [
-            {"at": "2027-03-27T01:30:00Z", "local": "2027-03-27T02:30:00+01:00", "note": None, "offset": "+01:00"},
-            {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T03:00:00+02:00", "note": "DST_GAP", "offset": "+02:00"},
+            {"at": "2027-03-27T01:30:00Z", "local": "2027-03-27T02:30:00+01:00", "starts_at": "2027-03-27T01:30:00Z",
+             "note": None, "offset": "+01:00"},
+            {"at": "2027-03-28T01:00:00Z", "local": "2027-03-28T03:00:00+02:00", "starts_at": "2027-03-28T01:00:00Z",
+             "note": "DST_GAP", "offset": "+02:00"},
         ],
+        "spread_seconds": 0,
         "clock_changes": [
             {"at": "2027-03-28T01:00:00Z", "offset_before": "+01:00", "offset_after": "+02:00",
              "effect": "the slot 02:30 does not exist and runs at 03:00"},
@@ -67,6 +70,13 @@ def test_a_rule_that_is_no_longer_understood_has_no_sentence(owner, make_job):
     schedule = rows.schedule((make_job()["id"], owner.tenant.id), expression="no rule", state="invalid", due_at=None)
     assert owner.api.get(f"/api/v1/schedules/{schedule}").json()["sentence"] == ""
     assert owner.api.get(f"/api/v1/schedules/{schedule}/preview").status_code == 422
+
+
+def test_calendars_take_no_words_and_no_warnings_away(owner):
+    owner.api.post("/api/v1/calendars", {"name": "de", "kind": "dates", "dates": [{"date": "2027-01-01"}]})
+    told = preview(owner, expression="0 9 13 * 5", calendars=[{"calendar": "de"}])
+    assert told["sentence"].startswith("At 09:00 on the 13th of the month, and also on every Friday, Europe/Berlin; ")
+    assert codes(told) == ["EITHER_DAY"]
 
 
 def test_no_more_runs_are_promised_than_are_left(owner, make_job):
@@ -134,3 +144,12 @@ def test_no_rule_costs_more_than_a_rule(owner, fields):
     years = [int(slot["at"][:4]) for slot in answer.json().get("next", ())]
     assert len(years) <= 100
     assert not years or years[-1] - years[0] <= 20
+
+
+def test_a_rule_of_seconds_under_calendars_that_never_let_it_run_is_told_and_refused_at_once(owner, make_job):
+    assert owner.api.post("/api/v1/calendars", {"name": "none", "dates": []}).status_code == 201
+    never = {"kind": "cron", "expression": "* * * * * *", "calendars": [{"calendar": "none", "use": "include"}]}
+    told = preview(owner, **never, count=3)
+    assert (codes(told), {slot["note"] for slot in told["next"]}) == (["NEVER_FIRES"], {"HOLIDAY"})
+    job = make_job()["id"]
+    assert owner.api.post("/api/v1/schedules", {"job": job, **never}).status_code == 422

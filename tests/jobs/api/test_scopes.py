@@ -27,6 +27,8 @@ NEEDS = {
     ("GET", "jobs/nightly/revisions/1/diff"): "jobs:read",
     ("DELETE", "jobs/nightly"): "jobs:write", ("POST", "jobs/nightly/pause"): "jobs:write",
     ("POST", "jobs/nightly/trigger"): "executions:run", ("POST", "executions"): "executions:run",
+    ("POST", "schedules/x/backfill"): "executions:run", ("POST", "schedules/x/run-anyway"): "executions:run",
+    ("POST", "executions/{id}/run-anyway"): "executions:run", ("POST", "schedules/batch"): "jobs:write",
     ("POST", "executions/batch"): "executions:run", ("POST", "jobs/batch"): "jobs:write",
     ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("empty_database")
 
 EVERY_SECOND = "* * * * * *"
 #: What planning itself moves.
-_PLANNED = ("planned_until", "next_run_at", "due_at")
+_PLANNED = ("planned_until", "next_run_at", "due_at", "runs")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from jobs.engine.transitions import Fence
 from jobs.models import Operation
 from jobs.rules import background
 from jobs.services import operations as services
+from jobs.services import trimming
 from jobs.services.operation_kinds import KINDS
 from scheduler_project import celery  # noqa: F401 - steps ring through it
 from tests.support import one, rows
@@ -189,7 +190,7 @@ def test_trimming_keeps_the_newest_of_each_schedule(queue, seen):
     schedules = [missed(job, 10), missed(job, 7), missed(job, 2)]
     planner.plan_due()
     services.pause(operation=recovery())
-    services.trim(operation=recovery(), keep_newest=3)
+    trimming.trim(operation=recovery(), keep_newest=3)
     step()
     step()
     for schedule, kept in zip(schedules, (3, 3, 2), strict=True):
@@ -201,7 +202,7 @@ def test_trimming_keeps_the_newest_of_each_schedule(queue, seen):
 def test_trimming_leaves_out_what_is_older_than_an_instant():
     missed(rows.job(), 12)
     planner.plan_due()
-    services.trim(operation=recovery(), older_than=rows.now() - 30 * MINUTE)
+    trimming.trim(operation=recovery(), older_than=rows.now() - 30 * MINUTE)
     step()
     found = rows.fetch("SELECT state FROM execution ORDER BY scheduled_for DESC")
     assert Counter(state for (state,) in found[:3]) == {"pending": 3}

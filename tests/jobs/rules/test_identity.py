@@ -73,3 +73,18 @@ def test_ids_sort_by_their_instant_and_floors_part_them(
 def test_an_instant_no_id_can_hold_is_refused(instant: datetime) -> None:
     with pytest.raises(ValueError, match="1970"):
         identity.request_id(instant)
+
+
+def test_a_backfills_slot_has_the_time_of_the_backfill_and_an_id_of_its_own() -> None:
+    backfill, made_at = UUID("01980000-0000-7000-8000-00000000000b"), AT + timedelta(days=9)
+    mine = identity.backfill_id(backfill, SCHEDULE, "run", NOMINAL, made_at)
+    assert mine == identity.backfill_id(backfill, SCHEDULE, "run", NOMINAL, made_at)
+    assert identity.milliseconds(mine) == int(made_at.timestamp() * 1000)
+    others = [
+        identity.backfill_id(UUID(int=backfill.int + 1), SCHEDULE, "run", NOMINAL, made_at),
+        identity.backfill_id(backfill, UUID(int=SCHEDULE.int + 1), "run", NOMINAL, made_at),
+        identity.backfill_id(backfill, SCHEDULE, "dst_gap", NOMINAL, made_at),
+        identity.backfill_id(backfill, SCHEDULE, "run", "2026-03-29T02:30:00+02:00", made_at),
+        identity.slot_id(SCHEDULE, "run", NOMINAL, made_at),
+    ]
+    assert len({mine, *others}) == 6

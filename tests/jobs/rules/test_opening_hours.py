@@ -115,8 +115,9 @@ def test_what_is_open_ends_just_before_its_last_instant() -> None:
     day = _hours(**{"from": "08:00", "until": "17:00"})
     utc = partial(zones.upward, "UTC")
     end = datetime(2026, 3, 28, 17, tzinfo=UTC)
-    assert opening_hours.is_open(day, end - timedelta(microseconds=1), utc)
-    assert not opening_hours.is_open(day, end, utc)
+    just_before = end - timedelta(microseconds=1)
+    assert opening_hours.opening(day, just_before, utc) == Opening(just_before, end)
+    assert opening_hours.opening(day, end, utc) == Opening(end + timedelta(hours=15), end + timedelta(days=1))
 
 
 _GOOD = {"from": "08:00", "until": "17:00"}

@@ -85,13 +85,16 @@ def test_calendars_windows_and_hashes_are_told_of():
     trigger = triggers.build("cron", {"expression": "0 5 * * *"})
     fields = {
         "kind": "cron", "expression": "H 5 * * *", "timezone": "UTC",
-        "calendars": [{"name": "holidays", "on_hit": "next_business_day"}, {"calendar": "opening days", "use": "include"}],
-        "execution_window": {"hours": "08:00-18:00"},
+        "calendars": [
+            {"calendar": "holidays", "use": "exclude", "on_hit": "next_business_day"},
+            {"calendar": "opening days", "use": "include", "on_hit": "skip"},
+        ],
+        "execution_window": {"hours": [{"from": "08:00", "until": "18:00"}], "outside": "skip"},
     }  # fmt: skip
     assert sentences.of(fields, trigger) == (
         "At 05:00 every day, UTC, where H stands for values of this schedule's own; runs on days in holidays are moved to the "
-        "business day after; runs on days that are not in opening days are left out; starts only in the window "
-        '{"hours": "08:00-18:00"}'
+        "business day after; runs on days that are not in opening days are left out; starts only every day 08:00 to 18:00, "
+        "else it is skipped"
     )
 
 
@@ -131,6 +134,10 @@ def test_recurrence_rules_in_words(rrule, words):
         ({"every": "week", "on": {"weekday": "mon"}, "at": ["08:30"], "shift": "next_business_day"},
          "At 08:30 every Monday, or on the business day after, if that is none"),
         ({"every": "month", "on": {"day": 15}, "at": ["00:00"]}, "At 00:00 on the 15th day of every month"),
+        ({"every": "month", "on": {"day": -2}, "at": ["18:00:30", "06:00"]},
+         "At 06:00 and 18:00:30 on the 2nd day from the end of every month"),
+        ({"every": "month", "months": [13], "on": {"day": 1}, "at": ["06:00"]},
+         'By the calendar rule {"at": ["06:00"], "every": "month", "months": [13], "on": {"day": 1}}'),
         ({"day": "last"}, 'By the calendar rule {"day": "last"}'),
         ({"every": "month", "on": {"day": 1}, "at": ["00:00"], "except": "May"},
          'By the calendar rule {"at": ["00:00"], "every": "month", "except": "May", "on": {"day": 1}}'),

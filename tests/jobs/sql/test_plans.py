@@ -74,6 +74,8 @@ EXPECTED = {
     "skip_of_operation": {"execution_of_operation"},
     "count_of_operation": {"execution_of_operation"},
     "cuts_of_operation": {"execution_of_operation"},
+    "runs_of_slots": {"execution_by_schedule", "execution_backfilled"},
+    "replays_of": {"execution_replays"},
     "prune_operations": {"operation_ended", "operation_pkey"},
     "group_failures": {"execution_by_state", "job_pkey"},
     "watch": {"execution_pkey", "execution_log_order"},
@@ -86,6 +88,12 @@ EXPECTED = {
     "count_runs": {"schedule_pkey"},
     "reserve_event": {"reservation_once"},
     "first_event": {"reservation_once"},
+    "calendars_named": {"calendar_name_once"},
+    "hold_calendars": {"calendar_name_once"},
+    "schedules_using": {"schedule_with_calendars"},
+    "replan_users": {"schedule_with_calendars"},
+    "rename_in_schedules": {"schedule_with_calendars"},
+    "executions_there": {"execution_pkey"},
     "forget_events": {"received_event_age", "received_event_pkey"},
 }
 
@@ -109,6 +117,7 @@ NOTHING_TO_FIND = {
     "kept_shorter": "looks at tenants once an hour",
     "readers_of_jobs": "looks at the locks that are held",
     "prune_buckets": "looks at the few buckets that are not full",
+    "renaming_is_over": "changes a setting",
     "default_rows": "counts in partitions that are empty, or there is an alarm",
 }
 
@@ -128,6 +137,11 @@ FILL = (
        SELECT gen_random_uuid(), tenant_id, id, 'cron', '0 0 * * * *', 'UTC', 'run_after_gap', 'first', 'last', 1, 60,
            86400, 'active', '', now(), now(), now() FROM job""",
     "UPDATE schedule SET due_at = now() + random() * interval '1 hour'",
+    """INSERT INTO calendar (id, tenant_id, name, description, kind, country, subdivision, dates, extends, weekend, days, digest,
+           source, owner, created_at, updated_at)
+       SELECT gen_random_uuid(), id, 'calendar ' || n, '', 'dates', '', '', '[]', '[]', '[5, 6]', '{}', n, '', '', now(), now()
+       FROM tenant, generate_series(1, 50) n""",
+    """UPDATE schedule SET calendars = '[{"calendar": "calendar 1"}]' WHERE id IN (SELECT id FROM schedule LIMIT 1000)""",
     """INSERT INTO execution (id, job_id, tenant_id, revision, trigger, triggered_by, state, reason, not_before, queue_id,
            priority, timeout_seconds, max_attempts, error_code, error_message, error_fingerprint, attempt, crashes, epoch,
            waiting_on, created_at, started_at, finished_at, worker_id, worker_pid, ripened_at, publish_again_at)
@@ -162,6 +176,8 @@ FILL = (
        SELECT gen_random_uuid(), id, 'cancel', CASE WHEN n = 1 THEN 'running' ELSE 'succeeded' END, '{}', '', 50, 0, false, 0,
            0, '{}', '[]', now(), '', '', '', '[]', '', now(), CASE WHEN n > 1 THEN now() END
        FROM tenant, generate_series(1, 20) n""",
+    """UPDATE execution e SET operation_id = o.id FROM operation o
+       WHERE o.tenant_id = e.tenant_id AND o.state = 'running' AND e.state IN ('failed', 'skipped')""",
     """INSERT INTO received_event (id, tenant_id, name, sender, dedup_key, outcome, problem, started, left_out, payload_size,
            request_id, received_at)
        SELECT gen_random_uuid(), id, 'a', '', '', 'unmatched', '', '[]', '[]', 2, '', now() - n * interval '1 hour'
@@ -181,7 +197,7 @@ def _many_rows() -> Iterator[None]:
     yield
     rows.change(
         "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation,"
-        " received_event, maintenance_window CASCADE"
+        " received_event, maintenance_window, calendar CASCADE"
     )
     rows.change("ANALYZE")
 
@@ -205,7 +221,7 @@ def test_every_statement_has_its_plan_expected():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_statement_goes_by_its_indexes(name, parents, full):
-    with statements.explaining() as connection:
+    with statements.explaining("app" if name in statements.OF_THE_APP else "engine") as connection:
         nodes = statements.plan(connection, name)
     used = {parents.get(node["Index Name"], node["Index Name"]) for node in nodes if "Index Name" in node}
     assert used >= EXPECTED[name], statements.readable(nodes)

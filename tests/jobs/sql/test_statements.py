@@ -8,14 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import DataError, transaction
+from django.db import DataError, ProgrammingError, transaction
 
 from jobs import sql
 from jobs.models import AttemptState, DeadLetterState, JobState, ScheduleState
 from jobs.rules.states import State
 from tenants.models import TenantState
 from tests.support import sources
-from tests.support.statements import ARGUMENTS
+from tests.support.statements import ARGUMENTS, OF_THE_APP
 
 #: Aliases whose state is not an execution's.
 ALIASES = {
@@ -52,11 +52,20 @@ def test_arguments_are_known_for_every_statement():
 
 
 @pytest.mark.usefixtures("as_engine", "empty_database")
-@pytest.mark.parametrize("name", ARGUMENTS)
+@pytest.mark.parametrize("name", sorted(ARGUMENTS.keys() - OF_THE_APP))
 def test_statement_runs_as_the_engine(name):
     with transaction.atomic():
         sql.run(name, **ARGUMENTS[name])
         transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("name", OF_THE_APP)
+def test_statement_of_services_runs_as_the_app_and_as_nobody_else(name, request):
+    with transaction.atomic():
+        assert sql.run(name, **ARGUMENTS[name]) == []
+    request.getfixturevalue("as_engine")
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        sql.run(name, **ARGUMENTS[name])
 
 
 @pytest.mark.usefixtures("as_engine")

@@ -11,7 +11,7 @@ import pytest
 
 from jobs import triggers
 from jobs.rules.calendars import CalendarUse
-from jobs.triggers import calendar_syntax, calendar_words
+from jobs.triggers import calendar_syntax
 from jobs.triggers.contract import InvalidSchedule
 
 AFTER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,20 +116,3 @@ def test_a_bad_rule_is_refused_by_the_name_of_its_field(rule: Any, field: str, m
         triggers.build("calendar", {"rule": rule})
     assert refusal.value.field == field
     assert message in refusal.value.message
-
-
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({}, "last business day of each month at 17:00"),
-        ({"every": "week", "on": {"weekday": "fri"}}, "Friday of each week at 17:00"),
-        (
-            {"months": [12, 6, 1], "on": {"day": -2}, "at": ["18:00:30", "06:00"], "shift": "next_business_day"},
-            "2nd to last day of January, June and December at 06:00, 18:00:30, or the business day after",
-        ),
-        ({"every": "quarter", "on": {"weekday": "mon", "nth": 11}}, "11th Monday of each quarter at 17:00"),
-        ({"on": "garbage"}, "calendar rule"),
-    ],
-)
-def test_a_rule_in_a_few_words(fields: dict[str, Any], words: str) -> None:
-    assert calendar_words.of({**LAST, **fields}) == words

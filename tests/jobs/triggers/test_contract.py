@@ -46,7 +46,9 @@ def test_a_spec_object_is_checked_like_a_mapping() -> None:
 
 
 def test_an_unknown_kind_is_refused_and_the_known_ones_named() -> None:
-    with pytest.raises(InvalidSchedule, match="unknown kind 'moon'; known are calendar, cron, interval, once, rrule"):
+    with pytest.raises(
+        InvalidSchedule, match="unknown kind 'moon'; known are calendar, cron, event, interval, once, rrule"
+    ):
         triggers.build("moon", {})
 
 

@@ -29,7 +29,7 @@ def test_a_kind_of_another_package_is_planned_like_any_other() -> None:
     assert "solstice" in triggers.kinds()
     unset: dict[str, Any] = dict.fromkeys(contract.STORED)
     row = SimpleNamespace(
-        **{**unset, "id": None, "kind": "solstice", "rule": {"hour": 2}, "timezone": "Europe/Berlin"},
+        **{**unset, "id": None, "calendars": [], "kind": "solstice", "rule": {"hour": 2}, "timezone": "Europe/Berlin"},
     )
     row.dst_gap, row.dst_fold = "skip", "both"
     slots = islice(planner.trigger_of(row).after(datetime(2026, 7, 1, tzinfo=UTC)), 2)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from itertools import chain, repeat, takewhile
+from itertools import chain, cycle, pairwise, product, repeat, takewhile
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -193,6 +193,39 @@ def test_preview_and_dispatch_are_what_a_walk_through_real_time_sees(case: Case,
     assert list(trigger.before(case.end - TICK, case.start))[::-1] == found
     assert trigger.count(case.start - TICK, case.end - TICK) == len(found)
     assert planned(trigger, case, stretches) == [slot for slot in found if slot.kind is SlotKind.RUN]
+
+
+def first_changes() -> dict[tuple[Any, ...], tuple[str, datetime]]:
+    """Of all zones that show the same time from 2025 to 2035 one, and an instant within a month before its first change."""
+    months = [datetime(2025 + n // 12, n % 12 + 1, 1, tzinfo=UTC) for n in range(11 * 12)]
+    found: dict[tuple[Any, ...], tuple[str, datetime]] = {}
+    for zone in ZONES:
+        place = ZoneInfo(zone)
+        offsets = tuple(month.astimezone(place).utcoffset() for month in months)
+        changed = (month for month, one, other in zip(months, offsets, offsets[1:], strict=False) if one != other)
+        found.setdefault(offsets, (zone, next(changed, months[0])))
+    return found
+
+
+def test_the_first_clock_change_of_every_zone_is_what_a_walk_sees() -> None:
+    policies = cycle(product(["run_after_gap", "skip"], ["first", "second", "both"]))
+    expression = "7,37 0-23 * * *"
+    clocks = first_changes()
+    assert len(clocks) > 50
+    for (zone, since), (gap, fold) in zip(clocks.values(), policies, strict=False):
+        place = ZoneInfo(zone)
+        days = [since + timedelta(days=n) for n in range(33)]
+        changes = (
+            one
+            for one, other in pairwise(days)
+            if one.astimezone(place).utcoffset() != other.astimezone(place).utcoffset()
+        )
+        start = next(changes, since)
+        end = start + timedelta(days=1)
+        trigger = triggers.build("cron", {"expression": expression, "timezone": zone, "dst_gap": gap, "dst_fold": fold})
+        found = list(takewhile(lambda slot, end=end: slot.at < end, trigger.after(start - TICK)))
+        told = [(slot.at, slot.nominal, slot.kind.value) for slot in found]
+        assert told == minute_walker.walk(expression, zone, start, end, gap, fold), (zone, gap, fold)
 
 
 def planned(trigger: Any, case: Case, stretches: list[int]) -> list[Any]:

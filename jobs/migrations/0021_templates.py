@@ -10,7 +10,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0019_windows'),
+        ('jobs', '0020_backfill'),
         ('tenants', '0014_calendars'),
     ]
 
