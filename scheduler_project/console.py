@@ -66,6 +66,7 @@ NAVIGATION: list[dict[str, Any]] = [
             },
             {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
             _list("Jobs", "work", "jobs_job"),
+            _list("Templates", "dashboard_customize", "jobs_jobtemplate"),
             {
                 "title": "Failure groups",
                 "icon": "bug_report",
@@ -82,7 +83,6 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             {**_list("Schedules", "calendar_clock", "jobs_schedule"), "active": _is_at_schedules},
             _list("Calendars", "event_busy", "jobs_calendar"),
-            _list("Templates", "dashboard_customize", "jobs_jobtemplate"),
             _list("Maintenance", "construction", "jobs_maintenancewindow"),
             {**_list("Forecast", "bar_chart", "jobs_schedule"), "link": reverse_lazy("admin:jobs_schedule_forecast")},
             _list("Events", "bolt", "jobs_receivedevent"),
