@@ -181,11 +181,11 @@ def skip_of_operation(
     """What of an operation no worker holds, published or not, will not run: older than ``before``, or than its schedule's
     in ``cuts``; all of it if neither is given."""
     everything = before is None and cuts is None
-    guard = {"sources": sorted(TRANSITIONS[Event.SKIP].sources | TRANSITIONS[Event.WITHDRAW].sources)}
     found = sql.run(
         "skip_of_operation", operation_id=operation_id, limit=limit, everything=everything, before=before,
-        cuts=sql.json(dict(cuts or {})), reason=Absence.NO_LONGER_NEEDED, **_guard(Event.SKIP) | guard,
+        cuts=sql.json(dict(cuts or {})), reason=Absence.NO_LONGER_NEEDED, **_guard(Event.SKIP),
     )[0]  # fmt: skip
+    return_runs(found.left_out)
     return Skipped(found.skipped, found.unwanted)
 
 

@@ -85,7 +85,7 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
         Event.REJECT: _from(*WAITING, to=S.FAILED),
         Event.CANCEL: _from(*WAITING, to=S.CANCELLED),
         Event.ACKNOWLEDGE_CANCEL: _from(S.RUNNING, to=S.CANCELLED, fenced=True),
-        Event.SKIP: _from(S.SCHEDULED, S.BLOCKED, S.PENDING, to=S.SKIPPED),
+        Event.SKIP: _from(S.SCHEDULED, S.BLOCKED, S.PENDING, S.QUEUED, to=S.SKIPPED),
     }
 )
 

@@ -242,7 +242,8 @@ SELECT id FROM ended UNION ALL SELECT id FROM asked
 -- name: skip_of_operation
 -- What of an operation no worker has taken and is no longer wanted will not run, a page at a time: all of it, or what is
 -- older than an instant, or than its schedule's in `cuts`. What is published and unclaimed is among them; rows that somebody
--- holds are found by the next page. `unwanted` is as this statement found it, so it counts what it skipped.
+-- holds are found by the next page. `unwanted` is as this statement found it, so it counts what it skipped. Of those that
+-- never began, the schedules whose runs they were come back in `left_out`.
 WITH cut AS MATERIALIZED (
     SELECT key::uuid AS schedule_id, value::timestamptz AS instant FROM jsonb_each_text(%(cuts)s)
 ), picked AS MATERIALIZED (
@@ -254,7 +255,7 @@ WITH cut AS MATERIALIZED (
     UPDATE execution e SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = '',
         queued_at = NULL, publish_again_at = NULL
     WHERE id = ANY(ARRAY(SELECT id FROM picked)) AND state = ANY(%(sources)s)
-    RETURNING id, tenant_id, job_id, attempt
+    RETURNING id, tenant_id, job_id, attempt, CASE WHEN trigger = 'schedule' AND epoch = 0 THEN schedule_id END AS schedule_id
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
     SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
@@ -262,6 +263,7 @@ WITH cut AS MATERIALIZED (
     FROM ended
 )
 SELECT (SELECT count(*) FROM ended) AS skipped,
+    ARRAY(SELECT schedule_id FROM ended WHERE schedule_id IS NOT NULL) AS left_out,
     EXISTS (SELECT 1 FROM execution e LEFT JOIN cut c ON c.schedule_id = e.schedule_id
         WHERE e.operation_id = %(operation_id)s AND e.state = ANY(%(sources)s)
             AND (%(everything)s OR e.scheduled_for < %(before)s::timestamptz OR e.scheduled_for < c.instant)) AS unwanted

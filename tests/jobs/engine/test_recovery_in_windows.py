@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from jobs import sql
-from jobs.engine import admission, planner, spreads
+from jobs.engine import admission, operations, planner, spreads
 from jobs.engine.admission import Seen
 from jobs.models import Operation
 from jobs.rules import background
 from jobs.rules.calendar_days import Days
 from jobs.services import operations as services
+from jobs.services.operation_kinds import KINDS
 from scheduler_project import celery  # noqa: F401 - operations ring through it
 from tests.support import rows, shut
 
@@ -61,6 +62,19 @@ def test_what_waits_for_the_pace_when_its_window_closes_comes_back_to_the_pace(q
     rows.change(opened)
     assert admission.admit_all(Seen()).admitted == 0
     assert {(state, waiting_on) for state, waiting_on, *_ in found()} == {("pending", f"op:{recovery.pk}")}
+
+
+def test_runs_of_a_recovery_that_is_aborted_do_not_count():
+    schedule = missed(rows.job(overlap="allow"), max_runs=MANY)
+    planner.plan_due()
+    planner.plan_due()  # the last run was made: it is looked at once more, and ends
+    runs = "SELECT state, runs FROM schedule WHERE id = %s"
+    assert rows.fetch(runs, schedule) == [("ended", MANY)]
+    services.cancel(operation=Operation.objects.select_related("tenant").get(kind="recovery"))
+    rows.change("UPDATE operation SET next_step_at = now()")
+    assert operations.step(KINDS)
+    assert {state for state, *_ in found()} == {"skipped"}
+    assert rows.fetch(runs, schedule) == [("active", 0)]
 
 
 def test_schedules_that_maintenance_holds_share_one_look_up_of_their_calendars(monkeypatch):
