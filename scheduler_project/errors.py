@@ -9,9 +9,9 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
-from rest_framework.settings import api_settings
 
 from tenants import errors
+from tenants.api.flattening import flatten
 
 CODES = {
     exceptions.ParseError: "INVALID_JSON",
@@ -64,27 +64,6 @@ def _unknown_fields(error: errors.ServiceError) -> Response | None:
         return None
     message = f"unknown field {', '.join(unknown)}: remove it, or check its spelling"
     return Response(errors.envelope("UNKNOWN_FIELD", message, unknown), status=400)
-
-
-def flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
-    """DRF's nested error detail as {"schedules[0].expression": [messages]}; what is said of the whole is said of "body"."""
-    if isinstance(detail, dict):
-        parts = [flatten(value, _below(path, key)) for key, value in detail.items()]
-        return {field: messages for part in parts for field, messages in part.items()}
-    if isinstance(detail, list) and any(isinstance(item, dict | list) for item in detail):
-        parts = [flatten(item, f"{path}[{index}]") for index, item in enumerate(detail)]
-        return {field: messages for part in parts for field, messages in part.items()}
-    messages = detail if isinstance(detail, list) else [detail]
-    return {path or "body": [str(message) for message in messages]}
-
-
-def _below(path: str, key: object) -> str:
-    """Where a key leads; the errors of a list come by index, those of an object as a whole under a name of DRF's."""
-    if key == api_settings.NON_FIELD_ERRORS_KEY:
-        return path
-    if isinstance(key, int):
-        return f"{path}[{key}]"
-    return f"{path}.{key}" if path else str(key)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:  # noqa: ARG001 - Django's handler400

@@ -17,6 +17,7 @@ from jobs.api.forecast import ForecastViewSet
 from jobs.api.hooks import HookViewSet
 from jobs.api.inbound import Inbound
 from jobs.api.insights import ExecutionInsightViewSet, JobInsightViewSet, ScheduleInsightViewSet, StatsViewSet
+from jobs.api.job_templates import TemplateViewSet
 from jobs.api.jobs import JobViewSet
 from jobs.api.maintenance_windows import MaintenanceWindowViewSet
 from jobs.api.operations import OperationViewSet
@@ -59,6 +60,7 @@ api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("calendars", CalendarViewSet, basename="calendar")
+api.register("templates", TemplateViewSet, basename="template")
 api.register("secrets", SecretViewSet, basename="secret")
 api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")
 api.register("api-keys", ApiKeyViewSet, basename="api-key")

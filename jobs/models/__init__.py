@@ -11,6 +11,7 @@ from jobs.models.job import Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
 from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
+from jobs.models.job_template import JobTemplate
 from jobs.models.maintenance_window import Action, MaintenanceWindow, Scope
 from jobs.models.operation import Operation
 from jobs.models.pulse import Pulse
@@ -39,6 +40,7 @@ __all__ = [
     "JobSecret",
     "JobState",
     "JobTag",
+    "JobTemplate",
     "MaintenanceWindow",
     "Misfire",
     "Operation",

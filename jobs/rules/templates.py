@@ -80,13 +80,20 @@ def parse(text: str) -> Template | None:
         raise InvalidTemplate(f"a text with expressions is at most {MAX_VALUE // 1024} KiB long", text, 0)
     parts: list[str | tuple[int, Expression]] = []
     last = 0
-    while (begin := text.find(BEGIN, last)) >= 0:
-        end = _end(text, begin + len(BEGIN))
-        parts += [text[last:begin], (begin, _expression(text, begin + len(BEGIN), end))]
-        last = end + len(END)
+    for begin, end in spans(text):
+        parts += [text[last:begin], (begin, _expression(text, begin + len(BEGIN), end - len(END)))]
+        last = end
     parts.append(text[last:])
     _refuse_statements(text, parts)
     return Template(text, [part for part in parts if part != ""])
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where its expressions stand, braces included, whatever is in them. Raises :class:`InvalidTemplate`."""
+    last = 0
+    while (begin := text.find(BEGIN, last)) >= 0:
+        last = _end(text, begin + len(BEGIN)) + len(END)
+        yield begin, last
 
 
 def _expression(text: str, begin: int, end: int) -> Expression:

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
 from jobs.models import Calendar, Job, Queue, Schedule
-from jobs.services import calendar_fields, jobs, queues, schedule_fields
+from jobs.services import calendar_fields, job_templates, jobs, queues, schedule_fields
+from jobs.services.job_templates import Template
 from tenants.models.limited import Limited
 from tenants.rules import etags
 
@@ -46,6 +47,11 @@ def of_calendar(calendar: Calendar, names: Mapping[UUID, str]) -> Description:
     return calendar_fields.told(calendar, names)
 
 
+def of_template(template: Template) -> Description:
+    """All that clients may say of it, and its version."""
+    return {**job_templates.told(template), "version": template.version}
+
+
 def throttle(row: Limited) -> Description | None:
     """As it was set, in force or over."""
     if row.throttled_until is None:
@@ -72,3 +78,10 @@ def tag_of_queue(queue: Queue) -> str:
 def tag_of_calendar(calendar: Calendar, names: Mapping[UUID, str]) -> str:
     """Its entity tag."""
     return etags.tag(settings.SECRET_KEY, "calendar", str(calendar.pk), of_calendar(calendar, names))
+
+
+def tag_of_template(template: Template) -> str:
+    """Its entity tag; of one of the gallery, by its name."""
+    return etags.tag(
+        settings.SECRET_KEY, "template", str(getattr(template, "pk", template.name)), of_template(template)
+    )

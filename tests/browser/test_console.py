@@ -13,7 +13,7 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
     "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/secret", "jobs/calendar", "tenants/auditevent", "tenants/membership", "tenants/invitation",
+    "tenants/apikey", "tenants/secret", "jobs/calendar", "jobs/jobtemplate", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
@@ -26,6 +26,7 @@ FORMS = (
     "tenants/secret",
     "tenants/invitation",
     "jobs/calendar",
+    "jobs/jobtemplate",
     "jobs/maintenancewindow",
     "jobs/hook",
 )
@@ -47,6 +48,8 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/revisions/",
         "/admin/jobs/queue/default/edit/",
         f"/admin/jobs/calendar/{site.furniture['jobs.calendar']}/edit/",
+        f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/make/",
+        f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/edit/",
         f"/admin/jobs/schedule/{site.furniture['jobs.schedule']}/rule/",
         "/admin/jobs/schedule/forecast/",
         *(

@@ -8,7 +8,7 @@ from django.test import Client
 
 from jobs.api.jobs import JobViewSet
 from scheduler_project import celery  # noqa: F401 - the API rings through it
-from scheduler_project.errors import flatten
+from tenants.api.flattening import flatten
 from tests.support import console
 from tests.support.actors import Api
 

@@ -23,6 +23,7 @@ TABLES = (
     "job_revision",
     "job_tag",
     "calendar",
+    "job_template",
     "secret",
     "secret_version",
     "maintenance_window",
@@ -57,6 +58,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "job-types": ["dummy"],
         "secrets": [kept["id"], secret],
         "calendars": [owner.api.post("/api/v1/calendars", {"name": name}).json()["id"]],
+        "templates": [_template(owner)],
         "maintenance-windows": [shut.maintenance(owner.tenant.id)],
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
@@ -72,6 +74,12 @@ def of(owner: Any) -> dict[str, list[Any]]:
 def _hook(owner: Any) -> str:
     name = f"hook-{secrets.token_hex(4)}"
     made = owner.api.post("/api/v1/hooks", {"name": name, "event": "order.paid", "scheme": "none"})
+    assert made.status_code == 201, made.content
+    return str(made.json()["id"])
+
+
+def _template(owner: Any) -> str:
+    made = owner.api.post("/api/v1/templates", {"name": secrets.token_hex(4), "body": {"type": "dummy"}})
     assert made.status_code == 201, made.content
     return str(made.json()["id"])
 

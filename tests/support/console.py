@@ -127,6 +127,7 @@ def furnish() -> Furniture:
         "jobs.maintenancewindow": shut.maintenance(tenant),
         "tenants.secret": secret(tenant),
         "jobs.calendar": calendar(tenant),
+        "jobs.jobtemplate": job_template(tenant),
         **_celery_results(),
     }
     return Furniture(keys)
@@ -177,6 +178,18 @@ def calendar(tenant: UUID) -> UUID:
         "calendar", id=key, tenant_id=tenant, name=f"closed {key}", description="", kind="dates", country="", subdivision="",
         dates='[{"date": "2026-12-24", "until": null, "note": "Closed", "yearly": false}]', extends="[]", weekend="[5, 6]",
         days={"fixed": {"2026-12-24": "Closed"}, "yearly": {}}, digest="d", source="", owner="", created_at=now, updated_at=now,
+    )  # fmt: skip
+    return key
+
+
+def job_template(tenant: UUID) -> UUID:
+    """A template of a dummy job with one parameter; returns its key."""
+    key, now = uuid4(), rows.now()
+    rows.insert(
+        "job_template", id=key, tenant_id=tenant, name=f"template {key}", description="", category="",
+        parameters={"properties": {"seconds": {"type": "integer", "maximum": 9, "default": 1}}},
+        body={"name": "of a template", "type": "dummy", "payload": {"duration_seconds": "<<seconds>>"}},
+        active=True, version=1, owner="", created_at=now, updated_at=now,
     )  # fmt: skip
     return key
 

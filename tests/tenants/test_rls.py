@@ -15,7 +15,7 @@ from jobs.engine import transitions
 from jobs.engine.records import Fence, Problem, Tail
 from jobs.rules.states import State
 from tenants import rls
-from tests.support import one, rows, servers
+from tests.support import console, one, rows, servers, shut
 
 TENANT, OTHER = uuid4(), uuid4()
 SCRATCH = "scratch_wall"
@@ -140,6 +140,10 @@ def fill_every_table() -> UUID:
             "number": 1, "event_id": uuid4(), "position": 1, "previous_seal": b"", "seal": b"", "previous_link": b"", "link": b"",
             "key_id": "", "sealed_at": now,
         },
+        "job_template": {
+            "name": "", "description": "", "category": "", "parameters": "{}", "body": "{}", "active": True, "version": 1,
+            "owner": "", "created_at": now, "updated_at": now,
+        },
         "job_tag": {"job_id": job[0], "tag": "x"},
         "job_secret": {"job_id": job[0], "name": "x"},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
@@ -158,6 +162,10 @@ def fill_every_table() -> UUID:
     for table, columns in owned.items():
         key = {} if table == "audit_seal" else {"id": uuid4()}
         rows.insert(table, **key, tenant_id=tenant, **columns)
+    console.calendar(tenant)
+    console.hook(tenant)
+    console.received_event(tenant, rows.schedule(job), job)
+    shut.maintenance(tenant)
     (secret,) = rows.fetch("SELECT id FROM secret WHERE tenant_id = %s", tenant)[0]
     rows.insert(
         "secret_version", id=uuid4(), tenant_id=tenant, secret_id=secret, number=1, sealed=b"", created_at=now, created_by="",

@@ -98,6 +98,9 @@ SecurityEnum = Literal["starttls", "tls", "off"]
 SendInEnum = Literal["header", "body"]
 
 
+SourceEnum = Literal["own", "gallery"]
+
+
 TlsEnum = Literal["verify", "insecure", "off"]
 
 
@@ -1488,6 +1491,12 @@ class HttpRevision(TypedDict):
     created_by: str
 
 
+class InstantiateInput(TypedDict):
+    """Jobs to be made of a template: all of them, or none."""
+
+    items: list[TemplateItem]
+
+
 class IntervalDeclaredSchedule(TypedDict):
     """A schedule, and what became of it."""
 
@@ -2446,6 +2455,17 @@ class SecretChanges(TypedDict):
     value: NotRequired[str | dict[str, Any]]
 
 
+class TemplateChanges(TypedDict):
+    """All that may be said of a template, here to change some of it. `parameters` and `body` are replaced whole."""
+
+    name: NotRequired[str]
+    description: NotRequired[str]
+    category: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    body: NotRequired[dict[str, Any]]
+    active: NotRequired[bool]
+
+
 class TenantChanges(TypedDict):
     """All that may be said of a tenant but its slug, here to change some of it."""
 
@@ -3344,6 +3364,63 @@ class Suspension(TypedDict):
     """Why a tenant is held."""
 
     reason: NotRequired[str]
+
+
+class TemplateDryRun(TypedDict):
+    """What a request would make of a template."""
+
+    dry_run: bool
+    outcome: OutcomeEnum
+    diff: dict[str, Any]
+    template: Template | None
+
+
+class TemplateInput(TypedDict):
+    """A template to be."""
+
+    name: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+    body: dict[str, Any]
+    active: NotRequired[bool]
+
+
+class TemplateItem(TypedDict):
+    """A job to be made of a template."""
+
+    name: NotRequired[str]
+    parameters: NotRequired[dict[str, Any]]
+
+
+class TemplateJobs(TypedDict):
+    """TemplateJobs."""
+
+    data: list[Job]
+
+
+class TemplatePreview(TypedDict):
+    """The job that a template would make. Its ids are those of nothing: it is not stored."""
+
+    job: Job
+    next: list[Upcoming]
+
+
+class Template(TypedDict):
+    """A template."""
+
+    id: str
+    name: str
+    source: SourceEnum
+    description: str
+    category: str
+    active: bool
+    version: int
+    created_at: NotRequired[str | None]
+    updated_at: NotRequired[str | None]
+    parameters: dict[str, Any]
+    body: Any
+    example: dict[str, Any] | None
 
 
 class Tenant(TypedDict):

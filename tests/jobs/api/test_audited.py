@@ -15,7 +15,7 @@ from django.test import Client
 from tests.support import actors, invitees, operations, rows, shut
 
 #: Routes that take a POST and change nothing.
-LOOKING = {("post", "/schedules/preview")}
+LOOKING = {("post", "/schedules/preview"), ("post", "/templates/{id}/preview")}
 #: Who asks is known by what they send, not by a key; their own tests look at the trail.
 BY_TOKEN = {
     ("post", "/invitations/accept"),
@@ -94,6 +94,10 @@ class World:
     def calendar(self, **fields: Any) -> str:
         made = self.actor.api.post("/api/v1/calendars", {"name": uuid4().hex, **fields})
         return str(made.json()["id"])
+
+    def template(self) -> str:
+        body = {"name": uuid4().hex, "body": {"name": uuid4().hex, "type": "dummy"}}
+        return str(self.actor.api.post("/api/v1/templates", body).json()["id"])
 
     def secret(self) -> str:
         """With two versions, the second in force."""
@@ -217,6 +221,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("delete", "/calendars/{id}"): (World.calendar, lambda w: None),
     ("post", "/calendars/{id}/refresh"): (lambda w: w.calendar(kind="holidays", country="DE"), lambda w: {}),
     ("post", "/calendars/{id}/import"): (lambda w: w.calendar(kind="ical", ical=ICAL), lambda w: {"ical": ICAL}),
+    ("post", "/templates"): (None, lambda w: {"name": uuid4().hex, "body": {"type": "dummy"}}),
+    ("patch", "/templates/{id}"): (World.template, lambda w: {"body": {"type": "http"}}),
+    ("delete", "/templates/{id}"): (World.template, lambda w: None),
+    ("post", "/templates/{id}/instantiate"): (World.template, lambda w: {"items": [{}]}),
     ("post", "/secrets"): (None, lambda w: {"name": f"s_{uuid4().hex[:12]}", "value": "a value of ours"}),
     ("patch", "/secrets/{id}"): (World.secret, lambda w: {"value": "the third value"}),
     ("delete", "/secrets/{id}"): (World.secret, lambda w: None),
