@@ -202,13 +202,13 @@ def _require(schedule: Schedule) -> None:
 
 def _check(schedule: Schedule, path: str) -> None:
     definitions.check_columns(schedule, exclude={"tenant", "job", "payload"}, path=path)
+    event_fields.check(schedule, path)
     _hold_calendars(schedule)
     try:
         planner.trigger_of(schedule)
         spreads.of_schedule(schedule)
     except triggers.InvalidSchedule as error:
         raise errors.InvalidSchedule.about(path + error.field, error.message) from None
-    event_fields.check(schedule, path)
     kept = kept_for(schedule.job.tenant.retention_days, settings.RETENTION)
     if timedelta(seconds=schedule.catch_up_window_seconds) > kept:
         message = f"must be at most {kept.total_seconds():g}, as long as executions are kept"

@@ -44,7 +44,7 @@ def by_console(owner: Any, schedule: UUID) -> None:
     console = support.Console(support.member(owner.tenant.id, "editor"))
     form = {
         "expression": EVERY_SECOND, "timezone": "UTC", "dst_gap": "run_after_gap", "dst_fold": "first", "misfire": "last",
-        "misfire_max": "1",
+        "misfire_max": "1", "jitter_seconds": "0",
     }  # fmt: skip
     answer = console.client.post(support.url("jobs_schedule_rule", schedule), form)
     assert answer.status_code == 302, support.problems(answer)
