@@ -83,6 +83,7 @@ class TemplateViewSet(Conditional, DryRuns, TenantViewSet):
     def lock(self, row: Template) -> JobTemplate:
         return job_templates.lock(row)
 
+    @extend_schema(responses=TemplateSummaryShape(many=True))
     def list(self, request: Request) -> Response:
         """Every template: this tenant's, newest first, then the gallery's by name. Without their bodies."""
         sources, categories = self.query.get("source", SOURCES), self.query.get("category")

@@ -76,7 +76,7 @@ def test_an_event_that_comes_as_the_waiting_run_ripens_makes_the_next_one(owner,
     def ripen() -> None:
         with actors.platform(), transaction.atomic():
             horizon = Execution.objects.get(pk=first).not_before
-            assert transitions.ripen(now=horizon, limit=1000) >= 1
+            assert transitions.ripen(now=horizon, limit=1000)[0] >= 1
             # The event has found the run that waits, and waits itself for what becomes of it.
             wait_for(_somebody_waits_for_a_lock, 30, "the event waits for the run", every=0.02)
             transaction.set_rollback(not commits)

@@ -20,8 +20,11 @@ def output(request, monkeypatch):
     root, written = logging.getLogger(), io.StringIO()
     handlers, level = list(root.handlers), root.level
     monkeypatch.setattr("sys.stderr", written)
+    before = structlog.get_config()
     log_format.configure({"level": "info", "format": request.param})
+    structlog.configure(cache_logger_on_first_use=False)  # or a logger first used here would keep this format for good
     yield written
+    structlog.configure(**before)
     root.handlers[:] = handlers
     root.setLevel(level)
 

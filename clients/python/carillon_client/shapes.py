@@ -3423,6 +3423,20 @@ class Template(TypedDict):
     example: dict[str, Any] | None
 
 
+class TemplateSummary(TypedDict):
+    """A template in a list."""
+
+    id: str
+    name: str
+    source: SourceEnum
+    description: str
+    category: str
+    active: bool
+    version: int
+    created_at: NotRequired[str | None]
+    updated_at: NotRequired[str | None]
+
+
 class Tenant(TypedDict):
     """A tenant, and what it may have: its own numbers. What holds with the installation's defaults is at /quotas."""
 

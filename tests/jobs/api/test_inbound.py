@@ -11,6 +11,7 @@ import logging
 import time
 
 import pytest
+import structlog
 from django.test import Client
 
 from monitoring import log_format
@@ -181,8 +182,11 @@ def log(monkeypatch):
     root, written = logging.getLogger(), io.StringIO()
     handlers, level = list(root.handlers), root.level
     monkeypatch.setattr("sys.stderr", written)
+    before = structlog.get_config()
     log_format.configure({"level": "debug", "format": "console"})
+    structlog.configure(cache_logger_on_first_use=False)  # or a logger first used here would keep this format for good
     yield written
+    structlog.configure(**before)
     root.handlers[:] = handlers
     root.setLevel(level)
 

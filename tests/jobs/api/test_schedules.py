@@ -109,8 +109,7 @@ def test_recurrence_rule_is_counted_from_now_previewed_and_changed(owner, make_j
         "/api/v1/schedules/preview", {**rule, "start_at": "2027-01-01T00:00:00Z", "count": 2}
     ).json()
     assert preview["next"][0]["at"] >= "2027-01-01T09:00:00Z"
-    answer = owner.api.post("/api/v1/schedules/preview", rule)
-    assert list(answer.json()["error"]["details"]) == ["start_at"]
+    assert owner.api.post("/api/v1/schedules/preview", rule).json()["next"][0]["at"][-10:] == "T09:00:00Z"
 
 
 def test_calendar_rule_is_stored_and_its_time_alone_is_patched(owner, make_job):

@@ -170,7 +170,7 @@ def test_tries_to_join_and_to_log_in_share_the_rate_of_the_account(invite, email
 def test_without_its_counter_nobody_joins_by_password(invite, email, monkeypatch):
     from tenants import buckets
 
-    def away(*_):
+    def away(*_, **__):
         raise buckets.Away
 
     invitation = invite(email)

@@ -142,7 +142,7 @@ def test_quotas_say_what_is_allowed_and_used(owner, teammate, settings):
 def test_defaults_are_copied_when_something_is_made_and_change_nothing_stored(owner, path):
     rule = {"kind": "cron", "expression": "0 0 * * *"}
     before = owner.api.post("/api/v1/jobs", {"name": "before", "type": "dummy", "schedules": [rule]}).json()
-    given = {"timezone": "Europe/Berlin", "timeout_seconds": 7.5, "retry": {"max_attempts": 4}}
+    given = {"timezone": "Europe/Berlin", "calendars": [], "timeout_seconds": 7.5, "retry": {"max_attempts": 4}}
     assert owner.api.patch(f"{path}/defaults", given).json() == given == owner.api.get(f"{path}/defaults").json()
     after = owner.api.post("/api/v1/jobs", {"name": "after", "type": "dummy", "schedules": [rule]}).json()
     assert (after["timeout_seconds"], after["retry"]["max_attempts"]) == (7.5, 4)

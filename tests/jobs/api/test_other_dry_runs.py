@@ -1,4 +1,4 @@
-"""Dry runs of calendars: the request itself, taken back. See test_dry_runs."""
+"""Dry runs of calendars and templates: the request itself, taken back. See test_dry_runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ FILE = {
     "ical": "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n"
     "DTSTART;VALUE=DATE:20261224\r\nSUMMARY:Closed\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
 }
-#: (method, route): the calendar that is there before, the path's end, a body.
+TEMPLATE = {
+    "name": "warm",
+    "parameters": {"type": "object", "properties": {}},
+    "body": {"name": "warm", "type": "dummy"},
+}
+#: (method, route): what is there before, the path's end, a body.
 CALLS: dict[tuple[str, str], tuple[Any, str, Any]] = {
     ("post", "calendars"): (None, "calendars", CLOSED),
     ("patch", "calendars/<str:id>"): (CLOSED, "calendars/{id}", {"name": "shut"}),
@@ -28,6 +33,9 @@ CALLS: dict[tuple[str, str], tuple[Any, str, Any]] = {
         "calendars/{id}/import",
         {"ical": FILE["ical"].replace("20261224", "20261231")},
     ),
+    ("post", "templates"): (None, "templates", TEMPLATE),
+    ("patch", "templates/<str:id>"): (TEMPLATE, "templates/{id}", {"name": "cold"}),
+    ("delete", "templates/<str:id>"): (TEMPLATE, "templates/{id}", None),
 }
 
 
@@ -39,7 +47,7 @@ def at(owner: Any) -> Any:
         there, path, _ = CALLS[call]
         if there is None:
             return f"/api/v1/{path}"
-        made = owner.api.post("/api/v1/calendars", there)
+        made = owner.api.post(f"/api/v1/{path.partition('/')[0]}", there)
         assert made.status_code == 201, made.content
         return f"/api/v1/{path.format(id=made.json()['id'])}"
 
@@ -56,7 +64,7 @@ def _known(calendar: Any) -> Any:
 def test_it_leaves_no_row_changed_and_says_what_the_real_call_then_does(
     owner: Any, at: Any, call: tuple[str, str]
 ) -> None:
-    path, body = at(call), CALLS[call][2]
+    path, body, many = at(call), CALLS[call][2], call[1].partition("/")[0]
     owner.api.get("/api/v1/calendars")  # whatever is noted of a key's use is noted now
     before = console.contents()
     tried = owner.api.ask(call[0], path + DRY, body)
@@ -64,7 +72,7 @@ def test_it_leaves_no_row_changed_and_says_what_the_real_call_then_does(
     assert tried.status_code == 200, tried.content
     told = tried.json()
     assert "ETag" not in tried
-    assert set(told) == {"dry_run", "outcome", "diff", "calendar"}
+    assert set(told) == {"dry_run", "outcome", "diff", many[:-1]}
     for field, (old, new) in told["diff"].items():
         assert old != new, field
 
@@ -72,8 +80,8 @@ def test_it_leaves_no_row_changed_and_says_what_the_real_call_then_does(
     assert real.status_code in (200, 201, 204), real.content
     unchanged = "unchanged" if call[1].endswith("refresh") else "updated"
     assert told["outcome"] == {201: "created", 204: "deleted"}.get(real.status_code, unchanged)
-    stored = None if real.status_code == 204 else owner.api.get(f"/api/v1/calendars/{real.json()['id']}").json()
-    assert _known(told["calendar"]) == _known(stored)
+    stored = None if real.status_code == 204 else owner.api.get(f"/api/v1/{many}/{real.json()['id']}").json()
+    assert _known(told[many[:-1]]) == _known(stored)
 
 
 def test_it_is_refused_as_the_real_call_would_be(owner: Any, teammate: Any, at: Any) -> None:
