@@ -10,7 +10,7 @@ from unfold import widgets
 
 from jobs import handlers
 from jobs.admin import preview_panel
-from jobs.models import Job, Overlap, Queue
+from jobs.models import Duplicate, Job, Overlap, Queue
 from jobs.services import changes, jobs
 from jobs.services.jobs import JobFields
 from jobs.services.schedule_fields import ScheduleFields
@@ -39,6 +39,12 @@ def examples() -> list[tuple[str, str, Mapping[str, Any]]]:
     return [(name, handler.description, handler.example) for name, handler in sorted(handlers.registered().items())]
 
 
+def _seconds(label: str, help_text: str) -> forms.FloatField:
+    return forms.FloatField(
+        min_value=0.1, required=False, label=label, help_text=help_text, widget=widgets.UnfoldAdminDecimalFieldWidget
+    )
+
+
 class Definition(throttling.Rate):
     """All that can be said of a job."""
 
@@ -60,6 +66,26 @@ class Definition(throttling.Rate):
         label="Time limit, in seconds",
         widget=widgets.UnfoldAdminDecimalFieldWidget,
     )
+    soft_timeout_seconds = _seconds(
+        "Asked to end after, in seconds",
+        "When an attempt is asked to come to an end by itself. Empty: not before its limit.",
+    )
+    max_wait_seconds = _seconds(
+        "Longest wait, in seconds",
+        "From when it is due to its first start; then it does not run any more. Empty: for ever.",
+    )
+    max_total_seconds = _seconds(
+        "Longest of all, in seconds",
+        "From its first start to its end, over all attempts. Empty: as long as those take.",
+    )
+    pause_after_failures = forms.IntegerField(
+        min_value=1,
+        max_value=1000,
+        required=False,
+        label="Pause after failures",
+        widget=_WHOLE,
+        help_text="Executions that fail one after another before the job is paused by itself. Empty: never.",
+    )
     max_running = forms.IntegerField(
         min_value=1, required=False, label="Most in flight", widget=_WHOLE, help_text="Empty for no cap of its own."
     )
@@ -78,6 +104,30 @@ class Definition(throttling.Rate):
         widget=_WHOLE,
         help_text="Empty for one.",
     )
+    key_rate_limit = forms.CharField(
+        max_length=16,
+        required=False,
+        label="Rate per key",
+        widget=_TEXT,
+        help_text="Most starts of executions with the same concurrency key, such as 100/m. Empty for no limit.",
+    )
+    key_rate_burst = forms.IntegerField(min_value=1, required=False, label="Burst per key", widget=_WHOLE)
+    dedup_key = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Deduplication key",
+        widget=_TEXT,
+        help_text="Requests with the same key make one execution. {field} stands for the payload's field.",
+    )
+    dedup_seconds = _seconds(
+        "Key is taken for, in seconds", "From its request on. Empty: while its execution has not ended."
+    )
+    dedup_conflict = forms.ChoiceField(
+        choices=Duplicate.choices,
+        initial=Duplicate.RETURN_EXISTING,
+        widget=_CHOICE,
+        label="If the key is taken",
+    )
     overlap = forms.ChoiceField(
         choices=Overlap.choices,
         initial=Overlap.QUEUE_ONE,
@@ -93,8 +143,10 @@ class Definition(throttling.Rate):
     tags = console_forms.LinesField(required=False, help_text="One a line.")
     owner = forms.CharField(max_length=254, required=False, widget=_TEXT, help_text="Whom to ask about it.")
     field_order: tuple[str, ...] = (
-        "name", "type", "payload", "description", "queue", "priority", "timeout_seconds", "max_running",
-        "rate_limit", "rate_burst", "concurrency_key", "max_running_per_key", "overlap", "retry",
+        "name", "type", "payload", "description", "queue", "priority", "timeout_seconds",
+        "soft_timeout_seconds", "max_wait_seconds", "max_total_seconds", "max_running", "rate_limit", "rate_burst",
+        "concurrency_key", "max_running_per_key", "key_rate_limit", "key_rate_burst", "dedup_key", "dedup_seconds",
+        "dedup_conflict", "overlap", "retry", "pause_after_failures",
     )  # fmt: skip
 
     def clean_max_running_per_key(self) -> int:

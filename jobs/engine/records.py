@@ -43,6 +43,11 @@ class NewExecution:
     operation_id: UUID | None = None
     start_before: datetime | None = None
     event: Mapping[str, Any] | None = None
+    workflow_run_id: UUID | None = None
+    step: str = ""
+    decide_at: datetime | None = None
+    #: Whether jobs that depend on it are started with it.
+    with_downstream: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,12 @@
 from jobs.models.attempt import Attempt, AttemptState
 from jobs.models.calendar import Calendar, CalendarKind
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
+from jobs.models.dependency import Dependency, DependencyMode
 from jobs.models.event import Event
 from jobs.models.execution import Execution, TriggerKind
 from jobs.models.execution_log import ExecutionLog
 from jobs.models.hook import Hook
-from jobs.models.job import Job, JobState, Overlap
+from jobs.models.job import Duplicate, Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
 from jobs.models.job_secret import JobSecret
 from jobs.models.job_tag import JobTag
@@ -22,6 +23,7 @@ from jobs.models.received_event import ReceivedEvent
 from jobs.models.schedule import Misfire, Schedule, ScheduleState
 from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
+from jobs.models.workflow_run import WorkflowRun
 
 __all__ = [
     "Action",
@@ -31,6 +33,9 @@ __all__ = [
     "CalendarKind",
     "DeadLetter",
     "DeadLetterState",
+    "Dependency",
+    "DependencyMode",
+    "Duplicate",
     "Event",
     "Execution",
     "ExecutionLog",
@@ -57,4 +62,5 @@ __all__ = [
     "UsageCursor",
     "UsageDay",
     "Worker",
+    "WorkflowRun",
 ]

@@ -17,6 +17,7 @@ class TriggerKind(models.TextChoices):
 
     SCHEDULE = "schedule"
     MANUAL = "manual"
+    DEPENDENCY = "dependency"
     REPLAY = "replay"
     EVENT = "event"
     BACKFILL = "backfill"
@@ -76,6 +77,17 @@ class Execution(PartitionedByTime):
         max_length=200, blank=True, default="", db_default="", help_text="As the job's key read when this was made."
     )
     waiting_on = models.CharField(max_length=255, blank=True)
+    workflow_run_id = models.UUIDField(null=True, help_text="Of the workflow run it is a step of.")
+    step = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Its name in that run's graph."
+    )
+    superseded = models.BooleanField(
+        default=False, db_default=False, help_text="A rerun of its step has taken its place in the run."
+    )
+    is_told = models.BooleanField(
+        default=False, db_default=False, help_text="Its run has taken note that it has ended."
+    )
+    decide_at = models.DateTimeField(null=True, help_text="When a blocked one is looked at next.")
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     ripened_at = models.DateTimeField(null=True)
@@ -173,6 +185,17 @@ class Execution(PartitionedByTime):
                 fields=["start_before"],
                 condition=Q(start_before__isnull=False, state__in=["pending", "queued"]),
                 name="execution_closing",
+            ),
+            models.Index(
+                fields=["workflow_run_id", "step"], condition=Q(workflow_run_id__isnull=False), name="execution_of_run"
+            ),
+            models.Index(
+                fields=["workflow_run_id"],
+                condition=Q(workflow_run_id__isnull=False, is_told=False, state__in=_TERMINAL),
+                name="execution_to_tell",
+            ),
+            models.Index(
+                fields=["decide_at"], condition=Q(state="blocked", decide_at__isnull=False), name="execution_to_decide"
             ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(

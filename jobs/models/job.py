@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Collate
@@ -10,6 +10,7 @@ from django.db.models.functions import Collate
 from jobs.models.queue import Queue
 from tenants.models import limited
 from tenants.models.owned import TenantOwned
+from tenants.rules import rates
 
 
 class JobState(models.TextChoices):
@@ -31,6 +32,14 @@ class Overlap(models.TextChoices):
     CANCEL_PREVIOUS = "cancel_previous"
 
 
+class Duplicate(models.TextChoices):
+    """What becomes of a request whose deduplication key is taken."""
+
+    REJECT = "reject"
+    RETURN_EXISTING = "return_existing"
+    REPLACE = "replace"
+
+
 class Job(TenantOwned, limited.Limited):
     """The current definition. Everything a run needs is also in the revision its execution names."""
 
@@ -44,6 +53,30 @@ class Job(TenantOwned, limited.Limited):
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="jobs", default="default")
     priority = models.PositiveSmallIntegerField(default=5, validators=[MaxValueValidator(9)])
     timeout_seconds = models.FloatField(default=300, validators=[MinValueValidator(0.1), MaxValueValidator(86_400)])
+    soft_timeout_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
+        help_text="When an attempt is asked to come to an end by itself; timeout_seconds ends it.",
+    )
+    max_wait_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(30 * 86_400)],
+        help_text="Longest wait from when it is due to its first start; then it does not run any more.",
+    )
+    max_total_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(30 * 86_400)],
+        help_text="Longest time from its first start to its end, over all attempts and the pauses between them.",
+    )
+    pause_after_failures = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Executions that fail one after another before the job is paused by itself.",
+    )
     max_running = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     concurrency_key = models.CharField(
         max_length=200,
@@ -53,6 +86,33 @@ class Job(TenantOwned, limited.Limited):
         help_text="Executions of a tenant with the same key share max_running_per_key; {field} stands for the payload's.",
     )
     max_running_per_key = models.PositiveIntegerField(default=1, db_default=1, validators=[MinValueValidator(1)])
+    key_rate_limit = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(rates.PATTERN, rates.MESSAGE)],
+        help_text="Most starts in a time of executions with the same concurrency key, such as 100/m.",
+    )
+    key_rate_burst = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(rates.MOST)]
+    )
+    dedup_key = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Requests with the same key make one execution; {field} stands for the payload's.",
+    )
+    dedup_seconds = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(30 * 86_400)],
+        help_text="How long a key is taken from its request on; empty: while its execution has not ended.",
+    )
+    dedup_conflict = models.CharField(
+        max_length=16, choices=Duplicate, default=Duplicate.RETURN_EXISTING, db_default=Duplicate.RETURN_EXISTING
+    )
     overlap = models.CharField(max_length=16, choices=Overlap, default=Overlap.QUEUE_ONE)
     retry = models.JSONField(
         default=dict, help_text="The retry policy as the API takes it; empty is the default policy."
@@ -70,6 +130,10 @@ class Job(TenantOwned, limited.Limited):
             models.CheckConstraint(condition=Q(overlap__in=Overlap.values), name="job_overlap_known"),
             models.CheckConstraint(condition=Q(priority__lte=9), name="job_priority_in_range"),
             limited.rate_is_known("job"),
+            models.CheckConstraint(
+                condition=Q(key_rate_limit="") | Q(key_rate_limit__regex=rates.PATTERN), name="job_key_rate_known"
+            ),
+            models.CheckConstraint(condition=Q(dedup_conflict__in=Duplicate.values), name="job_dedup_conflict_known"),
         ]
         indexes = [
             models.Index(fields=["tenant", "-id"], name="job_recent"),

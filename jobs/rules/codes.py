@@ -22,6 +22,13 @@ class Absence(StrEnum):
     DST_GAP = "DST_GAP"
     DST_FOLD = "DST_FOLD"
     NO_LONGER_NEEDED = "NO_LONGER_NEEDED"
+    EXPIRED = "EXPIRED"
+    SKIPPED_BY_HAND = "SKIPPED_BY_HAND"
+    REPLACED = "REPLACED"
+    DEPENDENCY_FAILED = "DEPENDENCY_FAILED"
+    DEPENDENCY_TIMEOUT = "DEPENDENCY_TIMEOUT"
+    RULE_NOT_MET = "RULE_NOT_MET"
+    CONDITION_FALSE = "CONDITION_FALSE"
 
 
 class Failure(StrEnum):
@@ -57,6 +64,8 @@ class Wait(StrEnum):
     JOB_DISABLED = "JOB_DISABLED"
     BEHIND_OTHERS = "BEHIND_OTHERS"
     FREE_WORKER = "FREE_WORKER"
+    AWAITING_UPSTREAM = "AWAITING_UPSTREAM"
+    TAG_PAUSED = "TAG_PAUSED"
 
 
 class Course(StrEnum):
@@ -102,6 +111,7 @@ _WAITS = {
     "rate": Wait.RATE_LIMIT,
     "op": Wait.PACE,
     "shut": Wait.MAINTENANCE,
+    "tag": Wait.TAG_PAUSED,
 }
 #: The same by what is waited for, as clients name it.
 PARKS = {wait.value: part for part, wait in _WAITS.items()}

@@ -65,6 +65,19 @@ _ABSENCES: Mapping[Absence, Words] = {
     Absence.NO_LONGER_NEEDED: Words(
         "the recovery or backfill it belonged to was stopped or trimmed", "Run it by hand if it is needed after all."
     ),
+    Absence.EXPIRED: Words(
+        "it waited longer than its job's max_wait_seconds", "Run it by hand if it is still needed, or make room for it."
+    ),
+    Absence.SKIPPED_BY_HAND: Words("somebody left it out, and said why", "Run it by hand if it is needed after all."),
+    Absence.REPLACED: Words("a later request with the same deduplication key took its place"),
+    Absence.DEPENDENCY_FAILED: Words(
+        "a job before it failed", "Look at what failed; then resume the workflow run, or run this by hand."
+    ),
+    Absence.DEPENDENCY_TIMEOUT: Words(
+        "the jobs before it did not end in time", "Look what keeps them, or raise the gate's time limit."
+    ),
+    Absence.RULE_NOT_MET: Words("how the jobs before it ended does not meet its trigger rule"),
+    Absence.CONDITION_FALSE: Words("the condition on the results before it was false"),
 }
 
 _FAILURES: Mapping[Failure, Words] = {
@@ -122,6 +135,8 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.JOB_DISABLED: Words("its job is disabled", "Activate the job to let it go on."),
     Wait.BEHIND_OTHERS: Words("others of its tenant go before it"),
     Wait.FREE_WORKER: Words("the next free worker of its queue takes it"),
+    Wait.AWAITING_UPSTREAM: Words("the jobs before it have not ended"),
+    Wait.TAG_PAUSED: Words("a tag of its job is paused", "Resume the tag to let it go on."),
 }
 
 _COURSES: Mapping[Course, Words] = {

@@ -34,9 +34,18 @@ class JobFields(TypedDict, total=False):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: str
     rate_limit: str
     rate_burst: int | None
     overlap: str

@@ -20,6 +20,9 @@ DeadLetterStateEnum = Literal["open", "redriven", "discarded"]
 DeclaredOutcomeEnum = Literal["created", "updated", "unchanged"]
 
 
+DedupConflictEnum = Literal["reject", "return_existing", "replace"]
+
+
 DstFoldEnum = Literal["first", "second", "both"]
 
 
@@ -104,13 +107,13 @@ SourceEnum = Literal["own", "gallery"]
 TlsEnum = Literal["verify", "insecure", "off"]
 
 
-TriggerEnum = Literal["schedule", "manual", "replay", "event", "backfill"]
+TriggerEnum = Literal["schedule", "manual", "dependency", "replay", "event", "backfill"]
 
 
 UseEnum = Literal["exclude", "include"]
 
 
-WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER"]
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "TAG_PAUSED"]
 
 
 WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
@@ -492,9 +495,18 @@ class ConnectionTestDeclaredJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -522,9 +534,18 @@ class ConnectionTestJobDeclaration(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -545,9 +566,18 @@ class ConnectionTestJobInput(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -569,9 +599,18 @@ class ConnectionTestJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -860,9 +899,18 @@ class DummyDeclaredJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -890,9 +938,18 @@ class DummyJobDeclaration(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -913,9 +970,18 @@ class DummyJobInput(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -937,9 +1003,18 @@ class DummyJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -1373,9 +1448,18 @@ class HttpDeclaredJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -1403,9 +1487,18 @@ class HttpJobDeclaration(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -1426,9 +1519,18 @@ class HttpJobInput(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -1450,9 +1552,18 @@ class HttpJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -2184,9 +2295,18 @@ class OtherDeclaredJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -2254,9 +2374,18 @@ class OtherJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -2388,9 +2517,18 @@ class JobChanges(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -2545,9 +2683,18 @@ class PythonDeclaredJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -2575,9 +2722,18 @@ class PythonJobDeclaration(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -2598,9 +2754,18 @@ class PythonJobInput(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -2622,9 +2787,18 @@ class PythonJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -3035,9 +3209,18 @@ class ScriptDeclaredJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -3065,9 +3248,18 @@ class ScriptJobDeclaration(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -3088,9 +3280,18 @@ class ScriptJobInput(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -3112,9 +3313,18 @@ class ScriptJob(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -3643,9 +3853,18 @@ class DeclaredJobFields(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -3718,9 +3937,18 @@ class JobDeclarationFields(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -3744,9 +3972,18 @@ class JobInputFields(TypedDict):
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
@@ -3771,9 +4008,18 @@ class JobFields(TypedDict):
     queue: str
     priority: int
     timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None

@@ -12,10 +12,11 @@ from jobs.api.shapes.payloads import Guarded
 from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.schedules import Page, ScheduleInput, ScheduleShape
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
-from jobs.models import Job, JobRevision, JobState, Overlap
+from jobs.models import Duplicate, Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.services import job_states
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
+from tenants.rules import rates
 
 MOST_IN_A_BATCH = 100
 
@@ -34,6 +35,34 @@ class JobChanges(Patch, RateInput):
     queue = serializers.CharField(max_length=63, required=False)
     priority = serializers.IntegerField(min_value=0, max_value=9, required=False, help_text="9 goes first.")
     timeout_seconds = Number(min_value=0.1, max_value=86_400, required=False)
+    soft_timeout_seconds = Number(
+        min_value=0.1,
+        max_value=86_400,
+        required=False,
+        allow_null=True,
+        help_text="When an attempt is asked to come to an end by itself; timeout_seconds ends it.",
+    )
+    max_wait_seconds = Number(
+        min_value=1,
+        max_value=30 * 86_400,
+        required=False,
+        allow_null=True,
+        help_text="Longest wait from when it is due to its first start; then it does not run any more.",
+    )
+    max_total_seconds = Number(
+        min_value=1,
+        max_value=30 * 86_400,
+        required=False,
+        allow_null=True,
+        help_text="Longest time from its first start to its end, over all attempts and the pauses between them.",
+    )
+    pause_after_failures = serializers.IntegerField(
+        min_value=1,
+        max_value=1000,
+        required=False,
+        allow_null=True,
+        help_text="Executions that fail one after another before the job is paused by itself.",
+    )
     max_running = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
     concurrency_key = serializers.CharField(
         max_length=200,
@@ -42,6 +71,29 @@ class JobChanges(Patch, RateInput):
         help_text="Executions of the tenant with the same key share max_running_per_key; {field} stands for the payload's.",
     )
     max_running_per_key = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False)
+    key_rate_limit = serializers.CharField(
+        max_length=16,
+        required=False,
+        allow_blank=True,
+        help_text="Most starts of executions with the same concurrency key per s, m, h or d, such as 100/m.",
+    )
+    key_rate_burst = serializers.IntegerField(min_value=1, max_value=rates.MOST, required=False, allow_null=True)
+    dedup_key = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        help_text="Requests with the same key make one execution; {field} stands for the payload's.",
+    )
+    dedup_seconds = Number(
+        min_value=1,
+        max_value=30 * 86_400,
+        required=False,
+        allow_null=True,
+        help_text="How long a key is taken from its request on; null: while its execution has not ended.",
+    )
+    dedup_conflict = serializers.ChoiceField(
+        Duplicate.choices, required=False, help_text="What becomes of a request whose key is taken."
+    )
     overlap = serializers.ChoiceField(Overlap.choices, required=False)
     retry = Object(required=False)
     owner = serializers.CharField(max_length=254, required=False, allow_blank=True)
@@ -79,9 +131,18 @@ class JobShape(serializers.Serializer[Job]):
     queue = serializers.CharField(source="queue_id")
     priority = serializers.IntegerField()
     timeout_seconds = serializers.FloatField()
+    soft_timeout_seconds = serializers.FloatField(allow_null=True)
+    max_wait_seconds = serializers.FloatField(allow_null=True)
+    max_total_seconds = serializers.FloatField(allow_null=True)
+    pause_after_failures = serializers.IntegerField(allow_null=True)
     max_running = serializers.IntegerField(allow_null=True)
     concurrency_key = serializers.CharField()
     max_running_per_key = serializers.IntegerField()
+    key_rate_limit = serializers.CharField()
+    key_rate_burst = serializers.IntegerField(allow_null=True)
+    dedup_key = serializers.CharField()
+    dedup_seconds = serializers.FloatField(allow_null=True)
+    dedup_conflict = serializers.ChoiceField(Duplicate.choices)
     rate_limit = serializers.CharField()
     rate_burst = serializers.IntegerField(allow_null=True)
     throttle = serializers.SerializerMethodField(help_text="A lower cap for a while; null if none is in force.")

@@ -1,0 +1,23 @@
+"""The states of a workflow run.
+
+planned ──its root is due──► running ──all its steps have ended──► succeeded, failed, cancelled, skipped
+                                ▲───────── resumed, rerun ─────────┘
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    PLANNED = "planned"  # its root is not due yet
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # its root did not run
+
+
+TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.SKIPPED})
