@@ -88,7 +88,7 @@ class NewCalendar(Fields):
             (CalendarKind.ICAL.value, "ical: from a file"),
         ],
         widget=widgets.UnfoldAdminSelectWidget,
-        help_text="For ever. Fill in what belongs to it: country, dates or file.",
+        help_text="It cannot be changed later. Fill in what belongs to it: country, dates or file.",
     )
     field_order = ("tenant", "kind", "name", "description", "country", "subdivision", "dates", "ical")
 

@@ -50,13 +50,18 @@ class NewHook(forms.Form):
 
     tenant = console_forms.tenant_field(Hook)
     name = forms.CharField(
-        max_length=64, widget=widgets.UnfoldAdminTextInputWidget, help_text="For ever, such as shop-orders."
+        max_length=64,
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text="It cannot be changed later. Such as shop-orders.",
     )
     event = forms.CharField(
         max_length=100, widget=widgets.UnfoldAdminTextInputWidget, help_text="That it raises, such as order.paid."
     )
     scheme = forms.ChoiceField(
-        choices=_SCHEMES, widget=widgets.UnfoldAdminSelectWidget, label="Signature", help_text="For ever."
+        choices=_SCHEMES,
+        widget=widgets.UnfoldAdminSelectWidget,
+        label="Signature",
+        help_text="It cannot be changed later.",
     )
     secret = _secret()
     headers = console_forms.LinesField(required=False, help_text=_HEADERS)

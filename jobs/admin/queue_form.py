@@ -51,6 +51,6 @@ class NewQueue(Fields):
     name = forms.CharField(
         max_length=63,
         widget=widgets.UnfoldAdminTextInputWidget,
-        help_text="For ever: small letters, digits and single hyphens, such as nightly-reports.",
+        help_text="It cannot be changed later. Small letters, digits and single hyphens, such as nightly-reports.",
     )
     field_order = ("name", *Fields.field_order)

@@ -97,7 +97,9 @@ def _core(annotation: Any) -> Any:
 class Kind(forms.Form):
     """What the secret shall be: it decides what is asked for."""
 
-    kind = forms.ChoiceField(choices=kind_choices, widget=widgets.UnfoldAdminSelectWidget, help_text="For ever.")
+    kind = forms.ChoiceField(
+        choices=kind_choices, widget=widgets.UnfoldAdminSelectWidget, help_text="It cannot be changed later."
+    )
 
 
 class NewSecret(forms.Form):
@@ -107,7 +109,7 @@ class NewSecret(forms.Form):
     name = forms.CharField(
         max_length=64,
         widget=widgets.UnfoldAdminTextInputWidget(attrs=_OFF),
-        help_text="For ever: a letter, then letters, digits, underscores, such as stripe_key.",
+        help_text="It cannot be changed later. A letter, then letters, digits, underscores, such as stripe_key.",
     )
     description = forms.CharField(max_length=500, required=False, widget=widgets.UnfoldAdminTextInputWidget)
 
