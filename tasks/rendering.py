@@ -12,8 +12,10 @@ from typing import Any
 from django.conf import settings
 
 from jobs import connections, selectors
+from jobs.engine import upstreams
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
+from jobs.engine.upstreams import TooMuchError
 from jobs.handlers import Handler, PermanentFailure, Released
 from jobs.rules import payload_expressions
 from jobs.rules.codes import Failure
@@ -33,6 +35,8 @@ def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hi
         return payload_expressions.render(payload, expressions, _scope(claim, expressions.names, revealed))
     except InvalidPayload as error:
         raise PermanentFailure(str(error), code=Failure.PAYLOAD_INVALID) from None
+    except TooMuchError as error:
+        raise PermanentFailure(str(error), code=Failure.RESOURCE_LIMIT) from None
 
 
 def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, Any]:
@@ -67,7 +71,7 @@ def _scope(claim: Claim, names: set[str], revealed: Mapping[str, Any]) -> dict[s
         row = _read(claim, lambda: selectors.told_to_expressions(claim.id))
     return {
         "secrets": revealed,
-        "upstream": {},
+        "upstream": _read(claim, lambda: upstreams.of(claim.id)) if "upstream" in names else {},
         "execution": {
             "id": str(claim.id),
             "attempt": claim.attempt,

@@ -46,8 +46,8 @@ class NewExecution:
     workflow_run_id: UUID | None = None
     step: str = ""
     decide_at: datetime | None = None
-    #: Whether jobs that depend on it are started with it.
-    with_downstream: bool = True
+    #: Whether jobs that depend on it are started with it; None: unless it is a replay or a backfill.
+    with_downstream: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +136,6 @@ def fingerprint(problem: Problem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A transition out of running happened; ``frees_somebody`` if a parked one waits for the room it leaves."""
+    """A transition out of running happened; ``frees_somebody`` if a parked one waits for the room it leaves, or a workflow run for it."""
 
     frees_somebody: bool

@@ -18,13 +18,14 @@ MOST = 100_000
 
 
 def prune() -> None:
-    """Delete ended workers' rows, full buckets, used-up reservations, old operations and events; cancel what a deleted job left waiting."""
+    """Delete ended workers' rows, full buckets, used-up reservations, old operations, workflow runs and events; cancel what a deleted job left waiting."""
     for job in sql.run("held_of_deleted"):
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.job_id)
     sql.run("forget_workers")
     sql.run("prune_buckets")
     sql.run("expire_reservations", limit=BATCH)
     sql.run("prune_operations", age=settings.RETENTION, limit=BATCH)
+    sql.run("prune_runs", tenant_id=None, age=settings.RETENTION, limit=BATCH)
     _forget_events()
 
 
@@ -51,4 +52,5 @@ def _expire(row: Any) -> int:
         deleted += count
         if count < EXECUTIONS:
             break
+    sql.run("prune_runs", tenant_id=row.tenant_id, age=age, limit=BATCH)
     return deleted

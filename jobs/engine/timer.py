@@ -1,6 +1,6 @@
 """The engine's clock: one resident thread that acts at the instants that matter.
 
-    wait until the next instant, or a ring ─► admit, publish ─► plan ─► read the next instants ─► …
+    wait until the next instant, or a ring ─► admit, publish ─► move workflow runs ─► plan ─► read the next instants ─► …
 
 Rings come from beat each second and from whoever made something due; they are coalesced over 20 ms.
 Without any the thread looks once a second by itself, so dispatch goes on while beat, Redis or both are
@@ -18,7 +18,7 @@ import structlog
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import admission, maintenance, planner, spreads
+from jobs.engine import admission, maintenance, planner, spreads, workflows
 from jobs.engine.ringing import RungThread
 
 COALESCE = 0.02
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class Timer(RungThread):
-    """Admits, publishes and plans."""
+    """Admits, publishes, moves workflow runs and plans."""
 
     def __init__(self) -> None:
         super().__init__("carillon-timer")
@@ -65,12 +65,14 @@ class Timer(RungThread):
         return IDLE
 
     def round(self) -> float:
-        """Admit and publish, then plan; returns the seconds until the next round is due.
+        """Admit and publish, then move workflow runs and plan; returns the seconds until the next round is due.
 
         What is due goes first: planning looks seconds ahead, and what it finds overdue is admitted by
-        the round that follows at once. So does what it leaves, if there is much.
+        the round that follows at once. So does what it leaves, if there is much. What ripened may be a run's root, or be
+        skipped, so runs are moved next; what they let go is admitted by the round that follows at once, too.
         """
         done = admission.admit_all(self._seen)
+        let_go = workflows.move_on()
         planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
@@ -79,6 +81,8 @@ class Timer(RungThread):
         sql.run("pulse", name="dispatch")
         if not done.held:
             return BUSY
+        if let_go:
+            return 0
         instants = sql.run("next_instants")[0]
         if _until(instants.reopens_at, instants) <= 0:
             maintenance.roll()
@@ -90,6 +94,7 @@ class Timer(RungThread):
             _until(instants.ripens_at, instants),
             _until(instants.plans_at, instants) - planner.AHEAD.total_seconds(),
             max(_until(instants.eases_at, instants), COALESCE),
+            max(_until(instants.begins_at, instants), BUSY),
         )
         if instants.backlog and done.drains_in is not None:
             delay = min(delay, done.drains_in)

@@ -30,7 +30,14 @@ def create(rows: Sequence[NewExecution]) -> list[UUID]:
 
 def unblock(execution_id: UUID) -> bool:
     """Its upstreams allow it."""
-    return bool(sql.run("unblock", id=execution_id, **_guard(Event.UNBLOCK)))
+    return bool(unblock_all([execution_id]))
+
+
+def unblock_all(execution_ids: Sequence[UUID]) -> set[UUID]:
+    """The same for many. Returns those that were blocked."""
+    if not execution_ids:
+        return set()
+    return {row.id for row in sql.run("unblock", ids=list(execution_ids), **_guard(Event.UNBLOCK))}
 
 
 def settle(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]:
@@ -167,6 +174,11 @@ def skip(execution_id: UUID, reason: str) -> bool:
     return _end_waiting(Event.SKIP, execution_id, reason=reason)
 
 
+def skip_all(execution_ids: Sequence[UUID], reason: str) -> set[UUID]:
+    """The same for many. Returns those that had neither begun nor ended."""
+    return _end_all_waiting(Event.SKIP, execution_ids, reason=reason) if execution_ids else set()
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """What one page did. ``unwanted``: whether there were such rows, those of the page included."""
@@ -256,7 +268,14 @@ def _put_back(
 
 
 def _end_waiting(event: Event, execution_id: UUID, *, reason: str = "", problem: Problem = NO_PROBLEM) -> bool:
-    return bool(sql.run("end_waiting", id=execution_id, reason=reason, **problem.columns(), **_guard(event)))
+    return bool(_end_all_waiting(event, [execution_id], reason=reason, problem=problem))
+
+
+def _end_all_waiting(
+    event: Event, execution_ids: Sequence[UUID], *, reason: str = "", problem: Problem = NO_PROBLEM
+) -> set[UUID]:
+    parameters = {"ids": list(execution_ids), "reason": reason, **problem.columns()}
+    return {row.id for row in sql.run("end_waiting", **parameters, **_guard(event))}
 
 
 def _jsonable(row: dict[str, Any]) -> dict[str, Any]:

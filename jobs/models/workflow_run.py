@@ -43,5 +43,10 @@ class WorkflowRun(TenantOwned):
             models.Index(fields=["tenant", "root_job", "-id"], name="workflow_run_by_job"),
             models.Index(fields=["tenant", "state", "-id"], name="workflow_run_by_state"),
             models.Index(fields=["due_at"], condition=Q(state="planned"), name="workflow_run_to_plan"),
+            models.Index(
+                fields=["id"],
+                condition=Q(cancel_requested_at__isnull=False, finished_at__isnull=True),
+                name="workflow_run_cancelling",
+            ),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="workflow_run_ended"),
         ]

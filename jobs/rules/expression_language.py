@@ -27,7 +27,7 @@ MAX_DEPTH = 25
 NAMES = {
     "payload": "the payload with the overrides of the execution",
     "secrets": "the tenant's secrets, by name",
-    "upstream": "results of the jobs before this one; there are none yet",
+    "upstream": "state, reason and result of each step directly before this one in its workflow run, by name",
     "execution": "id, attempt, trigger, scheduled_for and created_at",
     "job": "id, name and type",
     "tenant": "slug and name",

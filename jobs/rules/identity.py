@@ -34,6 +34,18 @@ def backfill_id(backfill: UUID, schedule_id: UUID, kind: str, nominal: str, made
     return ids.version_7(ids.milliseconds_of(made_at), _digest(backfill.bytes, str(schedule_id), kind, nominal))
 
 
+def step_id(run: UUID, step: str, generation: int) -> UUID:
+    """The id of a step's execution in a workflow run, the same however often it is made; ``generation``: of how many reruns.
+    It has the run's milliseconds, as its root's: so a run lies in one partition."""
+    return ids.version_7(milliseconds(run), _digest(run.bytes, step, str(generation)))
+
+
+def beside(value: UUID) -> tuple[UUID, UUID]:
+    """The lowest and the highest id with its milliseconds."""
+    low = value.int >> 80 << 80
+    return UUID(int=low), UUID(int=low | (1 << 80) - 1)
+
+
 def request_id(now: datetime) -> UUID:
     """A fresh id for something asked for now."""
     return ids.version_7(ids.milliseconds_of(now), secrets.randbits(ids.BITS))

@@ -4,15 +4,22 @@
 -- name: create
 -- Derived ids make a slot planned twice meet its own row. What is due and keeps to an operation's pace waits for that from
 -- the first, however many there are: else live slots would have to ripen behind all of them.
+-- What starts other jobs when it ends gets its workflow run here, so that no crash can part them: one look at the few edges
+-- that start something, for each that is no step of a run itself (LIMIT 1: see admit). Replays and backfills do only if they say so.
 WITH given AS (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, tenant_id uuid, job_id uuid, schedule_id uuid, revision int, trigger text, triggered_by text,
         replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
         max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz,
-        event jsonb, workflow_run_id uuid, step text, decide_at timestamptz)
+        event jsonb, workflow_run_id uuid, step text, decide_at timestamptz, with_downstream boolean)
 ), judged AS (
-    SELECT *, operation_id IS NOT NULL AND state = 'scheduled' AND not_before <= clock_timestamp() AS is_paced FROM given
+    SELECT *, operation_id IS NOT NULL AND state = 'scheduled' AND not_before <= clock_timestamp() AS is_paced,
+        workflow_run_id IS NULL AND state <> 'skipped'
+            AND coalesce(with_downstream, trigger NOT IN ('replay', 'backfill'))
+            AND (SELECT true FROM dependency d WHERE d.upstream_id = given.job_id AND d.mode = 'start' LIMIT 1) IS NOT NULL
+            AS is_root
+    FROM given
 ), paced AS (
     UPDATE operation SET paced_at = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT DISTINCT operation_id FROM judged WHERE is_paced))
@@ -25,12 +32,19 @@ WITH given AS (
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of,
         CASE WHEN is_paced THEN 'pending' ELSE state END, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
-        concurrency_key, operation_id, start_before, nullif(event, 'null'), workflow_run_id, coalesce(step, ''), decide_at,
+        concurrency_key, operation_id, start_before, nullif(event, 'null'),
+        CASE WHEN is_root THEN carillon_child_id(id, 'run') ELSE workflow_run_id END,
+        CASE WHEN is_root THEN (SELECT name FROM job WHERE job.id = judged.job_id) ELSE coalesce(step, '') END, decide_at,
         '', '', '', 1, 0, 0, CASE WHEN is_paced THEN 'op:' || operation_id ELSE '' END,
         clock_timestamp(), CASE WHEN is_paced THEN clock_timestamp() END, CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM judged
     ON CONFLICT (id) DO NOTHING
     RETURNING id, tenant_id, job_id, state, reason
+), begun AS (
+    INSERT INTO workflow_run (id, tenant_id, root_job_id, root_execution_id, state, graph, due_at, reruns, triggered_by, created_at)
+    SELECT carillon_child_id(j.id, 'run'), j.tenant_id, j.job_id, j.id, 'planned', '{}', j.not_before, 0,
+        coalesce(j.triggered_by, ''), clock_timestamp()
+    FROM judged j WHERE j.is_root AND j.id IN (SELECT id FROM made)
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
     SELECT carillon_child_id(id, 'skipped'), tenant_id, 'execution.skipped', job_id, id,
@@ -82,7 +96,7 @@ WITH given AS MATERIALIZED (
         error_fingerprint = %(error_fingerprint)s
     FROM given r WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s)
     RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at, e.concurrency_key, e.priority,
-        e.operation_id
+        e.operation_id, e.workflow_run_id
 ), closed AS (
     UPDATE attempt a SET state = %(attempt_state)s, started_at = ended.started_at, finished_at = ended.finished_at,
         result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
@@ -105,7 +119,7 @@ WITH given AS MATERIALIZED (
         %(error_fingerprint)s, 'open', '', clock_timestamp()
     FROM ended WHERE %(target)s = 'failed'
 )
-SELECT e.id, e.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+SELECT e.id, e.priority < 0 OR e.workflow_run_id IS NOT NULL OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id,
         'key:' || e.tenant_id || ':' || e.concurrency_key, 'op:' || e.operation_id))
     AS frees_somebody
@@ -185,12 +199,14 @@ FROM held WHERE e.id = held.id AND e.state = ANY(%(sources)s)
 RETURNING e.id
 
 -- name: end_waiting
--- An execution no worker holds ends: cancelled, skipped or rejected.
-WITH ended AS (
+-- Executions no worker holds end: cancelled, skipped or rejected. Locked in the order of their ids.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE id = ANY(%(ids)s) AND state = ANY(%(sources)s) ORDER BY id FOR NO KEY UPDATE
+), ended AS (
     UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = '',
         publish_again_at = NULL, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
-    WHERE id = %(id)s AND state = ANY(%(sources)s)
+    WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s)
     RETURNING id, tenant_id, job_id, attempt
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -274,7 +290,12 @@ UPDATE execution SET cancel_requested_at = coalesce(cancel_requested_at, clock_t
 WHERE id = %(id)s AND state = 'running' RETURNING id
 
 -- name: unblock
-UPDATE execution SET state = %(target)s WHERE id = %(id)s AND state = ANY(%(sources)s) RETURNING id
+-- Let go, many at once, locked in the order of their ids. They are due from now on.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE id = ANY(%(ids)s) AND state = ANY(%(sources)s) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE execution SET state = %(target)s, not_before = greatest(not_before, clock_timestamp())
+WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s) RETURNING id
 
 -- name: settle
 -- Of executions that wait for their events to settle: each becomes what the newest event asks for, under its own id, and

@@ -54,11 +54,13 @@ SELECT id AS tenant_id, retention_days FROM tenant WHERE retention_days IS NOT N
 
 -- name: expire_executions
 -- The oldest ended executions of a tenant whose time is over, with all that belongs to them. Ids hold their time, so
--- the week that holds them is all that is searched.
+-- the week that holds them is all that is searched. Steps stay while their workflow run goes on: it reads how they ended.
 WITH gone AS MATERIALIZED (
     SELECT id FROM execution
     WHERE tenant_id = %(tenant_id)s AND id < carillon_floor_id(clock_timestamp() - %(age)s)
         AND finished_at < clock_timestamp() - %(age)s
+        AND (workflow_run_id IS NULL
+            OR NOT EXISTS (SELECT 1 FROM workflow_run r WHERE r.id = workflow_run_id AND r.finished_at IS NULL))
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), span AS MATERIALIZED (
     SELECT (left((SELECT id FROM gone ORDER BY id LIMIT 1)::text, 13) || '-0000-0000-000000000000')::uuid AS low,

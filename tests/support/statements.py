@@ -31,6 +31,7 @@ ENDING = Ending(fence=Fence(**FENCE), tail=Tail(first_seq=1, lines=LINES))
 RUNNING = {"sources": ["running"], "rows": Jsonb([ENDING.row()]), **NOTHING, "crashes": 0}
 #: As jobs.timelines bounds them.
 OF_STREAMS = {"ids": [EXECUTION], "lows": [EXECUTION], "highs": [EXECUTION]}
+OF_RUN = {"run": EXECUTION, "low": EXECUTION, "high": EXECUTION}
 
 #: By statement; each shape is the one its only caller uses.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
@@ -67,10 +68,10 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     },
     "end_running": {**RUNNING, "target": "succeeded", "attempt_state": "succeeded"},
     "put_back": {**RUNNING, "kind": "execution.retried", "target": "scheduled", "attempt_state": "failed", "step": 1, "delay": timedelta(seconds=1)},
-    "end_waiting": {"id": EXECUTION, "target": "cancelled", "sources": ["pending"], "reason": "", **NOTHING},
+    "end_waiting": {"ids": [EXECUTION], "target": "cancelled", "sources": ["pending"], "reason": "", **NOTHING},
     "end_waiting_of_job": {"tenant_id": uuid4(), "job_id": uuid4(), "target": "cancelled", "sources": ["pending"]},
     "request_cancel": {"id": EXECUTION},
-    "unblock": {"id": EXECUTION, "target": "scheduled", "sources": ["blocked"]},
+    "unblock": {"ids": [EXECUTION], "target": "scheduled", "sources": ["blocked"]},
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
     "admit": {"queue": "default", "room": 50, "most": 50, "lane": 1, "target": "queued", "sources": ["pending"]},
     "lost_owners": {"after": UUID(int=0), "lease": timedelta(seconds=30), "limit": 500},
@@ -144,6 +145,13 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "renaming_is_over": {},
     "executions_there": {"ids": [EXECUTION]},
     "withdraw": {"limit": 100, "target": "pending", "sources": ["queued"]},
+    "runs_to_move": {"limit": 200, "most": 2000},
+    "steps_of_run": OF_RUN,
+    "read_graph": {"root": uuid4()},
+    "tell": {"ids": [EXECUTION]},
+    "lock_waiting_steps": OF_RUN,
+    "upstream_results": {"id": EXECUTION, "low": EXECUTION, "high": EXECUTION, "most": 1000},
+    "prune_runs": {"tenant_id": None, "age": timedelta(days=90), "limit": 100},
 }  # fmt: skip
 #: Statements of services alone: the engine has no right to them.
 OF_THE_APP = {"hold_calendars"}

@@ -24,6 +24,7 @@ EXPECTED = {
         "job_throttle_end",
         "maintenance_open",
         "maintenance_over",
+        "workflow_run_to_plan",
     },
     "ripen": {"execution_ripening", "execution_overlapping"},
     "postpone": {"execution_pkey"},
@@ -95,6 +96,14 @@ EXPECTED = {
     "rename_in_schedules": {"schedule_with_calendars"},
     "executions_there": {"execution_pkey"},
     "forget_events": {"received_event_age", "received_event_pkey"},
+    "create": {"dependency_starting"},
+    "runs_to_move": {"workflow_run_to_plan", "workflow_run_cancelling", "execution_to_tell", "execution_of_run"},
+    "steps_of_run": {"execution_of_run"},
+    "read_graph": {"dependency_starting", "job_pkey"},
+    "tell": {"execution_pkey"},
+    "lock_waiting_steps": {"execution_of_run"},
+    "upstream_results": {"execution_pkey", "workflow_run_pkey", "execution_of_run"},
+    "prune_runs": {"workflow_run_ended", "workflow_run_pkey"},
 }
 
 #: Statements that read no table which grows, and what they do instead.
@@ -102,7 +111,6 @@ NOTHING_TO_FIND = {
     "lock_admission": "takes a lock",
     "hold_secret_names": "takes a lock",
     "clock": "reads the clock",
-    "create": "inserts",
     "open_recoveries": "inserts, one row a tenant",
     "renew_lease": "touches one of a few workers",
     "end_lease": "touches one of a few workers",
@@ -182,6 +190,19 @@ FILL = (
            request_id, received_at)
        SELECT gen_random_uuid(), id, 'a', '', '', 'unmatched', '', '[]', '[]', 2, '', now() - n * interval '1 hour'
        FROM tenant, generate_series(1, 20) n""",
+    """INSERT INTO dependency (id, tenant_id, upstream_id, downstream_id, mode, trigger_rule, condition, gate_timeout_seconds,
+           created_at, updated_at)
+       SELECT gen_random_uuid(), tenant_id, id, after, 'start', 'all_success', '', 86400, now(), now()
+       FROM (SELECT id, tenant_id, lead(id) OVER (PARTITION BY tenant_id ORDER BY id) AS after FROM job) j
+       WHERE after IS NOT NULL""",
+    """INSERT INTO workflow_run (id, tenant_id, root_job_id, root_execution_id, state, graph, due_at, reruns, triggered_by,
+           created_at, finished_at, cancel_requested_at)
+       SELECT carillon_child_id(id, 'run'), tenant_id, job_id, id, CASE WHEN n % 10 > 1 THEN 'succeeded' WHEN n % 10 = 1 THEN 'running'
+           ELSE 'planned' END, '{}', now() + n * interval '1 minute', 0, '', now(), CASE WHEN n % 10 > 1 THEN now() END,
+           CASE WHEN n % 100 = 1 THEN now() END
+       FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
+    """UPDATE execution e SET workflow_run_id = r.id, step = 'a', is_told = true FROM workflow_run r
+       WHERE r.root_execution_id = e.id""",
 )
 
 
@@ -197,7 +218,7 @@ def _many_rows() -> Iterator[None]:
     yield
     rows.change(
         "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation,"
-        " received_event, maintenance_window, calendar CASCADE"
+        " received_event, maintenance_window, calendar, dependency, workflow_run CASCADE"
     )
     rows.change("ANALYZE")
 

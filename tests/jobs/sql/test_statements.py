@@ -13,6 +13,7 @@ from django.db import DataError, ProgrammingError, transaction
 from jobs import sql
 from jobs.models import AttemptState, DeadLetterState, JobState, ScheduleState
 from jobs.rules.states import State
+from jobs.rules.workflow_runs import RunState
 from tenants.models import TenantState
 from tests.support import sources
 from tests.support.statements import ARGUMENTS, OF_THE_APP
@@ -21,9 +22,11 @@ from tests.support.statements import ARGUMENTS, OF_THE_APP
 ALIASES = {
     "t.": set(TenantState.values),
     "j.": set(JobState.values),
+    "k.": set(JobState.values),
     "b.": set(JobState.values),
     "s.": set(ScheduleState.values),
     "d.": set(DeadLetterState.values),
+    "w.": set(RunState),
 }
 FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
 

@@ -1,0 +1,67 @@
+"""What a step's payload gets of the steps before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.engine import upstreams
+from jobs.rules.codes import Failure
+from jobs.rules.states import State
+from tasks import runner
+from tests.support import attempts, rows
+from tests.support import workflows as runs
+from tests.support.attempts import Outcome
+from tests.support.workflows import Jobs
+
+pytestmark = pytest.mark.usefixtures("as_engine", "empty_database", "quick")
+
+RULE = "all_done"
+
+
+def received(expression, result, *, fail=False):
+    """What ``load`` gets after ``extract``, whose result this is, and after ``check``, which may fail."""
+    jobs = Jobs()
+    jobs.edges("root>extract", "root>check")
+    jobs.add("load", type=attempts.JOB_TYPE, payload={"got": expression}, retry={"max_attempts": 1})
+    rows.change("UPDATE job_revision SET spec = spec || '{\"expressions\": true}' WHERE job_id = %s", jobs["load"][0])
+    jobs.edge("extract", "load", RULE)
+    jobs.edge("check", "load", RULE)
+    run = runs.start(jobs["root"])
+    runs.move()
+    runs.succeed(run, "root", result={"rows": 1})
+    runs.succeed(run, "extract", result=result)
+    runs.end(run, {"check": "fail" if fail else "succeed"})
+    outcome = Outcome(runs.ids(run)["load"])
+    rows.change("UPDATE execution SET state = 'queued' WHERE id = %s", outcome.id)
+    seen = []
+    with attempts.job_type(lambda params, _: seen.append(params.model_dump()["got"]), params=attempts.AnyParams):
+        runner.run([(outcome.id, 1)])
+    return seen, outcome
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("{{ upstream.extract.result.rows }}", 7),
+        ("{{ upstream['extract'].state }}, {{ upstream.check.state }}", "succeeded, failed"),
+        ("{{ upstream.check.result }}", None),
+        ("{{ upstream.extract.result.gone | default('nothing') }}", "nothing"),
+        ("{{ upstream.root.result.rows | default('not directly before it') }}", "not directly before it"),
+    ],
+)
+def test_step_reads_the_steps_directly_before_it(expression, value):
+    seen, outcome = received(expression, {"rows": 7}, fail=True)
+    assert (outcome.state, seen) == (State.SUCCEEDED, [value]), outcome.error_message
+
+
+def test_nobody_upstream_is_said(quick):
+    _, outcome = received("{{ upstream.nobody.result }}", {})
+    assert outcome.error_code == Failure.PAYLOAD_INVALID
+    assert "there is no 'nobody', only check, extract" in outcome.error_message
+
+
+def test_results_too_large_together_are_refused_and_name_the_step(monkeypatch):
+    monkeypatch.setattr(upstreams, "MOST", 1000)
+    _, outcome = received("{{ upstream.extract.state }}", {"rows": "x" * 1000})
+    assert outcome.error_code == Failure.RESOURCE_LIMIT
+    assert "'extract'" in outcome.error_message
