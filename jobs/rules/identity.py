@@ -34,6 +34,11 @@ def backfill_id(backfill: UUID, schedule_id: UUID, kind: str, nominal: str, made
     return ids.version_7(ids.milliseconds_of(made_at), _digest(backfill.bytes, str(schedule_id), kind, nominal))
 
 
+def rerun_id(run: UUID, step: str, number: int) -> UUID:
+    """The id of the execution that the ``number``-th rerun of a workflow run puts in a step's place, in the run's partition."""
+    return ids.version_7(milliseconds(run), _digest(run.bytes, step, str(number)))
+
+
 def request_id(now: datetime) -> UUID:
     """A fresh id for something asked for now."""
     return ids.version_7(ids.milliseconds_of(now), secrets.randbits(ids.BITS))
