@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from jobs.engine import gates
 from jobs.models import Execution, WorkflowRun
 from jobs.rules import reruns
 from jobs.rules.states import TERMINAL
@@ -16,6 +17,9 @@ def awaited(execution: Execution) -> tuple[str, datetime | None]:
     """In words, and until when at most; an empty text if it waits for no upstream."""
     if execution.workflow_run_id and execution.step and execution.decide_at is None:
         return _said(_of_step(execution)), None
+    if execution.decide_at is not None and execution.scheduled_for is not None:
+        left, until = gates.waited_for(execution.pk)
+        return _said([(name, gate.said()) for name, gate in left]), until
     return "", None
 
 

@@ -29,59 +29,59 @@ _NAMED = 5
 
 def cancel(*, run: WorkflowRun) -> WorkflowRun:
     """Nothing more of it starts; what runs is asked to stop. It has ended once that has."""
-    with _locked(run) as run:
-        if run.state in TERMINAL:
-            raise _impossible(run, f"this workflow run has ended already: it is {run.state}")
-        members = [row.id for row in sorted(engine.members(run).values(), key=lambda row: row.id)]
-        transitions.cancel_all(members or [run.root_execution_id])
-        if run.cancel_requested_at is None:
-            run.cancel_requested_at = sql.run("clock")[0].now
-            run.save(update_fields=["cancel_requested_at"])
-        _record("cancel_requested", run, {"cancel_requested": [False, True]})
-    return run
+    with _locked(run) as stored:
+        if stored.state in TERMINAL:
+            raise _impossible(stored, f"this workflow run has ended already: it is {stored.state}")
+        members = [row.id for row in sorted(engine.members(stored).values(), key=lambda row: row.id)]
+        transitions.cancel_all(members or [stored.root_execution_id])
+        if stored.cancel_requested_at is None:
+            stored.cancel_requested_at = sql.run("clock")[0].now
+            stored.save(update_fields=["cancel_requested_at"])
+        _record("cancel_requested", stored, {"cancel_requested": [False, True]})
+    return stored
 
 
 def resume(*, run: WorkflowRun) -> WorkflowRun:
     """Go on from what failed: that and all after it runs again, the rest stays as it is."""
-    with _locked(run) as run:
-        _refuse_unless(run, "resume")
-        graph, members = rules.upstreams(run.graph), engine.members(run)
+    with _locked(run) as stored:
+        _refuse_unless(stored, "resume")
+        graph, members = rules.upstreams(stored.graph), engine.members(stored)
         chosen = rules.to_resume(graph, _standing(members))
         if not chosen:
             raise _impossible(
-                run, "nothing of this workflow run failed or was cancelled, so there is nothing to resume"
+                stored, "nothing of this workflow run failed or was cancelled, so there is nothing to resume"
             )
-        _run_again(run, chosen, graph, members)
-        _record("resumed", run, {"steps": [None, sorted(chosen)]})
-    return run
+        _run_again(stored, chosen, graph, members)
+        _record("resumed", stored, {"steps": [None, sorted(chosen)]})
+    return stored
 
 
 def rerun(*, run: WorkflowRun, step: str) -> WorkflowRun:
     """Run a step and all after it again, however they ended."""
-    with _locked(run) as run:
-        _refuse_unless(run, "rerun")
-        graph, members = rules.upstreams(run.graph), engine.members(run)
+    with _locked(run) as stored:
+        _refuse_unless(stored, "rerun")
+        graph, members = rules.upstreams(stored.graph), engine.members(stored)
         _refuse_unknown(graph, step)
         chosen = rules.with_all_after(graph, [step])
         if not rules.replaced([step], _standing(members)):
-            raise _impossible(run, f"the step {step} has not run yet: it is blocked")
-        _run_again(run, chosen, graph, members)
-        _record("rerun", run, {"step": [None, step], "steps": [None, sorted(chosen)]})
-    return run
+            raise _impossible(stored, f"the step {step} has not run yet: it is blocked")
+        _run_again(stored, chosen, graph, members)
+        _record("rerun", stored, {"step": [None, step], "steps": [None, sorted(chosen)]})
+    return stored
 
 
 def skip(*, run: WorkflowRun, step: str, reason: str) -> WorkflowRun:
     """Leave out a step that waits for others: what comes after it counts it as skipped."""
-    with _locked(run) as run:
+    with _locked(run) as stored:
         why = reasons.stated(reason)
-        _refuse_unless(run, "skip")
-        _refuse_unknown(rules.upstreams(run.graph), step)
-        row = engine.members(run).get(step)
+        _refuse_unless(stored, "skip")
+        _refuse_unknown(rules.upstreams(stored.graph), step)
+        row = engine.members(stored).get(step)
         if row is None or row.state != State.BLOCKED or not transitions.skip(row.id, Absence.SKIPPED_BY_HAND):
             state = "not there yet" if row is None else row.state
-            raise _impossible(run, f"only a blocked step can be left out; {step} is {state}")
-        _record("step_skipped", run, {"step": [None, step]}, reason=why)
-    return run
+            raise _impossible(stored, f"only a blocked step can be left out; {step} is {state}")
+        _record("step_skipped", stored, {"step": [None, step]}, reason=why)
+    return stored
 
 
 def _run_again(

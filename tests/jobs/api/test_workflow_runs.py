@@ -143,7 +143,7 @@ def test_an_ended_run_is_not_cancelled(owner):
 
 
 def test_executions_name_their_run_and_are_found_by_it(owner):
-    run, made = chain(owner.tenant.id)
+    run, _ = chain(owner.tenant.id)
     found = owner.api.get(f"/api/v1/executions?workflow_run={run}").json()["data"]
     assert {(row["step"], row["workflow_run"]) for row in found} == {("extract", str(run)), ("load", str(run))}
     assert owner.api.get(f"/api/v1/executions?workflow_run={uuid4()}").json()["data"] == []
