@@ -201,7 +201,8 @@ def test_an_upstreams_end_is_acted_on_by_the_next_round_and_rung_for(queue):
     assert engine.round() <= timer.IDLE
     assert rows.state_of(waits) == "blocked"
     ended = one.succeed(Fence(id=runs, attempt_id=runs, epoch=1))
-    assert ended is not None and ended.frees_somebody
+    assert ended is not None
+    assert ended.frees_somebody
     engine.round()
     assert rows.state_of(waits) != "blocked"
 
@@ -236,4 +237,5 @@ def test_a_slot_says_which_upstreams_it_waits_for_and_until_when():
     pair.ran(MIDNIGHT, "running")
     found, until = upstreams.awaited(Execution.objects.get(pk=pair.waits(MIDNIGHT, before=MIDNIGHT - DAY)))
     assert "1 of 2 slots have ended" in found
-    assert until is not None and until > rows.now()
+    assert until is not None
+    assert until > rows.now()
