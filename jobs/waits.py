@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import shut, sql
+from jobs import shut, sql, upstreams
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.rules import background, waiting
 from jobs.rules.codes import Wait, wait_of
@@ -32,6 +32,12 @@ def waiting_for(execution: Execution) -> Waiting | None:
     """Why it has not started yet; None if it has, or has ended."""
     if execution.state == State.PENDING:
         return waiting.waiting_for(_surroundings(execution, timezone.now()))
+    if execution.state == State.BLOCKED:
+        awaited, gives_up_at = upstreams.awaited(execution)
+        facts = Facts(
+            state=execution.state, not_before=execution.not_before, upstreams=awaited, gives_up_at=gives_up_at
+        )
+        return waiting.waiting_for(facts)
     outside = execution.state == State.SCHEDULED and shut.is_outside(execution, timezone.now())
     facts = Facts(state=execution.state, not_before=execution.not_before, tries=execution.epoch, outside_window=outside)
     return waiting.waiting_for(facts)

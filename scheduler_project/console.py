@@ -74,6 +74,7 @@ NAVIGATION: list[dict[str, Any]] = [
                 "permission": _sees_executions,
             },
             _list("Dead letters", "mark_email_unread", "jobs_deadletter"),
+            _list("Workflow runs", "account_tree", "jobs_workflowrun"),
             _list("Operations", "playlist_play", "jobs_operation"),
         ]
     },

@@ -27,6 +27,7 @@ from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
 from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
+from jobs.api.workflow_runs import WorkflowRunViewSet
 from monitoring import api as monitoring
 from tenants import oidc
 from tenants.api.accepting import AcceptViewSet
@@ -50,6 +51,7 @@ api.register("executions", ExecutionViewSet, basename="execution")
 api.register("events", EventViewSet, basename="event")
 api.register("hooks", HookViewSet, basename="hook")
 api.register("operations", OperationViewSet, basename="operation")
+api.register("workflow-runs", WorkflowRunViewSet, basename="workflow-run")
 api.register("failure-groups", FailureGroupViewSet, basename="failure-group")
 api.register("jobs", JobInsightViewSet, basename="job-insight")
 api.register("schedules", ScheduleInsightViewSet, basename="schedule-insight")

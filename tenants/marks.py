@@ -21,6 +21,7 @@ NOTHING = "–"
 
 # word: (Material Symbols icon, tone). A word means the same wherever it stands.
 _MARKS: Mapping[str, tuple[str, str]] = {
+    "planned": ("schedule", "calm"),
     "scheduled": ("schedule", "calm"),
     "blocked": ("front_hand", "warning"),
     "pending": ("hourglass_top", "calm"),

@@ -15,6 +15,7 @@ from jobs.admin import (
     secrets,
     tenants,
     workers,
+    workflow_runs,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "secrets",
     "tenants",
     "workers",
+    "workflow_runs",
 ]

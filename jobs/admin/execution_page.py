@@ -13,7 +13,7 @@ from django.utils import timezone
 from jobs import explanations, selectors
 from jobs.admin import wording
 from jobs.engine.records import Line
-from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Operation, Schedule
+from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Operation, Schedule, WorkflowRun
 from jobs.rules import states
 from tenants import actors, marks
 from tenants.admin import pages
@@ -74,6 +74,9 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         facts.append(
             ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))
         )
+    if execution.workflow_run_id:
+        run = marks.link(pages.page_of(WorkflowRun, execution.workflow_run_id), execution.step or "its root")
+        facts.insert(4, ("Step of a workflow run", run))
     if execution.replay_of:
         facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
     return facts

@@ -18,7 +18,7 @@ import structlog
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import admission, maintenance, planner, spreads, workflows
+from jobs.engine import admission, gates, maintenance, planner, spreads, workflows
 from jobs.engine.ringing import RungThread
 
 COALESCE = 0.02
@@ -38,6 +38,7 @@ class Timer(RungThread):
     def __init__(self) -> None:
         super().__init__("carillon-timer")
         self._seen = admission.Seen()
+        self._gates = gates.Heard()
         self._withdrawn = 0.0
 
     def run(self) -> None:
@@ -73,6 +74,7 @@ class Timer(RungThread):
         """
         done = admission.admit_all(self._seen)
         let_go = workflows.move_on()
+        gates.round_of(self._gates)
         planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
@@ -84,6 +86,7 @@ class Timer(RungThread):
         if let_go:
             return 0
         instants = sql.run("next_instants")[0]
+        self._gates.waits = instants.decides_at is not None
         if _until(instants.reopens_at, instants) <= 0:
             maintenance.roll()
             return 0
@@ -95,6 +98,7 @@ class Timer(RungThread):
             _until(instants.plans_at, instants) - planner.AHEAD.total_seconds(),
             max(_until(instants.eases_at, instants), COALESCE),
             max(_until(instants.begins_at, instants), BUSY),
+            max(_until(instants.decides_at, instants), COALESCE),
         )
         if instants.backlog and done.drains_in is not None:
             delay = min(delay, done.drains_in)

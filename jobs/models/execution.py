@@ -197,6 +197,11 @@ class Execution(PartitionedByTime):
             models.Index(
                 fields=["decide_at"], condition=Q(state="blocked", decide_at__isnull=False), name="execution_to_decide"
             ),
+            models.Index(
+                fields=["job", "decide_at"],
+                condition=Q(state="blocked", decide_at__isnull=False),
+                name="execution_gated",
+            ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(
                 fields=["tenant", "finished_at", "id"], condition=Q(finished_at__isnull=False), name="execution_ended"

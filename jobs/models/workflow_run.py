@@ -12,7 +12,8 @@ from tenants.models.owned import TenantOwned
 
 class WorkflowRun(TenantOwned):
     """Made with its root's execution. ``graph`` is a snapshot of the edges, taken when the root is due; its steps are
-    executions that name the run. Its states are written by jobs.engine.workflows alone."""
+    executions that name the run. Its states are written by jobs.engine.workflows, and by jobs.engine.reruns when
+    it goes on."""
 
     root_job = models.ForeignKey(
         Job, on_delete=models.PROTECT, related_name="workflow_runs", db_constraint=False, db_index=False

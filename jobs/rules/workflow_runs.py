@@ -21,3 +21,17 @@ class RunState(StrEnum):
 
 
 TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.SKIPPED})
+
+
+def allowed_actions(state: str) -> tuple[str, ...]:
+    """What may be asked of a run in ``state``; which of its steps it then concerns is seen when it is asked."""
+    match RunState(state):
+        case RunState.PLANNED:
+            return ("cancel",)
+        case RunState.RUNNING:
+            return ("cancel", "resume", "rerun", "skip")
+        case RunState.FAILED | RunState.CANCELLED:
+            return ("resume", "rerun")
+        case RunState.SUCCEEDED:
+            return ("rerun",)
+    return ()

@@ -174,7 +174,7 @@ FROM run GROUP BY job_id HAVING count(*) >= %(least)s
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan, the next token of a
 -- drained bucket, the end of a throttle, the opening of a maintenance window, and the end of one, after which it is
--- moved on to its next, and the next workflow run whose root is due. Read with the clock
+-- moved on to its next, the next workflow run whose root is due, and the next slot that waits at a gate. Read with the clock
 -- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
 -- to be lucky soon, past all that has ended.
 SELECT clock_timestamp() AS now,
@@ -187,6 +187,8 @@ SELECT clock_timestamp() AS now,
     (SELECT opens_at FROM maintenance_window WHERE opens_at > statement_timestamp() ORDER BY 1 LIMIT 1) AS shuts_at,
     (SELECT closes_at FROM maintenance_window WHERE closes_at IS NOT NULL ORDER BY 1 LIMIT 1) AS reopens_at,
     (SELECT w.due_at FROM workflow_run w WHERE w.state = 'planned' ORDER BY w.due_at LIMIT 1) AS begins_at,
+    (SELECT decide_at FROM execution WHERE state = 'blocked' AND decide_at IS NOT NULL AND trigger = 'schedule'
+     ORDER BY decide_at LIMIT 1) AS decides_at,
     coalesce((SELECT true FROM execution WHERE state = 'pending' AND waiting_on = '' ORDER BY queue_id LIMIT 1), false)
         AS backlog
 

@@ -3,7 +3,8 @@
 
 -- name: create
 -- Derived ids make a slot planned twice meet its own row. What is due and keeps to an operation's pace waits for that from
--- the first, however many there are: else live slots would have to ripen behind all of them.
+-- the first, however many there are: else live slots would have to ripen behind all of them. A slot whose job has gates is
+-- blocked, and looked at by jobs.engine.gates when it is due.
 -- What starts other jobs when it ends gets its workflow run here, so that no crash can part them: one look at the few edges
 -- that start something, for each that is no step of a run itself (LIMIT 1: see admit). Replays and backfills do only if they say so.
 WITH given AS (
@@ -13,13 +14,17 @@ WITH given AS (
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
         max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz,
         event jsonb, workflow_run_id uuid, step text, decide_at timestamptz, with_downstream boolean)
+), gated AS MATERIALIZED (
+    SELECT downstream_id FROM dependency WHERE mode = 'gate' AND downstream_id = ANY(ARRAY(
+        SELECT DISTINCT job_id FROM given WHERE trigger = 'schedule' AND state = 'scheduled'))
 ), judged AS (
-    SELECT *, operation_id IS NOT NULL AND state = 'scheduled' AND not_before <= clock_timestamp() AS is_paced,
+    SELECT *, operation_id IS NOT NULL AND state = 'scheduled' AND not_before <= clock_timestamp() AND NOT is_gated AS is_paced,
         workflow_run_id IS NULL AND state <> 'skipped'
             AND coalesce(with_downstream, trigger NOT IN ('replay', 'backfill'))
-            AND (SELECT true FROM dependency d WHERE d.upstream_id = given.job_id AND d.mode = 'start' LIMIT 1) IS NOT NULL
+            AND (SELECT true FROM dependency d WHERE d.upstream_id = g.job_id AND d.mode = 'start' LIMIT 1) IS NOT NULL
             AS is_root
-    FROM given
+    FROM (SELECT *, trigger = 'schedule' AND state = 'scheduled' AND job_id IN (SELECT downstream_id FROM gated) AS is_gated
+          FROM given) g
 ), paced AS (
     UPDATE operation SET paced_at = clock_timestamp()
     WHERE id = ANY(ARRAY(SELECT DISTINCT operation_id FROM judged WHERE is_paced))
@@ -30,11 +35,12 @@ WITH given AS (
         operation_id, start_before, event, workflow_run_id, step, decide_at,
         error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, ripened_at, finished_at)
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of,
-        CASE WHEN is_paced THEN 'pending' ELSE state END, reason, scheduled_for,
+        CASE WHEN is_paced THEN 'pending' WHEN is_gated THEN 'blocked' ELSE state END, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
         concurrency_key, operation_id, start_before, nullif(event, 'null'),
         CASE WHEN is_root THEN carillon_child_id(id, 'run') ELSE workflow_run_id END,
-        CASE WHEN is_root THEN (SELECT name FROM job WHERE job.id = judged.job_id) ELSE coalesce(step, '') END, decide_at,
+        CASE WHEN is_root THEN (SELECT name FROM job WHERE job.id = judged.job_id) ELSE coalesce(step, '') END,
+        CASE WHEN is_gated THEN not_before ELSE decide_at END,
         '', '', '', 1, 0, 0, CASE WHEN is_paced THEN 'op:' || operation_id ELSE '' END,
         clock_timestamp(), CASE WHEN is_paced THEN clock_timestamp() END, CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM judged
@@ -122,6 +128,9 @@ WITH given AS MATERIALIZED (
 SELECT e.id, e.priority < 0 OR e.workflow_run_id IS NOT NULL OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || e.job_id, 'slot:' || e.job_id,
         'key:' || e.tenant_id || ':' || e.concurrency_key, 'op:' || e.operation_id))
+    OR EXISTS (SELECT 1 FROM dependency d JOIN execution g ON g.job_id = d.downstream_id
+        WHERE d.tenant_id = e.tenant_id AND d.upstream_id = e.job_id AND d.mode = 'gate'
+            AND g.state = 'blocked' AND g.decide_at IS NOT NULL)
     AS frees_somebody
 FROM ended e
 

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs.services
 import tenants.services
 from jobs import selectors
-from jobs.models import Calendar, DeadLetter, Hook, JobTemplate, MaintenanceWindow, Operation, Queue
+from jobs.models import Calendar, DeadLetter, Hook, JobTemplate, MaintenanceWindow, Operation, Queue, WorkflowRun
 from tenants import actors, context, requests
 from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
@@ -33,7 +33,7 @@ ASKED_BEFORE = {
     "schedules.check_payload", "declaring.facts_of", "declaring.instant",
     "revisions.find", "revisions.shown", "revisions.difference",
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check", "secrets.reveal", "audit_export.seals_of",
-    "event_fields", "operations.record", "operations.refuse_ended",
+    "event_fields", "reasons", "operations.record", "operations.refuse_ended",
     # Whose token it is may.
     "deliveries.receive", "hooks.good_secrets",
     "joining.find", "joining.accept", "joining.accept_as",
@@ -85,6 +85,7 @@ def arguments() -> dict[str, Any]:
             "execution": selectors.executions().get(pk=execution_id),
             "dead_letter": DeadLetter(tenant=job.tenant, job=job),
             "operation": Operation(tenant=job.tenant),
+            "run": WorkflowRun(tenant=job.tenant, root_job=job),
             "hook": Hook(tenant=job.tenant),
             "window": MaintenanceWindow(tenant=job.tenant),
             "tenant": job.tenant,

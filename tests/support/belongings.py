@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import invitees, operations, rows, shut
+from tests.support import invitees, operations, rows, shut, workflow_runs
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -17,6 +17,7 @@ TABLES = (
     "execution",
     "dead_letter",
     "operation",
+    "workflow_run",
     "hook",
     "received_event",
     "api_key",
@@ -51,6 +52,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "executions": [execution],
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
         "operations": [operations.row(owner.tenant.id)],
+        "workflow-runs": [workflow_runs.chain(owner.tenant.id)[0]],
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
         "hooks": [_hook(owner)],
         "failure-groups": [_fingerprint(owner, job["id"])],

@@ -39,6 +39,7 @@ _UNFINISHED = sorted(state.value for state in states.State if state not in state
 INDEXES = (
     Index(("replay_of",)),
     Index(("operation_id",)),
+    Index(("workflow_run_id",)),
     Index(("error_fingerprint",)),
     Index(("job_id", "state"), among=TROUBLED),
     Index(("error_code",)),
@@ -62,6 +63,7 @@ OF_ANY_JOB = (
     texts("triggered_by", "triggered_by", "Asked for by: `key:<id>` or `user:<e-mail>`."),
     row_id("replay_of", "replay_of", "Runs this execution again."),
     row_id("operation", "operation_id", "Made by the operation with this id."),
+    row_id("workflow_run", "workflow_run_id", "Steps of the workflow run with this id, superseded ones as well."),
     texts("queue", "queue_id", "In this queue."),
     one_of("reason", "reason", [code.value for code in codes.Absence], "Skipped for any of these reasons."),
     texts("error_code", "error_code", "Its last error has this code."),

@@ -131,6 +131,10 @@ class ExecutionShape(serializers.Serializer[Execution]):
     result = Guarded()
     error = serializers.SerializerMethodField()
     replay_of = serializers.UUIDField(allow_null=True)
+    workflow_run = serializers.UUIDField(
+        source="workflow_run_id", allow_null=True, help_text="The workflow run that it is a step of."
+    )
+    step = serializers.CharField(help_text="Its name in that run; empty if it is no step of one.")
     revision = serializers.IntegerField()
     crashes = serializers.IntegerField()
     concurrency_key = Guarded()

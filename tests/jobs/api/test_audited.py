@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from tests.support import actors, invitees, operations, rows, shut
+from tests.support import actors, invitees, operations, rows, shut, workflow_runs
 
 #: Routes that take a POST and change nothing.
 LOOKING = {("post", "/schedules/preview"), ("post", "/templates/{id}/preview")}
@@ -49,6 +49,11 @@ class World:
 
     def schedule(self, state: str = "active") -> str:
         return str(rows.schedule(rows.job(self.actor.tenant.id), state=state))
+
+    def run(self, *states: str) -> str:
+        """A workflow run of two steps, the first of which runs if no states are given."""
+        given = dict(zip(("extract", "load"), states or ("running", "blocked"), strict=True))
+        return str(workflow_runs.chain(self.actor.tenant.id, **given)[0])
 
     def execution(self, state: str) -> str:
         return str(rows.execution(rows.job(self.actor.tenant.id), state))
@@ -207,6 +212,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/operations/{id}/pause"): (World.operation, lambda w: {}),
     ("post", "/operations/{id}/resume"): (lambda w: w.operation("paused"), lambda w: {}),
     ("post", "/operations/{id}/cancel"): (World.operation, lambda w: {}),
+    ("post", "/workflow-runs/{id}/cancel"): (lambda w: w.run(), lambda w: {}),
+    ("post", "/workflow-runs/{id}/resume"): (lambda w: w.run("failed", "skipped"), lambda w: {}),
+    ("post", "/workflow-runs/{id}/rerun"): (lambda w: w.run("succeeded", "succeeded"), lambda w: {"step": "extract"}),
+    ("post", "/workflow-runs/{id}/steps/{step}/skip"): (lambda w: w.run(), lambda w: {}),
     ("post", "/operations/{id}/trim"): (World.recovery, lambda w: {"keep_newest": 1}),
     ("post", "/failure-groups/{id}/retry"): (World.failures, lambda w: {}),
     ("post", "/failure-groups/{id}/resolve"): (World.failures, lambda w: {}),
@@ -290,7 +299,7 @@ def test_every_route_that_changes_something_is_called_here(routes):
 def test_a_change_leaves_a_row_with_actor_request_address_and_reason(method, route):
     world = World()
     subject, body = CALLS[method, route]
-    path = "/api/v1" + route.replace("{id}", subject(world) if subject else "")
+    path = "/api/v1" + route.replace("{id}", subject(world) if subject else "").replace("{step}", "load")
     of_platform = route.startswith(("/queues", "/tenants")) and not route.endswith("/defaults")
     actor = world.operator if of_platform else world.actor
     sent = body(world)
@@ -317,6 +326,6 @@ def test_a_change_leaves_a_row_with_actor_request_address_and_reason(method, rou
 def test_a_refused_change_leaves_no_row(route):
     world = World()
     before = rows.fetch("SELECT count(*) FROM audit_event")
-    path = "/api/v1" + route.replace("{id}", str(uuid4()))
+    path = "/api/v1" + route.replace("{id}", str(uuid4())).replace("{step}", "load")
     assert world.actor.api.post(path, {}).status_code >= 400
     assert rows.fetch("SELECT count(*) FROM audit_event") == before

@@ -1,0 +1,207 @@
+"""Workflow runs: how far each has come, as a graph and as a table, and the buttons that end it or have it go on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold import widgets
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.enums import ActionVariant
+
+from jobs import run_graphs
+from jobs.admin import run_graph, wording
+from jobs.models import Execution, WorkflowRun
+from jobs.rules import workflow_runs as rules
+from jobs.rules.states import State
+from jobs.run_graphs import Graph, Step
+from jobs.services import workflow_runs as service
+from tenants import marks
+from tenants.admin import pages
+from tenants.admin.dialogs import Dialog, dialog
+
+_HEADERS = ("Step", "State", "Why", "Started", "Took", "Attempt", "Former")
+#: Former executions of a step that its row links to.
+_FORMER = 3
+
+
+class OneStep(Dialog):
+    """Which step."""
+
+    step = forms.ChoiceField(widget=widgets.UnfoldAdminSelectWidget)
+
+    def __init__(self, row: WorkflowRun, data: Any = None) -> None:
+        super().__init__(row, data)
+        field: Any = self.fields["step"]
+        field.choices = [(name, name) for name in self.steps(row)]
+
+    def steps(self, row: WorkflowRun) -> Iterable[str]:
+        """Those to choose from."""
+        return [step.name for step in run_graphs.of_run(row).steps]
+
+
+class Blocked(OneStep):
+    """Which step that waits."""
+
+    def steps(self, row: WorkflowRun) -> Iterable[str]:
+        found = run_graphs.of_run(row).steps
+        return [step.name for step in found if step.execution and step.execution.state == State.BLOCKED]
+
+
+@admin.register(WorkflowRun)
+class WorkflowRunAdmin(pages.ConsoleAdmin):
+    """One propagation through the graph of dependencies."""
+
+    read_permission = "executions:read"
+    title = "Workflow runs"
+    empty_hint = (
+        "A job that others depend on makes one whenever it runs: give a job dependencies, and trigger what comes first."
+    )
+    change_form_template = "console/workflow_run.html"
+    list_display = ("since", "standing", "root", "tenant_name", "who", "ended", "again")
+    list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
+    actions_detail = ("resume", "rerun", "skip", "cancel")
+
+    def for_list(self, queryset: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
+        return queryset.select_related("tenant", "root_job").defer("graph", "root_job__payload")
+
+    @admin.display(description="Due")
+    def since(self, run: WorkflowRun) -> Any:
+        return marks.instant(run.due_at)
+
+    @admin.display(description="State")
+    def standing(self, run: WorkflowRun) -> Any:
+        return marks.state(run.state)
+
+    @admin.display(description="First job")
+    def root(self, run: WorkflowRun) -> Any:
+        return marks.shortened(run.root_job.name, 40)
+
+    @admin.display(description="Tenant")
+    def tenant_name(self, run: WorkflowRun) -> Any:
+        return marks.shortened(run.tenant.slug, 24)
+
+    @admin.display(description="By")
+    def who(self, run: WorkflowRun) -> Any:
+        return marks.shortened(run.triggered_by, 30)
+
+    @admin.display(description="Ended")
+    def ended(self, run: WorkflowRun) -> Any:
+        return marks.instant(run.finished_at)
+
+    @admin.display(description="Reruns")
+    def again(self, run: WorkflowRun) -> int:
+        return run.reruns
+
+    def name_of(self, row: WorkflowRun) -> str:
+        return f"{row.root_job.name} · {marks.instant_text(row.due_at)}"
+
+    def detail(self, request: HttpRequest, row: WorkflowRun) -> dict[str, Any]:
+        graph = run_graphs.of_run(row)
+        return {
+            "run": row,
+            "live": row.state not in rules.TERMINAL,
+            "counted": sorted(graph.counted().items()),
+            "picture": run_graph.drawn(graph),
+            "facts": _facts(row, graph),
+            "steps": _table(graph),
+        }
+
+    def offered(self, row: WorkflowRun) -> Collection[str]:
+        return rules.allowed_actions(row.state)
+
+    @dialog(
+        "Resume",
+        title="Resume from what failed?",
+        description="Every step that failed, was cancelled, or was skipped because of one that did runs again, "
+        "with all after it. The others stay as they are.",
+        icon="resume",
+        variant=ActionVariant.PRIMARY,
+        permission="executions:run",
+    )
+    def resume(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        run = service.resume(run=form.row)
+        return self.done(request, "It goes on.", self.row_url(run.pk))
+
+    @dialog(
+        "Rerun from…",
+        title="Rerun from which step?",
+        description="That step and all after it run again, however they ended.",
+        icon="replay",
+        form=OneStep,
+        submit="Rerun",
+        permission="executions:run",
+    )
+    def rerun(self, request: HttpRequest, form: OneStep) -> HttpResponse:
+        run = service.rerun(run=form.row, **form.cleaned_data)
+        return self.done(request, f"Running again from {form.cleaned_data['step']}.", self.row_url(run.pk))
+
+    @dialog(
+        "Skip a step…",
+        title="Leave out which step?",
+        description="It does not run, and what comes after it counts it as skipped. Only steps that wait for others are here.",
+        icon="redo",
+        form=Blocked,
+        submit="Leave it out",
+        asks_why=True,
+        permission="executions:run",
+    )
+    def skip(self, request: HttpRequest, form: Blocked) -> HttpResponse:
+        run = service.skip(run=form.row, reason="", **form.cleaned_data)
+        return self.done(request, f"Left out: {form.cleaned_data['step']}.", self.row_url(run.pk))
+
+    @dialog(
+        "Cancel",
+        title="Cancel this workflow run?",
+        description="Nothing more of it starts, and what runs is asked to stop.",
+        icon="cancel",
+        submit="Cancel it",
+        variant=ActionVariant.DANGER,
+        permission="executions:run",
+    )
+    def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
+        run = service.cancel(run=form.row)
+        return self.done(request, "It is being cancelled.", self.row_url(run.pk))
+
+
+def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
+    return [
+        ("First job", pages.link_to(row.root_job, row.root_job.name)),
+        ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
+        ("Steps", len(graph.steps)),
+        ("Asked for by", row.triggered_by or marks.NOTHING),
+        ("Due", marks.instant(row.due_at)),
+        ("Started", marks.instant(row.started_at)),
+        ("Ended", marks.instant(row.finished_at)),
+        ("Reruns", row.reruns),
+        ("Cancel asked for", marks.instant(row.cancel_requested_at)),
+        ("Id", marks.code(row.pk)),
+    ]
+
+
+def _table(graph: Graph) -> dict[str, Any]:
+    return {"title": "Steps", "headers": _HEADERS, "rows": [_cells(step) for step in graph.steps], "empty": "None."}
+
+
+def _cells(step: Step) -> tuple[Any, ...]:
+    row = step.execution
+    if row is None:
+        return (step.name, marks.NOTHING, "not made yet", *[marks.NOTHING] * 4)
+    return (
+        pages.link_to(row, step.name),
+        marks.state(row.state),
+        row.reason or row.error_code or marks.NOTHING,
+        marks.instant(row.started_at),
+        wording.took(row),
+        f"{row.attempt} of {row.max_attempts}",
+        _former(step),
+    )
+
+
+def _former(step: Step) -> Any:
+    links = [marks.link(pages.page_of(Execution, each.pk), each.state) for each in step.history[:_FORMER]]
+    return marks.joined(links, ", ") if links else marks.NOTHING

@@ -1,0 +1,51 @@
+"""Puts new executions in the place of steps of a workflow run that run again.
+
+    run locked ─► members locked ─► new ones inserted ─► former ones superseded ─► upstreams untold ─► run running
+
+What is inserted waits blocked until jobs.engine.workflows lets it go, as at first; a root is due at once. A blocked step
+whose upstreams are over would never be looked at: so they count as not yet told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from jobs import sql
+from jobs.engine import transitions
+from jobs.engine.records import NewExecution
+from jobs.models import WorkflowRun
+from jobs.rules import identity
+from jobs.rules.states import State
+from jobs.rules.workflow_runs import RunState
+
+
+def members(run: WorkflowRun) -> dict[str, Any]:
+    """Rows (id, step, state, reason) that stand for its steps, locked, by step. The run is locked."""
+    return {row.step: row for row in sql.run("lock_members", run=run.pk)}
+
+
+def insert(
+    run: WorkflowRun,
+    rows: Mapping[str, NewExecution],
+    *,
+    upstreams: Mapping[str, Collection[str]],
+    former: Sequence[UUID],
+) -> list[UUID]:
+    """Have these steps run again; returns the new ids. Ids are derived, so the same rerun meets its own rows."""
+    number = run.reruns + 1
+    placed = [_placed(run, step, row, number, has_upstreams=bool(upstreams.get(step))) for step, row in rows.items()]
+    transitions.create(placed)
+    sql.run("supersede", ids=list(former))
+    run.state, run.finished_at, run.cancel_requested_at, run.reruns = RunState.RUNNING, None, None, number
+    run.save(update_fields=["state", "finished_at", "cancel_requested_at", "reruns"])
+    sql.run("tell_again", run=run.pk, steps=sorted({each for step in rows for each in upstreams.get(step, ())}))
+    return [row.id for row in placed]
+
+
+def _placed(run: WorkflowRun, step: str, row: NewExecution, number: int, *, has_upstreams: bool) -> NewExecution:
+    state = State.BLOCKED if has_upstreams else State.SCHEDULED
+    place = {"workflow_run_id": run.pk, "step": step, "with_downstream": False}
+    return replace(row, id=identity.step_id(run.pk, step, number), state=state, **place)

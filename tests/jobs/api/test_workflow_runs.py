@@ -1,0 +1,157 @@
+"""Workflow runs over the API: how far they have come, and what somebody may do about them."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from tests.support import rows
+from tests.support.workflow_runs import chain, make, members
+
+RUNS = "/api/v1/workflow-runs"
+DIAMOND = {"extract": [], "clean": ["extract"], "count": ["extract"], "report": ["clean", "count"]}
+
+
+def diamond(owner, **changed):
+    return make(owner.tenant.id, DIAMOND, dict.fromkeys(DIAMOND, "succeeded") | changed)
+
+
+def post(owner, run, action, body=None):
+    return owner.api.post(f"{RUNS}/{run}/{action}", body or {})
+
+
+def told(execution):
+    return rows.fetch("SELECT is_told FROM execution WHERE id = %s", execution)[0][0]
+
+
+def test_runs_are_listed_newest_first_and_by_state_root_and_time(owner):
+    (failed, _), (running, _) = chain(owner.tenant.id, extract="failed", load="skipped"), chain(owner.tenant.id)
+    listed = owner.api.get(RUNS).json()["data"]
+    assert [row["id"] for row in listed[:2]] == [str(running), str(failed)]
+    assert [row["id"] for row in owner.api.get(f"{RUNS}?state=failed&limit=1").json()["data"]] == [str(failed)]
+    of_root = owner.api.get(f"{RUNS}?job={listed[1]['job']['name']}").json()["data"]
+    assert [row["id"] for row in of_root] == [str(failed)]
+    since, until = listed[0]["created_at"], listed[1]["created_at"]
+    assert str(failed) not in owner.api.get(f"{RUNS}?created_at[gte]={since}").content.decode()
+    assert str(running) not in owner.api.get(f"{RUNS}?created_at[lte]={until}").content.decode()
+    assert owner.api.get(f"{RUNS}?state=blue").status_code == 422
+
+
+def test_a_graph_names_steps_after_their_upstreams_with_what_stands_for_them(owner):
+    run, made = diamond(owner, report="running")
+    found = owner.api.get(f"{RUNS}/{run}/graph").json()
+    names = [step["name"] for step in found["steps"]]
+    assert names == ["extract", "clean", "count", "report"]
+    assert [step["execution"]["id"] for step in found["steps"]] == [str(made[name]) for name in names]
+    assert found["steps"][3]["execution"]["state"] == "running"
+    assert {"upstream": "clean", "downstream": "report", "trigger_rule": "all_success", "condition": ""} in found[
+        "edges"
+    ]
+
+
+def test_a_run_whose_root_is_not_due_has_its_root_alone(owner):
+    run, made = chain(owner.tenant.id, extract="scheduled")
+    rows.change("UPDATE workflow_run SET state = 'planned', graph = '{}' WHERE id = %s", run)
+    rows.change("UPDATE execution SET step = '' WHERE workflow_run_id = %s", run)
+    (step,) = owner.api.get(f"{RUNS}/{run}/graph").json()["steps"]
+    assert (step["execution"]["id"], step["history"]) == (str(made["extract"]), [])
+    assert owner.api.get(f"{RUNS}/{run}").json()["allowed_actions"] == ["cancel"]
+
+
+def test_resuming_runs_what_failed_and_all_after_it_once_and_keeps_the_rest(owner):
+    run, made = diamond(owner, clean="failed", report="skipped")
+    answer = post(owner, run, "resume")
+    assert (answer.status_code, answer.json()["state"], answer.json()["reruns"]) == (202, "running", 1)
+    assert answer.json()["finished_at"] is None
+    assert {step: state for step, (state, _) in members(run).items()} == {
+        "extract": "succeeded", "count": "succeeded", "clean": "blocked", "report": "blocked",
+    }  # fmt: skip
+    again = {step["name"]: step for step in owner.api.get(f"{RUNS}/{run}/graph").json()["steps"]}
+    assert [each["id"] for each in again["clean"]["history"]] == [str(made["clean"])]
+    assert again["extract"]["execution"]["id"] == str(made["extract"])
+    # So that the run is looked at once more; what is superseded says nothing any more.
+    assert (told(made["extract"]), told(made["count"]), told(made["clean"])) == (False, False, True)
+    refused = post(owner, run, "resume")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "INVALID_STATE")
+
+
+def test_a_rerun_of_the_root_is_due_at_once_and_the_rest_waits_for_it(owner):
+    run, made = diamond(owner)
+    assert post(owner, run, "rerun", {"step": "extract"}).status_code == 202
+    found = members(run)
+    assert found == {"extract": ("scheduled", ""), **dict.fromkeys(["clean", "count", "report"], ("blocked", ""))}
+    row = rows.fetch(
+        "SELECT trigger, replay_of, payload FROM execution WHERE workflow_run_id = %s AND step = 'extract' AND NOT superseded",
+        run,
+    )[0]
+    assert row[:2] == ("replay", made["extract"])
+
+
+def test_nothing_is_run_again_beside_itself(owner):
+    run, _ = diamond(owner, report="running")
+    before = members(run)
+    refused = post(owner, run, "rerun", {"step": "clean"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "INVALID_STATE")
+    assert "report (running)" in refused.json()["error"]["message"]
+    assert members(run) == before
+
+
+def test_a_branch_is_run_again_while_another_runs_and_blocked_steps_wait_on(owner):
+    run, made = diamond(owner, clean="failed", count="running", report="blocked")
+    assert post(owner, run, "resume").status_code == 202
+    assert members(run)["clean"] == ("blocked", "")
+    kept = rows.fetch("SELECT id FROM execution WHERE workflow_run_id = %s AND step = 'report'", run)
+    assert kept == [(made["report"],)]
+
+
+def test_a_step_that_is_not_there_and_a_job_that_was_deleted_are_refused_by_name(owner):
+    run, made = diamond(owner)
+    assert post(owner, run, "rerun", {"step": "absent"}).status_code == 404
+    assert post(owner, run, "rerun", {}).status_code == 422
+    rows.change(
+        "UPDATE job SET state = 'deleted' WHERE id = (SELECT job_id FROM execution WHERE id = %s)", made["count"]
+    )
+    refused = post(owner, run, "rerun", {"step": "extract"})
+    assert refused.status_code == 409
+    assert "count has been deleted" in refused.json()["error"]["message"]
+    assert members(run)["extract"] == ("succeeded", "")
+
+
+def test_a_blocked_step_is_left_out_with_a_reason_and_no_other(owner):
+    run, made = chain(owner.tenant.id, extract="running", load="blocked", report="blocked")
+    assert post(owner, run, "steps/load/skip").status_code == 422
+    assert post(owner, run, "steps/load/skip", {"reason": "not today"}).status_code == 200
+    assert members(run)["load"] == ("skipped", "SKIPPED_BY_HAND")
+    assert not told(made["load"])  # so that the run hears of it
+    refused = post(owner, run, "steps/extract/skip", {"reason": "not today"})
+    assert (refused.status_code, refused.json()["error"]["details"]["state"]) == (409, "running")
+
+
+def test_cancelling_ends_what_waits_and_asks_what_runs(owner):
+    run, made = chain(owner.tenant.id)
+    answer = post(owner, run, "cancel")
+    assert answer.status_code == 202
+    assert answer.json()["cancel_requested_at"]
+    assert members(run)["load"] == ("cancelled", "")
+    asked = rows.fetch("SELECT cancel_requested_at FROM execution WHERE id = %s", made["extract"])[0][0]
+    assert asked is not None
+    assert post(owner, run, "resume").status_code == 409
+
+
+def test_an_ended_run_is_not_cancelled(owner):
+    run, _ = diamond(owner)
+    assert post(owner, run, "cancel").json()["error"]["details"]["allowed_actions"] == ["rerun"]
+
+
+def test_executions_name_their_run_and_are_found_by_it(owner):
+    run, _ = chain(owner.tenant.id)
+    found = owner.api.get(f"/api/v1/executions?workflow_run={run}").json()["data"]
+    assert {(row["step"], row["workflow_run"]) for row in found} == {("extract", str(run)), ("load", str(run))}
+    assert owner.api.get(f"/api/v1/executions?workflow_run={uuid4()}").json()["data"] == []
+
+
+def test_a_blocked_step_says_which_upstreams_it_waits_for(owner):
+    _, made = diamond(owner, clean="running", report="blocked")
+    explained = owner.api.get(f"/api/v1/executions/{made['report']}/explain").json()
+    assert explained["reasons"][0]["code"] == "AWAITING_UPSTREAM"
+    assert "clean (running)" in explained["summary"]
+    assert "count" not in explained["summary"]
