@@ -1,7 +1,8 @@
 """What is wrong with a payload, by its field: as its job type sees it, and as far as its expressions leave it open.
 
 What an expression stands for is known only when it runs. So whatever is found wrong at such a place, or with what
-is around it, is left for then; all else is told now.
+is around it, is left for then; all else is told now. Whether the upstreams that it reads are there is looked at with
+the job's dependencies: see :mod:`jobs.services.dependency_sets`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def problems(
         found = payload_expressions.find(payload, overridden, handler.without_secrets)
     except InvalidPayload as error:
         return _by_field(error.problems, path)
-    if wrong := [*_upstream(found), *_unknown(found, job.tenant)]:
+    if wrong := _unknown(found, job.tenant):
         return _by_field(wrong, path)
     try:
         params = handler.params.model_validate(payload)
@@ -38,15 +39,6 @@ def problems(
         return _by_field(_of_fields(error, payload, found), path)
     refusals = handler.refusals(params, job.tenant)
     return {f"{path}.{field}": texts for field, texts in refusals.items() if not _is_open(field, found)}
-
-
-def _upstream(expressions: Expressions) -> list[tuple[Place, str]]:
-    """Nothing comes before a job yet, so such an expression could never be computed."""
-    return [
-        (place, "there is nothing in upstream: no job comes before another yet")
-        for place, template in expressions.templates.items()
-        if any("upstream" in each.names for each in template.expressions)
-    ]
 
 
 def _unknown(expressions: Expressions, tenant: Tenant) -> list[tuple[Place, str]]:

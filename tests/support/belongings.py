@@ -14,6 +14,7 @@ from tests.support import invitees, operations, rows, shut
 TABLES = (
     "job",
     "schedule",
+    "dependency",
     "execution",
     "dead_letter",
     "operation",
@@ -50,6 +51,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "schedules": [job["schedules"][0]["id"]],
         "executions": [execution],
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
+        "dependencies": [_dependency(owner, job["id"])],
         "operations": [operations.row(owner.tenant.id)],
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
         "hooks": [_hook(owner)],
@@ -69,6 +71,13 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "tenants": [owner.tenant.slug],
         "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
+
+
+def _dependency(owner: Any, job: str) -> str:
+    first = owner.api.post("/api/v1/jobs", {"name": f"job-{secrets.token_hex(4)}", "type": "dummy"}).json()["id"]
+    made = owner.api.post("/api/v1/dependencies", {"upstream": first, "downstream": job})
+    assert made.status_code == 201, made.content
+    return str(made.json()["id"])
 
 
 def _hook(owner: Any) -> str:
