@@ -30,7 +30,7 @@ MOST = 200
 #: How many jobs are made at once.
 MOST_ITEMS = 100
 #: What a body may say: a job's fields as the API takes them.
-FIELDS = frozenset({*JobFields.__annotations__, "schedules"})
+FIELDS = frozenset({*JobFields.__annotations__, "schedules", "depends_on"})
 _OWN = ("name", "description", "category", "parameters", "body", "active")
 #: Of these the trail tells that they changed; a body may hold what not everybody who may audit may see.
 _LONG = frozenset({"parameters", "body"})

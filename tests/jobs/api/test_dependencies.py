@@ -6,20 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support import actors, rows
+from tests.support import actors, people, rows
 
 PATH = "/api/v1/dependencies"
 CRON = {"kind": "cron", "expression": "0 0 * * *"}
-
-
-@pytest.fixture
-def named(make_job):
-    """Jobs by these names."""
-
-    def make(*names, **fields):
-        return [make_job(name=name, **fields)["id"] for name in names]
-
-    return make
 
 
 @pytest.fixture
@@ -192,8 +182,6 @@ def test_deleting_a_job_ends_its_edges_and_says_so(owner, named, join):
 
 
 def test_edges_belong_to_the_owner_of_the_downstream(owner, named, join):
-    from tests.support import people
-
     named("theirs")
     editor = people.member(owner.tenant, "editor", own_jobs_only=True)
     own = editor.api().post("/api/v1/jobs", {"name": "own", "type": "dummy"})
