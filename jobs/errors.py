@@ -11,6 +11,7 @@ from tenants.errors import Invalid, ServiceError, invalid
 
 __all__ = [
     "Conflict",
+    "Cycle",
     "Invalid",
     "InvalidSchedule",
     "InvalidState",
@@ -29,6 +30,17 @@ class Conflict(ServiceError):
     """Something else has that place already: choose another, or change what is there."""
 
     code = "CONFLICT"
+
+
+class Cycle(Conflict):
+    """These would depend on each other, so none of them could begin: `details.path` names them."""
+
+    code = "CYCLE"
+
+    def __init__(self, names: Sequence[str], *, field: str) -> None:
+        path = " → ".join(names)
+        text = f"these jobs would wait for each other: {path}"
+        super().__init__(f"{field}: {text}", details={field: [text], "path": list(names)})
 
 
 class TaskLocked(ServiceError):

@@ -9,13 +9,14 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Now
 
 from jobs import coming
 from jobs.coming import Run
 from jobs.models import (
     Attempt,
+    Dependency,
     Execution,
     ExecutionLog,
     Job,
@@ -30,6 +31,7 @@ from jobs.models import (
 )
 from jobs.rules import identity
 from jobs.rules.states import IN_FLIGHT, State
+from tenants.rules.ids import id_of
 
 #: A page of a log ends after about this many characters, however many lines were asked for.
 LOG_PAGE_CHARS = 1024 * 1024
@@ -37,6 +39,8 @@ LOG_PAGE_CHARS = 1024 * 1024
 
 TAGS = Prefetch("tag_rows", JobTag.objects.order_by("tag"))
 OWN_SCHEDULES = Prefetch("schedules", Schedule.objects.exclude(state=ScheduleState.DELETED).order_by("id"))
+_EDGES = Dependency.objects.select_related("upstream").defer("upstream__payload", "upstream__retry").order_by("id")
+UPSTREAMS = Prefetch("upstream_edges", _EDGES)
 _REVISION = JobRevision.objects.filter(job_id=OuterRef("job_id"), number=OuterRef("revision"))
 _TOLD = {
     "revision_payload": _REVISION.values("spec__payload"),
@@ -45,8 +49,39 @@ _TOLD = {
 
 
 def jobs() -> QuerySet[Job]:
-    """Jobs that are not deleted, with their tags and schedules."""
-    return Job.objects.exclude(state=JobState.DELETED).prefetch_related(TAGS, OWN_SCHEDULES)
+    """Jobs that are not deleted, with their tags, schedules and upstreams."""
+    return Job.objects.exclude(state=JobState.DELETED).prefetch_related(TAGS, OWN_SCHEDULES, UPSTREAMS)
+
+
+def jobs_called(tenant_id: UUID, names_and_ids: Collection[str]) -> dict[str, Job]:
+    """A tenant's jobs by what a request calls them, in one look-up; without tags, schedules and upstreams."""
+    ids = {text: id_of(text) for text in names_and_ids if "\0" not in text}
+    wanted = Q(pk__in=[each for each in ids.values() if each]) | Q(
+        name__in=[name for name, each in ids.items() if not each]
+    )
+    found: dict[object, Job] = {}
+    for row in jobs().prefetch_related(None).filter(wanted, tenant=tenant_id):
+        found[row.pk] = found[row.name] = row
+    named = {text: found.get(each or text) for text, each in ids.items()}
+    return {text: row for text, row in named.items() if row}
+
+
+def dependencies() -> QuerySet[Dependency]:
+    """Edges, with both jobs and their tenant."""
+    return Dependency.objects.select_related("upstream", "downstream__tenant").defer(
+        "upstream__payload", "upstream__retry"
+    )
+
+
+def upstream_edges() -> QuerySet[Dependency]:
+    """Edges as a job's ``depends_on`` tells them, in its order."""
+    return _EDGES.all()
+
+
+def edges_at(tenant_id: UUID, job_ids: Collection[UUID]) -> list[Dependency]:
+    """The edges that lead to or from any of these jobs."""
+    ends = Q(upstream__in=job_ids) | Q(downstream__in=job_ids)
+    return list(dependencies().filter(ends, tenant=tenant_id).order_by("id"))
 
 
 def schedules() -> QuerySet[Schedule]:

@@ -10,6 +10,7 @@ from rest_framework.routers import SimpleRouter
 
 from jobs.api.calendars import CalendarViewSet
 from jobs.api.dead_letters import DeadLetterViewSet
+from jobs.api.dependencies import DependencyViewSet
 from jobs.api.events import EventViewSet
 from jobs.api.executions import ExecutionViewSet
 from jobs.api.failure_groups import FailureGroupViewSet
@@ -58,6 +59,7 @@ api.register("schedules", ScheduleInsightViewSet, basename="schedule-insight")
 api.register("executions", ExecutionInsightViewSet, basename="execution-insight")
 api.register("stats", StatsViewSet, basename="stats")
 api.register("forecast", ForecastViewSet, basename="forecast")
+api.register("dependencies", DependencyViewSet, basename="dependency")
 api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")

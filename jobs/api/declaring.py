@@ -49,15 +49,17 @@ class DeclaringJobs(ChangingJobs):
 
     @extend_schema(request=JobDeclaration, responses={200: DeclaredJobShape, 201: DeclaredJobShape})
     def update(self, request: Request, id: str) -> Response:
-        """Create or replace the job of this name; what is left out has its default. `schedules` left out: they stay."""
+        """Create or replace the job of this name; what is left out has its default. `schedules` and `depends_on` left out: they stay."""
         if fields.id_of(id) or "\0" in id:
             raise NotFound.about("name", "names never look like this: declare a job by its name, or change it by PATCH")
         wish: Any = self.body(JobDeclaration)
         if wish.pop("name", id) != id:
             raise errors.Invalid.about("name", f"is not {id!r}, the path's: leave it out, or rename a job by PATCH")
-        given = wish.pop("schedules", None)
+        given, upstreams = wish.pop("schedules", None), wish.pop("depends_on", None)
         expecting = conditions.condition(request)
-        change = declaring.put_job(tenant=self.tenant, name=id, fields=wish, given=given, expecting=expecting)
+        change = declaring.put_job(
+            tenant=self.tenant, name=id, fields=wish, given=given, depends_on=upstreams, expecting=expecting
+        )
         return self.changed(change, status=201 if change.outcome == "created" else 200, declared=True)
 
     @extend_schema(request=RollbackInput, responses=JobShape)

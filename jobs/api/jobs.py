@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
@@ -43,9 +44,9 @@ class JobViewSet(JobBatch, DeclaringJobs):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
-        **dict.fromkeys(("create", "batch"), (errors.Conflict, errors.InvalidSchedule, QuotaExceeded)),
-        "update": (errors.Conflict, errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded),
-        "partial_update": (errors.Conflict, errors.TaskLocked),
+        **dict.fromkeys(("create", "batch"), (errors.Conflict, errors.Cycle, errors.InvalidSchedule, QuotaExceeded)),
+        "update": (errors.Conflict, errors.Cycle, errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded),
+        "partial_update": (errors.Conflict, errors.Cycle, errors.TaskLocked),
         "duplicate": (errors.Conflict, errors.TaskLocked, QuotaExceeded),
         "rollback": (errors.RevisionInvalid, errors.TaskLocked),
         "trigger": (errors.InvalidState, QuotaExceeded),
@@ -77,8 +78,8 @@ class JobViewSet(JobBatch, DeclaringJobs):
     def create(self, request: Request) -> Response:
         """A new job with its schedules."""
         fields: Any = self.body(JobInput)
-        schedules = fields.pop("schedules", [])
-        job = jobs.create(tenant=self.tenant, fields=fields, schedules=schedules)
+        schedules, upstreams = fields.pop("schedules", []), fields.pop("depends_on", [])
+        job = jobs.create(tenant=self.tenant, fields=fields, schedules=schedules, depends_on=upstreams)
         return self.changed(Declared(job, {}, descriptions.of_job(job)), status=201)
 
     def retrieve(self, request: Request, id: str) -> Response:
@@ -89,7 +90,12 @@ class JobViewSet(JobBatch, DeclaringJobs):
     @extend_schema(request=JobChanges)
     def partial_update(self, request: Request, id: str) -> Response:
         """Merge changes (RFC 7396). What a run reads makes a new revision; schedules change at /schedules."""
-        return self.change(jobs.update, lambda: {"fields": self.body(JobChanges, partial=True)})
+        return self.change(jobs.update, self._changes)
+
+    def _changes(self) -> Mapping[str, Any]:
+        fields = self.body(JobChanges, partial=True)
+        upstreams = (fields.pop("depends_on") or []) if "depends_on" in fields else None
+        return {"fields": fields, "depends_on": upstreams}
 
     @extend_schema(responses={200: JobDryRunShape, 204: None})
     def destroy(self, request: Request, id: str) -> Response:

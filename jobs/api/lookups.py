@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from django.db.models import Q
-
 from jobs import selectors
 from jobs.models import Job
 from tenants.api import fields
@@ -33,16 +31,10 @@ def job(tenant: Tenant, name_or_id: str, *, bare: bool = False) -> Job | None:
 
 def jobs(tenant: Tenant, names_and_ids: Collection[str]) -> dict[str, Job]:
     """The tenant's jobs that a body names, by what it calls them, in one look-up; without tags and schedules."""
-    ids = {text: fields.id_of(text) for text in names_and_ids if "\0" not in text}
-    wanted = Q(pk__in=[each for each in ids.values() if each]) | Q(
-        name__in=[name for name, each in ids.items() if not each]
-    )
-    found: dict[object, Job] = {}
-    for row in selectors.jobs().prefetch_related(None).filter(wanted, tenant=tenant):
+    found = selectors.jobs_called(tenant.pk, names_and_ids)
+    for row in found.values():
         row.tenant = tenant
-        found[row.pk] = found[row.name] = row
-    named = {text: found.get(each or text) for text, each in ids.items()}
-    return {text: row for text, row in named.items() if row}
+    return found
 
 
 def job_in_body(tenant: Tenant, name_or_id: str) -> Job:

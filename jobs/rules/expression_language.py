@@ -27,13 +27,15 @@ MAX_DEPTH = 25
 NAMES = {
     "payload": "the payload with the overrides of the execution",
     "secrets": "the tenant's secrets, by name",
-    "upstream": "state, reason and result of each step directly before this one in its workflow run, by name",
+    "upstream": "the jobs before this one, by name, each with its state, reason and result",
     "execution": "id, attempt, trigger, scheduled_for and created_at",
     "job": "id, name and type",
     "tenant": "slug and name",
     "now": "when the attempt was made ready, in UTC",
     "event": "the event that started it: id, name, sender, received_at, payload and headers; null if none did",
 }
+#: What can be read of a job before this one.
+OF_UPSTREAMS = ("state", "result")
 #: What can be read of an event.
 OF_EVENTS = ("id", "name", "sender", "received_at", "payload", "headers")
 _COMPARISONS = {"eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin"}
@@ -50,6 +52,8 @@ class Expression:
     secrets: frozenset[str]
     #: The places in the payload it reads, those that are computed left out.
     payload: frozenset[tuple[str | int, ...]]
+    #: The jobs whose end it reads.
+    upstreams: frozenset[str] = frozenset()
     #: Whether it may be a yes or no, as far as that shows before it is evaluated.
     decides: bool = True
 
@@ -73,7 +77,8 @@ def parse(source: str) -> Expression:
     reading, tree = _Reading(), _tree(source)
     reading.check(tree, secrets_may_stand=True, depth=0)
     used = frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload)
-    return Expression(source, *used, decides=expression_truth.may_decide(tree))
+    upstreams = frozenset(reading.upstreams)
+    return Expression(source, *used, upstreams=upstreams, decides=expression_truth.may_decide(tree))
 
 
 class Missing(StrictUndefined):
@@ -168,6 +173,7 @@ class _Reading:
         self.names: set[str] = set()
         self.secrets: set[str] = set()
         self.payload: set[tuple[str | int, ...]] = set()
+        self.upstreams: set[str] = set()
 
     def check(self, node: nodes.Node, *, secrets_may_stand: bool, depth: int) -> None:
         if depth > MAX_DEPTH:
@@ -227,10 +233,19 @@ class _Reading:
         self.names.add(node.name)
         if node.name == "secrets":
             self._secret(way, secrets_may_stand)
+        elif node.name == "upstream":
+            self._upstream(way)
         elif node.name == "payload" and written_out:
             self.payload.add(tuple(way))
         elif node.name == "event" and written_out and way and way[0] not in OF_EVENTS:
             raise InvalidExpression(f"an event has no {str(way[0])[:40]!r}; it has {', '.join(OF_EVENTS)}")
+
+    def _upstream(self, way: list[str | int]) -> None:
+        if not way or not isinstance(way[0], str):
+            raise InvalidExpression("write which job: upstream.<name>, or upstream['a-name']")
+        if len(way) > 1 and way[1] not in OF_UPSTREAMS:
+            raise InvalidExpression(f"an upstream has no {str(way[1])[:40]!r}; it has {', '.join(OF_UPSTREAMS)}")
+        self.upstreams.add(way[0])
 
     def _part(self, argument: nodes.Expr, depth: int) -> str | int | None:
         if isinstance(argument, nodes.Const) and type(argument.value) in (str, int):

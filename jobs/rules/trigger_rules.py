@@ -57,6 +57,8 @@ class Counts:
     succeeded: int
     failed: int
     skipped: int
+    #: Of the failed, those that did not even start, since something before them failed.
+    upstream_failed: int = 0
 
     @property
     def done(self) -> int:
@@ -68,6 +70,11 @@ class Counts:
         """Whether all have."""
         return self.done >= self.total
 
+    @property
+    def ran(self) -> int:
+        """How many have ended after they had started."""
+        return self.succeeded + self.failed - self.upstream_failed
+
 
 def counts(outcomes: Iterable[Outcome]) -> Counts:
     """Of some upstreams."""
@@ -77,12 +84,13 @@ def counts(outcomes: Iterable[Outcome]) -> Counts:
         succeeded=found[Outcome.SUCCEEDED],
         failed=found[Outcome.FAILED] + found[Outcome.UPSTREAM_FAILED],
         skipped=found[Outcome.SKIPPED],
+        upstream_failed=found[Outcome.UPSTREAM_FAILED],
     )
 
 
 def decide(rule: Rule, seen: Counts) -> Verdict:
     """What follows under one rule; a downstream with several goes on when each says start, see :func:`together`."""
-    if rule is Rule.ALWAYS:
+    if rule is Rule.ALWAYS or not seen.total:
         return Verdict.START
     return _impossible(rule, seen) or (Verdict.START if _is_met(rule, seen) else Verdict.WAIT)
 
@@ -113,7 +121,7 @@ _NEVER: Mapping[Rule, Sequence[tuple[Callable[[Counts], object], Verdict]]] = {
         (lambda seen: seen.is_over and not seen.succeeded, Verdict.NOT_MET),
     ],
     Rule.ONE_FAILED: [(lambda seen: seen.is_over and not seen.failed, Verdict.NOT_MET)],
-    Rule.ONE_DONE: [(lambda seen: seen.is_over and seen.skipped == seen.total, Verdict.NOT_MET)],
+    Rule.ONE_DONE: [(lambda seen: seen.is_over and not seen.ran, Verdict.NOT_MET)],
     Rule.NONE_FAILED: [(lambda seen: seen.failed, Verdict.UPSTREAM_FAILED)],
     Rule.NONE_FAILED_MIN_ONE_SUCCESS: [
         (lambda seen: seen.failed, Verdict.UPSTREAM_FAILED),
@@ -132,5 +140,5 @@ def _is_met(rule: Rule, seen: Counts) -> bool:
         case Rule.ONE_FAILED:
             return seen.failed > 0
         case Rule.ONE_DONE:
-            return seen.succeeded + seen.failed > 0
+            return seen.ran > 0
     return seen.is_over

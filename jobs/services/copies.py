@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from jobs.models import Job, JobState, Schedule, ScheduleState
-from jobs.services import code_jobs, event_fields, jobs, schedules
+from jobs.services import code_jobs, dependency_sets, event_fields, jobs, schedules
+from jobs.services.dependency_sets import Wish
 from jobs.services.jobs import JobFields
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
@@ -29,7 +30,7 @@ class Copied(StrEnum):
 def duplicate(*, job: Job, name: str, copied: str = Copied.PAUSED) -> Job:
     """A new active job with the same definition, and with copies of its schedules that can still fire.
 
-    A throttle is not copied, nor is the mark of what code declares: code would not know the copy. Whoever may change
+    What it depends on is copied with SAME. A throttle is not copied, nor is the mark of what code declares: code would not know the copy. Whoever may change
     only their own jobs owns the copy.
     """
     with transaction.atomic():
@@ -37,12 +38,21 @@ def duplicate(*, job: Job, name: str, copied: str = Copied.PAUSED) -> Job:
         owner = actors.current().own_jobs_of or job.owner
         fields = cast(JobFields, {**jobs.told(job, tags), "name": name, "owner": owner})
         origin = {"copy_of": [None, str(job.pk)]}
-        copy = jobs.create(tenant=job.tenant, fields=fields, told_of=origin)
+        copy = jobs.create(
+            tenant=job.tenant, fields=fields, depends_on=_upstreams(job, copied), gates_later=True, told_of=origin
+        )
         if copied != Copied.NONE:
             for schedule in job.schedules.all():
                 if schedule.state in _GOES_ON and not event_fields.is_over(schedule, timezone.now()):
                     _copy(schedule, copy, held=_is_held(job, schedule, copied))
+        dependency_sets.check_gates(copy)
     return jobs.get(tenant=job.tenant, job=copy)
+
+
+def _upstreams(job: Job, copied: str) -> list[Wish]:
+    """Otherwise the copy would run with theirs before somebody has looked."""
+    edges = dependency_sets.of(job) if copied == Copied.SAME else []
+    return [cast(Wish, dependency_sets.declared(edge)) for edge in edges]
 
 
 def _is_held(job: Job, schedule: Schedule, copied: str) -> bool:

@@ -15,7 +15,8 @@ from django.db import transaction
 
 from jobs import errors
 from jobs.models import Job, Schedule
-from jobs.services import changes, definitions, descriptions, jobs, schedule_sets, schedules
+from jobs.services import changes, definitions, dependency_sets, descriptions, jobs, schedule_sets, schedules
+from jobs.services.dependency_sets import Wish
 from jobs.services.descriptions import Description
 from jobs.services.jobs import JobFields
 from jobs.services.schedule_fields import ScheduleFields
@@ -51,9 +52,11 @@ def put_job(
     name: str,
     fields: JobFields,
     given: Sequence[ScheduleFields] | None,
+    depends_on: Sequence[Wish] | None = None,
     expecting: Precondition = ANYWAY,
 ) -> Declared:
-    """Make the job of that name be as declared. What is left out has its default; without schedules, those it has stay."""
+    """Make the job of that name be as declared. What is left out has its default; without schedules, those it has stay,
+    and so do its upstreams."""
     actors.require("jobs:write", tenant=tenant)
     definitions.check_name(name)  # before it is looked for
     fields = {**fields, "name": name}
@@ -63,23 +66,31 @@ def put_job(
     if job is None:
         try:
             with transaction.atomic():
-                made = jobs.create(tenant=tenant, fields=fields, schedules=given or ())
+                made = jobs.create(tenant=tenant, fields=fields, schedules=given or (), depends_on=depends_on or ())
                 return Declared(made, _NOTHING, descriptions.of_job(made))
         except (errors.Conflict, QuotaExceeded):
             # Somebody else has made it meanwhile, perhaps in the last place that there was.
             job = jobs.named(tenant=tenant, name=name)
             if job is None:
                 raise
-    return _bring(job, fields, given, expecting)
+    return _bring(job, fields, given, depends_on, expecting)
 
 
-def _bring(job: Job, fields: JobFields, given: Sequence[ScheduleFields] | None, expecting: Precondition) -> Declared:
+def _bring(
+    job: Job,
+    fields: JobFields,
+    given: Sequence[ScheduleFields] | None,
+    depends_on: Sequence[Wish] | None,
+    expecting: Precondition,
+) -> Declared:
     with transaction.atomic():
         job = hold_job(job, expecting)
         before = descriptions.of_job(job)
-        job = jobs.replace(job=job, fields=fields)
+        job = jobs.replace(job=job, fields=fields, depends_on=depends_on)
         if given is not None and schedule_sets.bring(job, schedule_sets.wanted(given, job.tenant)):
             job = jobs.get(tenant=job.tenant, job=job)
+        if depends_on is not None:
+            dependency_sets.check_gates(job, "depends_on.")
     return Declared(job, before, descriptions.of_job(job))
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
 from jobs.models import Calendar, Job, Queue, Schedule
-from jobs.services import calendar_fields, job_templates, jobs, queues, schedule_fields
+from jobs.services import calendar_fields, dependency_sets, job_templates, jobs, queues, schedule_fields
 from jobs.services.job_templates import Template
 from tenants.models.limited import Limited
 from tenants.rules import etags
@@ -22,12 +22,13 @@ Description = dict[str, Any]
 
 
 def of_job(job: Job) -> Description:
-    """All that clients may say of it, its state, its revision and its schedules, in the API's words."""
+    """All that clients may say of it, its state, its revision, its upstreams and its schedules, in the API's words."""
     return {
         **jobs.told(job, [row.tag for row in job.tag_rows.all()]),
         "state": str(job.state),
         "revision": job.revision,
         "throttle": throttle(job),
+        "depends_on": [dependency_sets.declared(edge) for edge in job.upstream_edges.all()],
         "schedules": [{"id": str(schedule.pk), **of_schedule(schedule)} for schedule in job.schedules.all()],
     }
 

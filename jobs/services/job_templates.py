@@ -30,7 +30,7 @@ MOST = 200
 #: How many jobs are made at once.
 MOST_ITEMS = 100
 #: What a body may say: a job's fields as the API takes them.
-FIELDS = frozenset({*JobFields.__annotations__, "schedules"})
+FIELDS = frozenset({*JobFields.__annotations__, "schedules", "depends_on"})
 _OWN = ("name", "description", "category", "parameters", "body", "active")
 #: Of these the trail tells that they changed; a body may hold what not everybody who may audit may see.
 _LONG = frozenset({"parameters", "body"})
@@ -150,9 +150,9 @@ def _make(tenant: Tenant, template: Template, item: Wish) -> Job:
     except InvalidParameters as error:
         raise _invalid(error) from None
     fields: Any = job_reading.read(filled | ({"name": item["name"]} if "name" in item else {}))
-    own = fields.pop("schedules", ())
+    own, upstreams = fields.pop("schedules", ()), fields.pop("depends_on", None) or ()
     source = {"template": [None, f"{template.name}, version {template.version}"]}
-    return jobs.create(tenant=tenant, fields=fields, schedules=own, told_of=source)
+    return jobs.create(tenant=tenant, fields=fields, schedules=own, depends_on=upstreams, told_of=source)
 
 
 def _assign(template: JobTemplate, fields: TemplateFields) -> None:

@@ -12,7 +12,8 @@ from jobs import errors, selectors
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
-from jobs.services import changes, definitions, job_defaults, room, schedules, secret_uses
+from jobs.services import changes, definitions, dependency_sets, job_defaults, room, schedules, secret_uses
+from jobs.services.dependency_sets import Wish
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
 from tenants.errors import NotFound
@@ -66,11 +67,13 @@ def create(
     tenant: Tenant,
     fields: JobFields,
     schedules: Sequence[ScheduleFields] = (),
+    depends_on: Sequence[Wish] = (),
+    gates_later: bool = False,
     told_of: Mapping[str, Any] | None = None,
 ) -> Job:
-    """A new active job, revision 1, with its schedules. Nothing is stored if any of it is refused.
+    """A new active job, revision 1, with its schedules and upstreams. Nothing is stored if any of it is refused.
 
-    ``told_of`` goes to the audit trail beside what the job is.
+    With ``gates_later`` the caller adds schedules, then asks :func:`dependency_sets.check_gates`. ``told_of`` goes to the audit trail beside what the job is.
     """
     job = Job(tenant=tenant)
     tags = _renew(job, fields)
@@ -83,36 +86,54 @@ def create(
         secret_uses.note(job)
         _add_revision(job)
         _add_schedules(job, schedules)
-        _record("job.created", job, {**changes.between({}, told(job, tags)), **(told_of or {})})
+        edges = _bring_upstreams(job, depends_on or None)
+        if depends_on and not gates_later:
+            dependency_sets.check_gates(job, "depends_on.")
+        _record("job.created", job, {**changes.between({}, told(job, tags)), **edges, **(told_of or {})})
     return get(tenant=tenant, job=job)
 
 
 def create_all(*, tenant: Tenant, wanted: Sequence[JobFields]) -> list[Job]:
-    """Each of them as :func:`create` does, its fields with its ``schedules``; all or none, refusals named by their place."""
+    """Each as :func:`create` does, its fields with its ``schedules`` and ``depends_on``; all or none, refusals named by their place."""
     actors.require("jobs:write", tenant=tenant)
     refusals, made = RefusedItems("jobs"), []
     with transaction.atomic():
         for place, given in enumerate(wanted):
             fields: Any = dict(given)
-            own = fields.pop("schedules", ())
+            own, upstreams = fields.pop("schedules", ()), fields.pop("depends_on", None) or ()
             with refusals.of(place):
-                made.append(create(tenant=tenant, fields=fields, schedules=own))
+                made.append(create(tenant=tenant, fields=fields, schedules=own, depends_on=upstreams))
         refusals.raise_any()
     return made
 
 
-def update(*, job: Job, fields: JobFields) -> Job:
-    """Merge changes; objects inside are merged too. What a run reads makes a new revision."""
-    return change(job=job, assign=lambda stored, tags: _merge(stored, fields, tags))
+def update(*, job: Job, fields: JobFields, depends_on: Sequence[Wish] | None = None) -> Job:
+    """Merge changes; objects inside are merged too. What a run reads makes a new revision.
+
+    ``depends_on`` is all that it depends on; None leaves that as it is.
+    """
+    with transaction.atomic():
+        job = change(job=job, assign=lambda stored, tags: _merge(stored, fields, tags), depends_on=depends_on)
+        if depends_on is not None:
+            dependency_sets.check_gates(job, "depends_on.")
+    return job
 
 
-def replace(*, job: Job, fields: JobFields) -> Job:
-    """The same, but whatever is left out takes its default."""
-    return change(job=job, assign=lambda stored, _: _renew(stored, fields))
+def replace(*, job: Job, fields: JobFields, depends_on: Sequence[Wish] | None = None) -> Job:
+    """The same, but of the fields whatever is left out takes its default. Who calls it has schedules to bring, then
+    :func:`dependency_sets.check_gates` to ask."""
+    return change(job=job, assign=lambda stored, _: _renew(stored, fields), depends_on=depends_on)
 
 
-def change(*, job: Job, assign: Assign, action: str = "job.updated", told_of: Mapping[str, Any] | None = None) -> Job:
-    """Store what ``assign`` makes of it, if that is anything else."""
+def change(
+    *,
+    job: Job,
+    assign: Assign,
+    depends_on: Sequence[Wish] | None = None,
+    action: str = "job.updated",
+    told_of: Mapping[str, Any] | None = None,
+) -> Job:
+    """Store what ``assign`` makes of it, if that is anything else, and the upstreams that it is to have."""
     with transaction.atomic():
         job = lock(job)
         tags = [row.tag for row in job.tag_rows.all()]
@@ -121,7 +142,10 @@ def change(*, job: Job, assign: Assign, action: str = "job.updated", told_of: Ma
         _require(job)  # nobody gives away what they could not take back
         definitions.check_job(job, tags)
         changed = changes.between(before, told(job, tags))
+        edges = _bring_upstreams(job, depends_on)
         if not changed:
+            if edges:
+                _record(action, job, edges)
             return get(tenant=job.tenant, job=job)
         if not changes.same(_spec(job), spec):
             changed["revision"] = [job.revision, job.revision + 1]
@@ -130,13 +154,13 @@ def change(*, job: Job, assign: Assign, action: str = "job.updated", told_of: Ma
         _save(job)
         _store_tags(job, tags)
         secret_uses.note(job)
-        _record(action, job, {**changed, **(told_of or {})})
+        _record(action, job, {**changed, **edges, **(told_of or {})})
         dispatch.ring_after_commit()  # a raised cap may let waiting ones go
     return get(tenant=job.tenant, job=job)
 
 
 def delete(*, job: Job) -> None:
-    """Its name is free again, its schedules end; what waits is cancelled, what runs or ran stays until retention."""
+    """Its name is free again, its schedules and dependencies end; what waits is cancelled, what runs or ran stays until retention."""
     with transaction.atomic():
         job = lock(job)
         changed = {"name": [job.name, None], "state": [job.state, JobState.DELETED]}
@@ -144,7 +168,8 @@ def delete(*, job: Job) -> None:
         job.save(update_fields=["state", "updated_at"])
         job.schedules.exclude(state=ScheduleState.DELETED).update(state=ScheduleState.DELETED)
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.pk)
-        _record("job.deleted", job, changed)
+        edges = dependency_sets.end(job)
+        _record("job.deleted", job, {**changed, **({"dependencies": [edges, None]} if edges else {})})
 
 
 def get(*, tenant: Tenant, job: Job) -> Job:
@@ -232,6 +257,15 @@ def _add_revision(job: Job) -> None:
 def _add_schedules(job: Job, given: Sequence[ScheduleFields]) -> None:
     for index, fields in enumerate(given):
         schedules.create(job=job, fields=fields, path=f"schedules[{index}].")
+
+
+def _bring_upstreams(job: Job, wanted: Sequence[Wish] | None) -> dict[str, Any]:
+    """What changed of its upstreams, if they are to be these; its payload may read no others."""
+    if wanted is not None:
+        return dependency_sets.bring(job, wanted)
+    if "upstream" in json.dumps(job.payload):
+        dependency_sets.check_reads(job)
+    return {}
 
 
 def _spec(job: Job) -> dict[str, Any]:

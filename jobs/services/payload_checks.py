@@ -1,7 +1,8 @@
 """What is wrong with a payload, by its field: as its job type sees it, and as far as its expressions leave it open.
 
 What an expression stands for is known only when it runs. So whatever is found wrong at such a place, or with what
-is around it, is left for then; all else is told now.
+is around it, is left for then; all else is told now. Whether the upstreams that it reads are there is looked at with
+the job's dependencies: see :mod:`jobs.services.dependency_sets`.
 """
 
 from __future__ import annotations

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.settings import api_settings
+
+from tenants.rules.ids import id_of
+
+__all__ = [
+    "EARLIEST",
+    "LATEST",
+    "Instant",
+    "NoFields",
+    "Number",
+    "Object",
+    "Patch",
+    "StrictSerializer",
+    "id_of",
+]
 
 #: Beyond these neither ids nor zone rules hold.
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -101,12 +114,3 @@ class Number(serializers.FloatField):
         if isinstance(data, bool | str):
             self.fail("invalid")
         return super().to_internal_value(data)
-
-
-def id_of(text: str) -> UUID | None:
-    """The id a client wrote, or None: only the canonical form is one."""
-    try:
-        found = UUID(text)
-    except ValueError:
-        return None
-    return found if str(found) == text.lower() else None

@@ -11,6 +11,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+def id_of(text: str) -> UUID | None:
+    """The id that somebody wrote, or None: only the canonical form is one."""
+    try:
+        found = UUID(text)
+    except ValueError:
+        return None
+    return found if str(found) == text.lower() else None
+
+
 def floor_id(instant: datetime) -> UUID:
     """The lowest id of an instant's millisecond: ids of [a, b) are those in [floor_id(a), floor_id(b))."""
     return version_7(milliseconds_of(instant), 0)

@@ -15,7 +15,17 @@ from django.test.utils import CaptureQueriesContext
 import jobs.services
 import tenants.services
 from jobs import selectors
-from jobs.models import Calendar, DeadLetter, Hook, JobTemplate, MaintenanceWindow, Operation, Queue, WorkflowRun
+from jobs.models import (
+    Calendar,
+    DeadLetter,
+    Dependency,
+    Hook,
+    JobTemplate,
+    MaintenanceWindow,
+    Operation,
+    Queue,
+    WorkflowRun,
+)
 from tenants import actors, context, requests
 from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
@@ -24,7 +34,7 @@ from tests.support import actors as actors_of_tests
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
-    "schedule_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
+    "schedule_sets", "dependency_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
     "job_reading", "job_templates.told",
     "maintenance.told", "maintenance.state_of", "maintenance.upcoming",
@@ -87,6 +97,7 @@ def arguments() -> dict[str, Any]:
             "operation": Operation(tenant=job.tenant),
             "run": WorkflowRun(tenant=job.tenant, root_job=job),
             "hook": Hook(tenant=job.tenant),
+            "dependency": Dependency(tenant=job.tenant, upstream=job, downstream=job),
             "window": MaintenanceWindow(tenant=job.tenant),
             "tenant": job.tenant,
             "queue": Queue.objects.get(pk="default"),
@@ -97,7 +108,7 @@ def arguments() -> dict[str, Any]:
             "session": LoginSession(person=person, home=job.tenant),
             "membership": Membership.objects.create(user=person, tenant=job.tenant),
         }
-    return found | {"fields": {}, "scopes": ["admin"]}
+    return found | {"fields": {}, "wanted": [], "scopes": ["admin"]}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

@@ -14,6 +14,7 @@ from tests.support import invitees, operations, rows, shut, workflow_runs
 TABLES = (
     "job",
     "schedule",
+    "dependency",
     "execution",
     "dead_letter",
     "operation",
@@ -51,6 +52,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "schedules": [job["schedules"][0]["id"]],
         "executions": [execution],
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
+        "dependencies": [_dependency(owner, job["id"])],
         "operations": [operations.row(owner.tenant.id)],
         "workflow-runs": [workflow_runs.chain(owner.tenant.id)[0]],
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
@@ -71,6 +73,13 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "tenants": [owner.tenant.slug],
         "audit-events": [owner.api.get("/api/v1/audit-events").json()["data"][0]["id"]],
     }
+
+
+def _dependency(owner: Any, job: str) -> str:
+    first = owner.api.post("/api/v1/jobs", {"name": f"job-{secrets.token_hex(4)}", "type": "dummy"}).json()["id"]
+    made = owner.api.post("/api/v1/dependencies", {"upstream": first, "downstream": job})
+    assert made.status_code == 201, made.content
+    return str(made.json()["id"])
 
 
 def _hook(owner: Any) -> str:

@@ -50,6 +50,9 @@ MechanismEnum = Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 MisfireEnum = Literal["skip", "last", "all", "at_most"]
 
 
+ModeEnum = Literal["start", "gate"]
+
+
 NoteEnum = Literal["MAINTENANCE", "OUTSIDE_WINDOW", "DST_FOLD", "DST_GAP", "HOLIDAY"]
 
 
@@ -108,6 +111,9 @@ TlsEnum = Literal["verify", "insecure", "off"]
 
 
 TriggerEnum = Literal["schedule", "manual", "dependency", "replay", "event", "backfill"]
+
+
+TriggerRuleEnum = Literal["all_success", "all_failed", "all_done", "all_skipped", "one_success", "one_failed", "one_done", "none_failed", "none_failed_min_one_success", "none_skipped", "always"]
 
 
 UseEnum = Literal["exclude", "include"]
@@ -513,6 +519,7 @@ class ConnectionTestDeclaredJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -549,6 +556,7 @@ class ConnectionTestJobDeclaration(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -581,6 +589,7 @@ class ConnectionTestJobInput(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -617,6 +626,7 @@ class ConnectionTestJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -875,6 +885,66 @@ class Defaults(TypedDict):
     retry: Any
 
 
+class DependenciesInput(TypedDict):
+    """Edges to try, one after the other."""
+
+    dependencies: list[DependencyInput]
+
+
+class DependencyDryRun(TypedDict):
+    """What a request would make of an edge."""
+
+    dry_run: bool
+    outcome: OutcomeEnum
+    diff: dict[str, Any]
+    dependency: Dependency | None
+
+
+class DependencyInput(TypedDict):
+    """An edge to be."""
+
+    mode: NotRequired[ModeEnum]
+    trigger_rule: NotRequired[TriggerRuleEnum]
+    condition: NotRequired[str]
+    gate_timeout_seconds: NotRequired[float]
+    upstream: str
+    downstream: str
+
+
+class Dependency(TypedDict):
+    """An edge."""
+
+    id: str
+    upstream: End
+    downstream: End
+    mode: ModeEnum
+    trigger_rule: TriggerRuleEnum
+    condition: str
+    gate_timeout_seconds: float
+    created_at: str
+    updated_at: str
+
+
+class DependsOnInput(TypedDict):
+    """An edge from a job that comes before this one."""
+
+    mode: NotRequired[ModeEnum]
+    trigger_rule: NotRequired[TriggerRuleEnum]
+    condition: NotRequired[str]
+    gate_timeout_seconds: NotRequired[float]
+    job: str
+
+
+class DependsOn(TypedDict):
+    """What a job waits for, as a declaration says it."""
+
+    job: str
+    mode: ModeEnum
+    trigger_rule: TriggerRuleEnum
+    condition: str
+    gate_timeout_seconds: float
+
+
 class Difference(TypedDict):
     """One place that differs. Without the scope payloads:read what is in the payload is one place, with nulls."""
 
@@ -917,6 +987,7 @@ class DummyDeclaredJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -953,6 +1024,7 @@ class DummyJobDeclaration(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -985,6 +1057,7 @@ class DummyJobInput(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -1021,6 +1094,7 @@ class DummyJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -1047,6 +1121,24 @@ class DummyRevision(TypedDict):
     retry: dict[str, Any]
     created_at: str
     created_by: str
+
+
+class Edge(TypedDict):
+    """An edge of the graph, its ends by id."""
+
+    id: str
+    upstream: str
+    downstream: str
+    mode: ModeEnum
+    trigger_rule: TriggerRuleEnum
+    condition: str
+
+
+class End(TypedDict):
+    """A job at one end of an edge."""
+
+    id: str
+    name: str
 
 
 class ErrorBody(TypedDict):
@@ -1366,6 +1458,14 @@ class ForecastSlot(TypedDict):
     queue: str
 
 
+class Graph(TypedDict):
+    """What comes before what."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    warnings: list[str]
+
+
 class Head(TypedDict):
     """Where a chain stands."""
 
@@ -1466,6 +1566,7 @@ class HttpDeclaredJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -1502,6 +1603,7 @@ class HttpJobDeclaration(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -1534,6 +1636,7 @@ class HttpJobInput(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -1570,6 +1673,7 @@ class HttpJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -1882,6 +1986,13 @@ class KafkaSecretInput(TypedDict):
     value: KafkaConnection
 
 
+class LastRun(TypedDict):
+    """The newest execution of a job."""
+
+    id: str
+    state: ExecutionStateEnum
+
+
 class Last(TypedDict):
     """The newest execution that has ended."""
 
@@ -2024,6 +2135,17 @@ class NewTenant(TypedDict):
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
     slug: str
+
+
+class Node(TypedDict):
+    """A job of the graph."""
+
+    id: str
+    name: str
+    type: str
+    state: JobStateEnum
+    layer: int
+    last_execution: LastRun | None
 
 
 class Oauth2ClientConnection(TypedDict):
@@ -2313,6 +2435,7 @@ class OtherDeclaredJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -2392,6 +2515,7 @@ class OtherJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -2495,6 +2619,15 @@ class DefaultsInput(TypedDict):
     retry: NotRequired[dict[str, Any]]
 
 
+class DependencyChanges(TypedDict):
+    """How a downstream waits for its upstream; null is the default."""
+
+    mode: NotRequired[ModeEnum]
+    trigger_rule: NotRequired[TriggerRuleEnum]
+    condition: NotRequired[str]
+    gate_timeout_seconds: NotRequired[float]
+
+
 class HookChanges(TypedDict):
     """What may be changed of a hook."""
 
@@ -2532,6 +2665,7 @@ class JobChanges(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
 
 
 class MemberChanges(TypedDict):
@@ -2668,6 +2802,14 @@ class Preview(TypedDict):
     warnings: list[Warning]
 
 
+class Problem(TypedDict):
+    """What creating the edges would be refused for."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
 class PythonDeclaredJob(TypedDict):
     """A job, and what became of it."""
 
@@ -2701,6 +2843,7 @@ class PythonDeclaredJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -2737,6 +2880,7 @@ class PythonJobDeclaration(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -2769,6 +2913,7 @@ class PythonJobInput(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -2805,6 +2950,7 @@ class PythonJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -3227,6 +3373,7 @@ class ScriptDeclaredJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -3263,6 +3410,7 @@ class ScriptJobDeclaration(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -3295,6 +3443,7 @@ class ScriptJobInput(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -3331,6 +3480,7 @@ class ScriptJob(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -3760,6 +3910,14 @@ class User(TypedDict):
     state: str
 
 
+class Validation(TypedDict):
+    """What would become of edges."""
+
+    valid: bool
+    problem: Problem | None
+    graph: Graph | None
+
+
 class VersionInput(TypedDict):
     """One of a secret's versions."""
 
@@ -3871,6 +4029,7 @@ class DeclaredJobFields(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str
@@ -3924,7 +4083,7 @@ JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDec
 
 
 class JobDeclarationFields(TypedDict):
-    """A whole job; what is left out has its default. Without `schedules` those it has stay."""
+    """A whole job; what is left out has its default. Without `schedules` and `depends_on` those it has stay."""
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -3952,6 +4111,7 @@ class JobDeclarationFields(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -3987,6 +4147,7 @@ class JobInputFields(TypedDict):
     overlap: NotRequired[OverlapEnum]
     retry: NotRequired[dict[str, Any]]
     owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
     schedules: NotRequired[list[ScheduleInput]]
 
 
@@ -4026,6 +4187,7 @@ class JobFields(TypedDict):
     overlap: OverlapEnum
     retry: dict[str, Any]
     owner: str
+    depends_on: list[DependsOn]
     schedules: list[Schedule]
     allowed_actions: list[str]
     created_at: str

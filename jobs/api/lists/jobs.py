@@ -135,7 +135,7 @@ def _trimmed(found: QuerySet[Job], names: Names | None) -> QuerySet[Job]:
     if names is None:
         return found
     found = found.defer(*(column for column in ("payload", "retry", "description") if column not in names))
-    kept = {"tags": selectors.TAGS, "schedules": selectors.OWN_SCHEDULES}
+    kept = {"tags": selectors.TAGS, "schedules": selectors.OWN_SCHEDULES, "depends_on": selectors.UPSTREAMS}
     return found.prefetch_related(None).prefetch_related(*(kept[name] for name in kept if name in names))
 
 

@@ -18,7 +18,7 @@ OUTCOMES = [dry_runs.CREATED, dry_runs.UPDATED, dry_runs.UNCHANGED]
 
 
 class JobDeclaration(JobInput):
-    """A whole job; what is left out has its default. Without `schedules` those it has stay."""
+    """A whole job; what is left out has its default. Without `schedules` and `depends_on` those it has stay."""
 
     name = serializers.CharField(max_length=200, required=False, help_text="The path's, or left out.")
 
@@ -66,7 +66,7 @@ class CopyInput(StrictSerializer):
     schedules = serializers.ChoiceField(
         [str(each) for each in Copied],
         default=str(Copied.PAUSED),
-        help_text="paused: copied and held; same: in the states they have, all held if the job is; none: left out.",
+        help_text="paused: copied and held; same: in the states they have, all held if the job is; none: left out. What it depends on is copied with same.",
     )
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from jobs.api.shapes import job_unions  # noqa: F401 - describes these
+from jobs.api.shapes.dependencies import DependsOnInput, DependsOnShape
 from jobs.api.shapes.payloads import Guarded
 from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.schedules import Page, ScheduleInput, ScheduleShape
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Duplicate, Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
-from jobs.services import job_states
+from jobs.services import dependency_sets, job_states
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 from tenants.rules import rates
 
 MOST_IN_A_BATCH = 100
+#: That a declaration names; more are added one by one.
+MOST_UPSTREAMS = 100
 
 
 class JobChanges(Patch, RateInput):
@@ -97,6 +101,12 @@ class JobChanges(Patch, RateInput):
     overlap = serializers.ChoiceField(Overlap.choices, required=False)
     retry = Object(required=False)
     owner = serializers.CharField(max_length=254, required=False, allow_blank=True)
+    depends_on = serializers.ListField(
+        child=DependsOnInput(),
+        max_length=MOST_UPSTREAMS,
+        required=False,
+        help_text="All the jobs that come before this one; left out, they stay.",
+    )
 
 
 class JobInput(JobChanges):
@@ -149,6 +159,7 @@ class JobShape(serializers.Serializer[Job]):
     overlap = serializers.ChoiceField(Overlap.choices)
     retry = serializers.SerializerMethodField()
     owner = serializers.CharField()
+    depends_on = serializers.SerializerMethodField()
     schedules = ScheduleShape(many=True)
     allowed_actions = serializers.SerializerMethodField()
     created_at = Instant()
@@ -156,6 +167,10 @@ class JobShape(serializers.Serializer[Job]):
 
     def get_tags(self, job: Job) -> list[str]:
         return [row.tag for row in job.tag_rows.all()]
+
+    @extend_schema_field(DependsOnShape(many=True))
+    def get_depends_on(self, job: Job) -> list[dict[str, Any]]:
+        return [dependency_sets.declared(edge) for edge in job.upstream_edges.all()]
 
     def get_throttle(self, job: Job) -> ThrottleShape | None:
         return throttle_shape(job)

@@ -28,6 +28,16 @@ def make_job(owner: Any) -> Make:
 
 
 @pytest.fixture
+def named(make_job: Make) -> Callable[..., list[str]]:
+    """Makes jobs by these names; answers their ids."""
+
+    def make(*names: str, **fields: Any) -> list[str]:
+        return [make_job(name=name, **fields)["id"] for name in names]
+
+    return make
+
+
+@pytest.fixture
 def queue() -> str:
     """The name of a queue of one's own, with a live worker."""
     name = f"q-{secrets.token_hex(4)}"

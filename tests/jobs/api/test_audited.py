@@ -15,7 +15,7 @@ from django.test import Client
 from tests.support import actors, invitees, operations, rows, shut, workflow_runs
 
 #: Routes that take a POST and change nothing.
-LOOKING = {("post", "/schedules/preview"), ("post", "/templates/{id}/preview")}
+LOOKING = {("post", "/schedules/preview"), ("post", "/dependencies/validate"), ("post", "/templates/{id}/preview")}
 #: Who asks is known by what they send, not by a key; their own tests look at the trail.
 BY_TOKEN = {
     ("post", "/invitations/accept"),
@@ -103,6 +103,10 @@ class World:
     def template(self) -> str:
         body = {"name": uuid4().hex, "body": {"name": uuid4().hex, "type": "dummy"}}
         return str(self.actor.api.post("/api/v1/templates", body).json()["id"])
+
+    def edge(self) -> str:
+        made = self.actor.api.post("/api/v1/dependencies", {"upstream": self.job(), "downstream": self.job()})
+        return str(made.json()["id"])
 
     def secret(self) -> str:
         """With two versions, the second in force."""
@@ -240,6 +244,9 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/secrets/{id}/rollback"): (World.secret, lambda w: {"version": 1}),
     ("post", "/secrets/{id}/discard"): (World.secret, lambda w: {"version": 1}),
     ("post", "/secrets/{id}/test"): (World.connection, lambda w: {}),
+    ("post", "/dependencies"): (None, lambda w: {"upstream": w.job(), "downstream": w.job()}),
+    ("patch", "/dependencies/{id}"): (World.edge, lambda w: {"trigger_rule": "all_done"}),
+    ("delete", "/dependencies/{id}"): (World.edge, lambda w: None),
     ("post", "/events"): (None, World.awaited),
     ("post", "/hooks"): (None, lambda w: {"name": f"h-{uuid4().hex[:12]}", "event": "a", "scheme": "standard"}),
     ("patch", "/hooks/{id}"): (World.hook, lambda w: {"event": "order.refunded"}),
