@@ -10,7 +10,7 @@ WITH given AS (
         replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
         max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz,
-        event jsonb, workflow_run_id uuid, step text, decide_at timestamptz)
+        event jsonb, workflow_run_id uuid, step text, decide_at timestamptz, dedup_key text)
 ), judged AS (
     SELECT *, operation_id IS NOT NULL AND state = 'scheduled' AND not_before <= clock_timestamp() AS is_paced FROM given
 ), paced AS (
@@ -20,12 +20,12 @@ WITH given AS (
     INSERT INTO execution (
         id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload, concurrency_key,
-        operation_id, start_before, event, workflow_run_id, step, decide_at,
+        operation_id, start_before, event, workflow_run_id, step, decide_at, dedup_key,
         error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, ripened_at, finished_at)
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of,
         CASE WHEN is_paced THEN 'pending' ELSE state END, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, nullif(payload, 'null'),
-        concurrency_key, operation_id, start_before, nullif(event, 'null'), workflow_run_id, coalesce(step, ''), decide_at,
+        concurrency_key, operation_id, start_before, nullif(event, 'null'), workflow_run_id, coalesce(step, ''), decide_at, coalesce(dedup_key, ''),
         '', '', '', 1, 0, 0, CASE WHEN is_paced THEN 'op:' || operation_id ELSE '' END,
         clock_timestamp(), CASE WHEN is_paced THEN clock_timestamp() END, CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM judged
