@@ -209,7 +209,6 @@ def _asked(row: NewExecution, job: Job, taken: Taken = deduplication.FREE) -> di
         "job": job.name,
         "run_at": row.scheduled_for.isoformat() if row.scheduled_for else None,
         "replay_of": str(row.replay_of) if row.replay_of else None,
-        "dedup_key": row.dedup_key or None,
         "replaces": str(taken.replaced) if taken.replaced else None,
         "payload": row.payload,
     }
