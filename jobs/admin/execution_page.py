@@ -67,6 +67,8 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
     ]
     if execution.concurrency_key and actors.may("payloads:read"):  # it is made of the payload
         facts.insert(5, ("Concurrency key", marks.code(execution.concurrency_key)))
+    if execution.dedup_key and actors.may("payloads:read"):
+        facts.insert(5, ("Deduplication key", marks.code(execution.dedup_key)))
     if execution.schedule_id:
         facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]
         facts += _runs_anyway(execution)

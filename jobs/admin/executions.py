@@ -6,10 +6,12 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
@@ -29,6 +31,23 @@ class Overrides(Dialog):
     payload = console_forms.JsonObjectField(
         required=False, label="Payload overrides", help_text="A JSON object; goes over the payload, key by key."
     )
+
+
+class RunNow(Overrides):
+    """And what tells this request from others, where the job does not say it."""
+
+    dedup_key = forms.CharField(
+        max_length=200,
+        required=False,
+        label="Deduplication key",
+        help_text="Requests with the same key make one execution. Empty for none.",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+
+    def __init__(self, row: Job, data: Any = None) -> None:
+        super().__init__(row, data)
+        if row.dedup_key:
+            del self.fields["dedup_key"]
 
 
 @admin.register(Execution)

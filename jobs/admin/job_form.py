@@ -124,6 +124,7 @@ class Definition(throttling.Rate):
     )
     dedup_conflict = forms.ChoiceField(
         choices=Duplicate.choices,
+        required=False,
         initial=Duplicate.RETURN_EXISTING,
         widget=_CHOICE,
         label="If the key is taken",
@@ -152,6 +153,10 @@ class Definition(throttling.Rate):
     def clean_max_running_per_key(self) -> int:
         """One if left out."""
         return self.cleaned_data["max_running_per_key"] or 1
+
+    def clean_dedup_conflict(self) -> str:
+        """The first request's execution if left out."""
+        return self.cleaned_data["dedup_conflict"] or Duplicate.RETURN_EXISTING
 
 
 class NewJob(Definition):

@@ -9,11 +9,17 @@ from django.urls import reverse
 
 from jobs import outlooks
 from jobs.admin import recent, revisions, wording
-from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
+from jobs.models import Duplicate, Execution, Job, JobState, Schedule, ScheduleState
 from tenants import actors, marks
 from tenants.admin import pages, throttling
 
 RUNS, SCHEDULES = 20, 100
+#: What becomes of a request whose deduplication key is taken.
+_CONFLICTS: dict[str, str] = {
+    Duplicate.REJECT: "others are rejected",
+    Duplicate.RETURN_EXISTING: "others get that one",
+    Duplicate.REPLACE: "others take the place of one that waits",
+}
 
 
 def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -52,6 +58,7 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Most in flight", job.max_running or "no cap of its own"),
         *throttling.facts(job),
         ("Concurrency key", _key(job)),
+        ("Deduplication", _dedup(job)),
         ("Rate", throttling.rate(job)),
         ("Overlap", job.overlap),
         ("Category", job.category or marks.NOTHING),
@@ -65,6 +72,13 @@ def _key(job: Job) -> Any:
     if not job.concurrency_key:
         return marks.NOTHING
     return marks.joined((marks.code(job.concurrency_key), f"{job.max_running_per_key} at once"), ", ")
+
+
+def _dedup(job: Job) -> Any:
+    if not job.dedup_key:
+        return "only by a request's own key"
+    taken = "until its execution ends" if job.dedup_seconds is None else f"for {marks.length(job.dedup_seconds)}"
+    return marks.joined((marks.code(job.dedup_key), f"taken {taken}", _CONFLICTS[job.dedup_conflict]), ", ")
 
 
 def _schedules(job: Job) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
 from jobs.admin import job_form, job_page, preview_panel, recent, revisions, standing
-from jobs.admin.executions import Overrides
+from jobs.admin.executions import RunNow
 from jobs.models import Execution, Job, JobState
 from jobs.services import executions, job_states
 from jobs.services import jobs as service
@@ -143,13 +143,15 @@ class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmi
         title="Run this job now?",
         description="Makes one execution, beside whatever its schedules plan.",
         icon="play_arrow",
-        form=Overrides,
+        form=RunNow,
         variant=ActionVariant.PRIMARY,
         permission="executions:run",
     )
-    def run_now(self, request: HttpRequest, form: Overrides) -> HttpResponse:
-        execution = executions.trigger(job=form.row, payload=form.cleaned_data["payload"])
-        return self.done(request, "Asked for. This is its execution.", pages.page_of(Execution, execution.pk))
+    def run_now(self, request: HttpRequest, form: RunNow) -> HttpResponse:
+        execution = executions.trigger(job=form.row, **form.cleaned_data)
+        there = "Nothing was made: this execution has its deduplication key."
+        message = there if execution.deduplicated else "Asked for. This is its execution."
+        return self.done(request, message, pages.page_of(Execution, execution.pk))
 
     @dialog(
         "Pause",

@@ -18,6 +18,7 @@ from jobs.api.batches import ExecutionBatch
 from jobs.api.bulk import Bulk
 from jobs.api.lists import executions as lists
 from jobs.api.shapes.executions import (
+    AskedShape,
     AttemptShape,
     ExecutionShape,
     LogLineShape,
@@ -47,7 +48,8 @@ class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
     write_scope = "executions:run"
     refusals = {
         "cancel": (errors.InvalidState,),
-        **dict.fromkeys(("create", "batch", "retry", "replay"), (errors.InvalidState, QuotaExceeded)),
+        **dict.fromkeys(("create", "batch"), (errors.InvalidState, errors.Conflict, errors.TaskLocked, QuotaExceeded)),
+        **dict.fromkeys(("retry", "replay"), (errors.InvalidState, QuotaExceeded)),
         "run_anyway": (
             errors.InvalidSchedule,
             errors.InvalidState,
@@ -75,12 +77,13 @@ class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
         """Executions, newest first."""
         return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant))
 
-    @extend_schema(request=NewExecutionInput, responses={202: ExecutionShape})
+    @extend_schema(request=NewExecutionInput, responses={200: AskedShape, 202: AskedShape})
     def create(self, request: Request) -> Response:
-        """Run a job now, or at `run_at`."""
+        """Run a job now, or at `run_at`; 200 with the execution that has the `dedup_key` already."""
         wish: Any = self.body(NewExecutionInput)
         job = lookups.job_in_body(self.tenant, wish.pop("job"))
-        return self.shown(ExecutionShape, executions.trigger(job=job, **wish), status=202)
+        execution = executions.trigger(job=job, **wish)
+        return self.shown(AskedShape, execution, status=200 if execution.deduplicated else 202)
 
     @extend_schema(responses=OneExecutionShape)
     def retrieve(self, request: Request, id: str) -> Response:

@@ -20,7 +20,7 @@ from jobs.api.declaring import DeclaringJobs
 from jobs.api.lists import executions as executions_of
 from jobs.api.lists import jobs as lists
 from jobs.api.shapes.declarations import JobDryRunShape
-from jobs.api.shapes.executions import ExecutionShape, TriggerInput
+from jobs.api.shapes.executions import AskedShape, ExecutionShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
 from jobs.api.shapes.throttles import ThrottleInput
@@ -49,7 +49,7 @@ class JobViewSet(JobBatch, DeclaringJobs):
         "partial_update": (errors.Conflict, errors.Cycle, errors.TaskLocked),
         "duplicate": (errors.Conflict, errors.TaskLocked, QuotaExceeded),
         "rollback": (errors.RevisionInvalid, errors.TaskLocked),
-        "trigger": (errors.InvalidState, QuotaExceeded),
+        "trigger": (errors.InvalidState, errors.Conflict, errors.TaskLocked, QuotaExceeded),
         **dict.fromkeys(("pause", "resume", "disable", "activate"), (errors.InvalidState, errors.TaskLocked)),
         **dict.fromkeys(("destroy", "throttle", "unthrottle"), (errors.TaskLocked,)),
     }
@@ -102,12 +102,13 @@ class JobViewSet(JobBatch, DeclaringJobs):
         """Delete: its name is free again, its schedules end, its executions stay until retention."""
         return self.ended(jobs.delete)
 
-    @extend_schema(request=TriggerInput, responses={202: ExecutionShape})
+    @extend_schema(request=TriggerInput, responses={200: AskedShape, 202: AskedShape})
     @action(detail=True, methods=["post"])
     def trigger(self, request: Request, id: str) -> Response:
-        """Run it now, or at `run_at`."""
+        """Run it now, or at `run_at`; 200 with the execution that has the `dedup_key` already."""
         job = self.row(bare=True)
-        return self.shown(ExecutionShape, executions.trigger(job=job, **self.body(TriggerInput)), status=202)
+        execution = executions.trigger(job=job, **self.body(TriggerInput))
+        return self.shown(AskedShape, execution, status=200 if execution.deduplicated else 202)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

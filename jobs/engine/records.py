@@ -40,6 +40,7 @@ class NewExecution:
     folded_count: int | None = None
     payload: Mapping[str, Any] | None = None
     concurrency_key: str = ""
+    dedup_key: str = ""
     operation_id: UUID | None = None
     start_before: datetime | None = None
     event: Mapping[str, Any] | None = None

@@ -23,16 +23,16 @@ def prune() -> None:
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.job_id)
     sql.run("forget_workers")
     sql.run("prune_buckets")
-    sql.run("expire_reservations", limit=BATCH)
+    _in_batches("expire_reservations")
     sql.run("prune_operations", age=settings.RETENTION, limit=BATCH)
     sql.run("prune_runs", tenant_id=None, age=settings.RETENTION, limit=BATCH)
-    _forget_events()
+    _in_batches("forget_events", age=event_outcomes.KEPT_FOR)
 
 
-def _forget_events() -> None:
-    """In batches; there may be many in an hour."""
+def _in_batches(statement: str, **parameters: Any) -> None:
+    """There may be many in an hour."""
     for _ in range(MOST // BATCH):
-        if len(sql.run("forget_events", age=event_outcomes.KEPT_FOR, limit=BATCH)) < BATCH:
+        if len(sql.run(statement, limit=BATCH, **parameters)) < BATCH:
             return
 
 

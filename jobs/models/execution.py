@@ -76,6 +76,15 @@ class Execution(PartitionedByTime):
     concurrency_key = models.CharField(
         max_length=200, blank=True, default="", db_default="", help_text="As the job's key read when this was made."
     )
+    dedup_key = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What its request and others like it are told apart by.",
+    )
+    #: Of an answer alone: whether the request made it, or found it by its key.
+    deduplicated = False
     waiting_on = models.CharField(max_length=255, blank=True)
     workflow_run_id = models.UUIDField(null=True, help_text="Of the workflow run it is a step of.")
     step = models.CharField(

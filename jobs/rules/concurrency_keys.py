@@ -1,4 +1,4 @@
-"""A job's concurrency key: a literal, or a template over the top-level fields of its payload.
+"""A job's concurrency key, or deduplication key: a literal, or a template over the top-level fields of its payload.
 
 ``warehouse`` is one key for all of a tenant's executions that have it; ``customer:{customer_id}`` is one
 for each customer. A field that a payload does not have reads as nothing, so such executions share a key

@@ -35,7 +35,8 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     check_retry(job.retry)
     check_payload(job, job.payload)
     _check_pool(job)
-    check_concurrency_key(job.type, job.concurrency_key)
+    check_key("concurrency_key", job.type, job.concurrency_key)
+    check_key("dedup_key", job.type, job.dedup_key)
 
 
 def check_name(name: str) -> None:
@@ -86,17 +87,17 @@ def check_retry(values: Mapping[str, Any]) -> None:
         raise errors.invalid({field: [error.message]}) from None
 
 
-def check_concurrency_key(job_type: str, template: str) -> None:
+def check_key(name: str, job_type: str, template: str) -> None:
     """Refuse a key that cannot be read, or names what no payload of this type can hold."""
     try:
         named = concurrency_keys.fields(template)
     except concurrency_keys.InvalidKey as error:
-        raise errors.invalid({"concurrency_key": [str(error)]}) from None
+        raise errors.invalid({name: [str(error)]}) from None
     params = handlers.get(job_type).params
-    known = {field.alias or name for name, field in params.model_fields.items()}
+    known = {field.alias or own for own, field in params.model_fields.items()}
     if (unknown := sorted(set(named) - known)) and params.model_config.get("extra") != "allow":
         message = f"{{{unknown[0]}}} is no field of a {job_type} payload; there are {', '.join(sorted(known))}"
-        raise errors.invalid({"concurrency_key": [message]})
+        raise errors.invalid({name: [message]})
 
 
 def check_payload(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,8 @@ from jobs.engine import dispatch, quotas, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, TriggerKind
 from jobs.rules import identity, states
-from jobs.services import changes, new_executions
+from jobs.services import changes, deduplication, new_executions
+from jobs.services.deduplication import Taken
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
@@ -36,12 +38,23 @@ class Wish:
     job: Job | None
     payload: Mapping[str, Any] | None = None
     run_at: datetime | None = None
+    dedup_key: str | None = None
 
 
-def trigger(*, job: Job, payload: Mapping[str, Any] | None = None, run_at: datetime | None = None) -> Execution:
-    """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key."""
+def trigger(
+    *,
+    job: Job,
+    payload: Mapping[str, Any] | None = None,
+    run_at: datetime | None = None,
+    dedup_key: str | None = None,
+) -> Execution:
+    """Run a job now, or at ``run_at``. ``payload`` overrides the job's, key by key.
+
+    What comes back is ``deduplicated`` if another request with this ``dedup_key``, or the job's, has made it already.
+    """
     require_run(job, payload)
-    return _create(job, TriggerKind.MANUAL, overrides=payload, run_at=run_at)
+    key = deduplication.key_of(job, payload, dedup_key)
+    return _create(job, TriggerKind.MANUAL, overrides=payload, run_at=run_at, dedup_key=key)
 
 
 def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
@@ -54,18 +67,18 @@ def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
         with refusals.of(place):
             job = _there(wish.job)
             require_run(job, wish.payload)
-            row = _row(job, TriggerKind.MANUAL, overrides=wish.payload, run_at=wish.run_at, now=now)
+            key = deduplication.key_of(job, wish.payload, wish.dedup_key)
+            row = _row(job, TriggerKind.MANUAL, overrides=wish.payload, run_at=wish.run_at, now=now, dedup_key=key)
             made.append((replace(row, id=id_), job))
     refusals.raise_any()
     _refuse_too_large(made)
     with transaction.atomic():
-        quotas.draw(tenant, len(made))
-        transitions.create([row for row, _ in made])
-        changed = {row.id: _asked(row, job) for row, job in made}
-        audit.record_all(action="execution.triggered", object_type="execution", tenant=tenant, changes=changed)
-        dispatch.ring_after_commit()
-    stored = selectors.executions().in_bulk([row.id for row, _ in made])
-    return [stored[row.id] for row, _ in made]
+        taken = deduplication.take_all(made, refusals)
+        refusals.raise_any()
+        _create_all(tenant, [(*asked, each) for asked, each in zip(made, taken, strict=True) if not each.existing])
+    ids = [each.existing or row.id for (row, _), each in zip(made, taken, strict=True)]
+    stored = selectors.executions().in_bulk(ids)
+    return [_told(stored[id_], each) for id_, each in zip(ids, taken, strict=True)]
 
 
 def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) -> Execution:
@@ -108,22 +121,49 @@ def _create(
     run_at: datetime | None = None,
     replay_of: UUID | None = None,
     event: Mapping[str, Any] | None = None,
+    dedup_key: str = "",
 ) -> Execution:
-    row = _row(job, kind, overrides=overrides, run_at=run_at, replay_of=replay_of, event=event, now=_now())
+    row = _row(
+        job, kind, overrides=overrides, run_at=run_at, replay_of=replay_of, event=event, dedup_key=dedup_key, now=_now()
+    )
     with transaction.atomic():
+        taken = deduplication.take(job, row)
+        if taken.existing:
+            return _told(_current(taken.existing), taken)
         quotas.draw(job.tenant)
         transitions.create([row])
         execution = _current(row.id)
-        _record("execution.triggered" if replay_of is None else "execution.replayed", execution, job, _asked(row, job))
+        action = "execution.triggered" if replay_of is None else "execution.replayed"
+        _record(action, execution, job, _asked(row, job, taken))
         dispatch.ring_after_commit()
     return execution
 
 
-def _row(job: Job, kind: TriggerKind, *, run_at: datetime | None, now: datetime, **asked: Any) -> NewExecution:
+def _create_all(tenant: Tenant, made: Sequence[tuple[NewExecution, Job, Taken]]) -> None:
+    if not made:
+        return
+    quotas.draw(tenant, len(made))
+    transitions.create([row for row, _, _ in made])
+    changed = {row.id: _asked(row, job, taken) for row, job, taken in made}
+    audit.record_all(action="execution.triggered", object_type="execution", tenant=tenant, changes=changed)
+    dispatch.ring_after_commit()
+
+
+def _told(execution: Execution, taken: Taken) -> Execution:
+    """As the request hears of it: several of a batch may hear of the same."""
+    told = copy(execution)
+    told.deduplicated = taken.existing is not None
+    return told
+
+
+def _row(
+    job: Job, kind: TriggerKind, *, run_at: datetime | None, now: datetime, dedup_key: str, **asked: Any
+) -> NewExecution:
     if run_at is not None and run_at > now + LONGEST_AHEAD:
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
-    return new_executions.prepare(job, kind, now=now, run_at=run_at, **asked)
+    row = new_executions.prepare(job, kind, now=now, run_at=run_at, **asked)
+    return replace(row, dedup_key=dedup_key)
 
 
 def _refuse_too_large(made: Sequence[tuple[NewExecution, Job]]) -> None:
@@ -164,11 +204,12 @@ def _current(execution_id: UUID) -> Execution:
     return selectors.executions().get(pk=execution_id)
 
 
-def _asked(row: NewExecution, job: Job) -> dict[str, Any]:
+def _asked(row: NewExecution, job: Job, taken: Taken = deduplication.FREE) -> dict[str, Any]:
     asked = {
         "job": job.name,
         "run_at": row.scheduled_for.isoformat() if row.scheduled_for else None,
         "replay_of": str(row.replay_of) if row.replay_of else None,
+        "replaces": str(taken.replaced) if taken.replaced else None,
         "payload": row.payload,
     }
     return changes.between({}, asked)

@@ -13,7 +13,7 @@ WITH given AS (
         replay_of uuid, state text, reason text, scheduled_for timestamptz, folded_until timestamptz,
         folded_count bigint, not_before timestamptz, queue_id text, priority smallint, timeout_seconds float8,
         max_attempts int, payload jsonb, concurrency_key text, operation_id uuid, start_before timestamptz,
-        event jsonb, workflow_run_id uuid, step text, decide_at timestamptz, with_downstream boolean)
+        event jsonb, workflow_run_id uuid, step text, decide_at timestamptz, with_downstream boolean, dedup_key text)
 ), gated AS MATERIALIZED (
     SELECT downstream_id FROM dependency WHERE mode = 'gate' AND downstream_id = ANY(ARRAY(
         SELECT DISTINCT job_id FROM given WHERE trigger = 'schedule' AND state = 'scheduled'))
@@ -32,7 +32,7 @@ WITH given AS (
     INSERT INTO execution (
         id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of, state, reason, scheduled_for,
         folded_until, folded_count, not_before, queue_id, priority, timeout_seconds, max_attempts, payload, concurrency_key,
-        operation_id, start_before, event, workflow_run_id, step, decide_at,
+        operation_id, start_before, event, workflow_run_id, step, decide_at, dedup_key,
         error_code, error_message, error_fingerprint, attempt, crashes, epoch, waiting_on, created_at, ripened_at, finished_at)
     SELECT id, tenant_id, job_id, schedule_id, revision, trigger, triggered_by, replay_of,
         CASE WHEN is_paced THEN 'pending' WHEN is_gated THEN 'blocked' ELSE state END, reason, scheduled_for,
@@ -40,7 +40,7 @@ WITH given AS (
         concurrency_key, operation_id, start_before, nullif(event, 'null'),
         CASE WHEN is_root THEN carillon_child_id(id, 'run') ELSE workflow_run_id END,
         CASE WHEN is_root THEN (SELECT name FROM job WHERE job.id = judged.job_id) ELSE coalesce(step, '') END,
-        CASE WHEN is_gated THEN not_before ELSE decide_at END,
+        CASE WHEN is_gated THEN not_before ELSE decide_at END, coalesce(dedup_key, ''),
         '', '', '', 1, 0, 0, CASE WHEN is_paced THEN 'op:' || operation_id ELSE '' END,
         clock_timestamp(), CASE WHEN is_paced THEN clock_timestamp() END, CASE WHEN state = 'skipped' THEN clock_timestamp() END
     FROM judged

@@ -55,5 +55,11 @@ SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_de
 DELETE FROM rate_bucket WHERE full_at < clock_timestamp()
 
 -- name: expire_reservations
+-- A deduplication key is held beyond its window while its execution has not ended. It goes an hour late: until then one
+-- that is taken over by a request at this very moment has a new instant, and the row is looked at again before it goes.
 DELETE FROM reservation WHERE id = ANY(ARRAY(
-    SELECT id FROM reservation WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT %(limit)s))
+    SELECT id FROM reservation r WHERE expires_at < clock_timestamp() AND (scope NOT LIKE 'dedup:%%'
+        OR expires_at < clock_timestamp() - interval '1 hour'
+            AND (SELECT finished_at IS NULL FROM execution e WHERE e.id = r.execution_id LIMIT 1) IS NOT TRUE)
+    ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING id

@@ -127,6 +127,12 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "count_runs": {"ids": [uuid4()]},
     "reserve_event": {"tenant_id": None, "of": "a", "key": "k", "id": uuid4(), "window": timedelta(hours=24)},
     "first_event": {"tenant_id": uuid4(), "of": "a", "key": "k"},
+    "take_key": {
+        "id": uuid4(), "tenant_id": None, "scope": "dedup:a", "key": "k", "execution_id": uuid4(), "seconds": 60.0,
+    },
+    "holder_of_key": {"tenant_id": uuid4(), "scope": "dedup:a", "key": "k"},
+    "lock_key": {"tenant_id": uuid4(), "scope": "dedup:a", "key": "k"},
+    "take_key_over": {"id": uuid4(), "execution_id": uuid4(), "seconds": 60.0},
     "forget_events": {"age": timedelta(days=7), "limit": 100},
     "postpone": {"rows": Jsonb([]), "target": "scheduled", "sources": ["pending", "scheduled"]},
     "return_runs": {"schedules": [uuid4()]},

@@ -28,6 +28,12 @@ class TriggerInput(StrictSerializer):
         required=False, allow_null=True, help_text="Overrides the job's, key by key. Data: a {{ in it is literal."
     )
     run_at = Instant(required=False, allow_null=True, help_text="Now if left out; at most 90 days ahead.")
+    dedup_key = serializers.CharField(
+        max_length=200,
+        required=False,
+        allow_null=True,
+        help_text="Requests with the same key make one execution of the job. The job's own key if left out.",
+    )
 
 
 class NewExecutionInput(TriggerInput):
@@ -138,6 +144,7 @@ class ExecutionShape(serializers.Serializer[Execution]):
     revision = serializers.IntegerField()
     crashes = serializers.IntegerField()
     concurrency_key = Guarded()
+    dedup_key = Guarded()
     waiting_on = serializers.SerializerMethodField(
         help_text="What a parked one waits for: JOB_CAP, KEY_CAP, RATE_LIMIT, OVERLAP or JOB_DISABLED."
     )
@@ -165,6 +172,14 @@ class ExecutionShape(serializers.Serializer[Execution]):
     def get_allowed_actions(self, execution: Execution) -> list[str]:
         is_slot = execution.schedule_id is not None
         return list(states.allowed_actions(states.State(execution.state), is_slot=is_slot))
+
+
+class AskedShape(ExecutionShape):
+    """What was asked for, or what another request with its key has asked for already."""
+
+    deduplicated = serializers.BooleanField(
+        help_text="Whether it was there, by the deduplication key, and nothing was made."
+    )
 
 
 class WaitingShape(serializers.Serializer[Waiting]):

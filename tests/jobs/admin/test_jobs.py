@@ -62,6 +62,28 @@ def test_run_now_makes_an_execution_and_leads_to_it(console: Console) -> None:
     assert made[1:] == ("manual", {"duration_seconds": 1}, f"user:{console.user.email}")
 
 
+def test_run_now_under_a_key_that_is_taken_leads_to_the_execution_that_has_it(console: Console) -> None:
+    job, _ = rows.job()
+    there = console.pressed("jobs_job_run_now", job, payload="{}", dedup_key="k")
+    assert console.pressed("jobs_job_run_now", job, payload="{}", dedup_key="k") == there
+    assert "Nothing was made" in console.client.get(there).content.decode()
+    rows.change("UPDATE job SET dedup_conflict = 'reject' WHERE id = %s", job)
+    refused = support.problems(console.press("jobs_job_run_now", job, payload="{}", dedup_key="k"))
+    assert "has this deduplication key" in refused[0]
+    assert "only by a request's own key" in console.page("jobs_job_change", job).replace("&#x27;", "'")
+
+
+def test_a_job_with_a_key_of_its_own_shows_it_and_asks_for_none(console: Console) -> None:
+    job, _ = rows.job(dedup_key="once", dedup_seconds=600)
+    page = console.page("jobs_job_change", job)
+    assert ">once<" in page
+    assert "taken for 10 minutes, others get that one" in page
+    assert 'name="dedup_key"' not in console.page("jobs_job_run_now", job)
+    assert console.pressed("jobs_job_run_now", job, payload="{}") == console.pressed(
+        "jobs_job_run_now", job, payload="{}"
+    )
+
+
 @pytest.mark.parametrize(
     ("written", "problem"), [("{", "Enter a valid JSON."), ("[1]", "must be a JSON object"), ('{"x": 1}', "payload.x")]
 )

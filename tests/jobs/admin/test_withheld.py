@@ -22,8 +22,8 @@ def furniture() -> Any:
     schedule = rows.schedule(job, payload={"note": PAYLOAD})
     execution, letter = support.failed_execution(job)
     rows.change(
-        "UPDATE execution SET result = %s, payload = %s, concurrency_key = %s WHERE id = %s",
-        f'"{RESULT}"', f'{{"note": "{PAYLOAD}"}}', KEY, execution,
+        "UPDATE execution SET result = %s, payload = %s, concurrency_key = %s, dedup_key = %s WHERE id = %s",
+        f'"{RESULT}"', f'{{"note": "{PAYLOAD}"}}', KEY, KEY, execution,
     )  # fmt: skip
     support.log(execution, tenant, [LINE])
     event = support.audit_event(tenant)

@@ -50,7 +50,8 @@ def test_executions_are_made_in_order_each_as_alone(owner, make_job):
     assert made[1]["scheduled_for"][:10] == later[:10]
     assert [each["priority"] for each in made] == [5, 8, 5]
     listed = owner.api.get("/api/v1/executions").json()["data"]
-    assert listed == list(reversed(made))
+    assert listed == [{name: each[name] for name in each if name != "deduplicated"} for each in reversed(made)]
+    assert [each["deduplicated"] for each in made] == [False, False, False]
     assert made[0].keys() == owner.api.post("/api/v1/executions", {"job": "nightly"}).json().keys()
 
 

@@ -32,7 +32,8 @@ def test_triggered_execution_takes_over_what_the_job_says(owner, job):
     assert execution["idempotency_key"] == execution["id"]
     shown = owner.api.get(f"/api/v1/executions/{execution['id']}").json()
     assert shown.pop("waiting_for")["code"] == "NOT_DUE"
-    assert shown == execution
+    assert shown == {name: value for name, value in execution.items() if name != "deduplicated"}
+    assert execution["deduplicated"] is False
 
 
 def test_execution_is_made_by_naming_the_job_in_the_body(owner, job):

@@ -37,6 +37,7 @@ def reservation(key: str, expires_in: timedelta) -> UUID:
 
 def test_expired_reservations_go_a_batch_at_a_time_oldest_first(monkeypatch):
     monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention, "MOST", 1)
     newer, older = (reservation(str(hours), timedelta(hours=-hours)) for hours in (1, 2))
     kept = reservation("kept", timedelta(hours=1))
     retention.prune()
@@ -44,6 +45,21 @@ def test_expired_reservations_go_a_batch_at_a_time_oldest_first(monkeypatch):
     assert older
     retention.prune()
     assert rows.fetch("SELECT id FROM reservation") == [(kept,)]
+
+
+def test_keys_of_executions_stay_while_these_have_not_ended():
+    def key(state: State, expires_in: timedelta) -> UUID:
+        execution, identifier = rows.execution(rows.job(), state), reservation(state, expires_in)
+        rows.change("UPDATE reservation SET scope = 'dedup:a', execution_id = %s WHERE id = %s", execution, identifier)
+        return identifier
+
+    over, late = timedelta(hours=-2), timedelta(minutes=-10)
+    kept = {key(state, over) for state in (State.SCHEDULED, State.RUNNING, State.BLOCKED)}
+    kept.add(key(State.SUCCEEDED, late))
+    gone = {key(state, over) for state in (State.SUCCEEDED, State.SKIPPED)}
+    retention.prune()
+    assert gone
+    assert {row[0] for row in rows.fetch("SELECT id FROM reservation")} == kept
 
 
 def test_what_a_deleted_job_left_waiting_is_cancelled():
