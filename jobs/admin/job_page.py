@@ -64,7 +64,11 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
 def _key(job: Job) -> Any:
     if not job.concurrency_key:
         return marks.NOTHING
-    return marks.joined((marks.code(job.concurrency_key), f"{job.max_running_per_key} at once"), ", ")
+    said = [marks.code(job.concurrency_key), f"{job.max_running_per_key} at once"]
+    if job.key_rate_limit:
+        burst = f", at most {job.key_rate_burst} at once" if job.key_rate_burst else ""
+        said.append(f"{job.key_rate_limit} each{burst}")
+    return marks.joined(said, ", ")
 
 
 def _schedules(job: Job) -> dict[str, Any]:

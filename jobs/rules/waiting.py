@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.rules.codes import Wait, wait_of
+from jobs.rules.codes import Wait, is_of_key, wait_of
 from jobs.rules.states import State
 
 
@@ -106,7 +106,8 @@ def _parked(facts: Facts) -> Waiting | None:
         case None:
             return None
         case Wait.RATE_LIMIT:
-            return Waiting(code, until=facts.job.token_at, rate=facts.job.rate)
+            metered = facts.key if is_of_key(facts.waiting_on) else facts.job
+            return Waiting(code, until=metered.token_at, rate=metered.rate)
         case Wait.JOB_CAP:
             return _full(code, facts.job)
         case Wait.KEY_CAP:

@@ -36,6 +36,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     check_payload(job, job.payload)
     _check_pool(job)
     check_concurrency_key(job.type, job.concurrency_key)
+    _check_key_rate(job)
 
 
 def check_name(name: str) -> None:
@@ -97,6 +98,12 @@ def check_concurrency_key(job_type: str, template: str) -> None:
     if (unknown := sorted(set(named) - known)) and params.model_config.get("extra") != "allow":
         message = f"{{{unknown[0]}}} is no field of a {job_type} payload; there are {', '.join(sorted(known))}"
         raise errors.invalid({"concurrency_key": [message]})
+
+
+def _check_key_rate(job: Job) -> None:
+    if job.key_rate_limit and not job.concurrency_key:
+        message = "counts starts under a concurrency_key, and this job has none: set that as well, or use rate_limit"
+        raise errors.invalid({"key_rate_limit": [message]})
 
 
 def check_payload(

@@ -8,7 +8,7 @@ SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 -- name: wake_parked
 -- A cap with room takes as many as it has room for out of its parking. Looked at are the caps of jobs and the
 -- concurrency keys of executions that something was told of since `horizon` (whatever ends, goes on later or changes a
--- job's caps tells an event), the jobs whose bucket got its next token or whose throttle ended just now, and a page of
+-- job's caps tells an event), the jobs and keys whose bucket got its next token or whose throttle ended just now, and a page of
 -- all caps in the order of their keys, by which the watchdog goes round: the cost follows what ends, not what is parked.
 -- Operations are looked at when one of theirs ends, and for ten seconds after they got more to do or another pace.
 -- The horizon returned is this snapshot's: an end it cannot see yet has a later transaction id, so the next round hears
@@ -47,6 +47,9 @@ WITH RECURSIVE ended AS MATERIALIZED (
     WHERE e.concurrency_key <> '' AND EXISTS (SELECT 1 FROM execution p
         WHERE p.state = 'pending' AND p.waiting_on <> '' AND p.waiting_on >= 'key:' AND p.waiting_on < 'key;')
     UNION
+    SELECT 'keyrate:' || substr(key, 5) FROM rate_bucket WHERE %(horizon)s::xid8 IS NOT NULL AND starts_with(key, 'key:')
+        AND refill_at <= statement_timestamp() AND refill_at > statement_timestamp() - interval '10 seconds'
+    UNION
     SELECT 'op:' || e.operation_id FROM ended
     CROSS JOIN LATERAL (SELECT operation_id FROM execution WHERE execution.id = ended.execution_id LIMIT 1) e
     WHERE e.operation_id IS NOT NULL AND EXISTS (SELECT 1 FROM execution p
@@ -77,7 +80,7 @@ WITH RECURSIVE ended AS MATERIALIZED (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
     ) f
-    WHERE split_part(k.waiting_on, ':', 1) NOT IN ('key', 'op')
+    WHERE split_part(k.waiting_on, ':', 1) NOT IN ('key', 'keyrate', 'op')
     UNION ALL
     -- A concurrency key is no job's: 'key:<tenant>:<key>'. The first in line says whether there is room for it.
     SELECT k.waiting_on, least(f.most, j.max_running_per_key) - f.total
@@ -94,6 +97,24 @@ WITH RECURSIVE ended AS MATERIALIZED (
         WHERE e.tenant_id = k.tenant_id AND e.concurrency_key = k.concurrency_key AND e.concurrency_key <> ''
             AND e.state IN ('queued', 'running')
     ) f
+    UNION ALL
+    -- 'keyrate:<name>', as its bucket is named: the lower rate counts of the first in line and of who drew from it last.
+    SELECT k.waiting_on, coalesce(floor(s.tokens)::int, 1000)
+    FROM (SELECT waiting_on, substr(waiting_on, 9) AS name
+          FROM keys WHERE split_part(waiting_on, ':', 1) = 'keyrate') k
+    LEFT JOIN LATERAL (
+        SELECT carillon_tokens('key:' || k.name, j.key_rate_limit, j.key_rate_burst, statement_timestamp()) AS tokens
+        FROM (
+            (SELECT e.job_id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = k.waiting_on AND e.waiting_on <> ''
+             ORDER BY e.priority DESC, e.not_before, e.id LIMIT 1)
+            UNION ALL
+            (SELECT b.job_id FROM rate_bucket b WHERE b.key = 'key:' || k.name AND b.full_at > statement_timestamp())
+        ) o
+        CROSS JOIN LATERAL (
+            SELECT key_rate_limit, key_rate_burst FROM job WHERE job.id = o.job_id AND key_rate_limit <> '' LIMIT 1
+        ) j
+        ORDER BY carillon_rate(j.key_rate_limit), carillon_burst(j.key_rate_limit, j.key_rate_burst) LIMIT 1
+    ) s ON true
     UNION ALL
     -- 'op:<operation>'. What was let go and is not admitted yet takes room as well, or each look would let go more.
     SELECT k.waiting_on, carillon_pace(o.state, o.max_active) - f.total
