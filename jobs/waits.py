@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import shut, sql
+from jobs import paused_tags, shut, sql
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.rules import background, concurrency_keys, waiting
 from jobs.rules.codes import Wait, is_of_key, wait_of
@@ -50,6 +50,7 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         tenant_suspended=tenant.state != TenantState.ACTIVE,
         queue_paused=queue.paused_at is not None,
         maintenance=shut.by_maintenance(job, now),
+        tag_pause=paused_tags.pausing(job, now),
         has_worker=has_worker(queue, now),
         tenant=_limit(tenant, Execution.objects.filter(tenant=tenant), at[f"tenant:{tenant.pk}"], now),
         queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),

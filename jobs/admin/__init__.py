@@ -13,6 +13,7 @@ from jobs.admin import (
     received_events,
     schedules,
     secrets,
+    tags,
     tenants,
     workers,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "received_events",
     "schedules",
     "secrets",
+    "tags",
     "tenants",
     "workers",
 ]

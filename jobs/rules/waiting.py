@@ -39,6 +39,14 @@ class Maintenance:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TagPause:
+    """A paused tag that holds it: until then if that is known, and why."""
+
+    until: datetime | None
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """About an execution and, for a pending one, its surroundings. ``ahead``: ready ones of its tenant that go before it."""
@@ -50,6 +58,7 @@ class Facts:
     tenant_suspended: bool = False
     queue_paused: bool = False
     maintenance: Maintenance | None = None
+    tag_pause: TagPause | None = None
     outside_window: bool = False
     has_worker: bool = True
     tenant: Limit = FREE
@@ -97,6 +106,8 @@ def _held(facts: Facts) -> Waiting | None:
         return Waiting(Wait.QUEUE_PAUSED)
     if facts.maintenance:
         return Waiting(Wait.MAINTENANCE, until=facts.maintenance.until, why=facts.maintenance.why)
+    if facts.tag_pause:
+        return Waiting(Wait.TAG_PAUSED, until=facts.tag_pause.until, why=facts.tag_pause.why)
     return None if facts.has_worker else Waiting(Wait.NO_WORKER)
 
 

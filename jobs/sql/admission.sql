@@ -38,7 +38,11 @@ WITH RECURSIVE ended AS MATERIALIZED (
 ), looked_at AS (
     SELECT k.waiting_on FROM told CROSS JOIN LATERAL (VALUES
         ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id), ('rate:' || told.job_id),
-        ('shut:' || told.job_id)) AS k(waiting_on)
+        ('shut:' || told.job_id), ('tag:' || told.job_id)) AS k(waiting_on)
+    UNION
+    SELECT 'tag:' || t.job_id FROM tag p JOIN job_tag t ON t.tenant_id = p.tenant_id AND t.tag = p.tag
+    WHERE %(horizon)s::xid8 IS NOT NULL AND p.paused_at IS NOT NULL
+        AND p.until <= statement_timestamp() AND p.until > statement_timestamp() - interval '3 seconds'
     UNION
     SELECT 'key:' || e.tenant_id || ':' || e.concurrency_key FROM ended
     CROSS JOIN LATERAL (
@@ -69,6 +73,7 @@ WITH RECURSIVE ended AS MATERIALIZED (
             WHEN 'held' THEN CASE WHEN j.state IN ('disabled', 'deleted') THEN 0 ELSE 1000 END
             WHEN 'shut' THEN CASE WHEN EXISTS (SELECT 1 FROM maintenance_window m WHERE m.job_id = j.id AND m.action = 'hold'
                 AND m.opens_at <= statement_timestamp() AND m.closes_at > statement_timestamp()) THEN 0 ELSE 1000 END
+            WHEN 'tag' THEN CASE WHEN carillon_tag_paused(j.tenant_id, j.id) THEN 0 ELSE 1000 END
             WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
             WHEN 'rate' THEN CASE WHEN j.rate_limit = '' THEN 1000 ELSE
                 floor(carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()))::int END
@@ -194,7 +199,7 @@ FROM run GROUP BY job_id HAVING count(*) >= %(least)s
 
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan, the next token of a
--- drained bucket, the end of a throttle, the opening of a maintenance window, and the end of one, after which it is
+-- drained bucket, the end of a throttle or of a tag's pause, the opening of a maintenance window, and the end of one, after which it is
 -- moved on to its next. Read with the clock
 -- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
 -- to be lucky soon, past all that has ended.
@@ -202,6 +207,7 @@ SELECT clock_timestamp() AS now,
     (SELECT not_before FROM execution WHERE state = 'scheduled' ORDER BY not_before LIMIT 1) AS ripens_at,
     (SELECT due_at FROM schedule WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS plans_at,
     least((SELECT refill_at FROM rate_bucket WHERE refill_at > statement_timestamp() ORDER BY refill_at LIMIT 1),
+          (SELECT min(until) FROM tag WHERE paused_at IS NOT NULL AND until > statement_timestamp()),
           (SELECT throttled_until FROM job WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
           (SELECT throttled_until FROM tenant WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
           (SELECT min(throttled_until) FROM queue WHERE throttled_until > statement_timestamp())) AS eases_at,

@@ -149,7 +149,7 @@ SELECT m.id, m.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state =
 FROM moved m
 
 -- name: withdraw
--- Published and unclaimed while its queue, its tenant or its job is held, a maintenance window is open or its execution
+-- Published and unclaimed while its queue, its tenant, its job or a tag of that is held, a maintenance window is open or its execution
 -- window has closed: back into line, so that nothing of it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
 -- tenants are few, so their rows are looked up; disabled and deleted jobs may be many, so what is published
 -- says which jobs to look at.
@@ -165,10 +165,13 @@ WITH held AS MATERIALIZED (
         UNION ALL
         SELECT e.id FROM (SELECT DISTINCT tenant_id, job_id FROM execution WHERE state = 'queued') d
         CROSS JOIN LATERAL (SELECT state FROM job WHERE job.id = d.job_id LIMIT 1) j
+        CROSS JOIN LATERAL (SELECT CASE WHEN (
+            SELECT true FROM tag WHERE paused_at IS NOT NULL AND (until IS NULL OR until > statement_timestamp()) LIMIT 1
+        ) THEN carillon_tag_paused(d.tenant_id, d.job_id) ELSE false END AS is_paused) p
         CROSS JOIN LATERAL (
             SELECT id FROM execution WHERE tenant_id = d.tenant_id AND job_id = d.job_id AND state = 'queued'
             LIMIT %(limit)s) e
-        WHERE j.state IN ('disabled', 'deleted')
+        WHERE j.state IN ('disabled', 'deleted') OR p.is_paused
         UNION ALL
         (SELECT id FROM execution WHERE state IN ('pending', 'queued') AND state = 'queued'
             AND start_before <= statement_timestamp() LIMIT %(limit)s)
@@ -378,7 +381,7 @@ RETURNING e.id
 -- The next executions of one queue, weighted fair among tenants and by priority within each.
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
 -- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
--- job or concurrency key is full, or whose job is disabled, in a maintenance window or out of tokens, is parked out of the ready
+-- job or concurrency key is full, or whose job is disabled, of a paused tag, in a maintenance window or out of tokens, is parked out of the ready
 -- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
 -- What goes behind live work (a priority below 0) comes from a line of its own, of which `lane` more may be in flight
 -- in this queue; what keeps to an operation's pace is parked while that is full or paused.
@@ -450,7 +453,9 @@ WITH RECURSIVE walk AS (
         WHERE e.operation_id = d.operation_id AND e.state IN ('queued', 'running')
     ) f
 ), busy AS MATERIALIZED (
-    SELECT j.id, j.state, c.max_running, j.max_running_per_key, j.key_rate_limit, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
+    SELECT j.id, j.state, CASE WHEN (
+            SELECT true FROM tag WHERE paused_at IS NOT NULL AND (until IS NULL OR until > statement_timestamp()) LIMIT 1
+        ) THEN carillon_tag_paused(d.tenant_id, j.id) ELSE false END AS is_tag_paused, c.max_running, j.max_running_per_key, j.key_rate_limit, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
         f.total, f.slots
     FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = d.job_id LIMIT 1) j
@@ -517,6 +522,7 @@ WITH RECURSIVE walk AS (
         CASE
             WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
             WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
+            WHEN b.is_tag_paused THEN 'tag:' || c.job_id
             WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
             WHEN k.id IS NOT NULL THEN k.waits_on

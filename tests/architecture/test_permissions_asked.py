@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 import jobs.services
 import tenants.services
 from jobs import selectors
-from jobs.models import Calendar, DeadLetter, Hook, JobTemplate, MaintenanceWindow, Operation, Queue
+from jobs.models import Calendar, DeadLetter, Hook, JobTemplate, MaintenanceWindow, Operation, Queue, Tag
 from tenants import actors, context, requests
 from tenants.models import ApiKey, LoginSession, Membership, User
 from tests.support import acting, rows
@@ -26,7 +26,7 @@ ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "schedule_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
-    "job_reading", "job_templates.told",
+    "job_reading", "job_templates.told", "tags.taken_off",
     "maintenance.told", "maintenance.state_of", "maintenance.upcoming",
     "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedule_fields", "schedules.begin_anew",
@@ -90,6 +90,7 @@ def arguments() -> dict[str, Any]:
             "tenant": job.tenant,
             "queue": Queue.objects.get(pk="default"),
             "calendar": Calendar(tenant=job.tenant),
+            "tag": Tag(tenant=job.tenant),
             "template": JobTemplate(tenant=job.tenant),
             "key": ApiKey(tenant=job.tenant),
             "person": person,
