@@ -89,5 +89,5 @@ def _within_rest(found: Iterator[Run], schedule: Any) -> Iterator[Run]:
 
 def closures_of(job: Job, now: datetime, until: datetime) -> Closures:
     """What maintenance windows do to a job's slots from now until then; of what is far ahead nothing is told."""
-    windows = maintenance.between(now, min(until, now + maintenance.LOOK_BACK))
+    windows = maintenance.between(now, min(until, now + maintenance.LOOK_BACK), jobs=[job.pk])
     return maintenance.of_job(windows, tenant_id=job.tenant_id, queue_id=str(job.queue_id), job_id=job.pk)

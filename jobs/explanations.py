@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs import hit_days, holds, selectors, shut, waits
+from jobs import hit_days, holds, paused_tags, selectors, shut, waits
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
-from jobs.rules.explaining import Ended, Explanation, Reason, Slot
+from jobs.rules.explaining import Ended, Explanation, Hold, Reason, Slot
 from jobs.rules.states import State
 from jobs.rules.waiting import Waiting, seconds_left
 from jobs.sentences import limits
@@ -78,10 +78,16 @@ def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bo
             setting=_setting(execution, Absence(reason)),
             folded_until=execution.folded_until,
             folded_count=execution.folded_count,
-            hold=holds.around(execution.job, execution.schedule, slot) if asked and slot else None,
+            hold=_hold(execution, slot) if asked and slot else None,
             limit=quotas.limit(execution.job.tenant, UNFINISHED) if reason == Absence.QUOTA else None,
         )
     )
+
+
+def _hold(execution: Execution, slot: datetime) -> Hold | None:
+    if execution.reason == Absence.PAUSED_TAG:
+        return paused_tags.hold(execution.job, slot)
+    return holds.around(execution.job, execution.schedule, slot)
 
 
 def _run_anyway(execution: Execution) -> list[Reason]:
@@ -176,10 +182,12 @@ def _blocked(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - a
 #: Where it is told who held what.
 _OF_HOLDS = frozenset({
     Absence.MISFIRE, Absence.CATCHUP_EXPIRED, Absence.DISABLED,
-    Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT,
+    Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT, Absence.PAUSED_TAG,
 })  # fmt: skip
 #: And the misfire policy that left it out.
-_OF_POLICY = frozenset({Absence.MISFIRE, Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT})
+_OF_POLICY = frozenset({
+    Absence.MISFIRE, Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT, Absence.PAUSED_TAG,
+})  # fmt: skip
 #: Of what does not wait for capacity or for an instant.
 _REASONS: dict[State, Callable[[Execution, datetime], Reason]] = {
     State.BLOCKED: _blocked,

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from jobs import explanations, holds, shut, sql, waits
+from jobs import explanations, holds, paused_tags, shut, sql, waits
 from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
 from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
@@ -119,6 +119,9 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
     if (window := shut.by_maintenance(job, now)) is not None:
         detail = f"{window.why.rstrip('.')}; until {phrases.instant(window.until)}"
         found.append(explaining.outlook(Outlook.MAINTENANCE, detail=detail))
+    if (paused := paused_tags.pausing(job, now)) is not None:
+        until = f"; until {phrases.instant(paused.until)}" if paused.until else ""
+        found.append(explaining.outlook(Outlook.TAG_PAUSED, detail=paused.why + until))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
     return found + _quota(tenant)

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import shut, sql, upstreams
+from jobs import paused_tags, shut, sql, upstreams
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
-from jobs.rules import background, waiting
-from jobs.rules.codes import Wait, wait_of
+from jobs.rules import background, concurrency_keys, waiting
+from jobs.rules.codes import Wait, is_of_key, wait_of
 from jobs.rules.operations import State as OperationState
 from jobs.rules.states import IN_FLIGHT, State
 from jobs.rules.waiting import Facts, Limit, Waiting
@@ -56,11 +56,12 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         tenant_suspended=tenant.state != TenantState.ACTIVE,
         queue_paused=queue.paused_at is not None,
         maintenance=shut.by_maintenance(job, now),
+        tag_pause=paused_tags.pausing(job, now),
         has_worker=has_worker(queue, now),
         tenant=_limit(tenant, Execution.objects.filter(tenant=tenant), at[f"tenant:{tenant.pk}"], now),
         queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),
         job=_of_job(job, at[f"job:{job.pk}"], now, counted=named is Wait.JOB_CAP),
-        key=_of_key(execution) if named is Wait.KEY_CAP else waiting.FREE,
+        key=_key(execution, now),
         pace=_of_operation(operation) if operation else waiting.FREE,
         lane=_lane(queue, now) if background.is_behind(execution.priority) else waiting.FREE,
         operation_paused=operation is not None and operation.state == OperationState.PAUSED,
@@ -94,6 +95,28 @@ def _of_queue(queue: Queue, token_at: datetime | None, now: datetime) -> Limit:
 def _of_job(job: Job, token_at: datetime | None, now: datetime, *, counted: bool) -> Limit:
     own = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
     return _limit(job, own if counted else own.none(), token_at, now)
+
+
+def _key(execution: Execution, now: datetime) -> Limit:
+    """How its concurrency key stands, if that is what it waits for."""
+    if is_of_key(execution.waiting_on):
+        return _of_key_rate(execution, now)
+    return _of_key(execution) if wait_of(execution.waiting_on) is Wait.KEY_CAP else waiting.FREE
+
+
+def _of_key_rate(execution: Execution, now: datetime) -> Limit:
+    """The lowest rate counts: of those that share the key, its own and that of who drew from the bucket last."""
+    name = concurrency_keys.name(execution.tenant_id, execution.concurrency_key)
+    bucket = RateBucket.objects.filter(pk=f"key:{name}").first()
+    ids = [execution.job_id, *([bucket.job_id] if bucket and bucket.job_id else [])]
+    found = Job.objects.filter(tenant=execution.tenant_id, pk__in=ids).exclude(key_rate_limit="")
+    limits = [(rates.bucket(job.key_rate_limit, job.key_rate_burst), job.key_rate_limit) for job in found]
+    if not limits:
+        return waiting.FREE
+    rule, said = min(limits, key=lambda limit: (limit[0].per_second, limit[0].burst))
+    return Limit(
+        rate=f"its concurrency key's rate of {said}", token_at=_next_token(rule, bucket, now) if bucket else None
+    )
 
 
 def _of_key(execution: Execution) -> Limit:
@@ -140,7 +163,10 @@ def _token_at(row: Limited, bucket: RateBucket | None, now: datetime) -> datetim
     """When its bucket holds a token again; None if it does."""
     if bucket is None or not row.rate_limit:
         return None
-    rule = rates.bucket(row.rate_limit, row.rate_burst)
+    return _next_token(rates.bucket(row.rate_limit, row.rate_burst), bucket, now)
+
+
+def _next_token(rule: rates.Bucket, bucket: RateBucket, now: datetime) -> datetime | None:
     wait = rule.seconds_until_one(rule.holds(bucket.tokens, (now - bucket.updated_at).total_seconds()))
     return now + timedelta(seconds=wait) if wait else None
 

@@ -66,6 +66,7 @@ NAVIGATION: list[dict[str, Any]] = [
             },
             {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
             _list("Jobs", "work", "jobs_job"),
+            _list("Tags", "sell", "jobs_tag"),
             _list("Templates", "dashboard_customize", "jobs_jobtemplate"),
             {
                 "title": "Failure groups",

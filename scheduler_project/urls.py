@@ -27,6 +27,7 @@ from jobs.api.previews import PreviewViewSet
 from jobs.api.queues import QueueViewSet
 from jobs.api.schedules import ScheduleViewSet
 from jobs.api.secrets import ConnectionTypeViewSet, SecretViewSet
+from jobs.api.tags import TagViewSet
 from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
 from jobs.api.workflow_runs import WorkflowRunViewSet
 from monitoring import api as monitoring
@@ -64,6 +65,7 @@ api.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 api.register("queues", QueueViewSet, basename="queue")
 api.register("workers", WorkerViewSet, basename="worker")
 api.register("calendars", CalendarViewSet, basename="calendar")
+api.register("tags", TagViewSet, basename="tag")
 api.register("templates", TemplateViewSet, basename="template")
 api.register("secrets", SecretViewSet, basename="secret")
 api.register("connection-types", ConnectionTypeViewSet, basename="connection-type")

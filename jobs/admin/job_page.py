@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
+from django.utils import timezone
 
-from jobs import outlooks
+from jobs import outlooks, paused_tags
 from jobs.admin import recent, revisions, wording
-from jobs.models import Duplicate, Execution, Job, JobState, Schedule, ScheduleState
+from jobs.models import Duplicate, Execution, Job, JobState, Schedule, ScheduleState, Tag
 from tenants import actors, marks
 from tenants.admin import pages, throttling
 
@@ -63,15 +64,34 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Overlap", job.overlap),
         ("Category", job.category or marks.NOTHING),
         ("Tags", tags or marks.NOTHING),
+        *_paused_tags(job),
         ("Owner", job.owner or marks.NOTHING),
         ("Changed", marks.instant(job.updated_at)),
     ]
 
 
+def _paused_tags(job: Job) -> list[tuple[str, Any]]:
+    """What holds it of its tags."""
+    found = paused_tags.of_job(job, timezone.now())
+    links = [
+        marks.joined((pages.link_to(tag, marks.shortened(paused_tags.said(tag), 120)), _until(tag)), ", ")
+        for tag in found
+    ]
+    return [("Held by the tag", marks.joined(links, "; "))] if links else []
+
+
+def _until(tag: Tag) -> Any:
+    return marks.joined(("until", marks.instant(tag.until)), " ") if tag.until else "until it is resumed"
+
+
 def _key(job: Job) -> Any:
     if not job.concurrency_key:
         return marks.NOTHING
-    return marks.joined((marks.code(job.concurrency_key), f"{job.max_running_per_key} at once"), ", ")
+    said = [marks.code(job.concurrency_key), f"{job.max_running_per_key} at once"]
+    if job.key_rate_limit:
+        burst = f", at most {job.key_rate_burst} at once" if job.key_rate_burst else ""
+        said.append(f"{job.key_rate_limit} each{burst}")
+    return marks.joined(said, ", ")
 
 
 def _dedup(job: Job) -> Any:

@@ -73,7 +73,8 @@ class ForecastViewSet(AtLargeViewSet):
         return self._told(window, forecast, groups=groups, by=by)
 
     def _slots(self, found: Sequence[tuple[Run, Any]]) -> Sequence[dict[str, Any]]:
-        windows = maintenance.between(timezone.now(), max((run.start.at for run, _ in found), default=timezone.now()))
+        last = max((run.start.at for run, _ in found), default=timezone.now())
+        windows = maintenance.between(timezone.now(), last, jobs={row.job_id for _, row in found})
         of_rows = (
             maintenance.of_job(windows, tenant_id=row.tenant_id, queue_id=row.job__queue_id, job_id=row.job_id)
             for _, row in found

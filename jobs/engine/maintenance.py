@@ -88,6 +88,8 @@ class Window:
     job_id: UUID | None
     action: Action
     times: tuple[Occurrence, ...]
+    #: Why its slots do not run: a tag's pause is taken for a window of its jobs.
+    absence: Absence = Absence.BLACKOUT
 
     def covers(self, *, tenant_id: UUID, queue_id: str, job_id: UUID) -> bool:
         """Whether a job is in its scope."""
@@ -102,18 +104,20 @@ class Closures:
 
     held: tuple[Occurrence, ...] = ()
     left_out: tuple[Occurrence, ...] = ()
+    paused: tuple[Occurrence, ...] = ()
 
     def until(self, instant: datetime) -> datetime | None:
         """When that hold ends which is in force at an instant."""
-        return maintenance.end_of(instant, self.held)
+        return maintenance.end_of(instant, (*self.held, *self.paused))
 
     def horizon(self, now: datetime, horizon: datetime) -> datetime:
         """How far ahead may be planned."""
-        return maintenance.clear_until(now, horizon, self.held)
+        return maintenance.clear_until(now, horizon, (*self.held, *self.paused))
 
     def holds(self) -> list[Hold]:
         """Why slots did not run that were missed meanwhile."""
-        return [Hold(one.opens_at, one.closes_at, Absence.BLACKOUT) for one in self.held]
+        paused = [Hold(one.opens_at, one.closes_at, Absence.PAUSED_TAG) for one in self.paused]
+        return [*paused, *(Hold(one.opens_at, one.closes_at, Absence.BLACKOUT) for one in self.held)]
 
     def leave_out(self, slot: Slot) -> bool:
         """Whether a slot is left out, also if it is on time."""
@@ -125,13 +129,15 @@ NONE = Closures()
 
 def near(schedules: Sequence[Any], horizon: datetime) -> list[Window]:
     """Windows that matter for planning these up to a horizon; mostly none."""
-    return between(min(schedule.planned_until for schedule in schedules), horizon)
+    jobs = {schedule.job_id for schedule in schedules}
+    return between(min(schedule.planned_until for schedule in schedules), horizon, jobs=jobs)
 
 
-def between(since: datetime, horizon: datetime) -> list[Window]:
-    """Windows that were or are open in a time, as far as whoever asks may see them."""
+def between(since: datetime, horizon: datetime, *, jobs: Iterable[UUID]) -> list[Window]:
+    """Windows that were or are open in a time, as far as whoever asks may see them, and pauses of tags of these jobs."""
     since = max(since, horizon - LOOK_BACK)
-    return [_window(row, since, horizon) for row in sql.run("windows_near", since=since, horizon=horizon)]
+    rows = sql.run("windows_near", since=since, horizon=horizon, jobs=list(jobs))
+    return [_window(row, since, horizon, Absence(row.absence)) for row in rows]
 
 
 def of_schedule(windows: Iterable[Window], schedule: Any) -> Closures:
@@ -144,11 +150,18 @@ def of_job(windows: Iterable[Window], *, tenant_id: UUID, queue_id: str, job_id:
     mine = [window for window in windows if window.covers(tenant_id=tenant_id, queue_id=queue_id, job_id=job_id)]
     if not mine:
         return NONE
-    held = tuple(one for window in mine if window.action is Action.HOLD for one in window.times)
-    return Closures(held, tuple(one for window in mine if window.action is Action.SKIP for one in window.times))
+
+    def times(action: Action, absence: Absence) -> tuple[Occurrence, ...]:
+        return tuple(one for each in mine if (each.action, each.absence) == (action, absence) for one in each.times)
+
+    return Closures(
+        times(Action.HOLD, Absence.BLACKOUT),
+        times(Action.SKIP, Absence.BLACKOUT),
+        times(Action.HOLD, Absence.PAUSED_TAG),
+    )
 
 
-def _window(row: Any, since: datetime, horizon: datetime) -> Window:
+def _window(row: Any, since: datetime, horizon: datetime, absence: Absence = Absence.BLACKOUT) -> Window:
     # Mostly the row knows all: nothing was open since the last time, and this time outlasts what is asked for.
     known = since >= (row.last_closed_at or row.ruled_at) and row.closes_at is not None and row.closes_at > horizon
     times = {} if known else {one.opens_at: one for one in _times(row, since, horizon)}
@@ -157,7 +170,7 @@ def _window(row: Any, since: datetime, horizon: datetime) -> Window:
         if opens_at is not None and opens_at <= horizon and closes_at > since:
             times[opens_at] = Occurrence(opens_at, closes_at)
     found = tuple(times[opens_at] for opens_at in sorted(times))
-    return Window(row.tenant_id, row.queue_id, row.job_id, Action(row.action), found)
+    return Window(row.tenant_id, row.queue_id, row.job_id, Action(row.action), found, absence)
 
 
 def was_open(window: Any, at: datetime) -> bool:

@@ -21,6 +21,7 @@ from jobs.models.quota_room import QuotaRoom
 from jobs.models.rate_bucket import RateBucket
 from jobs.models.received_event import ReceivedEvent
 from jobs.models.schedule import Misfire, Schedule, ScheduleState
+from jobs.models.tag import Tag
 from jobs.models.usage import UsageCursor, UsageDay
 from jobs.models.worker import Worker
 from jobs.models.workflow_run import WorkflowRun
@@ -58,6 +59,7 @@ __all__ = [
     "Schedule",
     "ScheduleState",
     "Scope",
+    "Tag",
     "TriggerKind",
     "UsageCursor",
     "UsageDay",

@@ -11,6 +11,7 @@ class Absence(StrEnum):
     PAUSED_SCHEDULE = "PAUSED_SCHEDULE"
     PAUSED_JOB = "PAUSED_JOB"
     PAUSED_TENANT = "PAUSED_TENANT"
+    PAUSED_TAG = "PAUSED_TAG"
     DISABLED = "DISABLED"
     OVERLAP = "OVERLAP"
     BLACKOUT = "BLACKOUT"
@@ -92,6 +93,7 @@ class Outlook(StrEnum):
     SCHEDULE_ENDED = "SCHEDULE_ENDED"
     QUEUE_PAUSED = "QUEUE_PAUSED"
     MAINTENANCE = "MAINTENANCE"
+    TAG_PAUSED = "TAG_PAUSED"
     NO_WORKER = "NO_WORKER"
     QUOTA = "QUOTA"
     NEXT_RUN = "NEXT_RUN"
@@ -109,14 +111,20 @@ _WAITS = {
     "held": Wait.JOB_DISABLED,
     "key": Wait.KEY_CAP,
     "rate": Wait.RATE_LIMIT,
+    "keyrate": Wait.RATE_LIMIT,
     "op": Wait.PACE,
     "shut": Wait.MAINTENANCE,
     "tag": Wait.TAG_PAUSED,
 }
 #: The same by what is waited for, as clients name it.
-PARKS = {wait.value: part for part, wait in _WAITS.items()}
+PARKS = {wait.value: tuple(part for part, each in _WAITS.items() if each is wait) for wait in _WAITS.values()}
 
 
 def wait_of(waiting_on: str) -> Wait | None:
     """What ``waiting_on`` stands for; None for a row that is not parked."""
     return _WAITS[waiting_on.partition(":")[0]] if waiting_on else None
+
+
+def is_of_key(waiting_on: str) -> bool:
+    """Whether it waits for a token of its concurrency key, and not of its job."""
+    return waiting_on.startswith("keyrate:")

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 LONGEST = 200
 _PART = re.compile(r"\{(?P<field>[A-Za-z_][A-Za-z0-9_-]*)\}|(?P<text>[^{}\x00-\x1f\x7f]+)")
@@ -33,6 +34,11 @@ def render(template: str, payload: Mapping[str, Any]) -> str:
         return key
     # Two long keys that begin alike are still two keys.
     return key[: LONGEST - 65] + "#" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def name(tenant: UUID, key: str) -> str:
+    """What a key of a tenant is called where it is not to be read (``carillon_key_name``)."""
+    return hashlib.sha256(f"{tenant}:{key}".encode()).hexdigest()[:32]
 
 
 def _parts(template: str) -> list[tuple[str, str]]:

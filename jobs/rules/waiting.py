@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.rules.codes import Wait, wait_of
+from jobs.rules.codes import Wait, is_of_key, wait_of
 from jobs.rules.states import State
 
 
@@ -39,6 +39,14 @@ class Maintenance:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TagPause:
+    """A paused tag that holds it: until then if that is known, and why."""
+
+    until: datetime | None
+    why: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """About an execution and, for a pending one, its surroundings. ``ahead``: ready ones of its tenant that go before it."""
@@ -50,6 +58,7 @@ class Facts:
     tenant_suspended: bool = False
     queue_paused: bool = False
     maintenance: Maintenance | None = None
+    tag_pause: TagPause | None = None
     outside_window: bool = False
     has_worker: bool = True
     tenant: Limit = FREE
@@ -102,6 +111,8 @@ def _held(facts: Facts) -> Waiting | None:
         return Waiting(Wait.QUEUE_PAUSED)
     if facts.maintenance:
         return Waiting(Wait.MAINTENANCE, until=facts.maintenance.until, why=facts.maintenance.why)
+    if facts.tag_pause:
+        return Waiting(Wait.TAG_PAUSED, until=facts.tag_pause.until, why=facts.tag_pause.why)
     return None if facts.has_worker else Waiting(Wait.NO_WORKER)
 
 
@@ -111,7 +122,8 @@ def _parked(facts: Facts) -> Waiting | None:
         case None:
             return None
         case Wait.RATE_LIMIT:
-            return Waiting(code, until=facts.job.token_at, rate=facts.job.rate)
+            metered = facts.key if is_of_key(facts.waiting_on) else facts.job
+            return Waiting(code, until=metered.token_at, rate=metered.rate)
         case Wait.JOB_CAP:
             return _full(code, facts.job)
         case Wait.KEY_CAP:

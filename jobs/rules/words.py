@@ -34,6 +34,7 @@ class Words:
 _ABSENCES: Mapping[Absence, Words] = {
     Absence.PAUSED_SCHEDULE: Words("its schedule was paused", "Resume the schedule, or run this again by hand."),
     Absence.PAUSED_JOB: Words("its job was paused", "Resume the job, or run this again by hand."),
+    Absence.PAUSED_TAG: Words("a tag of its job was paused", "Run it by hand if it is needed."),
     Absence.PAUSED_TENANT: Words("its tenant was suspended", "Activate the tenant, then run this again by hand."),
     Absence.DISABLED: Words(
         "its job was disabled, and what was due meanwhile is forgotten", "Run it by hand if it is needed."
@@ -166,6 +167,7 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
     Outlook.MAINTENANCE: Words(
         "a maintenance window is open, so nothing of it starts", "It goes on when the window closes, or is ended."
     ),
+    Outlook.TAG_PAUSED: Words("a tag of it is paused, so nothing of it starts", "Resume the tag to let it go on."),
     Outlook.NO_WORKER: Words("no live worker takes work of the queue", "Start one."),
     Outlook.QUOTA: Words(
         "the tenant has as many unfinished executions as it may, so slots are skipped",

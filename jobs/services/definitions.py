@@ -37,6 +37,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     _check_pool(job)
     check_key("concurrency_key", job.type, job.concurrency_key)
     check_key("dedup_key", job.type, job.dedup_key)
+    _check_key_rate(job)
 
 
 def check_name(name: str) -> None:
@@ -98,6 +99,12 @@ def check_key(name: str, job_type: str, template: str) -> None:
     if (unknown := sorted(set(named) - known)) and params.model_config.get("extra") != "allow":
         message = f"{{{unknown[0]}}} is no field of a {job_type} payload; there are {', '.join(sorted(known))}"
         raise errors.invalid({name: [message]})
+
+
+def _check_key_rate(job: Job) -> None:
+    if job.key_rate_limit and not job.concurrency_key:
+        message = "counts starts under a concurrency_key, and this job has none: set that as well, or use rate_limit"
+        raise errors.invalid({"key_rate_limit": [message]})
 
 
 def check_payload(

@@ -13,6 +13,7 @@ from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
 from jobs.services import changes, definitions, dependency_sets, job_defaults, room, schedules, secret_uses
+from jobs.services import tags as tag_states
 from jobs.services.dependency_sets import Wish
 from jobs.services.schedule_fields import ScheduleFields
 from tenants import actors
@@ -138,7 +139,7 @@ def change(
         job = lock(job)
         tags = [row.tag for row in job.tag_rows.all()]
         before, spec = told(job, tags), _spec(job)
-        tags = assign(job, tags)
+        worn, tags = tags, assign(job, tags)
         _require(job)  # nobody gives away what they could not take back
         definitions.check_job(job, tags)
         changed = changes.between(before, told(job, tags))
@@ -153,6 +154,7 @@ def change(
             _add_revision(job)
         _save(job)
         _store_tags(job, tags)
+        tag_states.taken_off(tenant_id=job.tenant_id, job_id=job.pk, tags=set(worn) - set(tags))
         secret_uses.note(job)
         _record(action, job, {**changed, **edges, **(told_of or {})})
         dispatch.ring_after_commit()  # a raised cap may let waiting ones go

@@ -8,7 +8,7 @@ SELECT pg_try_advisory_xact_lock(%(key)s) AS held
 -- name: wake_parked
 -- A cap with room takes as many as it has room for out of its parking. Looked at are the caps of jobs and the
 -- concurrency keys of executions that something was told of since `horizon` (whatever ends, goes on later or changes a
--- job's caps tells an event), the jobs whose bucket got its next token or whose throttle ended just now, and a page of
+-- job's caps tells an event), the jobs and keys whose bucket got its next token or whose throttle ended just now, and a page of
 -- all caps in the order of their keys, by which the watchdog goes round: the cost follows what ends, not what is parked.
 -- Operations are looked at when one of theirs ends, and for ten seconds after they got more to do or another pace.
 -- The horizon returned is this snapshot's: an end it cannot see yet has a later transaction id, so the next round hears
@@ -38,7 +38,11 @@ WITH RECURSIVE ended AS MATERIALIZED (
 ), looked_at AS (
     SELECT k.waiting_on FROM told CROSS JOIN LATERAL (VALUES
         ('job:' || told.job_id), ('slot:' || told.job_id), ('held:' || told.job_id), ('rate:' || told.job_id),
-        ('shut:' || told.job_id)) AS k(waiting_on)
+        ('shut:' || told.job_id), ('tag:' || told.job_id)) AS k(waiting_on)
+    UNION
+    SELECT 'tag:' || t.job_id FROM tag p JOIN job_tag t ON t.tenant_id = p.tenant_id AND t.tag = p.tag
+    WHERE %(horizon)s::xid8 IS NOT NULL AND p.paused_at IS NOT NULL
+        AND p.until <= statement_timestamp() AND p.until > statement_timestamp() - interval '3 seconds'
     UNION
     SELECT 'key:' || e.tenant_id || ':' || e.concurrency_key FROM ended
     CROSS JOIN LATERAL (
@@ -46,6 +50,9 @@ WITH RECURSIVE ended AS MATERIALIZED (
     ) e
     WHERE e.concurrency_key <> '' AND EXISTS (SELECT 1 FROM execution p
         WHERE p.state = 'pending' AND p.waiting_on <> '' AND p.waiting_on >= 'key:' AND p.waiting_on < 'key;')
+    UNION
+    SELECT 'keyrate:' || substr(key, 5) FROM rate_bucket WHERE %(horizon)s::xid8 IS NOT NULL AND starts_with(key, 'key:')
+        AND refill_at <= statement_timestamp() AND refill_at > statement_timestamp() - interval '10 seconds'
     UNION
     SELECT 'op:' || e.operation_id FROM ended
     CROSS JOIN LATERAL (SELECT operation_id FROM execution WHERE execution.id = ended.execution_id LIMIT 1) e
@@ -66,6 +73,7 @@ WITH RECURSIVE ended AS MATERIALIZED (
             WHEN 'held' THEN CASE WHEN j.state IN ('disabled', 'deleted') THEN 0 ELSE 1000 END
             WHEN 'shut' THEN CASE WHEN EXISTS (SELECT 1 FROM maintenance_window m WHERE m.job_id = j.id AND m.action = 'hold'
                 AND m.opens_at <= statement_timestamp() AND m.closes_at > statement_timestamp()) THEN 0 ELSE 1000 END
+            WHEN 'tag' THEN CASE WHEN carillon_tag_paused(j.tenant_id, j.id) THEN 0 ELSE 1000 END
             WHEN 'slot' THEN CASE WHEN j.overlap = 'allow' THEN 1000 ELSE 1 - f.slots END
             WHEN 'rate' THEN CASE WHEN j.rate_limit = '' THEN 1000 ELSE
                 floor(carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()))::int END
@@ -77,7 +85,7 @@ WITH RECURSIVE ended AS MATERIALIZED (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
     ) f
-    WHERE split_part(k.waiting_on, ':', 1) NOT IN ('key', 'op')
+    WHERE split_part(k.waiting_on, ':', 1) NOT IN ('key', 'keyrate', 'op')
     UNION ALL
     -- A concurrency key is no job's: 'key:<tenant>:<key>'. The first in line says whether there is room for it.
     SELECT k.waiting_on, least(f.most, j.max_running_per_key) - f.total
@@ -94,6 +102,24 @@ WITH RECURSIVE ended AS MATERIALIZED (
         WHERE e.tenant_id = k.tenant_id AND e.concurrency_key = k.concurrency_key AND e.concurrency_key <> ''
             AND e.state IN ('queued', 'running')
     ) f
+    UNION ALL
+    -- 'keyrate:<name>', as its bucket is named: the lower rate counts of the first in line and of who drew from it last.
+    SELECT k.waiting_on, coalesce(floor(s.tokens)::int, 1000)
+    FROM (SELECT waiting_on, substr(waiting_on, 9) AS name
+          FROM keys WHERE split_part(waiting_on, ':', 1) = 'keyrate') k
+    LEFT JOIN LATERAL (
+        SELECT carillon_tokens('key:' || k.name, j.key_rate_limit, j.key_rate_burst, statement_timestamp()) AS tokens
+        FROM (
+            (SELECT e.job_id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = k.waiting_on AND e.waiting_on <> ''
+             ORDER BY e.priority DESC, e.not_before, e.id LIMIT 1)
+            UNION ALL
+            (SELECT b.job_id FROM rate_bucket b WHERE b.key = 'key:' || k.name AND b.full_at > statement_timestamp())
+        ) o
+        CROSS JOIN LATERAL (
+            SELECT key_rate_limit, key_rate_burst FROM job WHERE job.id = o.job_id AND key_rate_limit <> '' LIMIT 1
+        ) j
+        ORDER BY carillon_rate(j.key_rate_limit), carillon_burst(j.key_rate_limit, j.key_rate_burst) LIMIT 1
+    ) s ON true
     UNION ALL
     -- 'op:<operation>'. What was let go and is not admitted yet takes room as well, or each look would let go more.
     SELECT k.waiting_on, carillon_pace(o.state, o.max_active) - f.total
@@ -173,14 +199,15 @@ FROM run GROUP BY job_id HAVING count(*) >= %(least)s
 
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan, the next token of a
--- drained bucket, the end of a throttle, the opening of a maintenance window, and the end of one, after which it is
--- moved on to its next, the next workflow run whose root is due, and the next slot that waits at a gate. Read with the clock
+-- drained bucket, the end of a throttle or of a tag's pause, the opening of a maintenance window, and the end of one, after
+-- which it is moved on to its next, the next workflow run whose root is due, and the next slot that waits at a gate. Read with the clock
 -- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
 -- to be lucky soon, past all that has ended.
 SELECT clock_timestamp() AS now,
     (SELECT not_before FROM execution WHERE state = 'scheduled' ORDER BY not_before LIMIT 1) AS ripens_at,
     (SELECT due_at FROM schedule WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 1) AS plans_at,
     least((SELECT refill_at FROM rate_bucket WHERE refill_at > statement_timestamp() ORDER BY refill_at LIMIT 1),
+          (SELECT min(until) FROM tag WHERE paused_at IS NOT NULL AND until > statement_timestamp()),
           (SELECT throttled_until FROM job WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
           (SELECT throttled_until FROM tenant WHERE throttled_until > statement_timestamp() ORDER BY 1 LIMIT 1),
           (SELECT min(throttled_until) FROM queue WHERE throttled_until > statement_timestamp())) AS eases_at,

@@ -172,7 +172,7 @@ SELECT m.id, m.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state =
 FROM moved m
 
 -- name: withdraw
--- Published and unclaimed while its queue, its tenant or its job is held, a maintenance window is open or its execution
+-- Published and unclaimed while its queue, its tenant, its job or a tag of that is held, a maintenance window is open or its execution
 -- window has closed: back into line, so that nothing of it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
 -- tenants are few, so their rows are looked up; disabled and deleted jobs may be many, so what is published
 -- says which jobs to look at.
@@ -188,10 +188,13 @@ WITH held AS MATERIALIZED (
         UNION ALL
         SELECT e.id FROM (SELECT DISTINCT tenant_id, job_id FROM execution WHERE state = 'queued') d
         CROSS JOIN LATERAL (SELECT state FROM job WHERE job.id = d.job_id LIMIT 1) j
+        CROSS JOIN LATERAL (SELECT CASE WHEN (
+            SELECT true FROM tag WHERE paused_at IS NOT NULL AND (until IS NULL OR until > statement_timestamp()) LIMIT 1
+        ) THEN carillon_tag_paused(d.tenant_id, d.job_id) ELSE false END AS is_paused) p
         CROSS JOIN LATERAL (
             SELECT id FROM execution WHERE tenant_id = d.tenant_id AND job_id = d.job_id AND state = 'queued'
             LIMIT %(limit)s) e
-        WHERE j.state IN ('disabled', 'deleted')
+        WHERE j.state IN ('disabled', 'deleted') OR p.is_paused
         UNION ALL
         (SELECT id FROM execution WHERE state IN ('pending', 'queued') AND state = 'queued'
             AND start_before <= statement_timestamp() LIMIT %(limit)s)
@@ -408,14 +411,14 @@ RETURNING e.id
 -- The next executions of one queue, weighted fair among tenants and by priority within each.
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
 -- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
--- job or concurrency key is full, or whose job is disabled, in a maintenance window or out of tokens, is parked out of the ready
+-- job or concurrency key is full, or whose job is disabled, of a paused tag, in a maintenance window or out of tokens, is parked out of the ready
 -- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
 -- What goes behind live work (a priority below 0) comes from a line of its own, of which `lane` more may be in flight
 -- in this queue; what keeps to an operation's pace is parked while that is full or paused.
 -- `room` are admitted, and beyond it, up to `most`, the first of a tenant that has nothing in flight (as many as
 -- its weight): a window that somebody's backlog has filled is no reason to let it wait.
 -- Under a key the smallest limit counts, of the jobs in flight there and of those further up the line, so
--- that a strict job neither has company nor waits for ever behind lax ones.
+-- that a strict job neither has company nor waits for ever behind lax ones. So does the lowest rate.
 -- A plan made for all values takes the room for a tenth of what waits, and would read whole tables to
 -- find so many. LIMIT 1 and ANY(ARRAY(…)) say that each row costs one look by its key.
 WITH RECURSIVE walk AS (
@@ -480,7 +483,9 @@ WITH RECURSIVE walk AS (
         WHERE e.operation_id = d.operation_id AND e.state IN ('queued', 'running')
     ) f
 ), busy AS MATERIALIZED (
-    SELECT j.id, j.state, c.max_running, j.max_running_per_key, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
+    SELECT j.id, j.state, CASE WHEN (
+            SELECT true FROM tag WHERE paused_at IS NOT NULL AND (until IS NULL OR until > statement_timestamp()) LIMIT 1
+        ) THEN carillon_tag_paused(d.tenant_id, j.id) ELSE false END AS is_tag_paused, c.max_running, j.max_running_per_key, j.key_rate_limit, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
         f.total, f.slots
     FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = d.job_id LIMIT 1) j
@@ -499,26 +504,58 @@ WITH RECURSIVE walk AS (
 ), metered AS MATERIALIZED (
     SELECT id, rate_limit, rate_burst, tokens FROM busy WHERE rate_limit <> ''
 ), line AS MATERIALIZED (
-    SELECT c.id, c.tenant_id, c.concurrency_key, row_number() OVER keys AS place, min(b.max_running_per_key) OVER keys AS most
+    SELECT c.id, c.tenant_id, c.job_id, c.concurrency_key, b.key_rate_limit, row_number() OVER keys AS place,
+        min(b.max_running_per_key) OVER keys AS most
     FROM candidate c JOIN busy b ON b.id = c.job_id WHERE c.concurrency_key <> ''
     WINDOW keys AS (PARTITION BY c.tenant_id, c.concurrency_key ORDER BY c.priority DESC, c.not_before, c.id)
+), contender AS (
+    -- Jobs whose rate may count under a key: of those in line, of the first that waits for it, and the one that counted when
+    -- it was drawn from last, until its bucket is full again. Where no key has a bucket, nothing is looked up.
+    SELECT tenant_id, concurrency_key, job_id FROM line WHERE key_rate_limit <> ''
+    UNION
+    SELECT d.tenant_id, d.concurrency_key, o.job_id
+    FROM (SELECT tenant_id, concurrency_key, carillon_key_name(tenant_id, concurrency_key) AS name FROM line
+          WHERE (SELECT true FROM rate_bucket WHERE key >= 'key:' AND key < 'key;' ORDER BY key LIMIT 1) GROUP BY tenant_id, concurrency_key) d
+    CROSS JOIN LATERAL (
+        (SELECT b.job_id FROM rate_bucket b
+         WHERE b.key = 'key:' || d.name AND b.full_at > statement_timestamp())
+        UNION ALL
+        (SELECT e.job_id FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
+            AND e.waiting_on = 'keyrate:' || d.name
+         ORDER BY e.priority DESC, e.not_before, e.id LIMIT 1)
+    ) o
+), strictest AS MATERIALIZED (
+    SELECT s.*, carillon_tokens(s.bucket, s.rate_limit, s.rate_burst, statement_timestamp()) AS tokens
+    FROM (
+        SELECT DISTINCT ON (c.tenant_id, c.concurrency_key) c.tenant_id, c.concurrency_key, j.id AS job_id,
+            j.key_rate_limit AS rate_limit, j.key_rate_burst AS rate_burst,
+            'key:' || carillon_key_name(c.tenant_id, c.concurrency_key) AS bucket
+        FROM contender c CROSS JOIN LATERAL (
+            SELECT id, key_rate_limit, key_rate_burst FROM job WHERE job.id = c.job_id AND key_rate_limit <> '' LIMIT 1
+        ) j
+        ORDER BY c.tenant_id, c.concurrency_key, carillon_rate(j.key_rate_limit), carillon_burst(j.key_rate_limit, j.key_rate_burst)
+    ) s
 ), crowded AS MATERIALIZED (
-    SELECT l.id FROM (SELECT DISTINCT tenant_id, concurrency_key FROM line) d
+    SELECT l.id, CASE WHEN f.total + l.place > least(f.most, l.most) THEN 'key:' || l.tenant_id || ':' || l.concurrency_key
+        ELSE 'keyrate:' || carillon_key_name(l.tenant_id, l.concurrency_key) END AS waits_on
+    FROM (SELECT DISTINCT tenant_id, concurrency_key FROM line) d
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, min(j.max_running_per_key) AS most
         FROM execution e CROSS JOIN LATERAL (SELECT max_running_per_key FROM job WHERE job.id = e.job_id LIMIT 1) j
         WHERE e.tenant_id = d.tenant_id AND e.concurrency_key = d.concurrency_key AND e.concurrency_key <> ''
             AND e.state IN ('queued', 'running')
     ) f
-    JOIN line l USING (tenant_id, concurrency_key) WHERE f.total + l.place > least(f.most, l.most)
+    JOIN line l USING (tenant_id, concurrency_key) LEFT JOIN strictest s USING (tenant_id, concurrency_key)
+    WHERE f.total + l.place > least(f.most, l.most) OR l.place > s.tokens
 ), judged AS (
     SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.job_id, c.priority, c.not_before,
         CASE
             WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
             WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
+            WHEN b.is_tag_paused THEN 'tag:' || c.job_id
             WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
             WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
-            WHEN k.id IS NOT NULL THEN 'key:' || c.tenant_id || ':' || c.concurrency_key
+            WHEN k.id IS NOT NULL THEN k.waits_on
             WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
             WHEN row_number() OVER runs > b.tokens THEN 'rate:' || c.job_id
             ELSE ''
@@ -543,25 +580,31 @@ WITH RECURSIVE walk AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'
     FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
-    RETURNING c.place, c.share, c.has_backlog, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch
+    RETURNING c.place, c.share, c.has_backlog, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch,
+        e.concurrency_key
 ), drawn AS (
-    SELECT 'job:' || b.id AS key, b.rate_limit, b.rate_burst, b.tokens - count(*) AS left_over
+    SELECT 'job:' || b.id AS key, b.rate_limit, b.rate_burst, b.tokens - count(*) AS left_over, NULL::uuid AS job_id
     FROM admitted a JOIN metered b ON b.id = a.job_id GROUP BY b.id, b.rate_limit, b.rate_burst, b.tokens
     UNION ALL
-    SELECT 'tenant:' || r.id, r.rate_limit, r.rate_burst, r.tokens - count(*)
+    SELECT 'tenant:' || r.id, r.rate_limit, r.rate_burst, r.tokens - count(*), NULL
     FROM admitted a JOIN ready r ON r.id = a.tenant_id AND r.rate_limit <> '' GROUP BY r.id, r.rate_limit, r.rate_burst, r.tokens
     UNION ALL
     SELECT 'queue:' || q.name, q.rate_limit, q.rate_burst,
-        carillon_tokens('queue:' || q.name, q.rate_limit, q.rate_burst, statement_timestamp()) - count(*)
+        carillon_tokens('queue:' || q.name, q.rate_limit, q.rate_burst, statement_timestamp()) - count(*), NULL
     FROM admitted a JOIN queue q ON q.name = %(queue)s AND q.rate_limit <> '' GROUP BY q.name
+    UNION ALL
+    SELECT s.bucket, s.rate_limit, s.rate_burst, s.tokens - count(*), s.job_id
+    FROM admitted a JOIN strictest s USING (tenant_id, concurrency_key)
+    GROUP BY s.bucket, s.rate_limit, s.rate_burst, s.tokens, s.job_id
 ), charged AS (
-    INSERT INTO rate_bucket AS b (key, tokens, updated_at, refill_at, full_at)
+    INSERT INTO rate_bucket AS b (key, tokens, updated_at, refill_at, full_at, job_id)
     SELECT key, left_over, statement_timestamp(),
         statement_timestamp() + greatest(1 - left_over, 0) / carillon_rate(rate_limit) * interval '1 second',
-        statement_timestamp() + (carillon_burst(rate_limit, rate_burst) - left_over) / carillon_rate(rate_limit) * interval '1 second'
+        statement_timestamp() + (carillon_burst(rate_limit, rate_burst) - left_over) / carillon_rate(rate_limit) * interval '1 second',
+        job_id
     FROM drawn
     ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at,
-        refill_at = excluded.refill_at, full_at = excluded.full_at
+        refill_at = excluded.refill_at, full_at = excluded.full_at, job_id = excluded.job_id
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on
     FROM judged j

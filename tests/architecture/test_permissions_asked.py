@@ -24,6 +24,7 @@ from jobs.models import (
     MaintenanceWindow,
     Operation,
     Queue,
+    Tag,
     WorkflowRun,
 )
 from tenants import actors, context, requests
@@ -36,7 +37,7 @@ ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "schedule_sets", "dependency_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
-    "job_reading", "job_templates.told",
+    "job_reading", "job_templates.told", "tags.taken_off",
     "maintenance.told", "maintenance.state_of", "maintenance.upcoming",
     "job_defaults.of_jobs", "job_defaults.of_schedules",
     "jobs.get", "jobs.named", "jobs.told", "queues.told", "schedule_fields", "schedules.begin_anew",
@@ -102,6 +103,7 @@ def arguments() -> dict[str, Any]:
             "tenant": job.tenant,
             "queue": Queue.objects.get(pk="default"),
             "calendar": Calendar(tenant=job.tenant),
+            "tag": Tag(tenant=job.tenant),
             "template": JobTemplate(tenant=job.tenant),
             "key": ApiKey(tenant=job.tenant),
             "person": person,

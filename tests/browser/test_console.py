@@ -13,7 +13,7 @@ pytestmark = pytest.mark.needs("chromium")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
     "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/secret", "jobs/calendar", "jobs/jobtemplate", "tenants/auditevent", "tenants/membership", "tenants/invitation",
+    "tenants/apikey", "tenants/secret", "jobs/calendar", "jobs/tag", "jobs/jobtemplate", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
@@ -47,6 +47,7 @@ def _pages(site: Any) -> list[str]:
         f"/admin/jobs/job/{job}/rollback/",
         f"/admin/jobs/job/{job}/revisions/",
         "/admin/jobs/queue/default/edit/",
+        f"/admin/jobs/tag/{site.furniture['jobs.tag']}/pause/",
         f"/admin/jobs/calendar/{site.furniture['jobs.calendar']}/edit/",
         f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/make/",
         f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/edit/",

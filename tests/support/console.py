@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import ids, invitees, operations, rows, servers, shut, workflow_runs
+from tests.support import ids, invitees, operations, rows, servers, shut, tags, workflow_runs
 
 #: How long a browser waits, in milliseconds: the machine may do other things beside.
 PATIENCE = 120_000
@@ -128,6 +128,7 @@ def furnish() -> Furniture:
         "jobs.maintenancewindow": shut.maintenance(tenant),
         "tenants.secret": secret(tenant),
         "jobs.calendar": calendar(tenant),
+        "jobs.tag": tags.paused(job),
         "jobs.jobtemplate": job_template(tenant),
         **_celery_results(),
     }

@@ -97,7 +97,8 @@ def wanted(
         found.any_of("worker_id", _workers(query["worker"]))
     if "waiting_on" in query:
         found.any_of("state", [states.State.PENDING.value])
-        found.rest &= reduce(or_, (Q(waiting_on__startswith=f"{codes.PARKS[code]}:") for code in query["waiting_on"]))
+        parts = (part for code in query["waiting_on"] for part in codes.PARKS[code])
+        found.rest &= reduce(or_, (Q(waiting_on__startswith=f"{part}:") for part in parts))
     _created(query, found)
     _scheduled(query, found)
     _finished(query, found, by_id=order.columns == BY_ID)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from tests.support import actors, invitees, operations, rows, shut, workflow_runs
+from tests.support import actors, invitees, operations, rows, shut, tags, workflow_runs
 
 #: Routes that take a POST and change nothing.
 LOOKING = {("post", "/schedules/preview"), ("post", "/dependencies/validate"), ("post", "/templates/{id}/preview")}
@@ -138,6 +138,16 @@ class World:
         self.actor.api.post(f"/api/v1/hooks/{hook}/disable", {})
         return hook
 
+    def tag(self) -> str:
+        name = f"t-{uuid4().hex[:12]}"
+        tags.give(rows.job(self.actor.tenant.id), name)
+        return name
+
+    def paused_tag(self) -> str:
+        name = f"t-{uuid4().hex[:12]}"
+        tags.paused(rows.job(self.actor.tenant.id), name)
+        return name
+
     def shut(self) -> str:
         return str(shut.maintenance(self.actor.tenant.id))
 
@@ -238,6 +248,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("patch", "/templates/{id}"): (World.template, lambda w: {"body": {"type": "http"}}),
     ("delete", "/templates/{id}"): (World.template, lambda w: None),
     ("post", "/templates/{id}/instantiate"): (World.template, lambda w: {"items": [{}]}),
+    ("post", "/tags/{id}/pause"): (World.tag, lambda w: {"reason": "r", "until": soon()}),
+    ("post", "/tags/{id}/resume"): (World.paused_tag, lambda w: {}),
     ("post", "/secrets"): (None, lambda w: {"name": f"s_{uuid4().hex[:12]}", "value": "a value of ours"}),
     ("patch", "/secrets/{id}"): (World.secret, lambda w: {"value": "the third value"}),
     ("delete", "/secrets/{id}"): (World.secret, lambda w: None),

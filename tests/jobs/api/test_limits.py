@@ -25,6 +25,8 @@ def test_limits_are_stored_changed_and_told_in_the_trail(owner, make_job):
         "max_running_per_key": 3,
         "rate_limit": "100/m",
         "rate_burst": 10,
+        "key_rate_limit": "5/h",
+        "key_rate_burst": 2,
     }
     job = make_job(**given)
     assert {name: job[name] for name in given} == given
@@ -41,6 +43,8 @@ def test_limits_are_stored_changed_and_told_in_the_trail(owner, make_job):
         ("rate_limit", "0/s"),
         ("rate_limit", "5/week"),
         ("rate_burst", 0),
+        ("key_rate_limit", "5/week"),
+        ("key_rate_limit", "100/m"),  # without a concurrency key
         ("max_running_per_key", 0),
         ("max_running_per_key", None),
         ("concurrency_key", "customer:{"),

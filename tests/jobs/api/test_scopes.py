@@ -57,6 +57,7 @@ NEEDS = {
     ("PATCH", "hooks/x"): "jobs:write", ("DELETE", "hooks/x"): "jobs:write", ("GET", "hooks/x/deliveries"): "executions:read",
     ("POST", "hooks/x/rotate-token"): "jobs:write", ("POST", "hooks/x/rotate-secret"): "jobs:write",
     ("POST", "hooks/x/enable"): "jobs:write", ("POST", "hooks/x/disable"): "jobs:write",
+    ("GET", "tags"): "jobs:read", ("POST", "tags/x/pause"): "jobs:write", ("POST", "tags/x/resume"): "jobs:write",
     ("GET", "maintenance-windows"): "jobs:read", ("POST", "maintenance-windows"): "jobs:write",
     ("POST", "maintenance-windows/x/end"): "jobs:write", ("GET", "maintenance-windows/x/next"): "jobs:read",
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from jobs.rules import concurrency_keys
 from tests.support import rows
 
 
@@ -74,6 +75,18 @@ def test_a_drained_bucket_says_when_the_next_token_is_there(waits, job):
     now = rows.now()
     rows.insert("rate_bucket", key=f"job:{job[0]}", tokens=0.5, updated_at=now, refill_at=now, full_at=now)
     found = waits(waiting_on=f"rate:{job[0]}")
+    assert found["code"] == "RATE_LIMIT"
+    assert now + timedelta(minutes=29) < rows.datetime.fromisoformat(found["until"]) < now + timedelta(minutes=31)
+
+
+def test_a_key_out_of_tokens_says_by_which_rate_and_until_when(waits, owner, job):
+    rows.change("UPDATE job SET key_rate_limit = '60/h' WHERE id = %s", job[0])
+    strict = rows.job(owner.tenant.id, key_rate_limit="1/h")
+    now, name = rows.now(), concurrency_keys.name(owner.tenant.id, "customer:17")
+    rows.insert(
+        "rate_bucket", key=f"key:{name}", tokens=0.5, updated_at=now, refill_at=now, full_at=now, job_id=strict[0]
+    )
+    found = waits(concurrency_key="customer:17", waiting_on=f"keyrate:{name}")
     assert found["code"] == "RATE_LIMIT"
     assert now + timedelta(minutes=29) < rows.datetime.fromisoformat(found["until"]) < now + timedelta(minutes=31)
 

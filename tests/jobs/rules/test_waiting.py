@@ -35,6 +35,7 @@ def pending(**facts: Any) -> Waiting | None:
         ({"waiting_on": "job:x", "job": Limit(eases_at=LATER)}, Waiting(Wait.JOB_CAP, until=LATER)),
         ({"waiting_on": "key:x:a:b"}, Waiting(Wait.KEY_CAP)),
         ({"waiting_on": "rate:x", "job": DRY}, Waiting(Wait.RATE_LIMIT, until=LATER)),
+        ({"waiting_on": "keyrate:x", "key": DRY, "job": FULL}, Waiting(Wait.RATE_LIMIT, until=LATER)),
         ({"waiting_on": "slot:x"}, Waiting(Wait.OVERLAP)),
         ({"waiting_on": "held:x"}, Waiting(Wait.JOB_DISABLED)),
         ({"waiting_on": "op:x", "pace": Limit(is_full=True, most=4, used=4)}, Waiting(Wait.PACE, limit=4, used=4)),

@@ -56,6 +56,7 @@ EXPECTED = {
     "windows_near": {"maintenance_open", "maintenance_lately"},
     "windows_over": {"maintenance_over"},
     "look_again": {"schedule_due"},
+    "look_again_of_jobs": {"schedule_of_job"},
     "tell_ended": {"job_pkey"},
     "closed_meanwhile": {"execution_closing"},
     "waiting_for_hours": {"execution_by_schedule"},
