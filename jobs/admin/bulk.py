@@ -29,9 +29,10 @@ from tenants.models import Tenant
 #: What stands in a list's address beside filters; the tenant is told by itself.
 _NO_FILTERS = {"action", "o", "p", "e", "before", "after", "tenant__id__exact"}
 _SINCE = "created_at[gte]"
-ACTIONS = {"cancel": "Cancel", "replay": "Replay", "redrive": "Redrive"}
+ACTIONS = {"cancel": "Cancel", "skip": "Skip", "replay": "Replay", "redrive": "Redrive"}
 _NOTES = {
     "cancel": "What waits is cancelled at once; what runs is asked to stop. Executions made from now on are not touched.",
+    "skip": "What waits will not run, and keeps your reason. What runs goes on. Executions made from now on are not touched.",
     "replay": "Each becomes a new execution of its job's newest revision. One that was replayed before, by anybody, is left out.",
     "redrive": "As a replay, and the dead letter of each is closed. One whose dead letter somebody has closed is left out.",
 }

@@ -19,7 +19,6 @@ from tenants.api.dry_runs import DRY_RUN, DryRuns
 from tenants.api.parameters import Parameter
 from tenants.api.views import ApiViewSet, TenantViewSet
 
-
 #: Fields that go to the service as they are.
 _PASSED_ON = [str(name) for name in RepeatInput().fields]
 
@@ -43,7 +42,7 @@ class Bulk(DryRuns, TenantViewSet):
     )
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:  # noqa: ARG002 - DRF hands it to every action
-        """Cancel, replay or redrive many, as an operation that goes on by itself. Executions made later are not touched."""
+        """Cancel, skip, replay or redrive many, as an operation that goes on by itself. Executions made later are not touched."""
         given: Any = self.body(BulkInput)
         wish = {"tenant": self.tenant, "kind": given["action"], "wanted": self._wanted(given)}
         if self.is_dry:

@@ -167,6 +167,14 @@ def skip(execution_id: UUID, reason: str) -> bool:
     return _end_waiting(Event.SKIP, execution_id, reason=reason)
 
 
+def skip_all(execution_ids: Sequence[UUID], reason: str, *, because: str) -> set[UUID]:
+    """They will not run, and ``because`` says why in a person's words. The caller has locked their rows. Returns those that
+    were still waiting."""
+    rows = sql.run("skip_all", ids=list(execution_ids), reason=reason, because=because, **_guard(Event.SKIP))
+    return_runs([row.schedule_id for row in rows if row.schedule_id is not None])
+    return {row.id for row in rows}
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """What one page did. ``unwanted``: whether there were such rows, those of the page included."""

@@ -16,7 +16,8 @@ from jobs.engine import dispatch, quotas, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, TriggerKind
 from jobs.rules import identity, states
-from jobs.services import changes, new_executions
+from jobs.rules.codes import Absence
+from jobs.services import changes, new_executions, reasons
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
@@ -100,6 +101,23 @@ def cancel(*, execution: Execution) -> Execution:
     return _current(execution.pk)
 
 
+def skip(*, execution: Execution, reason: str) -> Execution:
+    """It will not run, for this ``reason``; only what waits can be skipped."""
+    actors.require("executions:run", tenant=execution.tenant_id)
+    because = reasons.required(reason)
+    with transaction.atomic():
+        before = Execution.objects.select_for_update(no_key=True).get(pk=execution.pk).state
+        if not transitions.skip_all([execution.pk], Absence.SKIPPED_BY_HAND, because=because):
+            state = states.State(before)
+            ways = ": it has started, so cancel it instead" if state is states.State.RUNNING else ""
+            message = f"only what waits can be skipped; this execution is {state}{ways}"
+            raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
+        changed = {"state": [before, states.State.SKIPPED], "reason": ["", Absence.SKIPPED_BY_HAND]}
+        _record("execution.skipped", execution, execution.job, changed, reason=because)
+        dispatch.ring_after_commit()  # what it kept waiting may go on
+    return _current(execution.pk)
+
+
 def _create(
     job: Job,
     kind: TriggerKind,
@@ -174,5 +192,12 @@ def _asked(row: NewExecution, job: Job) -> dict[str, Any]:
     return changes.between({}, asked)
 
 
-def _record(action: str, execution: Execution, job: Job, changed: dict[str, Any]) -> None:
-    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=job.tenant, changes=changed)
+def _record(action: str, execution: Execution, job: Job, changed: dict[str, Any], reason: str = "") -> None:
+    audit.record(
+        action=action,
+        object_type="execution",
+        object_id=execution.pk,
+        tenant=job.tenant,
+        changes=changed,
+        reason=reason,
+    )

@@ -18,7 +18,7 @@ from jobs.models import Execution, Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
-from jobs.services import asked_canaries, changes, definitions
+from jobs.services import asked_canaries, changes, definitions, reasons
 from jobs.services.operation_kinds import OVER_EXECUTIONS
 from tenants import actors, requests
 from tenants.fields import new_id
@@ -89,7 +89,7 @@ def begin(*, operation: Operation) -> Operation:
     """Store one of :func:`blank` whose author has given a payload and a reason, and what it is about."""
     actors.require(engine.PERMISSION, tenant=operation.tenant_id)
     definitions.check_size(operation.payload or {}, "payload")
-    operation.reason = _reason(operation.reason)
+    operation.reason = reasons.required(operation.reason)
     with transaction.atomic():
         _refuse_too_many(operation.tenant)
         if not operation.matched and not operation.matched_is_capped:
@@ -272,16 +272,6 @@ def _rate(rate: float) -> float:
     if not rules.SLOWEST <= rate <= rules.FASTEST:
         raise errors.invalid({"rate_per_second": [f"must be from {rules.SLOWEST:g} to {rules.FASTEST:g}"]})
     return rate
-
-
-def _reason(given: str) -> str:
-    reason = given.strip() or requests.current().reason
-    if not reason:
-        raise errors.invalid({"reason": ["say why, for the audit trail"]})
-    if len(reason) > requests.LONGEST_REASON or not reason.isprintable():
-        message = f"must have at most {requests.LONGEST_REASON} characters, and no control characters"
-        raise errors.invalid({"reason": [message]})
-    return reason
 
 
 def _told(operation: Operation) -> dict[str, Any]:

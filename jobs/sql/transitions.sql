@@ -239,6 +239,22 @@ WITH ended AS (
 )
 SELECT id FROM ended UNION ALL SELECT id FROM asked
 
+-- name: skip_all
+-- Many executions that no worker holds, which the caller has locked, will not run, as somebody says in their own words. Back
+-- come those that were still waiting, and of those that never began the schedules whose runs they were.
+WITH ended AS (
+    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, ended_because = %(because)s,
+        waiting_on = '', queued_at = NULL, publish_again_at = NULL
+    WHERE id = ANY(%(ids)s) AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt, CASE WHEN trigger = 'schedule' AND epoch = 0 THEN schedule_id END AS schedule_id
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'reason', %(reason)s::text), clock_timestamp()
+    FROM ended
+)
+SELECT id, schedule_id FROM ended
+
 -- name: skip_of_operation
 -- What of an operation no worker has taken and is no longer wanted will not run, a page at a time: all of it, or what is
 -- older than an instant, or than its schedule's in `cuts`. What is published and unclaimed is among them; rows that somebody

@@ -94,6 +94,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "count_usage": {"limit": 5000},
     "kept_shorter": {},
     "expire_executions": {"tenant_id": uuid4(), "age": timedelta(days=7), "limit": 500},
+    "skip_all": {"ids": [EXECUTION], "target": "skipped", "sources": ["pending"], "reason": "", "because": ""},
     "cancel_all": {"ids": [EXECUTION], "target": "cancelled", "sources": ["pending"]},
     "take_operation": {"kinds": ["cancel"]},
     "next_operation": {"kinds": ["cancel"]},

@@ -18,7 +18,7 @@ from tenants.requests import LONGEST_REASON
 
 STATES = [state.value for state in rules.State]
 #: What ``POST /executions/bulk`` does.
-ACTIONS = ["cancel", "replay", "redrive"]
+ACTIONS = ["cancel", "skip", "replay", "redrive"]
 
 #: What of that runs something.
 AGAIN = ["replay", "redrive"]
@@ -155,7 +155,7 @@ class OperationShape(serializers.Serializer[Operation]):
 
     id = serializers.UUIDField()
     kind = serializers.CharField(
-        help_text="cancel, replay, redrive; of failure groups: redrive, discard; of schedules: backfill; the engine's own: recovery."
+        help_text="cancel, skip, replay, redrive; of failure groups: redrive, discard; of schedules: backfill; the engine's own: recovery."
     )
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
