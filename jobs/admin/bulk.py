@@ -16,8 +16,8 @@ from unfold import widgets
 
 from jobs.admin import recent, wording
 from jobs.models import Job, Operation, TriggerKind
+from jobs.rules import canaries, states
 from jobs.rules import operations as rules
-from jobs.rules import states
 from jobs.services import operations
 from jobs.services.operation_kinds import OVER_EXECUTIONS
 from jobs.services.operations import Preview, Wanted
@@ -29,11 +29,15 @@ from tenants.models import Tenant
 #: What stands in a list's address beside filters; the tenant is told by itself.
 _NO_FILTERS = {"action", "o", "p", "e", "before", "after", "tenant__id__exact"}
 _SINCE = "created_at[gte]"
-ACTIONS = {"cancel": "Cancel", "replay": "Replay"}
+ACTIONS = {"cancel": "Cancel", "skip": "Skip", "replay": "Replay", "redrive": "Redrive"}
 _NOTES = {
     "cancel": "What waits is cancelled at once; what runs is asked to stop. Executions made from now on are not touched.",
+    "skip": "What waits will not run, and keeps your reason. What runs goes on. Executions made from now on are not touched.",
     "replay": "Each becomes a new execution of its job's newest revision. One that was replayed before, by anybody, is left out.",
+    "redrive": "As a replay, and the dead letter of each is closed. One whose dead letter somebody has closed is left out.",
 }
+#: What runs something.
+_AGAIN = {"replay", "redrive"}
 
 
 class Asked(forms.Form):
@@ -56,6 +60,22 @@ class AskedAgain(Asked):
 
     payload = console_forms.JsonObjectField(
         required=False, label="Payload overrides", help_text="A JSON object; goes over the former overrides of each."
+    )
+    canary = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=canaries.MOST,
+        label="Run so many first",
+        help_text="The rest follows once they have succeeded; else the operation pauses itself. Empty: all at once.",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
+    canary_must_succeed = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=canaries.MOST,
+        label="How many of those must succeed",
+        help_text="All if left empty.",
+        widget=widgets.UnfoldAdminTextInputWidget,
     )
 
 
@@ -154,7 +174,7 @@ def view(page: Any, request: HttpRequest) -> HttpResponse:
         return refused(page, request, _why_not(found, request.GET), back)
     tenant = found.tenant
     preview = operations.preview(tenant=tenant, kind=action, wanted=found.wanted)
-    form = (AskedAgain if action == "replay" else Asked)(request.POST or None)
+    form = (AskedAgain if action in _AGAIN else Asked)(request.POST or None)
     count = counted(preview.matched, preview.is_capped)
     title = f"{ACTIONS[action]} {count} execution{'' if preview.matched == 1 else 's'}?"
     context = {

@@ -17,6 +17,7 @@ from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevisio
 from jobs.rules import states
 from tenants import actors, marks
 from tenants.admin import pages
+from tenants.requests import LONGEST_REASON
 
 LINES = 500
 #: Executions that a fact names.
@@ -72,6 +73,8 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
     if execution.schedule_id:
         facts[4:4] = [("Slot", _slot(execution)), ("Schedule", _schedule(execution))]
         facts += _runs_anyway(execution)
+    if execution.ended_because:
+        facts.append(("Skipped because", marks.shortened(execution.ended_because, LONGEST_REASON)))
     if execution.operation_id:
         facts.append(
             ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))

@@ -23,6 +23,18 @@ from tenants import marks
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
+from tenants.requests import LONGEST_REASON
+
+
+class Skipping(Dialog):
+    """Why it will not run."""
+
+    reason = forms.CharField(
+        max_length=LONGEST_REASON,
+        label="Reason",
+        help_text="Kept with the execution and in the audit trail.",
+        widget=widgets.UnfoldAdminTextInputWidget,
+    )
 
 
 class Overrides(Dialog):
@@ -75,7 +87,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
     )
     search_fields = ("pk",)
     search_help_text = "Execution id"
-    actions_detail = ("cancel", "run_anyway", "replay")
+    actions_detail = ("cancel", "skip", "run_anyway", "replay")
 
     def for_list(self, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         return queryset.select_related("job", "tenant").defer("payload", "event", "result", "error_message")
@@ -187,6 +199,19 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         ended = execution.state == states.State.CANCELLED
         message = "Cancelled." if ended else "Asked to stop; its worker acknowledges within seconds."
         return self.done(request, message, self.row_url(execution.pk))
+
+    @dialog(
+        "Skip",
+        title="Skip this execution?",
+        description="It will not run. A worker that takes it meanwhile is not stopped: cancel it then.",
+        icon="skip_next",
+        form=Skipping,
+        submit="Skip the execution",
+        permission="executions:run",
+    )
+    def skip(self, request: HttpRequest, form: Skipping) -> HttpResponse:
+        execution = service.skip(execution=form.row, **form.cleaned_data)
+        return self.done(request, "Skipped.", self.row_url(execution.pk))
 
     @dialog(
         "Run anyway",

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 
 from jobs.admin import recent, wording
 from jobs.models import Execution, Operation
-from jobs.rules import background
+from jobs.rules import background, canaries
 from jobs.rules import operations as rules
 from jobs.services import operations as service
 from jobs.services import trimming
@@ -133,11 +133,11 @@ class OperationAdmin(pages.ConsoleAdmin):
             "live": rules.State(row.state) not in rules.TERMINAL,
             "passed": min(passed, row.matched),
             "sentence": _progress(row),
-            "explanation": wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
+            "explanation": wording.canary(row) or wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
             # What failed of those that keep to its pace is among them, like anything else that failed.
             "failures": None if row.max_active is not None else _failures(row),
-            "runs": _runs(row),
+            "runs": _runs(row) or _first_runs(row),
         }
 
     def offered(self, row: Operation) -> Collection[str]:
@@ -270,6 +270,23 @@ def _runs(row: Operation) -> dict[str, Any] | None:
         return None
     made = Execution.objects.filter(tenant=row.tenant_id, operation_id=row.pk)
     return recent.table("Its executions", made, limit=20, empty="None yet.")
+
+
+def _first_runs(row: Operation) -> dict[str, Any] | None:
+    """Its canary: the first few that run again, as they stood when they were last looked at."""
+    canary = canaries.read(row.canary)
+    if canary is None:
+        return None
+    cells = [
+        (
+            marks.link(pages.page_of(Execution, run.execution), run.execution),
+            marks.code(run.state) if run.state == canaries.GONE else marks.state(run.state),
+            marks.link(pages.page_of(Execution, run.replay_of), run.replay_of),
+        )
+        for run in canary.runs
+    ]
+    title = f"Canary: {canary.must_succeed} of {canary.size} must succeed"
+    return {"title": title, "headers": ("Execution", "State", "Runs again"), "rows": cells, "empty": "None yet."}
 
 
 def _failures(row: Operation) -> dict[str, Any]:

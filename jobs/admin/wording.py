@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs.models import Execution, Operation, Schedule
-from jobs.rules import codes, operations
+from jobs.rules import canaries, codes, operations
 from jobs.sentences import calendar_rules
 from tenants import marks
 
@@ -20,6 +20,16 @@ OPERATION_WAITS: Mapping[str, str] = {
     "JOB_DISABLED": "Its job is disabled. It goes on when the job is active again.",
     "QUOTA_EXCEEDED": "Its tenant has as many unfinished executions as it may. It goes on as they end.",
 }
+
+
+def canary(operation: Operation) -> str:
+    """How its first few stand, as a sentence; empty without one."""
+    found = canaries.read(operation.canary)
+    if found is None:
+        return ""
+    advice = " Look at what failed; then resume it to go on with the rest anyway, or abort it."
+    is_up_to_somebody = found.stage is canaries.Stage.FAILED and operation.state == operations.State.PAUSED
+    return f"{found.sentence().capitalize()}.{advice if is_up_to_somebody else ''}"
 
 
 def ended(operation: Operation) -> str:

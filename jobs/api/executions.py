@@ -25,6 +25,7 @@ from jobs.api.shapes.executions import (
     NewExecutionInput,
     OneExecutionShape,
     ReplayInput,
+    SkipInput,
 )
 from jobs.models import Execution
 from jobs.rules import states
@@ -47,7 +48,7 @@ class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
     read_scope = "executions:read"
     write_scope = "executions:run"
     refusals = {
-        "cancel": (errors.InvalidState,),
+        **dict.fromkeys(("cancel", "skip"), (errors.InvalidState,)),
         **dict.fromkeys(("create", "batch"), (errors.InvalidState, errors.Conflict, errors.TaskLocked, QuotaExceeded)),
         **dict.fromkeys(("retry", "replay"), (errors.InvalidState, QuotaExceeded)),
         "run_anyway": (
@@ -99,6 +100,13 @@ class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
         execution = executions.cancel(execution=execution)
         ended = states.State(execution.state) in states.TERMINAL
         return self.shown(ExecutionShape, execution, status=200 if ended else 202)
+
+    @extend_schema(request=SkipInput)
+    @action(detail=True, methods=["post"])
+    def skip(self, request: Request, id: str) -> Response:
+        """It will not run, for a reason that is kept with it. Only what waits can be skipped."""
+        execution = self.row()
+        return self.shown(ExecutionShape, executions.skip(execution=execution, **self.body(SkipInput)))
 
     @extend_schema(request=None, responses={202: ExecutionShape})
     @action(detail=True, methods=["post"])

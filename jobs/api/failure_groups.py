@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.helpers import forced_singular_serializer
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -17,15 +17,24 @@ from rest_framework.response import Response
 
 from jobs import errors, sql
 from jobs import failure_groups as groups
-from jobs.api import lookups
-from jobs.api.shapes.operations import AskedInput, FailureGroupShape, FailureGroupsShape, OperationShape, RepeatInput
+from jobs.api import bulk, lookups
+from jobs.api.shapes.operations import (
+    AskedInput,
+    BulkPreviewShape,
+    FailureGroupShape,
+    FailureGroupsShape,
+    OperationShape,
+    RepeatInput,
+)
 from jobs.failure_groups import Group
-from jobs.services import failure_groups
+from jobs.services import failure_groups, operations
 from tenants.api import fields
+from tenants.api.dry_runs import DRY_RUN, DryRuns
 from tenants.api.parameters import Parameter, choice, whole
 from tenants.api.views import ApiViewSet
 from tenants.rules import instants
 
+OPERATION = {202: OperationShape, 200: OpenApiResponse(BulkPreviewShape, description="With dry_run.")}
 ORDERS = {"-last_seen_at": False, "-count": True}
 
 
@@ -49,7 +58,7 @@ WINDOW = (
 )
 
 
-class FailureGroupViewSet(ApiViewSet):
+class FailureGroupViewSet(DryRuns, ApiViewSet):
     """Failures by their kind. In paths `{id}` is the fingerprint."""
 
     queryset = None
@@ -65,8 +74,8 @@ class FailureGroupViewSet(ApiViewSet):
             whole("limit", 1, groups.MOST_GROUPS, "Most groups.", default=50),
         ),
         "retrieve": WINDOW,
-        "retry": WINDOW,
-        "resolve": WINDOW,
+        "retry": (*WINDOW, DRY_RUN),
+        "resolve": (*WINDOW, DRY_RUN),
     }
 
     @extend_schema(responses=forced_singular_serializer(FailureGroupsShape))  # type: ignore[no-untyped-call]
@@ -82,21 +91,31 @@ class FailureGroupViewSet(ApiViewSet):
         """One group."""
         return self.shown(FailureGroupShape, self.row())
 
-    @extend_schema(request=RepeatInput, responses={202: OperationShape})
+    @extend_schema(request=RepeatInput, responses=OPERATION)
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, id: str) -> Response:
         """Replay those that nobody has replayed yet, and close their dead letters: an operation."""
         group = self.row()
-        operation = failure_groups.retry(**self._about(group), **self.body(RepeatInput))
+        asked = self.body(RepeatInput)
+        if self.is_dry:
+            return self._previewed(group, "redrive")
+        operation = failure_groups.retry(**self._about(group), **asked)
         return self.shown(OperationShape, operation, status=202)
 
-    @extend_schema(request=AskedInput, responses={202: OperationShape})
+    @extend_schema(request=AskedInput, responses=OPERATION)
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, id: str) -> Response:
         """Close their dead letters without running anything: an operation."""
         group = self.row()
-        operation = failure_groups.resolve(**self._about(group), **self.body(AskedInput))
+        asked = self.body(AskedInput)
+        if self.is_dry:
+            return self._previewed(group, "discard")
+        operation = failure_groups.resolve(**self._about(group), **asked)
         return self.shown(OperationShape, operation, status=202)
+
+    def _previewed(self, group: Group, kind: str) -> Response:
+        wanted = failure_groups.group(group.fingerprint, self.since, self.job_id)
+        return bulk.previewed(self, kind, operations.preview(tenant=self.tenant, kind=kind, wanted=wanted))
 
     def row(self) -> Group:
         found = self.found(fingerprint=self.kwargs["id"]).groups if "\0" not in self.kwargs["id"] else []

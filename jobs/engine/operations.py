@@ -23,7 +23,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
-from jobs.engine import paced, selection
+from jobs.engine import canaries, paced, selection
 from jobs.models import Operation
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
@@ -63,6 +63,8 @@ class Outcome:
     """What became of a page. From ``held_at`` on nothing was done: those are looked at again, and whatever is said of them."""
 
     done: int = 0
+    #: What runs again, with what it runs as: (former, new).
+    made: list[tuple[UUID, UUID]] = field(default_factory=list)
     #: Why, by execution.
     left_out: dict[UUID, str] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
@@ -87,6 +89,8 @@ class Kind(Protocol):
     #: Those it can be done to, and why others are left out.
     states: Sequence[str]
     unfit: str
+    #: Whether it makes executions, the first few of which may decide on the rest.
+    runs_again: bool
 
     def conditions(self, made_by: datetime) -> Mapping[str, Any]:
         """What it asks of executions beside the filter, for ``filter()``."""
@@ -179,12 +183,17 @@ def _step(operation: Operation, kind: Kind | Following, now: datetime) -> None:
         if ended:
             end(operation, Event.FINISH, now)
         return
-    size = rules.at_once(operation.rate_per_second)
+    if canaries.is_waiting(operation):
+        canaries.judge(operation, now)
+        return
+    size = canaries.at_most(operation, rules.at_once(operation.rate_per_second))
     page = selection.page(selected(operation, kind), after=operation.cursor, size=size)
     with requests.continued(author, request_id=operation.request_id, reason=operation.reason):
         outcome = kind.carry_out(operation, page.ids, now) if page.ids else Outcome()
     _note(operation, page, outcome, now)
-    if page.exhausted and outcome.held_at is None:
+    is_last = page.exhausted and outcome.held_at is None
+    waits = canaries.note(operation, outcome.made, are_all=is_last)
+    if is_last and not waits:
         end(operation, Event.FINISH, now)
 
 

@@ -174,9 +174,13 @@ def skip(execution_id: UUID, reason: str) -> bool:
     return _end_waiting(Event.SKIP, execution_id, reason=reason)
 
 
-def skip_all(execution_ids: Sequence[UUID], reason: str) -> set[UUID]:
-    """The same for many. Returns those that had neither begun nor ended."""
-    return _end_all_waiting(Event.SKIP, execution_ids, reason=reason) if execution_ids else set()
+def skip_all(execution_ids: Sequence[UUID], reason: str, *, because: str = "") -> set[UUID]:
+    """They will not run; ``because`` says why in a person's words. Returns those that were still waiting."""
+    if not execution_ids:
+        return set()
+    rows = sql.run("skip_all", ids=list(execution_ids), reason=reason, because=because, **_guard(Event.SKIP))
+    return_runs([row.schedule_id for row in rows if row.schedule_id is not None])
+    return {row.id for row in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,14 +272,7 @@ def _put_back(
 
 
 def _end_waiting(event: Event, execution_id: UUID, *, reason: str = "", problem: Problem = NO_PROBLEM) -> bool:
-    return bool(_end_all_waiting(event, [execution_id], reason=reason, problem=problem))
-
-
-def _end_all_waiting(
-    event: Event, execution_ids: Sequence[UUID], *, reason: str = "", problem: Problem = NO_PROBLEM
-) -> set[UUID]:
-    parameters = {"ids": list(execution_ids), "reason": reason, **problem.columns()}
-    return {row.id for row in sql.run("end_waiting", **parameters, **_guard(event))}
+    return bool(sql.run("end_waiting", id=execution_id, reason=reason, **problem.columns(), **_guard(event)))
 
 
 def _jsonable(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from jobs.models.dependency import Dependency, DependencyMode
 from jobs.models.event import Event
 from jobs.models.execution import Execution, TriggerKind
 from jobs.models.execution_log import ExecutionLog
+from jobs.models.failure_resolution import FailureResolution
 from jobs.models.hook import Hook
 from jobs.models.job import Duplicate, Job, JobState, Overlap
 from jobs.models.job_revision import JobRevision
@@ -40,6 +41,7 @@ __all__ = [
     "Event",
     "Execution",
     "ExecutionLog",
+    "FailureResolution",
     "Hook",
     "Job",
     "JobRevision",

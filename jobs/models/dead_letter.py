@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from jobs.models.job import Job
 from tenants.models.owned import TenantOwned
+from tenants.requests import LONGEST_REASON
 
 
 class DeadLetterState(models.TextChoices):
@@ -30,6 +31,13 @@ class DeadLetter(TenantOwned):
     state = models.CharField(max_length=16, choices=DeadLetterState, default=DeadLetterState.OPEN)
     redriven_as = models.UUIDField(null=True)
     closed_by = models.CharField(max_length=254, blank=True)
+    note = models.CharField(
+        max_length=LONGEST_REASON,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why, in the words of who closed it.",
+    )
     closed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 

@@ -10,6 +10,7 @@ from jobs.models.queue import Queue
 from jobs.models.schedule import Schedule
 from jobs.rules.states import TERMINAL, State
 from tenants.models.owned import PartitionedByTime
+from tenants.requests import LONGEST_REASON
 
 
 class TriggerKind(models.TextChoices):
@@ -47,6 +48,13 @@ class Execution(PartitionedByTime):
     replay_of = models.UUIDField(null=True)
     state = models.CharField(max_length=16, default=State.SCHEDULED, choices=[(s.value, s.value) for s in State])
     reason = models.CharField(max_length=32, blank=True, help_text="Why it was skipped.")
+    ended_because = models.CharField(
+        max_length=LONGEST_REASON,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Why, in the words of who skipped it.",
+    )
     scheduled_for = models.DateTimeField(null=True)
     folded_until = models.DateTimeField(null=True, help_text="Last slot of a folded row; scheduled_for is the first.")
     folded_count = models.PositiveBigIntegerField(null=True)

@@ -40,6 +40,9 @@ class Operation(TenantOwned):
     clearing = models.BooleanField(
         default=False, db_default=False, help_text="Executions of it that are no longer wanted are being skipped."
     )
+    canary = models.JSONField(
+        null=True, help_text="The first few that run again and decide on the rest: as jobs.rules.canaries has it."
+    )
     matched = models.PositiveIntegerField(help_text="How many there were when it was made.")
     matched_is_capped = models.BooleanField(default=False)
     made = models.PositiveIntegerField(default=0, db_default=0, help_text="Executions, where it makes some.")

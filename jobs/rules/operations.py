@@ -33,6 +33,7 @@ class Event(StrEnum):
     FINISH = "finish"
     FAIL = "fail"
     DISOWN = "disown"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
         Event.FINISH: _from(State.RUNNING, to=State.SUCCEEDED),
         Event.FAIL: _from(State.RUNNING, to=State.FAILED),
         Event.DISOWN: _from(State.RUNNING, to=State.ABORTED),
+        # Its canary failed: it holds itself.
+        Event.HOLD: _from(State.RUNNING, to=State.PAUSED),
     }
 )
 

@@ -100,4 +100,4 @@ def allowed_actions(state: State, *, is_slot: bool = False) -> tuple[str, ...]:
         return ("run-anyway", "retry", "replay")
     if state in TERMINAL:
         return ("retry", "replay")
-    return ("cancel",)
+    return ("cancel", "skip") if state in TRANSITIONS[Event.SKIP].sources else ("cancel",)

@@ -17,7 +17,8 @@ from jobs.engine import dispatch, quotas, transitions
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, Job, TriggerKind
 from jobs.rules import identity, states
-from jobs.services import changes, deduplication, new_executions
+from jobs.rules.codes import Absence
+from jobs.services import changes, deduplication, new_executions, reasons
 from jobs.services.deduplication import Taken
 from tenants import actors
 from tenants.errors import NotFound
@@ -110,6 +111,23 @@ def cancel(*, execution: Execution) -> Execution:
             raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
         _record("execution.cancel_requested", execution, execution.job, {"cancel_requested": [False, True]})
         dispatch.ring_after_commit()  # the room it leaves may be waited for
+    return _current(execution.pk)
+
+
+def skip(*, execution: Execution, reason: str) -> Execution:
+    """It will not run, for this ``reason``; only what waits can be skipped."""
+    actors.require("executions:run", tenant=execution.tenant_id)
+    because = reasons.required(reason)
+    with transaction.atomic():
+        before = Execution.objects.select_for_update(no_key=True).get(pk=execution.pk).state
+        if not transitions.skip_all([execution.pk], Absence.SKIPPED_BY_HAND, because=because):
+            state = states.State(before)
+            ways = ": it has started, so cancel it instead" if state is states.State.RUNNING else ""
+            message = f"only what waits can be skipped; this execution is {state}{ways}"
+            raise errors.InvalidState(message, state=state, allowed_actions=states.allowed_actions(state))
+        changed = {"state": [before, states.State.SKIPPED], "reason": ["", Absence.SKIPPED_BY_HAND]}
+        _record("execution.skipped", execution, execution.job, changed, reason=because)
+        dispatch.ring_after_commit()  # what it kept waiting may go on
     return _current(execution.pk)
 
 
@@ -215,5 +233,12 @@ def _asked(row: NewExecution, job: Job, taken: Taken = deduplication.FREE) -> di
     return changes.between({}, asked)
 
 
-def _record(action: str, execution: Execution, job: Job, changed: dict[str, Any]) -> None:
-    audit.record(action=action, object_type="execution", object_id=execution.pk, tenant=job.tenant, changes=changed)
+def _record(action: str, execution: Execution, job: Job, changed: dict[str, Any], reason: str = "") -> None:
+    audit.record(
+        action=action,
+        object_type="execution",
+        object_id=execution.pk,
+        tenant=job.tenant,
+        changes=changed,
+        reason=reason,
+    )

@@ -25,13 +25,15 @@ def retry(
     reason: str,
     rate_per_second: float | None = None,
     payload: Mapping[str, Any] | None = None,
+    canary: int | None = None,
+    canary_must_succeed: int | None = None,
 ) -> Operation:
     """Replay those that nobody has replayed yet, and close their dead letters as redriven."""
     actors.require("executions:run", tenant=tenant)
-    wanted = group(fingerprint, since, job_id)
     return operations.create(
-        tenant=tenant, kind="redrive", wanted=wanted, reason=reason, rate_per_second=rate_per_second, payload=payload
-    )
+        tenant=tenant, kind="redrive", wanted=group(fingerprint, since, job_id), reason=reason,
+        rate_per_second=rate_per_second, payload=payload, canary=canary, canary_must_succeed=canary_must_succeed,
+    )  # fmt: skip
 
 
 def resolve(

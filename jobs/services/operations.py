@@ -18,7 +18,7 @@ from jobs.models import Execution, Operation
 from jobs.rules import background
 from jobs.rules import operations as rules
 from jobs.rules.operations import Event, State
-from jobs.services import changes, definitions, reasons
+from jobs.services import asked_canaries, changes, definitions, reasons
 from jobs.services.operation_kinds import OVER_EXECUTIONS
 from tenants import actors, requests
 from tenants.fields import new_id
@@ -69,10 +69,14 @@ def create(
     reason: str,
     rate_per_second: float | None = None,
     payload: Mapping[str, Any] | None = None,
+    canary: int | None = None,
+    canary_must_succeed: int | None = None,
 ) -> Operation:
-    """Have the engine do this to each of them. One that is about nothing has succeeded at once."""
+    """Have the engine do this to each of them. One that is about nothing has succeeded at once. ``canary``: to so many first,
+    and to the rest only when all of those, or ``canary_must_succeed``, have succeeded."""
     actors.require(engine.PERMISSION, tenant=tenant)
     operation = _made(tenant, kind, wanted)
+    operation.canary = asked_canaries.wanted(kind, canary, canary_must_succeed)
     operation.rate_per_second = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
     operation.payload, operation.reason = payload or None, reason
     with transaction.atomic():
@@ -85,7 +89,7 @@ def begin(*, operation: Operation) -> Operation:
     """Store one of :func:`blank` whose author has given a payload and a reason, and what it is about."""
     actors.require(engine.PERMISSION, tenant=operation.tenant_id)
     definitions.check_size(operation.payload or {}, "payload")
-    operation.reason = reasons.stated(operation.reason)
+    operation.reason = reasons.required(operation.reason)
     with transaction.atomic():
         _refuse_too_many(operation.tenant)
         if not operation.matched and not operation.matched_is_capped:
@@ -177,11 +181,14 @@ def _apply(event: Event, operation: Operation) -> Operation:
         _refuse_unless_possible(event, operation)
         before, now = State(operation.state), sql.run("clock")[0].now
         operation.state = rules.after(before, event) or before
+        changed: dict[str, Any] = {"state": [before, operation.state]}
+        if event is Event.RESUME:
+            changed |= asked_canaries.overrule(operation)
         # What was not done while it was held is not caught up with.
         operation.paused_at, operation.next_step_at = (now if event is Event.PAUSE else None), now
         operation.paced_at = now
-        operation.save(update_fields=["state", "paused_at", "next_step_at", "paced_at"])
-        record(f"operation.{event}d", operation, {"state": [before, operation.state]})
+        operation.save(update_fields=["state", "paused_at", "next_step_at", "paced_at", "canary"])
+        record(f"operation.{event}d", operation, changed)
         dispatch.ring_after_commit()
     return operation
 
@@ -270,7 +277,8 @@ def _rate(rate: float) -> float:
 def _told(operation: Operation) -> dict[str, Any]:
     about = {"filter": operation.filter} if operation.ids is None else {"ids": len(operation.ids)}
     counted = {"matched": operation.matched, "rate_per_second": operation.rate_per_second}
-    return {"kind": operation.kind, **about, **counted, "payload": operation.payload}
+    first = {"canary": operation.canary["size"]} if operation.canary else {}
+    return {"kind": operation.kind, **about, **counted, **first, "payload": operation.payload}
 
 
 def record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Why somebody does what ends or undoes something."""
+"""Why somebody does something, in their own words: where it must be said."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from jobs import errors
 from tenants import requests
 
 
-def stated(given: str) -> str:
-    """What was given, or else what the request says of itself; refused if neither is, or it is no line of text."""
+def required(given: str) -> str:
+    """What is given with the request, or in its header; refused where neither says anything."""
     reason = given.strip() or requests.current().reason
     if not reason:
         raise errors.invalid({"reason": ["say why, for the audit trail"]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -73,15 +74,19 @@ def rerun(*, run: WorkflowRun, step: str) -> WorkflowRun:
 def skip(*, run: WorkflowRun, step: str, reason: str) -> WorkflowRun:
     """Leave out a step that waits for others: what comes after it counts it as skipped."""
     with _locked(run) as stored:
-        why = reasons.stated(reason)
+        why = reasons.required(reason)
         _refuse_unless(stored, "skip")
         _refuse_unknown(rules.upstreams(stored.graph), step)
         row = engine.members(stored).get(step)
-        if row is None or row.state != State.BLOCKED or not transitions.skip(row.id, Absence.SKIPPED_BY_HAND):
+        if row is None or row.state != State.BLOCKED or not _left_out(row.id, why):
             state = "not there yet" if row is None else row.state
             raise _impossible(stored, f"only a blocked step can be left out; {step} is {state}")
         _record("step_skipped", stored, {"step": [None, step]}, reason=why)
     return stored
+
+
+def _left_out(execution_id: UUID, why: str) -> bool:
+    return bool(transitions.skip_all([execution_id], Absence.SKIPPED_BY_HAND, because=why))
 
 
 def _run_again(

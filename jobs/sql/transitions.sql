@@ -211,14 +211,12 @@ FROM held WHERE e.id = held.id AND e.state = ANY(%(sources)s)
 RETURNING e.id
 
 -- name: end_waiting
--- Executions no worker holds end: cancelled, skipped or rejected. Locked in the order of their ids.
-WITH held AS MATERIALIZED (
-    SELECT id FROM execution WHERE id = ANY(%(ids)s) AND state = ANY(%(sources)s) ORDER BY id FOR NO KEY UPDATE
-), ended AS (
+-- An execution no worker holds ends: cancelled, skipped or rejected.
+WITH ended AS (
     UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, waiting_on = '',
         publish_again_at = NULL, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
-    WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s)
+    WHERE id = %(id)s AND state = ANY(%(sources)s)
     RETURNING id, tenant_id, job_id, attempt
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -266,6 +264,24 @@ WITH ended AS (
     FROM ended
 )
 SELECT id FROM ended UNION ALL SELECT id FROM asked
+
+-- name: skip_all
+-- Many executions that no worker holds will not run, perhaps as somebody says in their own words; locked in the order of
+-- their ids. Back come those that were still waiting, and of those that never began the schedules whose runs they were.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE id = ANY(%(ids)s) AND state = ANY(%(sources)s) ORDER BY id FOR NO KEY UPDATE
+), ended AS (
+    UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), reason = %(reason)s, ended_because = %(because)s,
+        waiting_on = '', queued_at = NULL, publish_again_at = NULL
+    WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt, CASE WHEN trigger = 'schedule' AND epoch = 0 THEN schedule_id END AS schedule_id
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, %(target)s), tenant_id, 'execution.' || %(target)s, job_id, id,
+        jsonb_build_object('attempt', attempt, 'reason', %(reason)s::text), clock_timestamp()
+    FROM ended
+)
+SELECT id, schedule_id FROM ended
 
 -- name: skip_of_operation
 -- What of an operation no worker has taken and is no longer wanted will not run, a page at a time: all of it, or what is

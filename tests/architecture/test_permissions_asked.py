@@ -44,7 +44,7 @@ ASKED_BEFORE = {
     "schedules.check_payload", "declaring.facts_of", "declaring.instant",
     "revisions.find", "revisions.shown", "revisions.difference",
     "queue_states.hold", "tenant_limits.check", "tenant_limits.told", "members.check", "secrets.reveal", "audit_export.seals_of",
-    "event_fields", "reasons", "operations.record", "operations.refuse_ended",
+    "asked_canaries", "event_fields", "reasons", "operations.record", "operations.refuse_ended",
     # Whose token it is may.
     "deliveries.receive", "hooks.good_secrets",
     "joining.find", "joining.accept", "joining.accept_as",

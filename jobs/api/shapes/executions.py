@@ -14,6 +14,7 @@ from jobs.rules import codes, states
 from jobs.rules.waiting import Waiting
 from jobs.services import dead_letters
 from tenants.api.fields import Instant, Object, StrictSerializer
+from tenants.requests import LONGEST_REASON
 
 MOST_IN_A_BATCH = 500
 STATES = [state.value for state in states.State]
@@ -58,6 +59,16 @@ class ReplayInput(StrictSerializer):
     example: ClassVar[dict[str, Any]] = {"payload": {"result": "of yesterday"}}
 
     payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides. Data, as they are.")
+
+
+class SkipInput(StrictSerializer):
+    """Why it will not run."""
+
+    example: ClassVar[dict[str, Any]] = {"reason": "the customer sent the file by hand"}
+
+    reason = serializers.CharField(
+        required=False, default="", max_length=LONGEST_REASON, help_text="Kept with it; or as X-Audit-Reason."
+    )
 
 
 class JobReference(serializers.Serializer[Job]):
@@ -118,6 +129,7 @@ class ExecutionShape(serializers.Serializer[Execution]):
     triggered_by = serializers.CharField()
     state = serializers.ChoiceField(STATES)
     reason = serializers.CharField(help_text="Why it was skipped.")
+    ended_because = serializers.CharField(help_text="Of SKIPPED_BY_HAND: why, in the words of who skipped it.")
     scheduled_for = Instant(allow_null=True)
     folded_until = Instant(allow_null=True, help_text="Last slot of a row that stands for many.")
     folded_count = serializers.IntegerField(allow_null=True)

@@ -10,7 +10,7 @@ from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.payloads import Guarded
 from jobs.failure_groups import Group
 from jobs.models import Operation
-from jobs.rules import background
+from jobs.rules import background, canaries
 from jobs.rules import operations as rules
 from jobs.services import operations, trimming
 from tenants.api.fields import Instant, Number, Object, StrictSerializer
@@ -18,7 +18,10 @@ from tenants.requests import LONGEST_REASON
 
 STATES = [state.value for state in rules.State]
 #: What ``POST /executions/bulk`` does.
-ACTIONS = ["cancel", "replay"]
+ACTIONS = ["cancel", "skip", "replay", "redrive"]
+
+#: What of that runs something.
+AGAIN = ["replay", "redrive"]
 
 
 class PaceInput(StrictSerializer):
@@ -80,6 +83,15 @@ class RepeatInput(AskedInput):
     """The same, and what to change."""
 
     payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides of each.")
+    canary = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=canaries.MOST,
+        help_text="Run so many first; the rest follows if they succeed.",
+    )
+    canary_must_succeed = serializers.IntegerField(
+        required=False, min_value=1, max_value=canaries.MOST, help_text="How many of those; all if left out."
+    )
 
 
 class BulkInput(RepeatInput):
@@ -105,8 +117,8 @@ class BulkInput(RepeatInput):
             raise serializers.ValidationError({"ids": ["give either ids or a filter"]})
         if not named and not narrowed and not attrs["all"]:
             raise serializers.ValidationError({"filter": ["names nothing: give a filter, ids, or all: true"]})
-        if attrs["action"] == "cancel" and attrs.get("payload") is not None:
-            raise serializers.ValidationError({"payload": ["is for replay"]})
+        if attrs["action"] not in AGAIN and attrs.get("payload") is not None:
+            raise serializers.ValidationError({"payload": [f"is for {' and '.join(AGAIN)}"]})
         return attrs
 
 
@@ -118,12 +130,32 @@ class FailureShape(TypedDict):
     message: str
 
 
+class CanaryRunShape(TypedDict):
+    """One of the first that run again."""
+
+    execution: str
+    replay_of: str
+    state: str
+
+
+class CanaryShape(TypedDict):
+    """The first few, which decide on the rest. `stage`: starting, waiting, passed, failed or overruled."""
+
+    size: int
+    must_succeed: int
+    stage: str
+    succeeded: int
+    unsuccessful: int
+    message: str
+    runs: list[CanaryRunShape]
+
+
 class OperationShape(serializers.Serializer[Operation]):
     """Long work over many executions."""
 
     id = serializers.UUIDField()
     kind = serializers.CharField(
-        help_text="cancel, replay; of failure groups: redrive, discard; of schedules: backfill; the engine's own: recovery."
+        help_text="cancel, skip, replay, redrive; of failure groups: redrive, discard; of schedules: backfill; the engine's own: recovery."
     )
     state = serializers.ChoiceField(STATES)
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
@@ -141,8 +173,9 @@ class OperationShape(serializers.Serializer[Operation]):
     failed = serializers.IntegerField(help_text="Refused, one by one; of a backfill: failed. The operation goes on.")
     left_out = serializers.DictField(child=serializers.IntegerField(), help_text="How many by reason.")
     failures = serializers.SerializerMethodField(help_text="The first of them.")
+    canary = serializers.SerializerMethodField(help_text="The first few that run again and decide on the rest.")
     waiting_on = serializers.SerializerMethodField(
-        help_text="TENANT_SUSPENDED, QUOTA_EXCEEDED or JOB_DISABLED: it goes on by itself."
+        help_text="TENANT_SUSPENDED, QUOTA_EXCEEDED, JOB_DISABLED or CANARY: it goes on by itself."
     )
     ended_because = serializers.CharField(help_text="Of one that failed, or whose author lost the right to it.")
     created_by = serializers.CharField()
@@ -157,6 +190,18 @@ class OperationShape(serializers.Serializer[Operation]):
     def get_failures(self, operation: Operation) -> list[FailureShape]:
         failures: list[FailureShape] = operation.failures
         return failures
+
+    def get_canary(self, operation: Operation) -> CanaryShape | None:
+        canary = canaries.read(operation.canary)
+        if canary is None:
+            return None
+        runs: list[CanaryRunShape] = [
+            {"execution": run.execution, "replay_of": run.replay_of, "state": str(run.state)} for run in canary.runs
+        ]
+        return {
+            "size": canary.size, "must_succeed": canary.must_succeed, "stage": str(canary.stage),
+            "succeeded": canary.succeeded, "unsuccessful": len(canary.unsuccessful), "message": canary.sentence(), "runs": runs,
+        }  # fmt: skip
 
     def get_waiting_on(self, operation: Operation) -> str | None:
         return operation.waits_for or None

@@ -15,10 +15,11 @@ from jobs.services.operation_kinds.discard import Discard
 from jobs.services.operation_kinds.recovery import Recovery
 from jobs.services.operation_kinds.redrive import Redrive
 from jobs.services.operation_kinds.replay import Replay
+from jobs.services.operation_kinds.skip import Skip
 
 __all__ = ["KINDS", "OVER_EXECUTIONS"]
 
-_OVER: tuple[Kind, ...] = (Cancel(), Replay(), Redrive(), Discard())
+_OVER: tuple[Kind, ...] = (Cancel(), Skip(), Replay(), Redrive(), Discard())
 _PACED: tuple[Following, ...] = (Recovery(), Backfill())
 #: What is done to executions that there are.
 OVER_EXECUTIONS: Mapping[str, Kind] = {kind.name: kind for kind in _OVER}

@@ -20,6 +20,7 @@ class Cancel:
     name = "cancel"
     states: Sequence[str] = [state for state in State if state not in TERMINAL]
     unfit = "ENDED"
+    runs_again = False
 
     def conditions(self, made_by: datetime) -> Mapping[str, Any]:  # noqa: ARG002 - every kind is asked
         return {"cancel_requested_at__isnull": True}

@@ -21,6 +21,7 @@ class Discard:
     name = "discard"
     states: Sequence[str] = [State.FAILED]
     unfit = "NOT_FAILED"
+    runs_again = False
 
     def conditions(self, made_by: datetime) -> Mapping[str, Any]:
         return {"finished_at__lte": made_by}

@@ -43,6 +43,7 @@ class Replay:
     name = "replay"
     states: Sequence[str] = sorted(TERMINAL)
     unfit = "NOT_ENDED"
+    runs_again = True
 
     def conditions(self, made_by: datetime) -> Mapping[str, Any]:
         # What has ended never changes: so these are the very ones that there were when the operation was made.
@@ -58,7 +59,7 @@ class Replay:
         self.note(operation, made, opened, now)
         if made:
             dispatch.ring_after_commit()
-        outcome.done = len(made)
+        outcome.done, outcome.made = len(made), [(each.former.pk, each.row.id) for each in made]
         return outcome
 
     def open(self, operation: Operation, wanted: Sequence[Execution], outcome: Outcome) -> tuple[list[Execution], Any]:  # noqa: ARG002

@@ -219,6 +219,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/executions"): (None, lambda w: {"job": w.job()}),
     ("post", "/executions/batch"): (None, lambda w: {"executions": [{"job": w.job()}]}),
     ("post", "/executions/{id}/cancel"): (lambda w: w.execution("scheduled"), lambda w: {}),
+    ("post", "/executions/{id}/skip"): (lambda w: w.execution("pending"), lambda w: {"reason": "by hand"}),
     ("post", "/executions/{id}/retry"): (lambda w: w.execution("failed"), lambda w: {}),
     ("post", "/executions/{id}/replay"): (lambda w: w.execution("succeeded"), lambda w: {}),
     ("post", "/executions/bulk"): (None, World.bulk),

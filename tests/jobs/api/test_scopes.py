@@ -30,7 +30,7 @@ NEEDS = {
     ("POST", "schedules/x/backfill"): "executions:run", ("POST", "schedules/x/run-anyway"): "executions:run",
     ("POST", "executions/{id}/run-anyway"): "executions:run", ("POST", "schedules/batch"): "jobs:write",
     ("POST", "executions/batch"): "executions:run", ("POST", "jobs/batch"): "jobs:write",
-    ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
+    ("POST", "executions/{id}/cancel"): "executions:run", ("POST", "executions/{id}/skip"): "executions:run", ("POST", "executions/{id}/replay"): "executions:run",
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
     ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
     ("POST", "executions/bulk"): "executions:run", ("GET", "operations"): "executions:read", ("GET", "failure-groups"): "executions:read",

@@ -15,6 +15,7 @@ R, P, S, F, A = State.RUNNING, State.PAUSED, State.SUCCEEDED, State.FAILED, Stat
 LEADS = {
     (R, Event.PAUSE): P, (P, Event.RESUME): R, (R, Event.CANCEL): A, (P, Event.CANCEL): A,
     (R, Event.FINISH): S, (R, Event.FAIL): F, (R, Event.DISOWN): A,
+    (R, Event.HOLD): P,
 }  # fmt: skip
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

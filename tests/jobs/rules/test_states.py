@@ -27,3 +27,8 @@ def test_whatever_leaves_running_is_fenced():
 def test_ended_executions_can_be_replayed_and_others_cancelled():
     assert allowed_actions(State.FAILED) == ("retry", "replay")
     assert allowed_actions(State.RUNNING) == ("cancel",)
+
+
+def test_what_waits_can_be_skipped_as_well():
+    for state in (State.SCHEDULED, State.BLOCKED, State.PENDING, State.QUEUED):
+        assert allowed_actions(state) == ("cancel", "skip")

@@ -69,6 +69,7 @@ EXPECTED = {
     "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
     "expire_executions": {"execution_recent"},
     "cancel_all": {"execution_pkey"},
+    "skip_all": {"execution_pkey"},
     "take_operation": {"operation_to_step"},
     "next_operation": {"operation_to_step"},
     "select_by_state": {"execution_by_state"},
