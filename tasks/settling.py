@@ -19,7 +19,7 @@ from jobs.engine import dispatch, transitions
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim, Ended, Ending, Fence, Problem
 from jobs.handlers import Cancelled, HandlerError, Interrupted, PermanentFailure, Released, RetryLater, TimedOut
-from jobs.rules import retries, retry_fields
+from jobs.rules import result_conditions, retries, retry_fields
 from jobs.rules.codes import Failure
 from tasks import foreign, payloads
 from tasks.journal import Journal
@@ -42,7 +42,11 @@ class Settling:
         self._keep = keep
 
     def succeeded(self, result: Any) -> None:
-        """The work is done. Stored now, or kept with those of other members of its batch."""
+        """The work is done. Stored now, or kept with those of other members of its batch; failed if its job refuses it."""
+        if refusal := self._refusal(result):
+            self._journal.write(str(refusal), level="error", stream="carillon")
+            self.failed(refusal)
+            return
         ending = Ending(fence=self._fence, result=self._journal.masker.value(result), tail=self._journal.rest())
         if self._keep is not None:
             self._keep(self, ending)
@@ -93,6 +97,17 @@ class Settling:
                 "execution.retried",
                 lambda: transitions.retry(self._fence, problem, delay=delay, result=result, tail=tail),
             )
+
+    def _refusal(self, result: Any) -> HandlerError | None:
+        """What its policy's ``retry_if`` has against a result."""
+        condition = ((self._claim.spec or {}).get("retry") or {}).get("retry_if", "")
+        verdict = result_conditions.judge(condition, result)
+        if verdict.problem:
+            message = f"retry_if cannot be computed of the result: {verdict.problem}"
+            return PermanentFailure(message, code=Failure.RESULT_REFUSED, result=result)
+        if verdict.refused:
+            return HandlerError(f"retry_if refuses the result: {condition}", code=Failure.RESULT_REFUSED, result=result)
+        return None
 
     def _checked(self, error: HandlerError) -> Any:
         """The failure's own result, unless it cannot be kept."""

@@ -71,10 +71,10 @@ class Expression:
 
 
 @functools.lru_cache(1024)
-def parse(source: str) -> Expression:
-    """Raises :class:`InvalidExpression`."""
+def parse(source: str, further: frozenset[str] = frozenset()) -> Expression:
+    """``further`` names may be read beside :data:`NAMES`. Raises :class:`InvalidExpression`."""
     expression_tokens.check(source, _ENVIRONMENT)
-    reading, tree = _Reading(), _tree(source)
+    reading, tree = _Reading(further), _tree(source)
     reading.check(tree, secrets_may_stand=True, depth=0)
     used = frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload)
     upstreams = frozenset(reading.upstreams)
@@ -169,7 +169,8 @@ def _place(source: str, parser: Parser) -> int:
 class _Reading:
     """Goes through a tree, refuses what is not on the list, and notes what is used."""
 
-    def __init__(self) -> None:
+    def __init__(self, further: frozenset[str]) -> None:
+        self._known = (*further, *NAMES)
         self.names: set[str] = set()
         self.secrets: set[str] = set()
         self.payload: set[tuple[str | int, ...]] = set()
@@ -228,8 +229,8 @@ class _Reading:
             node, depth = node.node, depth + 1
             if depth > MAX_DEPTH:
                 raise InvalidExpression("is nested too deeply: compute it in the job instead")
-        if node.name not in NAMES:
-            raise InvalidExpression(f"there is no {node.name[:40]!r}; there are {', '.join(NAMES)}")
+        if node.name not in self._known:
+            raise InvalidExpression(f"there is no {node.name[:40]!r}; there are {', '.join(self._known)}")
         self.names.add(node.name)
         if node.name == "secrets":
             self._secret(way, secrets_may_stand)

@@ -5,18 +5,22 @@ or its child died, ``WORKER_LOST``) is nobody's failure: it raises the attempt n
 after a second, and the third one of an execution ends it.
 
 Delays: with ``fixed``, always ``delay_seconds``; with ``exponential``, ``delay_seconds`` times
-``factor`` for each failure after the first; never above ``max_delay_seconds``. With ``jitter`` a delay
-is drawn evenly from its upper half, so attempts that failed together come back apart but never later
+``factor`` for each failure after the first; with ``fibonacci``, ``delay_seconds`` times 1, 1, 2, 3, 5, 8 …;
+never above ``max_delay_seconds``. With ``jitter`` a delay is drawn evenly from its upper half, so attempts that failed together come back apart but never later
 than the policy says. The draw depends on execution and attempt alone: asking again changes nothing.
+
+What is asked first goes first: ``no_retry_on``; for a crash, ``on_worker_lost``; the first of ``rules`` that names the
+failure, in place of the policy's own ``retry_on``, ``max_attempts``, ``delay_seconds`` and ``backoff``; then those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
+from math import inf
 from typing import Literal
 from uuid import UUID
 
@@ -28,24 +32,79 @@ CRASH_DELAY = timedelta(seconds=1)
 LONGEST_DELAY = timedelta(days=7)
 
 
+Backoff = Literal["fixed", "exponential", "fibonacci"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRule:
+    """What goes before the policy's own fields where a failure has one of the marks ``on``; None is the policy's."""
+
+    on: frozenset[str]
+    delay_seconds: float | None = None
+    backoff: Backoff | None = None
+    max_attempts: int | None = None
+    retry: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """A job's ``retry`` object. An empty ``retry_on`` means every failure; ``no_retry_on`` wins."""
+    """A job's ``retry`` object. An empty ``retry_on`` means every failure; ``no_retry_on`` wins.
+
+    ``retry_if`` is an expression over a result: where it is true, an attempt that succeeded has failed after all.
+    """
 
     max_attempts: int = 3
     delay_seconds: float = 60
-    backoff: Literal["fixed", "exponential"] = "exponential"
+    backoff: Backoff = "exponential"
     factor: float = 2
     max_delay_seconds: float = 3600
     jitter: bool = True
     retry_on: frozenset[str] = frozenset()
     no_retry_on: frozenset[str] = frozenset()
     on_worker_lost: bool = True
+    rules: tuple[RetryRule, ...] = ()
+    retry_if: str = ""
+
+    def rule(self, marks: Collection[str]) -> RetryRule | None:
+        """The first one that names one of these."""
+        return next((rule for rule in self.rules if rule.on.intersection(marks)), None)
+
+    def under(self, rule: RetryRule) -> RetryPolicy:
+        """The policy as it is for what a rule names. A delay of its own raises a lower cap with it."""
+        delay = self.delay_seconds if rule.delay_seconds is None else rule.delay_seconds
+        return replace(
+            self,
+            delay_seconds=delay,
+            max_delay_seconds=max(self.max_delay_seconds, delay),
+            backoff=rule.backoff or self.backoff,
+            max_attempts=rule.max_attempts or self.max_attempts,
+            retry_on=frozenset(),
+        )
 
     def delay(self, failures: int) -> float:
         """Seconds to wait after the n-th failure, without jitter."""
-        growth = self.factor ** (failures - 1) if self.backoff == "exponential" else 1
-        return min(self.delay_seconds * growth, self.max_delay_seconds)
+        if not self.delay_seconds:
+            return 0
+        return min(self.delay_seconds * self._growth(failures), self.max_delay_seconds)
+
+    def _growth(self, failures: int) -> float:
+        match self.backoff:
+            case "fixed":
+                return 1
+            case "fibonacci":
+                return _fibonacci(failures, most=self.max_delay_seconds / self.delay_seconds)
+        try:
+            return float(self.factor) ** (failures - 1)
+        except OverflowError:
+            return inf
+
+
+def _fibonacci(place: int, *, most: float) -> float:
+    """The number at that place, from 1; the first above ``most`` if it comes before."""
+    number, following = 1.0, 1.0
+    while place > 1 and number <= most:
+        number, following, place = following, number + following, place - 1
+    return number
 
 
 class ExhaustedReason(StrEnum):
@@ -93,6 +152,10 @@ def next_attempt(
         return Exhausted(ExhaustedReason.NOT_RETRYABLE)
     if failure_code == Failure.WORKER_LOST:
         return _after_crash(policy, crashes, now)
+    if rule := policy.rule(marks):
+        if not rule.retry:
+            return Exhausted(ExhaustedReason.NOT_RETRYABLE)
+        policy = policy.under(rule)
     if policy.retry_on and not marks & policy.retry_on:
         return Exhausted(ExhaustedReason.NOT_RETRYABLE)
     failures = attempt - crashes
@@ -105,7 +168,8 @@ def next_attempt(
 
 
 def _after_crash(policy: RetryPolicy, crashes: int, now: datetime) -> RetryAt | Exhausted:
-    if not policy.on_worker_lost:
+    rule = policy.rule({Failure.WORKER_LOST})
+    if not policy.on_worker_lost or (rule is not None and not rule.retry):
         return Exhausted(ExhaustedReason.NOT_RETRYABLE)
     if crashes >= MAX_CRASHES:
         return Exhausted(ExhaustedReason.CRASHES_USED)
@@ -114,5 +178,5 @@ def _after_crash(policy: RetryPolicy, crashes: int, now: datetime) -> RetryAt | 
 
 def _share(seed: UUID, attempt: int) -> float:
     """A number from 0.5 to 1 that looks random and is always the same for one attempt."""
-    digest = sha256(seed.bytes + attempt.to_bytes(4)).digest()
+    digest = sha256(seed.bytes + (attempt % 2**32).to_bytes(4)).digest()
     return 0.5 + int.from_bytes(digest[:4]) / 2**33

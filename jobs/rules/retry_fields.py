@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from jobs.rules import result_conditions
 from jobs.rules.codes import Failure
-from jobs.rules.retries import LONGEST_DELAY, RetryPolicy
+from jobs.rules.retries import LONGEST_DELAY, RetryPolicy, RetryRule
 
 _LONGEST = int(LONGEST_DELAY.total_seconds())
 _MAX_PATTERNS = 50
+_MAX_RULES = 20
+_BACKOFFS = ("fixed", "exponential", "fibonacci")
 _TAG = re.compile(r"[a-z][a-z0-9_]{0,31}:[A-Za-z0-9_.\-]{1,64}", re.ASCII)
 
 
@@ -66,8 +69,8 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _backoff(name: str, value: object) -> str:
-    if value not in ("fixed", "exponential"):
-        raise InvalidRetry(name, "must be fixed or exponential")
+    if value not in _BACKOFFS:
+        raise InvalidRetry(name, "must be fixed, exponential or fibonacci")
     return str(value)
 
 
@@ -81,6 +84,44 @@ def _patterns(name: str, value: object) -> frozenset[str]:
     return frozenset(value)
 
 
+def _rules(name: str, value: object) -> tuple[RetryRule, ...]:
+    if not isinstance(value, list | tuple) or len(value) > _MAX_RULES:
+        raise InvalidRetry(name, f"must be a list of at most {_MAX_RULES} rules")
+    return tuple(_rule(f"{name}[{index}]", rule) for index, rule in enumerate(value))
+
+
+def _rule(place: str, values: object) -> RetryRule:
+    if not isinstance(values, Mapping):
+        raise InvalidRetry(place, 'must be an object such as {"on": ["http:429"], "delay_seconds": 60}')
+    for name in values:
+        if name not in _OF_RULES:
+            raise InvalidRetry(f"{place}.{name}", f"unknown field; known are {', '.join(_OF_RULES)}")
+    rule = RetryRule(**{"on": frozenset(), **{n: _OF_RULES[n](f"{place}.{n}", value) for n, value in values.items()}})
+    if not rule.on:
+        raise InvalidRetry(f"{place}.on", "must name at least one failure code or tag")
+    if not rule.retry and len(values) > 2:
+        raise InvalidRetry(place, "says that there is no retry, so leave out how it would be")
+    return rule
+
+
+def _condition(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidRetry(name, "must be an expression such as result.status == 'pending'")
+    try:
+        result_conditions.check(value)
+    except result_conditions.InvalidCondition as error:
+        raise InvalidRetry(name, str(error)) from None
+    return value
+
+
+_OF_RULES: dict[str, Callable[[str, object], Any]] = {
+    "on": _patterns,
+    "delay_seconds": _number(0, _LONGEST),
+    "backoff": _backoff,
+    "max_attempts": _whole(1, 100),
+    "retry": _flag,
+}
+
 _READERS: dict[str, Callable[[str, object], Any]] = {
     "max_attempts": _whole(1, 100),
     "delay_seconds": _number(0, _LONGEST),
@@ -91,4 +132,6 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "retry_on": _patterns,
     "no_retry_on": _patterns,
     "on_worker_lost": _flag,
+    "rules": _rules,
+    "retry_if": _condition,
 }

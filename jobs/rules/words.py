@@ -96,6 +96,9 @@ _FAILURES: Mapping[Failure, Words] = {
         "its payload is not valid for its type once it was worked out",
         "Correct the job's payload, then replay it.",
     ),
+    Failure.RESULT_REFUSED: Words(
+        "its job's retry_if does not accept the result", "Look at the result, or at the condition."
+    ),
     Failure.RESOURCE_LIMIT: Words("it used more than it may", "Let it produce or take less, or split it."),
     Failure.CONFIG_INVALID: Words(
         "it cannot be run as it is stored", "Correct what the message names, then replay it."

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.rules import retry_fields
-from jobs.rules.retries import RetryPolicy
+from jobs.rules.retries import RetryPolicy, RetryRule
 from jobs.rules.retry_fields import InvalidRetry
 
 
@@ -31,6 +31,21 @@ def test_every_field_is_read() -> None:
     assert retry_fields.parse(values) == RetryPolicy(**expected)  # type: ignore[arg-type]
 
 
+def test_rules_and_a_condition_are_read() -> None:
+    values = {
+        "rules": [{"on": ["http:429", "TIMEOUT"], "delay_seconds": 5, "backoff": "fibonacci", "max_attempts": 9},
+                  {"on": ["exit:2"], "retry": False}],
+        "retry_if": "result.status == 'pending'",
+    }  # fmt: skip
+    assert retry_fields.parse(values) == RetryPolicy(
+        rules=(
+            RetryRule(on=frozenset({"http:429", "TIMEOUT"}), delay_seconds=5, backoff="fibonacci", max_attempts=9),
+            RetryRule(on=frozenset({"exit:2"}), retry=False),
+        ),
+        retry_if="result.status == 'pending'",
+    )
+
+
 def test_a_long_delay_alone_raises_the_default_cap_with_it() -> None:
     assert retry_fields.parse({"delay_seconds": 7200}).max_delay_seconds == 7200
 
@@ -51,11 +66,25 @@ def test_a_long_delay_alone_raises_the_default_cap_with_it() -> None:
         ({"max_delay_seconds": 10**400}, "max_delay_seconds", "from 0 to 604800"),
         ({"delay_seconds": 10, "max_delay_seconds": 9}, "max_delay_seconds", "not be below delay_seconds (10)"),
         ({"factor": 0.5}, "factor", "from 1 to 10"),
-        ({"backoff": "linear"}, "backoff", "fixed or exponential"),
-        ({"backoff": ["fixed"]}, "backoff", "fixed or exponential"),
+        ({"backoff": "linear"}, "backoff", "fixed, exponential or fibonacci"),
+        ({"backoff": ["fixed"]}, "backoff", "fixed, exponential or fibonacci"),
         ({"jitter": 1}, "jitter", "true or false"),
         ({"on_worker_lost": None}, "on_worker_lost", "true or false"),
         ({"retry_on": "TIMEOUT"}, "retry_on", "must be a list"),
+        ({"rules": {}}, "rules", "at most 20 rules"),
+        ({"rules": [{"on": ["TIMEOUT"]}] * 21}, "rules", "at most 20 rules"),
+        ({"rules": ["TIMEOUT"]}, "rules[0]", "must be an object such as"),
+        ({"rules": [{"on": ["TIMEOUT"]}, {}]}, "rules[1].on", "at least one"),
+        ({"rules": [{"on": []}]}, "rules[0].on", "at least one"),
+        ({"rules": [{"on": ["TIMOUT"]}]}, "rules[0].on", "neither a failure code"),
+        ({"rules": [{"on": ["TIMEOUT"], "delay": 3}]}, "rules[0].delay", "known are on, delay_seconds"),
+        ({"rules": [{"on": ["TIMEOUT"], "delay_seconds": -1}]}, "rules[0].delay_seconds", "from 0 to 604800"),
+        ({"rules": [{"on": ["TIMEOUT"], "backoff": "none"}]}, "rules[0].backoff", "fibonacci"),
+        ({"rules": [{"on": ["TIMEOUT"], "retry": "no"}]}, "rules[0].retry", "true or false"),
+        ({"rules": [{"on": ["TIMEOUT"], "retry": False, "max_attempts": 2}]}, "rules[0]", "there is no retry"),
+        ({"retry_if": True}, "retry_if", "must be an expression"),
+        ({"retry_if": "result.status =="}, "retry_if", "cannot be read"),
+        ({"retry_if": "event.name == 'a'"}, "retry_if", "only result"),
         ({"retry_on": ["TIMOUT"]}, "retry_on", "'TIMOUT' is neither a failure code"),
         ({"no_retry_on": [5]}, "no_retry_on", "neither a failure code"),
         ({"no_retry_on": [["TIMEOUT"]]}, "no_retry_on", "neither a failure code"),
