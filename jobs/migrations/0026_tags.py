@@ -35,7 +35,7 @@ $$ SELECT EXISTS (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0022_orchestration'),
+        ('jobs', '0025_dedup'),
     ]
 
     operations = [

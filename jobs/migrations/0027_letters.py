@@ -10,7 +10,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0022_orchestration'),
+        ('jobs', '0026_tags'),
         ('tenants', '0014_calendars'),
     ]
 
