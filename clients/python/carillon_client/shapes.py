@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
 
 
-BulkInputActionEnum = Literal["cancel", "replay"]
+BulkInputActionEnum = Literal["cancel", "skip", "replay", "redrive"]
 
 
 ChangeEnum = Literal["added", "removed", "changed"]
@@ -131,6 +131,9 @@ WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "s
 WhichEnum = Literal["missing", "failed", "all"]
 
 
+WorkflowRunStateEnum = Literal["planned", "running", "succeeded", "failed", "cancelled", "skipped"]
+
+
 class AbortInput(TypedDict):
     """What becomes of what keeps to its pace and is running."""
 
@@ -189,6 +192,7 @@ class Asked(TypedDict):
     triggered_by: str
     state: ExecutionStateEnum
     reason: str
+    ended_because: str
     scheduled_for: str | None
     folded_until: str | None
     folded_count: int | None
@@ -208,6 +212,8 @@ class Asked(TypedDict):
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
+    workflow_run: str | None
+    step: str
     revision: int
     crashes: int
     concurrency_key: Any
@@ -277,6 +283,8 @@ class BulkInput(TypedDict):
     reason: NotRequired[str]
     rate_per_second: NotRequired[float]
     payload: NotRequired[dict[str, Any] | None]
+    canary: NotRequired[int]
+    canary_must_succeed: NotRequired[int]
     action: BulkInputActionEnum
     filter: NotRequired[dict[str, Any]]
     ids: NotRequired[list[str]]
@@ -1377,6 +1385,7 @@ class Execution(TypedDict):
     triggered_by: str
     state: ExecutionStateEnum
     reason: str
+    ended_because: str
     scheduled_for: str | None
     folded_until: str | None
     folded_count: int | None
@@ -1396,6 +1405,8 @@ class Execution(TypedDict):
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
+    workflow_run: str | None
+    step: str
     revision: int
     crashes: int
     concurrency_key: Any
@@ -2388,6 +2399,7 @@ class OneExecution(TypedDict):
     triggered_by: str
     state: ExecutionStateEnum
     reason: str
+    ended_because: str
     scheduled_for: str | None
     folded_until: str | None
     folded_count: int | None
@@ -2407,6 +2419,8 @@ class OneExecution(TypedDict):
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
+    workflow_run: str | None
+    step: str
     revision: int
     crashes: int
     concurrency_key: Any
@@ -2437,6 +2451,7 @@ class Operation(TypedDict):
     failed: int
     left_out: dict[str, int]
     failures: list[dict[str, Any]]
+    canary: dict[str, Any] | None
     waiting_on: str | None
     ended_because: str
     created_by: str
@@ -3154,12 +3169,20 @@ class RepeatInput(TypedDict):
     reason: NotRequired[str]
     rate_per_second: NotRequired[float]
     payload: NotRequired[dict[str, Any] | None]
+    canary: NotRequired[int]
+    canary_must_succeed: NotRequired[int]
 
 
 class ReplayInput(TypedDict):
     """What to change for the next run."""
 
     payload: NotRequired[dict[str, Any] | None]
+
+
+class RerunInput(TypedDict):
+    """From where on."""
+
+    step: str
 
 
 class RevisionDiff(TypedDict):
@@ -3340,6 +3363,13 @@ class RruleSchedule(TypedDict):
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class RunGraph(TypedDict):
+    """All of a run: each step after those before it."""
+
+    steps: list[Step]
+    edges: list[Edge]
 
 
 class S3Connection(TypedDict):
@@ -3643,6 +3673,12 @@ class SftpSecretInput(TypedDict):
     value: SftpConnection
 
 
+class SkipInput(TypedDict):
+    """Why it will not run."""
+
+    reason: NotRequired[str]
+
+
 class SkippedInput(TypedDict):
     """Which slot, where the row stands for many."""
 
@@ -3764,10 +3800,52 @@ class Stats(TypedDict):
     days: list[UsageDay]
 
 
+class StepExecution(TypedDict):
+    """An execution of a step."""
+
+    id: str
+    state: ExecutionStateEnum
+    reason: str
+    error_code: str
+    attempt: int
+    max_attempts: int
+    started_at: str | None
+    finished_at: str | None
+
+
+class Step(TypedDict):
+    """A job in the run."""
+
+    name: str
+    job: str
+    execution: StepExecution | None
+    history: list[StepExecution]
+
+
 class Suspension(TypedDict):
     """Why a tenant is held."""
 
     reason: NotRequired[str]
+
+
+class TagPauseInput(TypedDict):
+    """Why a tag is paused, and until when."""
+
+    reason: str
+    until: NotRequired[str | None]
+
+
+class Tag(TypedDict):
+    """A tag, and what holds everything that carries it."""
+
+    tag: str
+    jobs: int
+    paused: bool
+    reason: str | None
+    paused_by: str | None
+    paused_at: Any
+    until: Any
+    allowed_actions: list[str]
 
 
 class TemplateDryRun(TypedDict):
@@ -4036,6 +4114,23 @@ class Worker(TypedDict):
     draining: bool
     started_at: str
     renewed_at: str
+
+
+class WorkflowRun(TypedDict):
+    """One propagation through the graph of dependencies."""
+
+    id: str
+    job: JobReference
+    root_execution: str
+    state: WorkflowRunStateEnum
+    due_at: str
+    reruns: int
+    triggered_by: str
+    cancel_requested_at: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    allowed_actions: list[str]
 
 
 DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
