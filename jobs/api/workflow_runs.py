@@ -11,7 +11,8 @@ from rest_framework.response import Response
 
 from jobs import errors, run_graphs
 from jobs.api.lists import workflow_runs as lists
-from jobs.api.shapes.workflow_runs import RerunInput, RunGraphShape, SkipInput, WorkflowRunShape
+from jobs.api.shapes.executions import SkipInput
+from jobs.api.shapes.workflow_runs import RerunInput, RunGraphShape, WorkflowRunShape
 from jobs.models import WorkflowRun
 from jobs.rules.workflow_runs import TERMINAL
 from jobs.services import workflow_runs

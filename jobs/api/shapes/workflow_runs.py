@@ -24,19 +24,6 @@ class RerunInput(StrictSerializer):
     step = serializers.CharField(max_length=200, help_text="Runs again, and all after it.")
 
 
-class SkipInput(StrictSerializer):
-    """Why the step is left out."""
-
-    example: ClassVar[dict[str, Any]] = {"reason": "the supplier sends nothing today"}
-
-    reason = serializers.CharField(
-        required=False,
-        default="",
-        max_length=requests.LONGEST_REASON,
-        help_text="For the audit trail; or as X-Audit-Reason.",
-    )
-
-
 class WorkflowRunShape(serializers.Serializer[WorkflowRun]):
     """One propagation through the graph of dependencies."""
 
@@ -79,7 +66,7 @@ class StepShape(serializers.Serializer[Step]):
     history = StepExecutionShape(many=True, help_text="Whose place later ones have taken, the newest first.")
 
 
-class EdgeShape(serializers.Serializer[Edge]):
+class RunEdgeShape(serializers.Serializer[Edge]):
     """That a step comes after another."""
 
     upstream = serializers.CharField()
@@ -92,4 +79,4 @@ class RunGraphShape(serializers.Serializer[Graph]):
     """All of a run: each step after those before it."""
 
     steps = StepShape(many=True)
-    edges = EdgeShape(many=True)
+    edges = RunEdgeShape(many=True)
