@@ -87,6 +87,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "readers_of_jobs": {},
     "draw": {"tenant_id": uuid4(), "wanted": 1, "most": 100},
     "lock_quota": {"quota": "jobs", "tenant_id": str(uuid4())},
+    "take_room": {"id": uuid4(), "most": 10_000},
+    "note_room": {"id": uuid4(), "tenant_id": uuid4(), "most": 10_000, "room": 1},
     "count_jobs": {"tenant_id": uuid4(), "most": 100},
     "count_schedules": {"tenant_id": uuid4(), "most": 100},
     "count_unfinished": {"tenant_id": uuid4(), "most": 100},
