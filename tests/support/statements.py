@@ -86,6 +86,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "queue_is_busy": {"queue": "default", "states": ["pending", "running"]},
     "readers_of_jobs": {},
     "draw": {"tenant_id": uuid4(), "wanted": 1, "most": 100},
+    "lock_calendars": {"tenant_id": str(uuid4())},
+    "let_calendars_be": {"tenant_id": str(uuid4())},
     "lock_quota": {"quota": "jobs", "tenant_id": str(uuid4())},
     "take_room": {"id": uuid4(), "most": 10_000},
     "note_room": {"id": uuid4(), "tenant_id": uuid4(), "most": 10_000, "room": 1},

@@ -115,6 +115,8 @@ NOTHING_TO_FIND = {
     "drop_partitions": "calls a function of the owner's",
     "draw": "calls a function, which counts as count_unfinished does",
     "lock_quota": "takes a lock",
+    "lock_calendars": "takes a lock",
+    "let_calendars_be": "takes a lock",
     "note_room": "writes one row by its key",
     "kept_shorter": "looks at tenants once an hour",
     "readers_of_jobs": "looks at the locks that are held",
