@@ -21,13 +21,12 @@ from django.db.models import F, Q, QuerySet
 
 from jobs import coming, triggers, workloads
 from jobs.coming import Run
-from jobs.engine import moved_slots, planner, spreads
+from jobs.engine import planner, spreads
 from jobs.engine.calendars import Calendars
 from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules.limited import ending_with
-from jobs.rules.slots import TICK, Trigger
-from jobs.triggers import contract
-from jobs.triggers.business_days import MOST_SHIFTED
+from jobs.rules.slots import TICK, SlotKind, Trigger
+from jobs.triggers import clock_changes, contract
 from jobs.triggers.event import KIND as EVENT
 from jobs.workloads import Work
 from tenants.models import Tenant, TenantState
@@ -265,25 +264,31 @@ def _popped(heap: list[Any], push: Callable[[Any, Iterator[Run]], None]) -> tupl
 
 
 def _count(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> int:
-    """How many slots there are. To count what calendars shift takes as long as to make it."""
-    total = trigger.count(since - TICK, until - TICK)
-    if moved_slots.may_move(row):
-        forecast.steps += min(total, MOST_SHIFTED * ((until - since).days + 1))
-    return total
+    """How many slots run, of a schedule without calendars."""
+    return trigger.count(since - TICK, until - TICK) - len(_left_out(row, trigger, since, until, forecast))
 
 
 def _counted(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> Counter[datetime]:
-    """Slots made one by one where they are few, or may be shifted by calendars, else counted hour by hour."""
+    """The same by hours: made one by one where they are few, else counted hour by hour."""
     first = since.replace(minute=0, second=0, microsecond=0)
     hours = -((first - until) // HOUR)
-    total = _count(row, trigger, since, until, forecast)
-    few = max(hours, MOST_SHIFTED * ((until - since).days + 1)) if moved_slots.may_move(row) else hours
-    forecast.steps += min(total, few)
-    if total <= few:
-        return Counter(_hour(slot.at) for slot in islice(trigger.after(since - TICK), total))
+    total = trigger.count(since - TICK, until - TICK)
+    forecast.steps += min(total, hours)
+    if total <= hours:
+        slots = islice(trigger.after(since - TICK), total)
+        return Counter(_hour(slot.at) for slot in slots if slot.kind is SlotKind.RUN)
     found: Counter[datetime] = Counter()
     for begin in (first + n * HOUR for n in range(hours)):
         low, high = max(begin, since), min(begin + HOUR, until)
         if counted := trigger.count(low - TICK, high - TICK):
             found[begin] = counted
-    return found
+    found.subtract(_hour(at) for at in _left_out(row, trigger, since, until, forecast))
+    return +found
+
+
+def _left_out(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> list[datetime]:
+    """When slots lie that clock changes leave out: a trigger counts them with all others."""
+    found = clock_changes.slots(trigger, row.timezone, since, until)
+    left_out = [slot.at for slot in found if slot.kind is not SlotKind.RUN]
+    forecast.steps += len(left_out)
+    return left_out

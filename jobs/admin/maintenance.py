@@ -99,6 +99,8 @@ class MaintenanceWindowAdmin(pages.ConsoleAdmin):
     def offered(self, row: MaintenanceWindow) -> Collection[str]:
         if row.deleted_at or (row.tenant_id is None and not actors.may(permissions.PLATFORM)):
             return ()
+        if row.tenant_id and row.job_id is None and not actors.may(permissions.ADMIN, tenant=row.tenant_id):
+            return ()
         return {"edit", "delete", *service.allowed_actions(row)}
 
     def add_page(self, request: HttpRequest) -> HttpResponse:

@@ -44,8 +44,8 @@ class JobInsightViewSet(TenantViewSet):
     action_scopes = {"stats": "executions:read"}
     query_parameters = {"stats": WINDOW}
 
-    def row(self) -> Job:
-        found = lookups.job(self.tenant, self.kwargs["id"])
+    def row(self, *, bare: bool = False) -> Job:
+        found = lookups.job(self.tenant, self.kwargs["id"], bare=bare)
         if found is None:
             raise self.missing()
         return found
@@ -64,7 +64,7 @@ class JobInsightViewSet(TenantViewSet):
         since = self.query.get("since") or max(until - _SHOWN, fields.EARLIEST)
         if since >= until:
             raise errors.invalid({"since": ["must be before until"]})
-        return self.shown(JobStatsShape, job_stats.of_job(self.row(), since=since, until=until))
+        return self.shown(JobStatsShape, job_stats.of_job(self.row(bare=True), since=since, until=until))
 
 
 class ScheduleInsightViewSet(TenantViewSet):

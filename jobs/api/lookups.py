@@ -38,8 +38,8 @@ def jobs(tenant: Tenant, names_and_ids: Collection[str]) -> dict[str, Job]:
 
 
 def job_in_body(tenant: Tenant, name_or_id: str) -> Job:
-    """The same for a body's field ``job``."""
-    found = job(tenant, name_or_id)
+    """The same for a body's field ``job``; bare, since it may have any number of schedules."""
+    found = job(tenant, name_or_id, bare=True)
     if found is None:
         raise NotFound.about("job", "there is no such job here")
     return found

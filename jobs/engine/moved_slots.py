@@ -1,14 +1,16 @@
 """A slot that calendars may move runs once, whatever becomes of its calendars meanwhile.
 
 Its id begins with the instant at which it takes place, so another day is another id. Before it is inserted it is asked
-whether it has been made for a day that it would have had by other calendars: one look by key for each such day.
+whether it has been made for a day that it would have had by other calendars: one look by key for each such day, and
+one statement for all slots of a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from jobs import sql
 from jobs.rules import identity
@@ -18,6 +20,8 @@ from jobs.triggers import zones
 from jobs.triggers.business_days import FARTHEST
 
 _DAY = timedelta(days=1)
+#: Most ids in one statement.
+MOST_ASKED = 10_000
 
 
 def may_move(schedule: Any) -> bool:
@@ -26,17 +30,28 @@ def may_move(schedule: Any) -> bool:
     return any(isinstance(each, dict) and each.get("on_hit", OnHit.SKIP) != OnHit.SKIP for each in stored)
 
 
-def without_those_made(schedule: Any, slots: Sequence[Slot], horizon: datetime) -> list[Slot]:
-    """The slots that have not been made for another day."""
-    if not slots or not may_move(schedule):
-        return list(slots)
-    others = {slot: set(_elsewhere(schedule, slot, horizon)) for slot in slots}
+def elsewhere(schedule: Any, slots: Sequence[Slot], horizon: datetime) -> dict[UUID, frozenset[UUID]]:
+    """Of each slot that calendars may have moved, by its id: the ids that it would have for other days."""
+    if not may_move(schedule):
+        return {}
+    return {
+        identity.slot_id(schedule.id, SlotKind.RUN, slot.nominal, slot.at): frozenset(
+            _elsewhere(schedule, slot, horizon)
+        )
+        for slot in slots
+    }
+
+
+def made(others: Mapping[UUID, frozenset[UUID]]) -> frozenset[UUID]:
+    """Those of :func:`elsewhere`, of many schedules together, that have been made for another day."""
     asked = sorted({each for ids in others.values() for each in ids})
-    there = {row.id for row in sql.run("executions_there", ids=asked)} if asked else set()
-    return [slot for slot in slots if not others[slot] & there]
+    there: set[UUID] = set()
+    for first in range(0, len(asked), MOST_ASKED):
+        there |= {row.id for row in sql.run("executions_there", ids=asked[first : first + MOST_ASKED])}
+    return frozenset(slot for slot, ids in others.items() if ids & there) if there else frozenset()
 
 
-def _elsewhere(schedule: Any, slot: Slot, horizon: datetime) -> Iterator[Any]:
+def _elsewhere(schedule: Any, slot: Slot, horizon: datetime) -> Iterator[UUID]:
     """Ids that it would have on the days around the one that it is named for, as far as any may have been planned."""
     place = zones.zone(schedule.timezone)
     named = datetime.fromisoformat(slot.nominal)

@@ -10,9 +10,10 @@ be planned is marked invalid with its problem and taken out, so it never holds u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +52,12 @@ class _Found:
     """What has been looked up for a batch."""
 
     calendars: Calendars
-    windows: Sequence[Window]
+    windows: Mapping[UUID | None, Sequence[Window]]
+
+    def closures(self, schedule: Any) -> Closures:
+        """What windows mean for a schedule: its tenant's and the platform's."""
+        near = (*self.windows.get(None, ()), *self.windows.get(schedule.tenant_id, ()))
+        return maintenance.of_schedule(near, schedule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class _Planned:
     missed_before: datetime | None = None
     #: When to look again; at the next run if not said.
     due_at: datetime | None = None
+    #: Of its rows, those that calendars may have moved, with the ids that they would have for other days.
+    elsewhere: Mapping[UUID, frozenset[UUID]] = field(default_factory=dict)
 
     def caught_up(self) -> Iterator[UUID]:
         """Those of its rows that run although they were missed."""
@@ -106,7 +114,7 @@ def _plan_batch() -> tuple[int, bool]:
         schedules = sql.run("lock_due_schedules", horizon=now + AHEAD, only=None, limit=BATCH)
         if not schedules:
             return 0, False
-        found = _Found(Calendars(schedules), maintenance.near(schedules, now + AHEAD))
+        found = _look_up(schedules, Calendars(schedules), now + AHEAD)
         planned: list[_Planned] = []
         rows = 0
         for schedule in schedules:
@@ -114,7 +122,7 @@ def _plan_batch() -> tuple[int, bool]:
             rows += len(planned[-1].rows)
             if rows >= ROWS:
                 break
-        return _store(planned), len(schedules) == BATCH or len(planned) < len(schedules)
+        return _store(_without_moved(planned)), len(schedules) == BATCH or len(planned) < len(schedules)
 
 
 def plan_what_is_due_of(schedule_id: UUID) -> None:
@@ -122,14 +130,21 @@ def plan_what_is_due_of(schedule_id: UUID) -> None:
     while schedules := sql.run(
         "lock_due_schedules", horizon=(now := sql.run("clock")[0].now), only=schedule_id, limit=1
     ):
-        _store([_plan(schedules[0], now, now, _Found(Calendars(), maintenance.near(schedules, now)))])
+        _store(_without_moved([_plan(schedules[0], now, now, _look_up(schedules, Calendars(), now))]))
+
+
+def _look_up(schedules: Sequence[Any], calendars: Calendars, horizon: datetime) -> _Found:
+    windows: dict[UUID | None, list[Window]] = {}
+    for window in maintenance.near(schedules, horizon):
+        windows.setdefault(window.tenant_id, []).append(window)
+    return _Found(calendars, windows)
 
 
 def _plan(schedule: Any, now: datetime, horizon: datetime, found: _Found) -> _Planned:
     if schedule.held:
         # It was made or resumed while its job or tenant was being held: neither transaction saw the other.
         return _Planned(schedule, [], schedule.planned_until, None)
-    closures = maintenance.of_schedule(found.windows, schedule)
+    closures = found.closures(schedule)
     try:
         if until := closures.until(now):
             return _held_until(schedule, until, found.calendars)
@@ -162,20 +177,21 @@ def _planned(schedule: Any, now: datetime, horizon: datetime, closures: Closures
         rest=rest,
     )
     is_last = rest is not None and len(plan.runs) == rest
-    plan = replace(plan, runs=tuple(moved_slots.without_those_made(schedule, plan.runs, horizon)))
     rows = list(slot_rows.of(schedule, plan, now - OLDEST_ID, spread, now))
+    elsewhere = moved_slots.elsewhere(schedule, plan.runs, horizon)
+    known = partial(_Planned, schedule, rows, missed_before=missed_before, elsewhere=elsewhere)
     if is_last:
         # Ended, unless a quota leaves one of them out: that shows when it is looked at once more, at once.
         until = plan.last_at or schedule.planned_until
-        return _Planned(schedule, rows, until, None, due_at=now, missed_before=missed_before)
+        return known(until, None, due_at=now)
     # A full plan stopped early: go on from where it came to.
     stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
     until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
     if plan.next is None:
-        return _Planned(schedule, rows, until, None, state="ended", missed_before=missed_before)
+        return known(until, None, state="ended")
     held_until = closures.until(plan.next.at)
     due_at = held_until and held_until + AHEAD
-    return _Planned(schedule, rows, until, plan.next.at, due_at=due_at, missed_before=missed_before)
+    return known(until, plan.next.at, due_at=due_at)
 
 
 def _absence(closures: Closures, spread: Spread, now: datetime) -> Callable[[Slot], Absence | None]:
@@ -194,6 +210,14 @@ def _absence(closures: Closures, spread: Spread, now: datetime) -> Callable[[Slo
 def _invalid(schedule: Any, error: Exception) -> _Planned:
     log.warning("schedule.invalid", schedule=str(schedule.id), problem=str(error))
     return _Planned(schedule, [], schedule.planned_until, None, state="invalid", problem=f"CONFIG_INVALID: {error}")
+
+
+def _without_moved(planned: Sequence[_Planned]) -> Sequence[_Planned]:
+    """Without what has been made for another day."""
+    made = moved_slots.made({row: ids for plan in planned for row, ids in plan.elsewhere.items()})
+    if not made:
+        return planned
+    return [replace(plan, rows=[row for row in plan.rows if row.id not in made]) for plan in planned]
 
 
 def _store(planned: Sequence[_Planned]) -> int:

@@ -1,4 +1,4 @@
-"""How many more executions a tenant with a quota of unfinished ones may have before they are counted again."""
+"""How many more executions, jobs or schedules a tenant with a quota of them may have before they are counted again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tenants.models.owned import TenantOwned
 
 
 class QuotaRoom(TenantOwned):
-    """Its id is the tenant's. Written by ``carillon_draw`` alone, which says how; who has none has no row."""
+    """Of executions, its id is the tenant's, and ``carillon_draw`` alone writes it and says how; others: jobs.services.room."""
 
     most = models.PositiveIntegerField(help_text="The quota it was counted for.")
     room = models.PositiveIntegerField()

@@ -1,7 +1,7 @@
 """What users ask of calendars. Whatever is changed of one reaches all that extend it, and the schedules that use any of them.
 
-All calendars of a tenant are changed one after the other: the tenant's are locked in one order, so that what they
-inherit is resolved from what is stored.
+All calendars of a tenant are changed one after the other, so that what they inherit is resolved from what is stored, and
+while nobody changes a schedule: see lock_calendars.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def create(*, tenant: Tenant, fields: CalendarFields) -> Calendar:
     """A new calendar."""
     actors.require("jobs:write", tenant=tenant)
     with transaction.atomic():
-        known = _hold_all(tenant)
+        known = _hold_all(tenant.pk)
         if len(known) >= MOST_CALENDARS:
             message = f"this tenant has {len(known)} calendars, which is the most: delete some first"
             raise QuotaExceeded("calendars", message, limit=MOST_CALENDARS, used=len(known))
@@ -211,7 +211,8 @@ def _path(start: Calendar, goal: Calendar, known: Mapping[UUID, Calendar]) -> li
     return None
 
 
-def _hold_all(tenant: Tenant | UUID) -> dict[UUID, Calendar]:
+def _hold_all(tenant: UUID) -> dict[UUID, Calendar]:
+    sql.run("lock_calendars", tenant_id=str(tenant))
     rows = Calendar.objects.select_for_update(of=("self",)).select_related("tenant").filter(tenant=tenant)
     return {row.pk: row for row in rows.order_by("pk")}
 

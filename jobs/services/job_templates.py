@@ -12,7 +12,7 @@ from typing import Any, TypedDict, TypeVar
 
 from django.db import IntegrityError, transaction
 
-from jobs import errors
+from jobs import errors, sql
 from jobs.gallery import Entry
 from jobs.models import Job, JobTemplate
 from jobs.rules import template_bodies, template_parameters
@@ -65,6 +65,7 @@ def create(*, tenant: Tenant, fields: TemplateFields) -> JobTemplate:
     template = JobTemplate(tenant=tenant, owner=actors.current().own_jobs_of)
     _assign(template, fields)
     with transaction.atomic():
+        sql.run("lock_quota", quota="templates", tenant_id=str(tenant.pk))
         if (used := JobTemplate.objects.filter(tenant=tenant).count()) >= MOST:
             message = f"this tenant has {used} templates, which is the most: delete some first"
             raise QuotaExceeded("templates", message, limit=MOST, used=used)

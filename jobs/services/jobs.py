@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
 
-from jobs import errors, selectors
+from jobs import errors, selectors, sql
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
@@ -81,6 +81,7 @@ def create(
     _require(job)
     definitions.check_job(job, tags)
     with transaction.atomic():
+        sql.run("let_calendars_be", tenant_id=str(tenant.pk))
         room.for_one_more(tenant, JOBS)
         _save(job)
         _store_tags(job, tags)
@@ -187,6 +188,7 @@ def named(*, tenant: Tenant, name: str) -> Job | None:
 def lock(job: Job) -> Job:
     """The job as it is stored now, for whoever may change it; nobody else does before this transaction ends."""
     with errors.locking(job.name):
+        sql.run("let_calendars_be", tenant_id=str(job.tenant_id))
         found = selectors.jobs().select_for_update(of=("self",), no_key=True).filter(pk=job.pk).first()
     if found is None:
         raise NotFound("this job was deleted meanwhile")

@@ -1,12 +1,21 @@
-"""Whether a tenant may have one more job or schedule."""
+"""Whether a tenant may have one more job or schedule.
+
+Under a small quota they are counted each time. Under a large one a count is kept and drawn from, as it is of executions
+(jobs.engine.quotas): those deleted since only make it more, so there is never one too many, and one more costs one row.
+"""
 
 from __future__ import annotations
+
+from uuid import UUID, uuid5
 
 from jobs import sql
 from tenants import quotas
 from tenants.models import Tenant
 from tenants.quotas import QuotaExceeded
 from tenants.rules.quotas import JOBS, SCHEDULES, Quota
+
+#: Quotas up to here are counted each time.
+SMALL = 1_000
 
 
 def for_one_more(tenant: Tenant, quota: Quota) -> None:
@@ -15,9 +24,19 @@ def for_one_more(tenant: Tenant, quota: Quota) -> None:
     if most is None:
         return
     sql.run("lock_quota", quota=quota.name, tenant_id=str(tenant.pk))
+    kept = _kept(tenant, quota)
+    if most > SMALL and sql.run("take_room", id=kept, most=most):
+        return
     used = count(tenant, quota, most=most)
     if used >= most:
         raise QuotaExceeded.of(quota, limit=most, used=used)
+    if most > SMALL:
+        sql.run("note_room", id=kept, tenant_id=tenant.pk, most=most, room=most - used - 1)
+
+
+def _kept(tenant: Tenant, quota: Quota) -> UUID:
+    """Which row keeps the count."""
+    return uuid5(tenant.pk, quota.name)
 
 
 def count(tenant: Tenant, quota: Quota, *, most: int) -> int:

@@ -60,7 +60,7 @@ def create_all(*, tenant: Tenant, wanted: Sequence[Wanted]) -> list[Schedule]:
     actors.require("jobs:write", tenant=tenant)
     refusals, made = RefusedItems("schedules"), []
     with transaction.atomic():
-        _hold_all({each.job.pk: each.job.name for each in wanted if each.job})
+        _hold_all(tenant, {each.job.pk: each.job.name for each in wanted if each.job})
         for place, each in enumerate(wanted):
             with refusals.of(place):
                 if each.job is None:
@@ -172,8 +172,9 @@ def lock(schedule: Schedule) -> Schedule:
     return _lock(schedule)
 
 
-def _hold_all(names: Mapping[UUID, str]) -> None:
+def _hold_all(tenant: Tenant, names: Mapping[UUID, str]) -> None:
     """In one order, or two batches could each wait for what the other holds."""
+    sql.run("let_calendars_be", tenant_id=str(tenant.pk))
     for key in sorted(names):
         with errors.locking(names[key]):
             Job.objects.select_for_update(no_key=True).filter(pk=key).values_list("pk").first()
@@ -182,6 +183,7 @@ def _hold_all(names: Mapping[UUID, str]) -> None:
 def _hold(job: Job) -> None:
     rows = Job.objects.select_for_update(no_key=True).filter(pk=job.pk).exclude(state=JobState.DELETED)
     with errors.locking(job.name):
+        sql.run("let_calendars_be", tenant_id=str(job.tenant_id))
         held = rows.values_list("pk").first()
     if not held:
         raise NotFound("this schedule's job was deleted meanwhile")

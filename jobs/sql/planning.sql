@@ -41,9 +41,8 @@ FROM given g WHERE s.id = g.id AND s.id = ANY(ARRAY(SELECT id FROM given))
 WITH given AS MATERIALIZED (
     SELECT id, count(*) AS many FROM unnest(%(schedules)s::uuid[]) AS t(id) GROUP BY id
 ), counted AS MATERIALIZED (
-    SELECT s.id, g.many FROM given g CROSS JOIN LATERAL (
-        SELECT id, max_runs FROM schedule WHERE schedule.id = g.id LIMIT 1) s
-    WHERE s.max_runs IS NOT NULL
+    SELECT s.id, g.many FROM (SELECT * FROM given ORDER BY id) g CROSS JOIN LATERAL (
+        SELECT id FROM schedule WHERE schedule.id = g.id AND max_runs IS NOT NULL LIMIT 1 FOR NO KEY UPDATE) s
 )
 UPDATE schedule s SET runs = greatest(s.runs - c.many, 0), state = CASE WHEN s.state = 'ended' THEN 'active' ELSE s.state END
 FROM counted c WHERE s.id = c.id AND s.id = ANY(ARRAY(SELECT id FROM counted))

@@ -9,9 +9,19 @@
 SELECT granted, unfinished FROM carillon_draw(%(tenant_id)s, %(wanted)s, %(most)s)
 
 -- name: lock_quota
--- Makes of the same kind, in one tenant, wait for each other. Jobs and schedules are made seldom, so they are counted
--- each time.
+-- Makes of the same kind, in one tenant, wait for each other. Jobs and schedules are made seldom, so under a small quota
+-- they are counted each time.
 SELECT pg_advisory_xact_lock(hashtext(%(quota)s), hashtext(%(tenant_id)s))
+
+-- name: take_room
+-- One more under a large quota, from what the last count left. Nothing where that is used up, or was counted for another.
+UPDATE quota_room SET room = room - 1 WHERE id = %(id)s AND most = %(most)s AND room > 0 RETURNING room
+
+-- name: note_room
+-- What a new count has left.
+INSERT INTO quota_room (id, tenant_id, most, room, counted_at)
+VALUES (%(id)s, %(tenant_id)s, %(most)s, %(room)s, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET most = excluded.most, room = excluded.room, counted_at = excluded.counted_at
 
 -- name: count_jobs
 SELECT count(*) AS used FROM (

@@ -88,12 +88,6 @@ def parse(expression: object, seed: UUID | None = None) -> CronExpression:
         raise _invalid(f"{error.message} (at character {_character(str(expression), *error.place)})") from None
 
 
-def resolved(expression: str, seed: UUID | None) -> str:
-    """The expression as it fires, without ``H``. Raises :class:`InvalidSchedule`."""
-    texts = _drawn(_split(expression), seed)
-    return " ".join(texts if texts[0] != "0" else texts[1:])
-
-
 @lru_cache(maxsize=1024)
 def _parse(texts: tuple[str, ...], wildcard: bool) -> CronExpression:
     for place, text in enumerate(texts):

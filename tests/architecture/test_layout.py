@@ -19,6 +19,13 @@ def test_files_stay_small():
     assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
+def test_files_of_tests_stay_small():
+    paths = list((ROOT / "tests").rglob("*.py"))
+    lengths = {path.relative_to(ROOT): len(path.read_text().splitlines()) for path in paths}
+    assert lengths
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
+
+
 def test_functions_stay_small():
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     lengths = {

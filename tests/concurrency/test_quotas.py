@@ -12,6 +12,7 @@ from django.db import transaction
 from jobs import sql
 from jobs.engine import planner, quotas
 from jobs.rules.states import State
+from jobs.services import room
 from tenants.models import Tenant
 from tests.support import actors, logins, many, rows
 from tests.support.threads import together
@@ -83,14 +84,16 @@ def test_replays_draw_from_the_same_room(owner, job):
     assert codes(answers) == {202: 3, 409: 7}
 
 
+@pytest.mark.parametrize("small", [room.SMALL, 0])
 @pytest.mark.parametrize("path", ["jobs", "schedules"])
-def test_never_one_job_or_schedule_more_than_the_quota(owner, job, path):
+def test_never_one_job_or_schedule_more_than_the_quota(owner, job, path, small, monkeypatch):
+    monkeypatch.setattr(room, "SMALL", small)
     limit(owner, max_jobs=4, max_schedules=4)
     rule = {"kind": "cron", "expression": "0 0 * * *"}
     bodies = [{"name": f"b{n}", "type": "dummy"} if path == "jobs" else {"job": "a", **rule} for n in range(ASKING)]
     answers = ask(f"/api/v1/{path}", owner.api, bodies)
-    room = 3 if path == "jobs" else 4
-    assert codes(answers) == {201: room, 409: ASKING - room}
+    free = 3 if path == "jobs" else 4
+    assert codes(answers) == {201: free, 409: ASKING - free}
     assert rows.fetch(HELD.format(path[:-1]), owner.tenant.id) == [(4,)]
     first = owner.api.get(f"/api/v1/{path}").json()["data"][0]["id"]
     assert owner.api.delete(f"/api/v1/{path}/{first}").status_code == 204
@@ -98,6 +101,19 @@ def test_never_one_job_or_schedule_more_than_the_quota(owner, job, path):
         owner.api.post(f"/api/v1/{path}", bodies[-1] | {"name": "c"} if path == "jobs" else bodies[0]).status_code
         == 201
     )
+
+
+def test_under_a_large_quota_what_is_there_is_counted_once_and_not_for_each_that_is_made(owner, job, monkeypatch):
+    limit(owner, max_schedules=room.SMALL + 1)
+    asked: list[str] = []
+    run = sql.run
+    monkeypatch.setattr(sql, "run", lambda name, **given: asked.append(name) or run(name, **given))
+    body = {"job": "a", "kind": "cron", "expression": "0 0 * * *"}
+    assert codes([owner.api.post("/api/v1/schedules", body) for _ in range(3)]) == {201: 3}
+    assert (asked.count("count_schedules"), asked.count("take_room")) == (1, 3)
+    limit(owner, max_schedules=room.SMALL + 2)  # a new quota is counted for anew
+    assert codes([owner.api.post("/api/v1/schedules", body) for _ in range(2)]) == {201: 2}
+    assert asked.count("count_schedules") == 2
 
 
 def test_one_tenants_quota_is_no_others(owner, outsider, job):

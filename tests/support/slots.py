@@ -67,3 +67,16 @@ def end(hours: Hours, state: str = "succeeded", *, limit: int = 1000) -> None:
             ORDER BY scheduled_for LIMIT %s)""",
         state, hours.job[0], limit,
     )  # fmt: skip
+
+
+def backfill_path(hours: Hours) -> str:
+    """Where a backfill of the schedule is asked for."""
+    return f"/api/v1/schedules/{hours.schedule}/backfill"
+
+
+def backfill(owner: Any, hours: Hours, back: int, **more: Any) -> dict[str, Any]:
+    """One of the hours from so many back until now, as it is answered."""
+    answer = owner.api.post(backfill_path(hours), hours.wish(back, **more))
+    assert answer.status_code == 202, answer.content
+    told: dict[str, Any] = answer.json()
+    return told

@@ -10,7 +10,6 @@ from jobs.api.shapes.executions import STATES, JobReference
 from jobs.models import Execution, WorkflowRun
 from jobs.rules.workflow_runs import RunState, allowed_actions
 from jobs.run_graphs import Edge, Graph, Step
-from tenants import requests
 from tenants.api.fields import Instant, StrictSerializer
 
 RUN_STATES = [state.value for state in RunState]

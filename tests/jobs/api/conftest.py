@@ -10,6 +10,7 @@ import pytest
 
 from scheduler_project import celery  # noqa: F401 - as in every process of ours
 from tests.support import rows
+from tests.support.slots import Hours, hourly
 
 Make = Callable[..., dict[str, Any]]
 
@@ -44,3 +45,9 @@ def queue() -> str:
     rows.insert("queue", name=name, created_at=rows.now())
     rows.worker(queues=(name,))
     return name
+
+
+@pytest.fixture
+def hours(owner: Any) -> Hours:
+    """An hourly schedule of the owner's."""
+    return hourly(rows.job(owner.tenant.id))

@@ -6,28 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.engine import transitions
+from jobs.engine import admission, maintenance, transitions
+from jobs.engine.admission import Seen
 from jobs.rules import identity
-from tests.support import actors, logins, rows
+from tests.support import logins, rows, shut
 from tests.support.operations import seen, state, steps
-from tests.support.slots import HOUR, end, hourly
-
-NOW = "2026-01-01T00:00:00Z"
-
-
-@pytest.fixture
-def hours(owner):
-    return hourly(rows.job(owner.tenant.id))
-
-
-def path(hours) -> str:
-    return f"/api/v1/schedules/{hours.schedule}/backfill"
-
-
-def backfill(owner, hours, back: int, **more):
-    answer = owner.api.post(path(hours), hours.wish(back, **more))
-    assert answer.status_code == 202, answer.content
-    return answer.json()
+from tests.support.slots import HOUR, backfill, backfill_path, end, hourly
 
 
 def act(owner, operation, action: str, body=None):
@@ -38,7 +22,7 @@ def test_a_dry_run_counts_the_slots_as_they_stand_and_stores_nothing(owner, hour
     for back, word in ((0, "succeeded"), (1, "failed"), (2, "running"), (3, "skipped")):
         hours.live(back, word)
     rows.execution(hours.job, "succeeded", started_at=rows.now() - timedelta(seconds=30))
-    answer = owner.api.post(f"{path(hours)}?dry_run=true", hours.wish(5, which="all", max_active=2))
+    answer = owner.api.post(f"{backfill_path(hours)}?dry_run=true", hours.wish(5, which="all", max_active=2))
     told = answer.json()
     assert (answer.status_code, told["slots"], told["examined"], told["matched"]) == (200, 6, 6, 5)
     assert told["by_state"] == {"succeeded": 1, "failed": 1, "running": 1, "missing": 3}
@@ -95,9 +79,9 @@ def test_failed_are_those_whose_newest_run_failed_replays_among_them(owner, hour
     operation = backfill(owner, hours, 3, which="failed")
     steps(operation)
     assert (operation["matched"], hours.slots()) == (1, [0])
-    assert owner.api.post(f"{path(hours)}?dry_run=true", hours.wish(3, which="failed")).json()["matched"] == 0
+    assert owner.api.post(f"{backfill_path(hours)}?dry_run=true", hours.wish(3, which="failed")).json()["matched"] == 0
     end(hours, "failed")
-    assert owner.api.post(f"{path(hours)}?dry_run=true", hours.wish(3, which="failed")).json()["matched"] == 1
+    assert owner.api.post(f"{backfill_path(hours)}?dry_run=true", hours.wish(3, which="failed")).json()["matched"] == 1
 
 
 def test_all_are_all_but_those_with_a_run_that_has_not_ended_the_newest_first_if_asked(owner, hours):
@@ -116,7 +100,7 @@ def test_a_row_of_many_slots_and_a_slot_cancelled_while_it_waited_are_no_runs(ow
     rows.execution(
         hours.job, "skipped", trigger="schedule", schedule_id=hours.schedule, scheduled_for=hours.at(4), **fold
     )
-    assert owner.api.post(f"{path(hours)}?dry_run=true", hours.wish(4)).json()["by_state"] == {"missing": 5}
+    assert owner.api.post(f"{backfill_path(hours)}?dry_run=true", hours.wish(4)).json()["by_state"] == {"missing": 5}
 
 
 def test_no_more_are_made_than_the_pace_needs_and_newest_come_first_if_asked(owner, hours):
@@ -229,6 +213,21 @@ def test_a_disabled_job_and_a_full_quota_are_waited_for(owner, hours):
     assert (state(operation), hours.slots()) == ("succeeded", [3, 2, 1, 0])
 
 
+@pytest.mark.parametrize("of_job", [False, True])
+def test_a_maintenance_window_holds_what_they_made_and_lets_it_go_at_its_end(owner, queue, of_job):
+    hours = hourly(rows.job(owner.tenant.id, queue_id=queue))
+    operation = backfill(owner, hours, 2, max_active=2)
+    window = shut.maintenance(owner.tenant.id, job_id=hours.job[0] if of_job else None)
+    steps(operation)
+    with logins.engine():
+        assert admission.admit_all(Seen()).admitted == 0
+        assert {row[0] for row in hours.made("state")} == {"pending"}
+        shut.close_now(window)
+        maintenance.roll()
+        admission.admit_all(Seen())
+    assert "queued" in {row[0] for row in hours.made("state")}
+
+
 def test_overlap_judges_none_of_them(owner, hours):
     rows.change("UPDATE job SET overlap = 'skip' WHERE id = %s", hours.job[0])
     hours.live(0, "running", ripened_at=rows.now())
@@ -236,58 +235,6 @@ def test_overlap_judges_none_of_them(owner, hours):
     with logins.engine():
         transitions.ripen(now=rows.now() + HOUR, limit=1000)
     assert [row[0] for row in hours.made("state")] == ["pending"] * 3
-
-
-#: What is refused, and by which field.
-REFUSED = [
-    ({"until": "2199-01-01T00:00:00Z"}, "until"),
-    ({"until": "2026-01-01T00:00:00Z"}, "from"),
-    ({"from": "2010-01-01T00:00:00Z", "until": NOW}, "from"),
-    ({"from": "yesterday"}, "from"),
-    ({"which": "nonsense"}, "which"),
-    ({"order": "nonsense"}, "order"),
-    ({"max_active": 0}, "max_active"),
-    ({"max_active": 1001}, "max_active"),
-    ({"payload": []}, "payload"),
-    ({"payload": {"duration_seconds": "long"}}, "payload.duration_seconds"),
-    ({"reason": ""}, "reason"),
-    ({"nonsense": 1}, "nonsense"),
-]
-
-
-def test_what_cannot_be_meant_is_refused_by_its_field(owner, hours):
-    for body, field in REFUSED:
-        answer = owner.api.post(path(hours), hours.wish(3) | body)
-        assert answer.status_code in (400, 422), body
-        assert list(answer.json()["error"]["details"]) == [field]
-    assert rows.fetch("SELECT count(*) FROM operation WHERE tenant_id = %s", owner.tenant.id) == [(0,)]
-
-
-def test_one_that_makes_nothing_has_no_most_in_flight(owner, hours):
-    rows.execution(hours.job, "pending")
-    bulk = owner.api.post("/api/v1/executions/bulk", {"action": "cancel", "all": True, "reason": "x"}).json()
-    answer = owner.api.patch(f"/api/v1/operations/{bulk['id']}", {"max_active": 4})
-    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["max_active"])
-    assert owner.api.patch(f"/api/v1/operations/{bulk['id']}", {}).status_code in (400, 422)
-
-
-def test_who_may_only_look_or_is_another_tenants_starts_nothing(owner, teammate, outsider, hours):
-    assert teammate.api.post(path(hours), hours.wish(3)).status_code == 403
-    assert outsider.api.post(path(hours), hours.wish(3)).status_code == 404
-    runner = actors.with_scopes(owner, ["executions:run"])
-    assert runner.api.post(path(hours), hours.wish(3)).status_code == 202
-    script = hourly(rows.job(owner.tenant.id, type="script", payload={"script": "true"}))
-    assert runner.api.post(path(script), script.wish(3, payload={"script": "false"})).status_code == 403
-
-
-def test_a_long_time_is_counted_up_to_a_bound_and_run_whole(owner, hours, monkeypatch):
-    monkeypatch.setattr("jobs.services.backfills.MOST_EXAMINED", 3)
-    told = owner.api.post(f"{path(hours)}?dry_run=true", hours.wish(9)).json()
-    assert (told["slots"], told["examined"], told["matched"], told["matched_is_capped"]) == (10, 3, 3, True)
-    operation = backfill(owner, hours, 9)
-    assert (operation["matched"], operation["matched_is_capped"]) == (3, True)
-    steps(operation)
-    assert len(hours.made()) == 10
 
 
 def _z(at) -> str:

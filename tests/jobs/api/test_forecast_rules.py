@@ -51,6 +51,29 @@ def test_days_that_calendars_leave_out_are_no_work(owner):
     )
 
 
+@pytest.mark.parametrize(
+    ("expression", "columns", "runs"),
+    [
+        ("30 2 * * *", {"dst_gap": "skip"}, 3),  # 31 March has no 02:30
+        ("30 2 * * *", {"dst_gap": "run_after_gap"}, 4),
+        ("*/20 2 * * *", {"dst_gap": "skip"}, 9),
+        ("0,1-59 0-23 * * *", {"dst_gap": "skip"}, 4 * 1440 - 60),  # more than a day has hours: not made one by one
+    ],
+)
+def test_what_a_clock_change_leaves_out_is_no_work(owner, expression, columns, runs):
+    at(rows.job(owner.tenant.id), expression, timezone="Europe/Berlin", **columns)
+    window = {"from": "2030-03-28T23:00:00Z", "until": "2030-04-01T22:00:00Z"}
+    assert {by: counted(owner, by, **window) for by in ("hour", "job")} == {"hour": runs, "job": runs}
+
+
+def test_a_night_that_comes_twice_is_worked_once(owner):
+    at(rows.job(owner.tenant.id), "0,1-59 0-23 * * *", timezone="Europe/Berlin", dst_fold="first")
+    window = {"from": "2030-10-26T22:00:00Z", "until": "2030-10-27T23:00:00Z"}
+    told_by_hour = {group["key"][5:13]: group["slots"] for group in told(owner, group_by="hour", **window)["groups"]}
+    assert sum(told_by_hour.values()) == counted(owner, "queue", **window) == 24 * 60
+    assert "10-27T01" not in told_by_hour
+
+
 def test_days_left_out_use_up_none_of_the_runs_that_are_left(owner):
     holidays(owner, "2030-03-04", "2030-03-05")
     at(rows.job(owner.tenant.id), "0 12 * * *", calendars=[{"calendar": "days"}], max_runs=1)

@@ -129,6 +129,24 @@ def test_the_platforms_windows_are_seen_by_all_and_changed_by_its_own_people(own
     rows.change("DELETE FROM maintenance_window WHERE tenant_id IS NULL")
 
 
+@pytest.mark.parametrize("scope", [{"scope": "tenant"}, {"scope": "queue", "queue": "default"}])
+def test_everybodys_work_is_held_by_administrators_and_a_jobs_by_whoever_may_change_it(owner, make_job, scope):
+    job = make_job()
+    editor = actors.with_scopes(owner, ["jobs:read", "jobs:write"])
+    refused = editor.api.post(PATH, {**scope, "reason": "r", "ends_at": soon()})
+    assert (refused.status_code, refused.json()["error"]["details"]["required"]) == (403, "admin"), refused.content
+    made = make(owner, **scope)
+    for act in (
+        lambda: editor.api.post(f"{PATH}/{made['id']}/end", {}),
+        lambda: editor.api.patch(f"{PATH}/{made['id']}", {"reason": "Another."}),
+        lambda: editor.api.delete(f"{PATH}/{made['id']}"),
+    ):
+        assert act().status_code == 403
+    assert owner.api.get(f"{PATH}/{made['id']}").json()["state"] == "open"
+    own = make(editor, scope="job", job=job["name"])
+    assert editor.api.post(f"{PATH}/{own['id']}/end", {}).status_code == 200
+
+
 def test_what_is_held_says_so_with_the_reason_and_the_end(owner, make_job):
     job = make_job(schedules=[{"kind": "cron", "expression": "0 0 * * *"}])
     made = make(owner, scope="job", job=job["name"], ends_at=soon(30))

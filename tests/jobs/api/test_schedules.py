@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.models import Schedule
 from tests.support import rows
 
 CRON = {"kind": "cron", "expression": "30 2 * * *", "timezone": "Europe/Berlin"}
@@ -23,6 +24,25 @@ def test_schedule_is_added_to_a_job_named_by_id_or_name(owner, make_job):
         added = owner.api.post("/api/v1/schedules", {"job": name, **CRON}).json()
         assert added["job"] == job["id"]
     assert len(owner.api.get("/api/v1/jobs/nightly").json()["schedules"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("schedules", CRON),
+        ("schedules/preview", CRON),
+        ("executions", {}),
+        ("maintenance-windows", {"scope": "job", "action": "hold", "starts_at": "2126-01-01T00:00:00Z", "ends_at": "2126-01-02T00:00:00Z", "reason": "it moves"}),
+    ],
+)  # fmt: skip
+def test_none_of_a_jobs_schedules_is_read_for_what_needs_none_of_them(owner, make_job, monkeypatch, path, body):
+    make_job(schedules=[CRON] * 3)
+    read: list[object] = []
+    made = Schedule.from_db.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(Schedule, "from_db", classmethod(lambda *given: read.append(given[-1]) or made(*given)))
+    answer = owner.api.post(f"/api/v1/{path}", {"job": "nightly", **body})
+    assert answer.status_code < 300, answer.content
+    assert read == []
 
 
 def test_interval_without_an_anchor_is_counted_from_now(owner, make_job):

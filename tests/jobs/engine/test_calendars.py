@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs import explanations
+from jobs import explanations, sql
 from jobs.engine import calendars as loader
-from jobs.engine import planner
+from jobs.engine import moved_slots, planner
 from jobs.models import Execution
 from jobs.rules.calendar_days import Days
 from tests.support import rows
@@ -134,3 +134,27 @@ def test_a_slot_is_moved_to_the_next_business_day():
     rows.change("UPDATE schedule SET planned_until = %s, due_at = now()", due - 5 * SECOND)
     planner.plan_due()
     assert executions() == [("scheduled", "", due.date())]
+
+
+def test_slots_of_a_batch_that_calendars_may_move_are_asked_about_in_one_statement(monkeypatch):
+    of = rows.job()
+    due = rows.now() + SECOND
+    calendar(of[1], due.date() + DAY)
+    for _ in range(5):
+        schedule(of, off("next_business_day"), at=due, planned_until=due - 5 * SECOND)
+    asked: list[int] = []
+    run = sql.run
+
+    def counted(name, **given):
+        asked.extend(len(given["ids"]) for _ in range(name == "executions_there"))
+        return run(name, **given)
+
+    monkeypatch.setattr(sql, "run", counted)
+    planner.plan_due()
+    assert executions() == [("scheduled", "", due.date())] * 5
+    assert [number % 5 for number in asked] == [0]
+
+
+def test_more_ids_than_one_statement_takes_are_asked_in_several(monkeypatch):
+    monkeypatch.setattr(moved_slots, "MOST_ASKED", 1)
+    test_a_slot_that_ran_is_not_moved_to_another_day_by_a_later_calendar()

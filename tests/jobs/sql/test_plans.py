@@ -62,6 +62,7 @@ EXPECTED = {
     "waiting_for_hours": {"execution_by_schedule"},
     "forget_workers": {"execution_owned"},
     "queue_is_busy": {"execution_by_state"},
+    "take_room": {"quota_room_pkey"},
     "count_jobs": {"job_by_name"},
     "count_schedules": {"schedule_tenant_key"},
     "count_unfinished": {"execution_by_state"},
@@ -128,6 +129,9 @@ NOTHING_TO_FIND = {
     "drop_partitions": "calls a function of the owner's",
     "draw": "calls a function, which counts as count_unfinished does",
     "lock_quota": "takes a lock",
+    "lock_calendars": "takes a lock",
+    "let_calendars_be": "takes a lock",
+    "note_room": "writes one row by its key",
     "kept_shorter": "looks at tenants once an hour",
     "readers_of_jobs": "looks at the locks that are held",
     "prune_buckets": "looks at the few buckets that are not full",
@@ -192,6 +196,8 @@ FILL = (
        FROM tenant, generate_series(1, 20) n""",
     """UPDATE execution e SET operation_id = o.id FROM operation o
        WHERE o.tenant_id = e.tenant_id AND o.state = 'running' AND e.state IN ('failed', 'skipped')""",
+    """INSERT INTO quota_room (id, tenant_id, most, room, counted_at)
+       SELECT gen_random_uuid(), id, 5000, 10, now() FROM tenant, generate_series(1, 3) n""",
     """INSERT INTO received_event (id, tenant_id, name, sender, dedup_key, outcome, problem, started, left_out, payload_size,
            request_id, received_at)
        SELECT gen_random_uuid(), id, 'a', '', '', 'unmatched', '', '[]', '[]', 2, '', now() - n * interval '1 hour'

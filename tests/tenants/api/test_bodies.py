@@ -11,8 +11,8 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from scheduler_project.asgi import Handler
-from tests.jobs.api.test_audited import CALLS, World
 from tests.support import rows
+from tests.support.calls import CALLS, World
 
 JOB = json.dumps({"name": "nightly", "type": "dummy"}).encode()
 

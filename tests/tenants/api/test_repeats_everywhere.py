@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from tests.jobs.api.test_audited import BY_TOKEN, CALLS, World
+from tests.jobs.api.test_audited import BY_TOKEN
 from tests.support import rows
+from tests.support.calls import CALLS, World
 
 POSTS = sorted(route for method, route in CALLS if method == "post")
 #: Answers of these hold a secret that is shown once.
