@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from jobs import hit_days, holds, selectors, shut, waits
+from jobs.engine import upstreams
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
-from jobs.rules.codes import Absence, Course
+from jobs.rules.codes import Absence, Course, Wait
 from jobs.rules.explaining import Ended, Explanation, Reason, Slot
-from jobs.rules.states import State
+from jobs.rules.states import TERMINAL, State
 from jobs.rules.waiting import Waiting, seconds_left
 from jobs.sentences import limits
 from tenants import quotas
@@ -75,7 +76,7 @@ def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bo
             reason=Absence(reason),
             at=slot,
             seen_at=execution.created_at,
-            setting=_setting(execution, Absence(reason)),
+            setting=(with_hold and _upstreams(execution, Absence(reason))) or _setting(execution, Absence(reason)),
             folded_until=execution.folded_until,
             folded_count=execution.folded_count,
             hold=holds.around(execution.job, execution.schedule, slot) if asked and slot else None,
@@ -170,7 +171,17 @@ def _succeeded(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 -
 
 
 def _blocked(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others
+    steps = upstreams.standing(execution.pk) if execution.workflow_run_id else {}
+    if any(state not in TERMINAL for state in steps.values()):
+        return explaining.reason_of(Wait.AWAITING_UPSTREAM, details=(explaining.steps(steps, ended=False),))
     return explaining.reason_of(Course.BLOCKED)
+
+
+def _upstreams(execution: Execution, reason: Absence) -> str:
+    """How the steps before it ended, where that is why it did not run."""
+    if execution.workflow_run_id is None or reason not in _OF_UPSTREAMS:
+        return ""
+    return explaining.steps(upstreams.standing(execution.pk), ended=True)
 
 
 #: Where it is told who held what.
@@ -178,6 +189,8 @@ _OF_HOLDS = frozenset({
     Absence.MISFIRE, Absence.CATCHUP_EXPIRED, Absence.DISABLED,
     Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT,
 })  # fmt: skip
+#: And how the steps before it ended.
+_OF_UPSTREAMS = frozenset({Absence.DEPENDENCY_FAILED, Absence.RULE_NOT_MET, Absence.CONDITION_FALSE})
 #: And the misfire policy that left it out.
 _OF_POLICY = frozenset({Absence.MISFIRE, Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT})
 #: Of what does not wait for capacity or for an instant.

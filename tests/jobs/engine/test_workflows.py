@@ -7,13 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
+from jobs import explanations, sql
 from jobs.engine import transitions, workflows
-from jobs.models import WorkflowRun
+from jobs.models import Execution, WorkflowRun
 from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import rows
+from tests.support import one, rows, servers
 from tests.support import workflows as runs
 from tests.support.workflows import Jobs
 
@@ -355,8 +356,95 @@ def test_end_of_a_step_rings_and_that_of_others_does_not(jobs):
     run = started(jobs)
     step = runs.claim(runs.ids(run)["extract"])
     other = rows.execution(rows.job(), State.RUNNING)
-    from tests.support import one
-
     assert one.succeed(runs.fence(step)) == transitions.Ended(frees_somebody=True)
     ended = one.succeed(transitions.Fence(id=other, attempt_id=other, epoch=1))
     assert ended == transitions.Ended(frees_somebody=False)
+
+
+class Crash:
+    """Lets only so many statements through, the ORM's and the named ones."""
+
+    def __init__(self, after: int, monkeypatch: Any) -> None:
+        self.left = after
+        run = sql.run
+        monkeypatch.setattr(sql, "run", lambda *args, **named: self.count() or run(*args, **named))
+
+    def count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise OperationalError("the connection is gone")
+
+    def __call__(self, execute: Any, *args: Any) -> Any:
+        self.count()
+        return execute(*args)
+
+
+EVERYTHING = """
+    SELECT 'execution', id::text, state, is_told::text FROM execution
+    UNION ALL SELECT 'run', id::text, state, graph::text FROM workflow_run
+    UNION ALL SELECT 'event', id::text, kind, '' FROM event ORDER BY 1, 2
+"""
+
+
+@pytest.mark.parametrize("stage", ["plan", "advance"])
+def test_crash_at_any_statement_loses_nothing_and_repeats_nothing(stage, monkeypatch):
+    jobs = Jobs()
+    jobs.edges("extract>clean", "clean>after")
+    jobs.edge("extract", "alarm", "one_failed")
+    jobs.edge("extract", "load", condition="upstream.extract.result.rows > 5")
+    statements = 0
+    while True:
+        run = runs.start(jobs["extract"])
+        if stage == "advance":
+            runs.move()
+            ended = one.succeed(runs.fence(runs.claim(runs.ids(run)["extract"])), result={"rows": 7})
+            assert ended is not None
+        before = rows.fetch(EVERYTHING)
+        with monkeypatch.context() as patched:
+            crash = Crash(statements, patched)
+            try:
+                with connection.execute_wrapper(crash):
+                    workflows.move_on()
+            except OperationalError:
+                crashed = True
+            else:
+                crashed = False
+        if not crashed:
+            break
+        assert rows.fetch(EVERYTHING) == before
+        runs.move()
+        expected = {"clean": "blocked", "after": "blocked", "alarm": "blocked", "load": "blocked", "extract": "pending"}
+        if stage == "advance":
+            expected |= {"clean": "pending", "load": "pending", "alarm": "RULE_NOT_MET", "extract": "succeeded"}
+        assert runs.states(run) == expected
+        statements += 1
+    assert statements > 6
+
+
+def test_run_that_somebody_holds_is_left_to_them(jobs):
+    run = started(jobs)
+    assert one.succeed(runs.fence(runs.claim(runs.ids(run)["extract"])))
+    with servers.superuser() as other, other.transaction():
+        other.execute("SELECT 1 FROM workflow_run WHERE id = %s FOR NO KEY UPDATE", [run])
+        assert not workflows.move_on()
+        assert runs.states(run)["clean"] == "blocked"
+    runs.move()
+    assert runs.states(run)["clean"] == "pending"
+
+
+def test_blocked_step_says_for_which_steps_it_waits(jobs):
+    run = started(jobs)
+    runs.succeed(run, "extract")
+    runs.succeed(run, "clean")
+    told = explanations.of_execution(Execution.objects.get(pk=runs.ids(run)["load"]))
+    assert (told.reasons[0].code, told.reasons[0].clause) == (
+        "AWAITING_UPSTREAM", "the jobs before it have not ended; count is pending",
+    )  # fmt: skip
+
+
+def test_skipped_step_says_how_the_steps_before_it_ended(jobs):
+    run = started(jobs)
+    runs.end(run, {"extract": "fail"})
+    told = explanations.of_execution(Execution.objects.get(pk=runs.ids(run)["clean"]))
+    assert told.reasons[0].code == "DEPENDENCY_FAILED"
+    assert told.reasons[0].clause.endswith("; extract is failed")
