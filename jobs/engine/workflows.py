@@ -34,6 +34,7 @@ from jobs.models import Execution, WorkflowRun
 from jobs.rules import identity, workflow_graphs
 from jobs.rules.codes import Absence
 from jobs.rules.states import TERMINAL, State
+from jobs.rules.trigger_rules import Outcome
 from jobs.rules.workflow_graphs import Decision, Graph
 from jobs.rules.workflow_runs import RunState
 
@@ -251,7 +252,7 @@ def _never_began(state: str, reason: str, began: bool) -> bool:
     return state == State.SKIPPED and reason != Absence.SKIPPED_BY_HAND
 
 
-def _outcomes(steps: _Steps) -> dict[str, workflow_graphs.Outcome]:
+def _outcomes(steps: _Steps) -> dict[str, Outcome]:
     return {step: workflow_graphs.outcome(*standing) for step, standing in steps.states.items()}
 
 
