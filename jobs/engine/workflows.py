@@ -141,7 +141,7 @@ def _plan(run: WorkflowRun, root: Execution) -> None:
     run.save(update_fields=["graph", "state", "started_at"])
     name = next(job.name for job in jobs if job.id == run.root_job_id)
     if root.step != name:
-        Execution.objects.filter(pk=root.pk).update(step=name)
+        sql.run("name_step", id=root.pk, step=name)
     transitions.create(workflow_plans.steps(run, root, jobs, now=now))
 
 

@@ -161,3 +161,12 @@ def test_steps_have_what_their_jobs_say_and_the_roots_place_in_line(jobs):
         runs.ids(run)["last"],
     )
     assert stored == [(-3, 9, 4, "of:me", operation, None, "ann")]
+
+
+def test_root_whose_job_was_renamed_meanwhile_is_called_as_in_the_graph(jobs):
+    run = runs.start(jobs["extract"])
+    rows.change("UPDATE job SET name = 'fetch' WHERE name = 'extract'")
+    runs.move()
+    assert set(runs.states(run)) == {"fetch", "clean", "count", "load"}
+    runs.succeed(run, "fetch")
+    assert runs.states(run)["clean"] == "pending"
