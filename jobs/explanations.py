@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from jobs import hit_days, holds, paused_tags, selectors, shut, waits
+from jobs.engine import upstreams
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course
@@ -75,7 +76,9 @@ def _skipped(execution: Execution, now: datetime | None = None, *, with_hold: bo
             reason=Absence(reason),
             at=slot,
             seen_at=execution.created_at,
-            setting=execution.ended_because or _setting(execution, Absence(reason)),
+            setting=execution.ended_because
+            or (with_hold and _upstreams(execution, Absence(reason)))
+            or _setting(execution, Absence(reason)),
             folded_until=execution.folded_until,
             folded_count=execution.folded_count,
             hold=_hold(execution, slot) if asked and slot else None,
@@ -179,11 +182,20 @@ def _blocked(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - a
     return explaining.reason_of(Course.BLOCKED)
 
 
+def _upstreams(execution: Execution, reason: Absence) -> str:
+    """How the steps before it ended, where that is why it did not run."""
+    if execution.workflow_run_id is None or reason not in _OF_UPSTREAMS:
+        return ""
+    return explaining.steps(upstreams.standing(execution.pk), ended=True)
+
+
 #: Where it is told who held what.
 _OF_HOLDS = frozenset({
     Absence.MISFIRE, Absence.CATCHUP_EXPIRED, Absence.DISABLED,
     Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT, Absence.PAUSED_TAG,
 })  # fmt: skip
+#: And how the steps before it ended.
+_OF_UPSTREAMS = frozenset({Absence.DEPENDENCY_FAILED, Absence.RULE_NOT_MET, Absence.CONDITION_FALSE})
 #: And the misfire policy that left it out.
 _OF_POLICY = frozenset({
     Absence.MISFIRE, Absence.PAUSED_SCHEDULE, Absence.PAUSED_JOB, Absence.PAUSED_TENANT, Absence.PAUSED_TAG,

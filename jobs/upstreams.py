@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.engine import gates
-from jobs.models import Execution, WorkflowRun
-from jobs.rules import reruns
+from jobs.engine import gates, upstreams
+from jobs.models import Execution
 from jobs.rules.states import TERMINAL
 
 #: Upstreams that are named.
@@ -25,13 +24,7 @@ def awaited(execution: Execution) -> tuple[str, datetime | None]:
 
 def _of_step(execution: Execution) -> list[tuple[str, str]]:
     """(step, state) of those before it that have not ended."""
-    run = WorkflowRun.objects.filter(pk=execution.workflow_run_id).only("graph").first()
-    names = reruns.upstreams(run.graph).get(execution.step, []) if run else []
-    rows = Execution.objects.filter(
-        tenant=execution.tenant_id, workflow_run_id=execution.workflow_run_id, step__in=names, superseded=False
-    )
-    states = dict(rows.values_list("step", "state"))
-    return [(name, states.get(name, "not made yet")) for name in names if states.get(name) not in TERMINAL]
+    return [(step, state) for step, state in upstreams.standing(execution.pk).items() if state not in TERMINAL]
 
 
 def _said(found: list[tuple[str, str]]) -> str:

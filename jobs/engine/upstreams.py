@@ -37,6 +37,13 @@ def of(execution_id: UUID) -> dict[str, Any]:
     return {row.step: {"state": row.state, "reason": row.reason, "result": row.result} for row in rows}
 
 
+def standing(execution_id: UUID) -> dict[str, str]:
+    """The state of each step directly before an execution's step; empty if it is none."""
+    low, high = identity.beside(execution_id)
+    rows = sql.run("upstream_results", id=execution_id, low=low, high=high, most=0)
+    return {row.step: row.state for row in rows}
+
+
 def judged(graph: Graph, step: str, execution_id: UUID) -> Decision:
     """Whether the conditions of a step hold. One that cannot be computed is the step's failure: nobody knows what was meant."""
     from jobs.rules import expression_language  # noqa: PLC0415 - 8 MiB that an engine without conditions does without

@@ -34,6 +34,7 @@ from jobs.models import Execution, WorkflowRun
 from jobs.rules import identity, workflow_graphs
 from jobs.rules.codes import Absence
 from jobs.rules.states import TERMINAL, State
+from jobs.rules.trigger_rules import Outcome
 from jobs.rules.workflow_graphs import Decision, Graph
 from jobs.rules.workflow_runs import RunState
 
@@ -140,7 +141,7 @@ def _plan(run: WorkflowRun, root: Execution) -> None:
     run.save(update_fields=["graph", "state", "started_at"])
     name = next(job.name for job in jobs if job.id == run.root_job_id)
     if root.step != name:
-        Execution.objects.filter(pk=root.pk).update(step=name)
+        sql.run("name_step", id=root.pk, step=name)
     transitions.create(workflow_plans.steps(run, root, jobs, now=now))
 
 
@@ -251,7 +252,7 @@ def _never_began(state: str, reason: str, began: bool) -> bool:
     return state == State.SKIPPED and reason != Absence.SKIPPED_BY_HAND
 
 
-def _outcomes(steps: _Steps) -> dict[str, workflow_graphs.Outcome]:
+def _outcomes(steps: _Steps) -> dict[str, Outcome]:
     return {step: workflow_graphs.outcome(*standing) for step, standing in steps.states.items()}
 
 

@@ -7,17 +7,19 @@ Pure: who asks the database is :mod:`jobs.explanations`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from jobs.rules import retries, words
 from jobs.rules.codes import Absence, Code, Course, Failure, Outlook, Wait
-from jobs.rules.states import State
+from jobs.rules.states import TERMINAL, State
 from jobs.rules.waiting import Waiting
 from tenants.rules import phrases
 
+#: Of the steps before one, so many are named.
+MOST_STEPS = 5
 _HEADS = {State.PENDING: "Waiting", State.QUEUED: "Waiting"}
 
 
@@ -177,6 +179,12 @@ def skipped(slot: Slot) -> Reason:
         _folded(slot),
     )
     return reason_of(slot.reason, details=details, limit=slot.limit)
+
+
+def steps(standing: Mapping[str, str], *, ended: bool) -> str:
+    """How the steps before one stand: those that have ended, or those that have not; the first few by name."""
+    told = [f"{step} is {state}" for step, state in sorted(standing.items()) if (state in TERMINAL) is ended]
+    return ", ".join(told[:MOST_STEPS]) + (f" and {len(told) - MOST_STEPS} more" if len(told) > MOST_STEPS else "")
 
 
 def run_anyway(*, newest: UUID, state: str, count: int, slots: int) -> Reason:

@@ -55,6 +55,10 @@ CROSS JOIN LATERAL (
 LEFT JOIN edges e ON e.downstream_id = r.id
 ORDER BY j.id
 
+-- name: name_step
+-- The root's job was renamed after it was made: its step is called as in the graph.
+UPDATE execution SET step = %(step)s WHERE id = %(id)s
+
 -- name: tell
 -- The run has taken note that these have ended. In the order of their ids, as everybody locks them.
 WITH held AS MATERIALIZED (

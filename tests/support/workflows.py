@@ -47,6 +47,13 @@ class Jobs:
             self.edge(*pair.split(">"), **columns)
 
 
+def diamond() -> Jobs:
+    """extract before clean and count, both before load."""
+    made = Jobs()
+    made.edges("extract>clean", "extract>count", "clean>load", "count>load")
+    return made
+
+
 def new(job: Any, **columns: Any) -> NewExecution:
     """An execution of a job that is due now."""
     defaults: dict[str, Any] = {
@@ -63,6 +70,13 @@ def start(job: Any, **columns: Any) -> UUID:
         transitions.create([root])
         ripen()
     return run_of(root.id)
+
+
+def started(jobs: Jobs, **columns: Any) -> UUID:
+    """A run of ``extract`` that is planned and waits for its root."""
+    run = start(jobs["extract"], **columns)
+    move()
+    return run
 
 
 def run_of(root: UUID) -> UUID:

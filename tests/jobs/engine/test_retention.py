@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from jobs.engine import retention
+from jobs.engine import retention, transitions
 from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import console, ids, rows
+from tests.support import console, ids, rows, workflows
+from tests.support.workflows import Jobs
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
@@ -113,3 +114,22 @@ def test_a_tenant_cannot_keep_for_longer_than_the_installation(settings):
     kept = ended(job, timedelta(days=7))
     assert retention.expire() == 1
     assert left("execution", "id") == {kept}
+
+
+def test_workflow_runs_go_with_their_executions_and_stay_while_they_go_on():
+    tenant = rows.tenant(retention_days=7)
+    jobs = Jobs(tenant)
+    jobs.edges("a>b")
+    old = rows.now() - timedelta(days=8)
+    for _ in range(2):
+        root = workflows.new(jobs["a"], id=identity.request_id(old), not_before=old)
+        transitions.create([root])
+    rows.change("UPDATE execution SET state = 'succeeded', finished_at = now() - interval '8 days'")
+    ended = workflows.run_of(root.id)
+    rows.change(
+        "UPDATE workflow_run SET state = 'succeeded', finished_at = now() - interval '8 days' WHERE id = %s", ended
+    )
+    assert retention.expire() == 1
+    left = rows.fetch("SELECT id FROM workflow_run")
+    assert (len(left), left != [(ended,)]) == (1, True)
+    assert rows.fetch("SELECT workflow_run_id FROM execution") == left

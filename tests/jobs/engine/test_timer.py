@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from jobs.engine import admission, planner, timer
+from jobs.engine import admission, planner, timer, transitions
 from jobs.engine.timer import Timer
 from jobs.rules.states import State
-from tests.support import rows, servers
+from tests.support import one, rows, servers, workflows
 from tests.support.processes import eventually
+from tests.support.workflows import Jobs
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
@@ -60,6 +61,31 @@ def test_overdue_slot_is_planned_by_one_round_and_admitted_by_the_next(queue):
     assert engine.round() <= 0
     engine.round()
     assert rows.fetch("SELECT state FROM execution") == [(State.QUEUED,)]
+
+
+def test_what_a_workflow_run_lets_go_is_admitted_by_the_round_that_follows_at_once(queue):
+    rows.worker(queues=(queue.name,))
+    jobs = Jobs(queue_id=queue.name)
+    jobs.edges("a>b")
+    root = workflows.new(jobs["a"], queue_id=queue.name)
+    transitions.create([root])
+    engine = Timer()
+    engine.round()
+    run = workflows.run_of(root.id)
+    assert workflows.states(run) == {"a": "queued", "b": "blocked"}
+    assert one.succeed(workflows.fence(workflows.claim(root.id)))
+    assert engine.round() == 0
+    engine.round()
+    assert workflows.states(run) == {"a": "succeeded", "b": "queued"}
+
+
+def test_next_round_is_when_the_root_of_a_workflow_run_is_due():
+    jobs = Jobs()
+    jobs.edges("a>b")
+    transitions.create([workflows.new(jobs["a"], not_before=rows.now() + timedelta(hours=1))])
+    assert Timer().round() == timer.IDLE
+    rows.change("UPDATE workflow_run SET due_at = now() + interval '0.8 seconds'")
+    assert Timer().round() < 0.8
 
 
 def test_full_window_is_looked_at_before_it_runs_dry(queue):

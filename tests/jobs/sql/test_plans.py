@@ -106,6 +106,7 @@ EXPECTED = {
     "runs_to_move": {"workflow_run_to_plan", "workflow_run_cancelling", "execution_to_tell", "execution_of_run"},
     "steps_of_run": {"execution_of_run"},
     "read_graph": {"dependency_starting", "job_pkey"},
+    "name_step": {"execution_pkey"},
     "tell": {"execution_pkey"},
     "lock_waiting_steps": {"execution_of_run"},
     "upstream_results": {"execution_pkey", "workflow_run_pkey", "execution_of_run"},
