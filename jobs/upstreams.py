@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from jobs.engine import gates
 from jobs.models import Execution, WorkflowRun
@@ -16,19 +17,19 @@ MOST_NAMED = 5
 def awaited(execution: Execution) -> tuple[str, datetime | None]:
     """In words, and until when at most; an empty text if it waits for no upstream."""
     if execution.workflow_run_id and execution.step and execution.decide_at is None:
-        return _said(_of_step(execution)), None
+        return _said(_of_step(execution, execution.workflow_run_id)), None
     if execution.decide_at is not None and execution.scheduled_for is not None:
         left, until = gates.waited_for(execution.pk)
         return _said([(name, gate.said()) for name, gate in left]), until
     return "", None
 
 
-def _of_step(execution: Execution) -> list[tuple[str, str]]:
+def _of_step(execution: Execution, run_id: UUID) -> list[tuple[str, str]]:
     """(step, state) of those before it that have not ended."""
-    run = WorkflowRun.objects.filter(pk=execution.workflow_run_id).only("graph").first()
+    run = WorkflowRun.objects.filter(pk=run_id).only("graph").first()
     names = reruns.upstreams(run.graph).get(execution.step, []) if run else []
     rows = Execution.objects.filter(
-        tenant=execution.tenant_id, workflow_run_id=execution.workflow_run_id, step__in=names, superseded=False
+        tenant=execution.tenant_id, workflow_run_id=run_id, step__in=names, superseded=False
     )
     states = dict(rows.values_list("step", "state"))
     return [(name, states.get(name, "not made yet")) for name in names if states.get(name) not in TERMINAL]
