@@ -125,6 +125,9 @@ WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "s
 WhichEnum = Literal["missing", "failed", "all"]
 
 
+WorkflowRunStateEnum = Literal["planned", "running", "succeeded", "failed", "cancelled", "skipped"]
+
+
 class AbortInput(TypedDict):
     """What becomes of what keeps to its pace and is running."""
 
@@ -1049,6 +1052,15 @@ class DummyRevision(TypedDict):
     created_by: str
 
 
+class Edge(TypedDict):
+    """That a step comes after another."""
+
+    upstream: str
+    downstream: str
+    trigger_rule: str
+    condition: str
+
+
 class ErrorBody(TypedDict):
     """What went wrong and what to do."""
 
@@ -1263,6 +1275,8 @@ class Execution(TypedDict):
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
+    workflow_run: str | None
+    step: str
     revision: int
     crashes: int
     concurrency_key: Any
@@ -2242,6 +2256,8 @@ class OneExecution(TypedDict):
     result: Any
     error: dict[str, Any] | None
     replay_of: str | None
+    workflow_run: str | None
+    step: str
     revision: int
     crashes: int
     concurrency_key: Any
@@ -2972,6 +2988,12 @@ class ReplayInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
 
 
+class RerunInput(TypedDict):
+    """From where on."""
+
+    step: str
+
+
 class RevisionDiff(TypedDict):
     """What changed from one revision to another."""
 
@@ -3150,6 +3172,13 @@ class RruleSchedule(TypedDict):
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class RunGraph(TypedDict):
+    """All of a run: each step after those before it."""
+
+    steps: list[Step]
+    edges: list[Edge]
 
 
 class S3Connection(TypedDict):
@@ -3449,6 +3478,12 @@ class SftpSecretInput(TypedDict):
     value: SftpConnection
 
 
+class SkipInput(TypedDict):
+    """Why the step is left out."""
+
+    reason: NotRequired[str]
+
+
 class SkippedInput(TypedDict):
     """Which slot, where the row stands for many."""
 
@@ -3568,6 +3603,28 @@ class Stats(TypedDict):
     success_rate: float | None
     run_seconds: float
     days: list[UsageDay]
+
+
+class StepExecution(TypedDict):
+    """An execution of a step."""
+
+    id: str
+    state: ExecutionStateEnum
+    reason: str
+    error_code: str
+    attempt: int
+    max_attempts: int
+    started_at: str | None
+    finished_at: str | None
+
+
+class Step(TypedDict):
+    """A job in the run."""
+
+    name: str
+    job: str
+    execution: StepExecution | None
+    history: list[StepExecution]
 
 
 class Suspension(TypedDict):
@@ -3833,6 +3890,23 @@ class Worker(TypedDict):
     draining: bool
     started_at: str
     renewed_at: str
+
+
+class WorkflowRun(TypedDict):
+    """One propagation through the graph of dependencies."""
+
+    id: str
+    job: JobReference
+    root_execution: str
+    state: WorkflowRunStateEnum
+    due_at: str
+    reruns: int
+    triggered_by: str
+    cancel_requested_at: str | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    allowed_actions: list[str]
 
 
 DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
