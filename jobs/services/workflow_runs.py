@@ -47,7 +47,7 @@ def resume(*, run: WorkflowRun) -> WorkflowRun:
     with _locked(run) as stored:
         _refuse_unless(stored, "resume")
         graph, members = rules.upstreams(stored.graph), engine.members(stored)
-        chosen = rules.to_resume(graph, _standing(members))
+        chosen = rules.to_resume(graph, _standing(members)) & set(graph)
         if not chosen:
             raise _impossible(
                 stored, "nothing of this workflow run failed or was cancelled, so there is nothing to resume"
