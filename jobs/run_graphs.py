@@ -66,8 +66,8 @@ def of_run(run: WorkflowRun) -> Graph:
 def _place(steps: Mapping[str, Step], run: WorkflowRun) -> None:
     rows = Execution.objects.filter(tenant=run.tenant_id, workflow_run_id=run.pk).only(*_COLUMNS)
     for row in sorted(rows, key=lambda row: row.created_at, reverse=True):
-        # A root has no step's name before the graph is taken down.
-        name = row.step or (run.root_job.name if row.pk == run.root_execution_id else "")
+        # Before the graph is taken down, whatever the root is called.
+        name = row.step if row.step in steps or row.pk != run.root_execution_id else run.root_job.name
         if (step := steps.get(name)) is None:
             continue
         if row.superseded:

@@ -16,7 +16,8 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+import structlog
+from django.db import DatabaseError, transaction
 
 from jobs import sql
 from jobs.engine import planner, transitions
@@ -31,6 +32,8 @@ BATCH = 200
 AGAIN = timedelta(seconds=15)
 #: How far an execution's id may lie from the slot that it is of.
 _APART = timedelta(hours=1)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -64,9 +67,21 @@ def decide_due() -> int:
     while True:
         with transaction.atomic():
             rows = sql.run("lock_gated", limit=BATCH)
-            moved += sum([_act(row, of_slot(row)) for row in rows])
+            moved += sum([_act(row, _safely(row)) for row in rows])
         if len(rows) < BATCH:
             return moved
+
+
+def _safely(row: Any) -> Decision:
+    """The same; whatever one slot meets, the others go on."""
+    try:
+        with transaction.atomic():
+            return of_slot(row)
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as in the planner
+        log.warning("gate.invalid", execution=str(row.id), problem=str(error))
+        return Decision(Course.REJECT, f"its gates cannot be judged: {error}"[:500])
 
 
 def of_slot(row: Any) -> Decision:
@@ -104,7 +119,9 @@ def _act(row: Any, decision: Decision) -> bool:
         case Course.GO:
             return transitions.unblock(row.id)
         case Course.SKIP:
-            return transitions.skip(row.id, decision.reason)
+            if skipped := transitions.skip(row.id, decision.reason):
+                transitions.return_runs([row.schedule_id])
+            return skipped
         case Course.REJECT:
             return transitions.reject(row.id, decision.reason)
     sql.run("decide_later", id=row.id, at=min(decision.until or row.now, row.now + AGAIN))

@@ -47,5 +47,5 @@ def insert(
 
 def _placed(run: WorkflowRun, step: str, row: NewExecution, number: int, *, has_upstreams: bool) -> NewExecution:
     state = State.BLOCKED if has_upstreams else State.SCHEDULED
-    place = {"workflow_run_id": run.pk, "step": step, "with_downstream": False}
-    return replace(row, id=identity.step_id(run.pk, step, number), state=state, **place)
+    id_ = identity.step_id(run.pk, step, number)
+    return replace(row, id=id_, state=state, workflow_run_id=run.pk, step=step, with_downstream=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,7 @@ def resume(*, run: WorkflowRun) -> WorkflowRun:
     with _locked(run) as stored:
         _refuse_unless(stored, "resume")
         graph, members = rules.upstreams(stored.graph), engine.members(stored)
-        chosen = rules.to_resume(graph, _standing(members))
+        chosen = rules.to_resume(graph, _standing(members)) & set(graph)
         if not chosen:
             raise _impossible(
                 stored, "nothing of this workflow run failed or was cancelled, so there is nothing to resume"
@@ -116,8 +117,11 @@ def _rows(run: WorkflowRun, steps: list[str], members: Mapping[str, Any]) -> dic
         job.tenant = run.tenant
         before = former.get(members[step].id) if step in members else None
         kind = TriggerKind.DEPENDENCY if stored[step]["upstreams"] else TriggerKind.REPLAY
-        told = {"overrides": before.payload, "replay_of": before.pk, "event": before.event} if before else {}
-        made[step] = new_executions.prepare(job, kind, now=now, **{"overrides": None, **told})
+        told: dict[str, Any] = (
+            {"overrides": before.payload, "replay_of": before.pk, "event": before.event} if before else {}
+        )
+        row = new_executions.prepare(job, kind, now=now, **{"overrides": None, **told})
+        made[step] = replace(row, scheduled_for=before.scheduled_for if before else None)
     return made
 
 

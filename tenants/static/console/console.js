@@ -42,6 +42,19 @@ function consoleLive() {
     if (log) log.scrollTop = log.scrollHeight;
   }
 
+  // What is scrolled stays so when its page refreshes itself.
+  const scrolled = new Map();
+  document.addEventListener("htmx:beforeSwap", () => {
+    for (const part of document.querySelectorAll("[data-keep-scroll]")) scrolled.set(part.id, [part.scrollLeft, part.scrollTop]);
+  });
+
+  function scrollBack() {
+    for (const part of document.querySelectorAll("[data-keep-scroll]")) {
+      const [left, top] = scrolled.get(part.id) || [0, 0];
+      part.scrollTo(left, top);
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     showSwitches();
     showLogEnd();
@@ -69,6 +82,7 @@ function consoleLive() {
     if (live && !live.hasAttribute("hx-get")) location.reload();
     showSwitches();
     showLogEnd();
+    scrollBack();
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-switch]");

@@ -239,3 +239,27 @@ def test_a_slot_says_which_upstreams_it_waits_for_and_until_when():
     assert "1 of 2 slots have ended" in found
     assert until is not None
     assert until > rows.now()
+
+
+def test_one_slot_that_cannot_be_judged_is_rejected_and_the_others_go_on(monkeypatch):
+    bad, good = Pair(), Pair()
+    good.ran(MIDNIGHT)
+    broken, fine = bad.waits(MIDNIGHT), good.waits(MIDNIGHT)
+    judge = gates.of_slot
+
+    def breaking(row):
+        if row.id == broken:
+            raise RuntimeError("nobody has foreseen this")
+        return judge(row)
+
+    monkeypatch.setattr(gates, "of_slot", breaking)
+    assert decided(fine) == GO
+    assert rows.state_of(broken) == "failed"
+
+
+def test_a_slot_that_is_left_out_does_not_count_as_a_run_of_its_schedule():
+    pair = Pair()
+    rows.change("UPDATE schedule SET max_runs = 3, runs = 2 WHERE id = %s", pair.ours)
+    pair.ran(MIDNIGHT, "failed")
+    assert decided(pair.waits(MIDNIGHT)) == FAILED
+    assert rows.fetch("SELECT runs FROM schedule WHERE id = %s", pair.ours) == [(1,)]
