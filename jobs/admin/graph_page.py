@@ -25,6 +25,7 @@ TITLE = "Graph"
 MOST_DRAWN = 400
 _MOST_EDGES = 1_000
 _LONGEST_NAME = 24
+_MOST_WARNINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +75,17 @@ def _shown(tenant: Tenant, job: Job | None) -> dict[str, Any]:
     return {
         "job": job,
         "summary": _summary(graph, job),
-        "warnings": graph.warnings,
+        "warnings": _some(graph.warnings),
         "picture": _picture(graph, job) if drawn else None,
         "too_many": len(graph.nodes) > MOST_DRAWN,
         "whole": reverse("admin:jobs_job_graph") if job else "",
         "edges": _edges(graph),
     }
+
+
+def _some(warnings: list[str]) -> list[str]:
+    more = len(warnings) - _MOST_WARNINGS
+    return warnings if more <= 0 else [*warnings[:_MOST_WARNINGS], f"and {more:,} more: the API has them all"]
 
 
 def _summary(graph: Graph, job: Job | None) -> str:
