@@ -119,7 +119,7 @@ def listed(job: Job, *, may_change: bool) -> dict[str, Any]:
             "more": (graph, "Graph"),
         },
         "downstreams": {
-            "title": "Before",
+            "title": "Runs before",
             "headers": ("Job", "How"),
             "rows": [
                 (pages.link_to(edge.downstream, marks.shortened(edge.downstream.name, 50)), graph_page.told(edge))

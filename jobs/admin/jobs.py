@@ -95,7 +95,6 @@ class JobAdmin(dependencies.WithDependencies, revisions.WithRevisions, throttlin
         names = {"trigger": "run_now"}
         offered = {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
         offered |= {"add_upstream"} | ({"rollback"} if row.revision > 1 else set())
-        offered |= {"remove_upstream"} if row.upstream_edges.exists() else set()
         return offered - (set() if throttling.is_throttled(row) else {"unthrottle"})
 
     def set_throttle(self, row: Job, *, max_running: int, until: datetime) -> None:

@@ -22,7 +22,7 @@ def test_an_upstream_is_added_and_removed_at_the_page_of_the_job(console: Consol
     assert "all_done" in page
     edge = rows.fetch("SELECT id FROM dependency WHERE downstream_id = %s", report[0])[0][0]
     assert f"{support.url('jobs_job_remove_upstream', report[0])}?dependency={edge}" in page
-    assert "Before" in support.text_of(console.page("jobs_job_change", extract[0]))
+    assert "Runs before" in support.text_of(console.page("jobs_job_change", extract[0]))
     console.pressed("jobs_job_remove_upstream", report[0], dependency=str(edge), because="no longer")
     assert rows.fetch("SELECT 1 FROM dependency WHERE downstream_id = %s", report[0]) == []
 
