@@ -38,6 +38,11 @@ def _is_at_executions(request: HttpRequest) -> bool:
     return at.startswith("jobs_execution_") and not at.startswith("jobs_execution_failures")
 
 
+def _is_at_jobs(request: HttpRequest) -> bool:
+    at = request.resolver_match.url_name or "" if request.resolver_match else ""
+    return at.startswith("jobs_job_") and at != "jobs_job_graph"
+
+
 def _is_at_schedules(request: HttpRequest) -> bool:
     at = request.resolver_match.url_name or "" if request.resolver_match else ""
     return at.startswith("jobs_schedule_") and at != "jobs_schedule_forecast"
@@ -65,7 +70,8 @@ NAVIGATION: list[dict[str, Any]] = [
                 "permission": _has_place,
             },
             {**_list("Executions", "play_circle", "jobs_execution"), "active": _is_at_executions},
-            _list("Jobs", "work", "jobs_job"),
+            {**_list("Jobs", "work", "jobs_job"), "active": _is_at_jobs},
+            {**_list("Graph", "account_tree", "jobs_job"), "link": reverse_lazy("admin:jobs_job_graph")},
             _list("Tags", "sell", "jobs_tag"),
             _list("Templates", "dashboard_customize", "jobs_jobtemplate"),
             {

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import job_form, job_page, preview_panel, recent, revisions, standing
+from jobs.admin import dependencies, job_form, job_page, preview_panel, recent, revisions, standing
 from jobs.admin.executions import RunNow
 from jobs.models import Execution, Job, JobState
 from jobs.services import executions, job_states
@@ -25,14 +25,14 @@ from tenants.admin.dialogs import Dialog, dialog
 
 
 @admin.register(Job)
-class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmin):
+class JobAdmin(dependencies.WithDependencies, revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmin):
     """Every tenant's definitions."""
 
     read_permission = "jobs:read"
     add_permission = "jobs:write"
     button_permissions = {
         **dict.fromkeys(("throttle", "unthrottle", "definition", "rollback"), "jobs:write"),
-        "revisions": "jobs:read",
+        **dict.fromkeys(("revisions", "graph"), "jobs:read"),
     }
     title = "Jobs"
     empty_hint = (
@@ -49,7 +49,8 @@ class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmi
     search_fields = ("name",)
     search_help_text = "Name"
     actions_detail = (
-        "run_now", "pause", "resume", "activate", "throttle", "unthrottle", "rollback", "disable", "delete",
+        "run_now", "pause", "resume", "activate", "throttle", "unthrottle", "add_upstream", "remove_upstream", "rollback", "disable",
+        "delete",
     )  # fmt: skip
 
     def for_list(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
@@ -84,14 +85,16 @@ class JobAdmin(revisions.WithRevisions, throttling.Throttling, pages.ConsoleAdmi
         return row.owner
 
     def detail(self, request: HttpRequest, row: Job) -> dict[str, Any]:
-        return {**job_page.context(row), "may_change": row.state != JobState.DELETED and self.allows("jobs:write", row)}
+        may_change = row.state != JobState.DELETED and self.allows("jobs:write", row)
+        edges = dependencies.listed(row, may_change=may_change)
+        return {**job_page.context(row), **edges, "may_change": may_change}
 
     def offered(self, row: Job) -> Collection[str]:
         if row.state == JobState.DELETED:
             return ()
         names = {"trigger": "run_now"}
         offered = {"delete", *(names.get(name, name) for name in job_states.allowed_actions(row.state))}
-        offered |= {"rollback"} if row.revision > 1 else set()
+        offered |= {"add_upstream"} | ({"rollback"} if row.revision > 1 else set())
         return offered - (set() if throttling.is_throttled(row) else {"unthrottle"})
 
     def set_throttle(self, row: Job, *, max_running: int, until: datetime) -> None:

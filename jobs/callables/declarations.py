@@ -31,6 +31,8 @@ class JobOptions(TypedDict, total=False):
     tags: Sequence[str]
     owner: str
     payload: Mapping[str, Any]
+    #: Names of jobs that come before it, or objects as the API takes them.
+    depends_on: Sequence[str | Mapping[str, Any]]
 
 
 @overload
@@ -76,6 +78,7 @@ class ScheduledJob:
     tags: ClassVar[Sequence[str]]
     owner: ClassVar[str]
     payload: ClassVar[Mapping[str, Any]]
+    depends_on: ClassVar[Sequence[str | Mapping[str, Any]]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -135,6 +138,8 @@ def _declared(schedule: Schedules, options: JobOptions) -> DeclaredJob:
     if "timeout" in fields:
         timeout = fields.pop("timeout")
         fields["timeout_seconds"] = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if "depends_on" in fields:
+        fields["depends_on"] = [{"job": one} if isinstance(one, str) else dict(one) for one in fields["depends_on"]]
     each = schedule if isinstance(schedule, list | tuple) else [schedule]
     return DeclaredJob(fields, [_rule(one, timezone) for one in each])
 

@@ -14,11 +14,13 @@ from typing import Any, cast
 from django.db import transaction
 from pydantic_core import to_jsonable_python
 
-from jobs import selectors
+from jobs import errors, selectors
 from jobs.callables import registry
 from jobs.callables.registry import Registered
 from jobs.models import Job
-from jobs.services import changes, code_schedules, jobs, schedule_sets
+from jobs.rules import graphs
+from jobs.services import changes, code_schedules, dependency_sets, jobs, schedule_sets
+from jobs.services.dependency_sets import DependencyFields, Wish
 from jobs.services.jobs import JobFields
 from tenants.errors import ServiceError
 from tenants.models import Tenant
@@ -54,7 +56,18 @@ def sync(*, tenant: Tenant, prune: bool = False) -> list[Step]:
     """
     declared = {name: entry for name, entry in sorted(registry.registered().items()) if entry.job}
     own = {job.name: job for job in selectors.jobs().filter(tenant=tenant, tag_rows__tag=TAG)}
-    return [*(_step(tenant, entry, own.get(name)) for name, entry in declared.items()), *_gone(own, declared, prune)]
+    return [
+        *(_step(tenant, declared[name], own.get(name)) for name in _ordered(declared)),
+        *_gone(own, declared, prune),
+    ]
+
+
+def _ordered(declared: Mapping[str, Registered]) -> list[str]:
+    """Upstreams before what depends on them; what waits for itself stands last, to be refused."""
+    named = {name: [each.get("job") for each in _given(entry)] for name, entry in declared.items()}
+    edges = [(one, name) for name, ones in named.items() for one in ones if isinstance(one, str) and one in declared]
+    layered = [name for layer in graphs.layers(edges, declared) for name in layer]
+    return [*layered, *(name for name in declared if name not in layered)]
 
 
 def _gone(own: Mapping[str, Job], declared: Mapping[str, Registered], prune: bool) -> Iterator[Step]:
@@ -81,24 +94,30 @@ def _create(tenant: Tenant, entry: Registered) -> Step:
         message = f"a job of this name exists and is not code's: rename it, or give it the tag {TAG}"
         return Step(Outcome.REFUSED, entry.name, [message])
     wanted = code_schedules.wanted(entry, tenant)
-    jobs.create(tenant=tenant, fields=_wanted(entry), schedules=[each.fields for each in wanted])
-    return Step(Outcome.CREATED, entry.name, [f"schedule {each}" for each in wanted])
+    upstreams = _upstreams(entry)
+    jobs.create(tenant=tenant, fields=_wanted(entry), schedules=[each.fields for each in wanted], depends_on=upstreams)
+    after = [f"after {each['job']}" for each in upstreams]
+    return Step(Outcome.CREATED, entry.name, [*(f"schedule {each}" for each in wanted), *after])
 
 
 def _change(entry: Registered, job: Job) -> Step:
     wanted = _wanted(entry)
     stored = jobs.told(job, sorted(row.tag for row in job.tag_rows.all()))
-    job = jobs.replace(job=job, fields=wanted)
+    before = [dependency_sets.declared(edge) for edge in dependency_sets.of(job)]
+    job = jobs.replace(job=job, fields=wanted, depends_on=_upstreams(entry))
     differing = changes.between(stored, jobs.told(job, sorted(row.tag for row in job.tag_rows.all())))
     details = [_told(name, change) for name, change in differing.items()]
     details += schedule_sets.bring(job, code_schedules.wanted(entry, job.tenant))
+    dependency_sets.check_gates(job)
+    after = [dependency_sets.declared(edge) for edge in dependency_sets.of(job)]
+    details += [] if before == after else [_told("depends_on", [_named(before), _named(after)])]
     return Step(Outcome.CHANGED if details else Outcome.UNCHANGED, entry.name, details)
 
 
 def _wanted(entry: Registered) -> JobFields:
     """The whole definition: what code does not mention has its default, so that taking a line out takes it back."""
     assert entry.job is not None
-    given = to_jsonable_python(entry.job.fields)
+    given = to_jsonable_python({name: value for name, value in entry.job.fields.items() if name != "depends_on"})
     fields = {
         **given,
         "name": entry.name,
@@ -108,6 +127,29 @@ def _wanted(entry: Registered) -> JobFields:
         "payload": {**given.get("payload", {}), "callable": entry.name},
     }
     return cast(JobFields, fields)
+
+
+def _upstreams(entry: Registered) -> list[Wish]:
+    """What it declares; only code can say what the API would refuse for its shape."""
+    given = _given(entry)
+    known = Wish.__annotations__.keys() | DependencyFields.__annotations__.keys()
+    for place, each in enumerate(given):
+        if unknown := sorted(set(each) - known):
+            raise errors.invalid(
+                {f"depends_on[{place}].{unknown[0]}": [f"unknown field; known are {', '.join(sorted(known))}"]}
+            )
+        if not isinstance(each.get("job"), str):
+            raise errors.invalid({f"depends_on[{place}].job": ["must be the name of a job"]})
+    return cast(list[Wish], given)
+
+
+def _given(entry: Registered) -> list[dict[str, Any]]:
+    assert entry.job is not None
+    return [*entry.job.fields.get("depends_on", [])]
+
+
+def _named(edges: list[dict[str, Any]]) -> list[str]:
+    return [each["job"] for each in edges]
 
 
 def _told(name: str, change: Any) -> str:

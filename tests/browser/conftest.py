@@ -68,6 +68,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     operator = console.person(password=PASSWORD)
     for state in ("scheduled", "pending", "queued", "running", "succeeded", "cancelled", "skipped"):
         rows.execution((furniture["jobs.job"], furniture["tenants.tenant"]), state)
+    rows.dependency(
+        rows.job(furniture["tenants.tenant"], name="extract"), (furniture["jobs.job"], furniture["tenants.tenant"])
+    )
     people = {role: user.email for role, user in _people(furniture["tenants.tenant"]).items()}
     log = tmp_path_factory.mktemp("web") / "log"
     port = ports.free()

@@ -98,6 +98,17 @@ def schedule(of: Any, **columns: Any) -> UUID:
     return identifier
 
 
+def dependency(upstream: Any, downstream: Any, **columns: Any) -> UUID:
+    """An edge between two jobs of a tenant."""
+    identifier = identity.request_id(now())
+    defaults = {
+        "id": identifier, "tenant_id": downstream[1], "upstream_id": upstream[0], "downstream_id": downstream[0], "mode": "start",
+        "trigger_rule": "all_success", "condition": "", "gate_timeout_seconds": 86_400, "created_at": now(), "updated_at": now(),
+    }  # fmt: skip
+    insert("dependency", **(defaults | columns))
+    return identifier
+
+
 def execution(of: Any, state: str = State.SCHEDULED, **columns: Any) -> UUID:
     """An execution in any state, with what that state needs."""
     identifier = columns.pop("id", None) or identity.request_id(now())

@@ -234,3 +234,31 @@ def test_what_code_does_not_mention_is_the_tenants_default(tenant):
     assert sync(tenant)["settle"][0] == Outcome.CHANGED
     made = job(tenant)
     assert (made.timeout_seconds, made.retry, rules(tenant)[0][2]) == (9, {"max_attempts": 2}, "UTC")
+
+
+def test_what_a_job_depends_on_is_codes_as_well_and_upstreams_are_made_first(tenant):
+    declare("0 1 * * *", name="report", depends_on=["settle"])
+    declare("0 0 * * *")
+    assert sync(tenant)["report"][0] == Outcome.CREATED
+    (edge,) = job(tenant, "report").upstream_edges.all()
+    assert (edge.upstream.name, edge.trigger_rule) == ("settle", "all_success")
+    assert sync(tenant)["report"] == (Outcome.UNCHANGED, [])
+    declare("0 1 * * *", name="report", depends_on=[{"job": "settle", "mode": "gate", "trigger_rule": "all_done"}])
+    assert sync(tenant)["report"][0] == Outcome.CHANGED
+    declare("0 1 * * *", name="report")
+    assert sync(tenant)["report"] == (Outcome.CHANGED, ["depends_on: ['settle'] -> []"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "field"),
+    [
+        (["gone"], "depends_on[0].job"),
+        (["report"], "depends_on[0].job"),
+        ([{"job": "settle", "when": 1}], "depends_on[0].when"),
+    ],
+)
+def test_an_upstream_that_cannot_be_is_refused_by_its_place(tenant, wanted, field):
+    declare("0 0 * * *")
+    declare("0 1 * * *", name="report", depends_on=wanted)
+    outcome, details = sync(tenant)["report"]
+    assert (outcome, details[0].partition(": ")[0]) == (Outcome.REFUSED, field)
