@@ -172,47 +172,6 @@ class AskedInput(TypedDict):
     rate_per_second: NotRequired[float]
 
 
-class Asked(TypedDict):
-    """What was asked for, or what another request with its key has asked for already."""
-
-    id: str
-    job: JobReference
-    schedule: str | None
-    operation: str | None
-    trigger: TriggerEnum
-    triggered_by: str
-    state: ExecutionStateEnum
-    reason: str
-    scheduled_for: str | None
-    folded_until: str | None
-    folded_count: int | None
-    created_at: str
-    queued_at: str | None
-    started_at: str | None
-    finished_at: str | None
-    duration_seconds: float | None
-    wait_seconds: float | None
-    attempt: int
-    max_attempts: int
-    priority: int
-    queue: str
-    worker: str | None
-    payload: Any
-    event: Any
-    result: Any
-    error: dict[str, Any] | None
-    replay_of: str | None
-    revision: int
-    crashes: int
-    concurrency_key: Any
-    dedup_key: Any
-    waiting_on: str | None
-    cancel_requested_at: str | None
-    idempotency_key: str
-    allowed_actions: list[str]
-    deduplicated: bool
-
-
 class Attempt(TypedDict):
     """One try by one worker."""
 
@@ -1271,7 +1230,7 @@ class EventSchedule(TypedDict):
 class ExecutionBatch(TypedDict):
     """ExecutionBatch."""
 
-    data: list[Asked]
+    data: list[Triggered]
 
 
 class Execution(TypedDict):
@@ -3757,6 +3716,47 @@ class TriggerInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
     run_at: NotRequired[str | None]
     dedup_key: NotRequired[str | None]
+
+
+class Triggered(TypedDict):
+    """What was asked for, or what another request with its key has asked for already."""
+
+    id: str
+    job: JobReference
+    schedule: str | None
+    operation: str | None
+    trigger: TriggerEnum
+    triggered_by: str
+    state: ExecutionStateEnum
+    reason: str
+    scheduled_for: str | None
+    folded_until: str | None
+    folded_count: int | None
+    created_at: str
+    queued_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    duration_seconds: float | None
+    wait_seconds: float | None
+    attempt: int
+    max_attempts: int
+    priority: int
+    queue: str
+    worker: str | None
+    payload: Any
+    event: Any
+    result: Any
+    error: dict[str, Any] | None
+    replay_of: str | None
+    revision: int
+    crashes: int
+    concurrency_key: Any
+    dedup_key: Any
+    waiting_on: str | None
+    cancel_requested_at: str | None
+    idempotency_key: str
+    allowed_actions: list[str]
+    deduplicated: bool
 
 
 class TrimInput(TypedDict):
