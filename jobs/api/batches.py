@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import lookups
-from jobs.api.shapes.executions import TriggeredShape, ExecutionsInput
+from jobs.api.shapes.executions import ExecutionsInput, TriggeredShape
 from jobs.api.shapes.jobs import JobShape, JobsInput
 from jobs.api.shapes.schedules import ScheduleShape, SchedulesInput
 from jobs.services import executions, jobs, schedules

@@ -18,13 +18,13 @@ from jobs.api.batches import ExecutionBatch
 from jobs.api.bulk import Bulk
 from jobs.api.lists import executions as lists
 from jobs.api.shapes.executions import (
-    TriggeredShape,
     AttemptShape,
     ExecutionShape,
     LogLineShape,
     NewExecutionInput,
     OneExecutionShape,
     ReplayInput,
+    TriggeredShape,
 )
 from jobs.models import Execution
 from jobs.rules import states

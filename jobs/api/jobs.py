@@ -19,7 +19,7 @@ from jobs.api.declaring import DeclaringJobs
 from jobs.api.lists import executions as executions_of
 from jobs.api.lists import jobs as lists
 from jobs.api.shapes.declarations import JobDryRunShape
-from jobs.api.shapes.executions import TriggeredShape, ExecutionShape, TriggerInput
+from jobs.api.shapes.executions import ExecutionShape, TriggeredShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
 from jobs.api.shapes.throttles import ThrottleInput
