@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.api import lookups
-from jobs.api.shapes.executions import AskedShape, ExecutionsInput
+from jobs.api.shapes.executions import ExecutionsInput, TriggeredShape
 from jobs.api.shapes.jobs import JobShape, JobsInput
 from jobs.api.shapes.schedules import ScheduleShape, SchedulesInput
 from jobs.services import executions, jobs, schedules
@@ -20,7 +20,7 @@ from jobs.services.executions import Wish
 from jobs.services.schedules import Wanted
 from tenants.api.views import TenantViewSet
 
-_EXECUTIONS = inline_serializer("ExecutionBatch", {"data": AskedShape(many=True)})
+_EXECUTIONS = inline_serializer("ExecutionBatch", {"data": TriggeredShape(many=True)})
 _SCHEDULES = inline_serializer("ScheduleBatch", {"data": ScheduleShape(many=True)})
 _JOBS = inline_serializer("JobBatch", {"data": JobShape(many=True)})
 
@@ -35,7 +35,7 @@ class ExecutionBatch(TenantViewSet):
         wanted: Any = self.body(ExecutionsInput)["executions"]
         known = lookups.jobs(self.tenant, {each["job"] for each in wanted})
         wishes = [Wish(known.get(each.pop("job")), **each) for each in wanted]
-        return self.all_shown(AskedShape, executions.trigger_all(tenant=self.tenant, wishes=wishes), status=202)
+        return self.all_shown(TriggeredShape, executions.trigger_all(tenant=self.tenant, wishes=wishes), status=202)
 
 
 class JobBatch(TenantViewSet):

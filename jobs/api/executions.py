@@ -18,7 +18,6 @@ from jobs.api.batches import ExecutionBatch
 from jobs.api.bulk import Bulk
 from jobs.api.lists import executions as lists
 from jobs.api.shapes.executions import (
-    AskedShape,
     AttemptShape,
     ExecutionShape,
     LogLineShape,
@@ -26,6 +25,7 @@ from jobs.api.shapes.executions import (
     OneExecutionShape,
     ReplayInput,
     SkipInput,
+    TriggeredShape,
 )
 from jobs.models import Execution
 from jobs.rules import states
@@ -78,13 +78,13 @@ class ExecutionViewSet(Bulk, ExecutionBatch, RunningAnyway, streaming.Streamed):
         """Executions, newest first."""
         return self.listed(ExecutionShape, Execution.objects.filter(tenant=self.tenant))
 
-    @extend_schema(request=NewExecutionInput, responses={200: AskedShape, 202: AskedShape})
+    @extend_schema(request=NewExecutionInput, responses={200: TriggeredShape, 202: TriggeredShape})
     def create(self, request: Request) -> Response:
         """Run a job now, or at `run_at`; 200 with the execution that has the `dedup_key` already."""
         wish: Any = self.body(NewExecutionInput)
         job = lookups.job_in_body(self.tenant, wish.pop("job"))
         execution = executions.trigger(job=job, **wish)
-        return self.shown(AskedShape, execution, status=200 if execution.deduplicated else 202)
+        return self.shown(TriggeredShape, execution, status=200 if execution.deduplicated else 202)
 
     @extend_schema(responses=OneExecutionShape)
     def retrieve(self, request: Request, id: str) -> Response:

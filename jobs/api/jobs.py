@@ -20,7 +20,7 @@ from jobs.api.declaring import DeclaringJobs
 from jobs.api.lists import executions as executions_of
 from jobs.api.lists import jobs as lists
 from jobs.api.shapes.declarations import JobDryRunShape
-from jobs.api.shapes.executions import AskedShape, ExecutionShape, TriggerInput
+from jobs.api.shapes.executions import ExecutionShape, TriggeredShape, TriggerInput
 from jobs.api.shapes.jobs import JobChanges, JobInput, JobShape, RevisionShape
 from jobs.api.shapes.schedules import UpcomingShape
 from jobs.api.shapes.throttles import ThrottleInput
@@ -102,13 +102,13 @@ class JobViewSet(JobBatch, DeclaringJobs):
         """Delete: its name is free again, its schedules end, its executions stay until retention."""
         return self.ended(jobs.delete)
 
-    @extend_schema(request=TriggerInput, responses={200: AskedShape, 202: AskedShape})
+    @extend_schema(request=TriggerInput, responses={200: TriggeredShape, 202: TriggeredShape})
     @action(detail=True, methods=["post"])
     def trigger(self, request: Request, id: str) -> Response:
         """Run it now, or at `run_at`; 200 with the execution that has the `dedup_key` already."""
         job = self.row(bare=True)
         execution = executions.trigger(job=job, **self.body(TriggerInput))
-        return self.shown(AskedShape, execution, status=200 if execution.deduplicated else 202)
+        return self.shown(TriggeredShape, execution, status=200 if execution.deduplicated else 202)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])

@@ -35,7 +35,8 @@ from tests.support import actors as actors_of_tests
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
-    "schedule_sets", "dependency_sets", "descriptions", "secret_uses", "new_executions", "failure_groups.group", "room", "usage",
+    "schedule_sets", "dependency_sets", "descriptions", "secret_uses", "new_executions", "deduplication", "failure_groups.group",
+    "room", "usage",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
     "job_reading", "job_templates.told", "tags.taken_off",
     "maintenance.told", "maintenance.state_of", "maintenance.upcoming",

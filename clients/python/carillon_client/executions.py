@@ -16,6 +16,7 @@ from carillon_client.shapes import (
     NewExecutionInput,
     OneExecution,
     StateChange,
+    Triggered,
 )
 from carillon_client.streams import Event
 from carillon_client.transport import pause, quoted
@@ -37,13 +38,23 @@ class Executions(Resource):
         """One, with what it waits for."""
         return cast(OneExecution, self._get(quoted(id), **query))
 
-    def create(self, job: str, *, payload: Mapping[str, Any] | None = None, run_at: str | None = None) -> Execution:
-        """Run a job now, or at ``run_at``; ``payload`` goes over the job's."""
-        return cast(Execution, self._post("", {"job": job, **wish(payload, run_at)}))
+    def create(
+        self,
+        job: str,
+        *,
+        payload: Mapping[str, Any] | None = None,
+        run_at: str | None = None,
+        dedup_key: str | None = None,
+    ) -> Triggered:
+        """Run a job now, or at ``run_at``; ``payload`` goes over the job's.
 
-    def batch(self, executions: Sequence[NewExecutionInput]) -> Sequence[Execution]:
+        What another request with this ``dedup_key`` has made already comes back ``deduplicated``.
+        """
+        return cast(Triggered, self._post("", {"job": job, **wish(payload, run_at, dedup_key)}))
+
+    def batch(self, executions: Sequence[NewExecutionInput]) -> Sequence[Triggered]:
         """Up to 500 at once, all or none, in their order."""
-        return cast(Sequence[Execution], self._post("batch", {"executions": [*executions]})["data"])
+        return cast(Sequence[Triggered], self._post("batch", {"executions": [*executions]})["data"])
 
     def cancel(self, id: str) -> Execution:
         """Cancelled at once while it waits; a running one is asked to stop."""
@@ -118,6 +129,6 @@ class Executions(Resource):
         return found
 
 
-def wish(payload: Mapping[str, Any] | None, run_at: str | None) -> dict[str, Any]:
-    given = {"payload": payload, "run_at": run_at}
+def wish(payload: Mapping[str, Any] | None, run_at: str | None, dedup_key: str | None = None) -> dict[str, Any]:
+    given = {"payload": payload, "run_at": run_at, "dedup_key": dedup_key}
     return {name: value for name, value in given.items() if value is not None}

@@ -19,6 +19,7 @@ from carillon_client.shapes import (
     JobStats,
     Outlook,
     Revision,
+    Triggered,
     Upcoming,
 )
 from carillon_client.transport import quoted
@@ -70,9 +71,19 @@ class Jobs(Resource):
         """Its name is free again, its schedules end, its executions stay."""
         self._transport.send("DELETE", f"{self.path}/{quoted(job)}", if_match=if_match)
 
-    def trigger(self, job: str, *, payload: Mapping[str, Any] | None = None, run_at: str | None = None) -> Execution:
-        """Run it now, or at ``run_at``; ``payload`` goes over the job's."""
-        return cast(Execution, self._post(f"{quoted(job)}/trigger", wish(payload, run_at)))
+    def trigger(
+        self,
+        job: str,
+        *,
+        payload: Mapping[str, Any] | None = None,
+        run_at: str | None = None,
+        dedup_key: str | None = None,
+    ) -> Triggered:
+        """Run it now, or at ``run_at``; ``payload`` goes over the job's.
+
+        What another request with this ``dedup_key`` has made already comes back ``deduplicated``.
+        """
+        return cast(Triggered, self._post(f"{quoted(job)}/trigger", wish(payload, run_at, dedup_key)))
 
     def run(self, job: str, *, payload: Mapping[str, Any] | None = None, timeout: float | None = None) -> Execution:
         """Trigger it and wait for the end."""

@@ -186,7 +186,7 @@ class ExecutionShape(serializers.Serializer[Execution]):
         return list(states.allowed_actions(states.State(execution.state), is_slot=is_slot))
 
 
-class AskedShape(ExecutionShape):
+class TriggeredShape(ExecutionShape):
     """What was asked for, or what another request with its key has asked for already."""
 
     deduplicated = serializers.BooleanField(

@@ -77,7 +77,7 @@ def test_a_job_with_a_key_of_its_own_shows_it_and_asks_for_none(console: Console
     job, _ = rows.job(dedup_key="once", dedup_seconds=600)
     page = console.page("jobs_job_change", job)
     assert ">once<" in page
-    assert "taken for 10 minutes, others get that one" in page
+    assert "taken for 10 min, others get that one" in page
     assert 'name="dedup_key"' not in console.page("jobs_job_run_now", job)
     assert console.pressed("jobs_job_run_now", job, payload="{}") == console.pressed(
         "jobs_job_run_now", job, payload="{}"
