@@ -2556,6 +2556,7 @@ class QueueChanges(TypedDict):
     pool: NotRequired[PoolEnum]
     batch_size: NotRequired[int]
     max_running: NotRequired[int | None]
+    ageing_seconds: NotRequired[int | None]
 
 
 class ScheduleChanges(TypedDict):
@@ -2842,6 +2843,7 @@ class QueueInput(TypedDict):
     pool: NotRequired[PoolEnum]
     batch_size: NotRequired[int]
     max_running: NotRequired[int | None]
+    ageing_seconds: NotRequired[int | None]
     name: str
 
 
@@ -2854,6 +2856,7 @@ class Queue(TypedDict):
     max_running: int | None
     pool: str
     batch_size: int
+    ageing_seconds: int | None
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -3574,6 +3577,26 @@ class Suspension(TypedDict):
     """Why a tenant is held."""
 
     reason: NotRequired[str]
+
+
+class TagPauseInput(TypedDict):
+    """Why a tag is paused, and until when."""
+
+    reason: str
+    until: NotRequired[str | None]
+
+
+class Tag(TypedDict):
+    """A tag, and what holds everything that carries it."""
+
+    tag: str
+    jobs: int
+    paused: bool
+    reason: str | None
+    paused_by: str | None
+    paused_at: Any
+    until: Any
+    allowed_actions: list[str]
 
 
 class TemplateDryRun(TypedDict):
