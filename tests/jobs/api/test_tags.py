@@ -21,7 +21,7 @@ def _named(actor, name):
 
 
 def test_tags_in_use_are_listed_with_how_many_jobs_carry_them(owner, outsider, tag, make_job):
-    make_job(tags=["vendor/x"])
+    make_job(name="weekly", tags=["vendor/x"])
     found = owner.api.get("/api/v1/tags").json()["data"]
     assert [(row["tag"], row["jobs"], row["paused"]) for row in found] == [("other", 1, False), ("vendor/x", 2, False)]
     assert outsider.api.get("/api/v1/tags").json()["data"] == []
