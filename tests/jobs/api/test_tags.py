@@ -84,7 +84,6 @@ def test_a_pause_ends_by_the_clock(owner, make_job):
         ({"reason": " "}, "reason"),
         ({"reason": "r", "until": "2020-01-01T00:00:00Z"}, "until"),
         ({"reason": "r", "until": "2199-01-01T00:00:00Z"}, "until"),
-        ({"reason": "r", "till": None}, "till"),
     ],
 )
 def test_a_pause_that_cannot_be_is_refused_by_field(owner, tag, body, field):
