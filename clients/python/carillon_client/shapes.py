@@ -1286,6 +1286,7 @@ class Explanation(TypedDict):
     reasons: list[Reason]
     position: int | None
     estimate_seconds: float | None
+    neighbours: Neighbours | None
 
 
 class FailureGroup(TypedDict):
@@ -1958,6 +1959,16 @@ class MysqlSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: MysqlConnection
+
+
+class Neighbours(TypedDict):
+    """Who used its queue while it waited."""
+
+    queue: str
+    waited_seconds: float
+    shares: list[Share]
+    message: str
+    capped: bool
 
 
 class NewApiKey(TypedDict):
@@ -3450,6 +3461,13 @@ class SftpSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: SftpConnection
+
+
+class Share(TypedDict):
+    """One tenant's part of the time that executions ran in a queue."""
+
+    tenant: str
+    share: float
 
 
 class SkippedInput(TypedDict):
