@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
-from jobs import hit_days, holds, paused_tags, selectors, shut, waits
+from jobs import hit_days, holds, neighbours, paused_tags, selectors, shut, waits
 from jobs.engine import upstreams
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
@@ -25,8 +26,12 @@ _MOST_RUNS = 1000
 
 
 def of_execution(execution: Execution) -> Explanation:
-    """Why it stands where it stands, with its place in the line and about how long that takes."""
+    """Why it stands where it stands, with its place in the line, about how long that takes, and who used its queue."""
     now = timezone.now()
+    return replace(_of_execution(execution, now), neighbours=neighbours.of_execution(execution, now))
+
+
+def _of_execution(execution: Execution, now: datetime) -> Explanation:
     found = waits.waiting_for(execution)
     if found is None:
         reason = _REASONS[State(execution.state)](execution, now)

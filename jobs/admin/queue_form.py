@@ -42,7 +42,16 @@ class Fields(Editing, throttling.Rate):
         widget=widgets.UnfoldAdminIntegerFieldWidget,
         help_text="Executions of all tenants queued or running at once. Empty for no cap.",
     )
-    field_order: tuple[str, ...] = ("pool", "batch_size", "max_running", "rate_limit", "rate_burst")
+    ageing_seconds = forms.IntegerField(
+        min_value=10,
+        max_value=86_400,
+        required=False,
+        initial=Queue._meta.get_field("ageing_seconds").default,
+        label="Waiting raises after, in seconds",
+        widget=widgets.UnfoldAdminIntegerFieldWidget,
+        help_text="What has waited so long rises by a step of priority within its tenant, and again. Empty: never.",
+    )
+    field_order: tuple[str, ...] = ("pool", "batch_size", "max_running", "rate_limit", "rate_burst", "ageing_seconds")
 
 
 class NewQueue(Fields):

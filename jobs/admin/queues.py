@@ -83,6 +83,7 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Most in one message", row.batch_size if row.batch_size > 1 else "1, each travels alone"),
             *throttling.facts(row),
             ("Rate", throttling.rate(row)),
+            ("Waiting raises after", marks.length(row.ageing_seconds) if row.ageing_seconds else "never"),
             ("Created", marks.instant(row.created_at)),
         ]
         command = worker_command(row) if self.allows(permissions.PLATFORM) else None

@@ -1,5 +1,6 @@
-"""Rates of concurrency keys, and tags that can be paused."""
+"""Rates of concurrency keys, tags that can be paused, and priorities that rise."""
 
+import django.core.validators
 import django.db.models.deletion
 import tenants.fields
 from django.db import migrations, models
@@ -43,6 +44,16 @@ class Migration(migrations.Migration):
             model_name='ratebucket',
             name='job_id',
             field=models.UUIDField(null=True),
+        ),
+        migrations.AddField(
+            model_name='execution',
+            name='base_priority',
+            field=models.SmallIntegerField(help_text='What it was made with, if waiting has raised it.', null=True),
+        ),
+        migrations.AddField(
+            model_name='queue',
+            name='ageing_seconds',
+            field=models.PositiveIntegerField(blank=True, db_default=900, default=900, help_text='What has waited so long rises by a step of priority within its tenant, and again; empty: never.', null=True, validators=[django.core.validators.MinValueValidator(10), django.core.validators.MaxValueValidator(86400)]),
         ),
         migrations.CreateModel(
             name='Tag',

@@ -63,6 +63,7 @@ class Execution(PartitionedByTime):
     priority = models.SmallIntegerField(
         default=5, help_text="Below 0 behind all that is live: see jobs.rules.background."
     )
+    base_priority = models.SmallIntegerField(null=True, help_text="What it was made with, if waiting has raised it.")
     operation_id = models.UUIDField(null=True, help_text="Of the operation whose pace it keeps to.")
     start_before = models.DateTimeField(null=True, help_text="When its execution window closes.")
     timeout_seconds = models.FloatField(default=300)

@@ -36,6 +36,14 @@ class Queue(limited.Limited):
         validators=[MinValueValidator(1), MaxValueValidator(MOST_IN_A_MESSAGE)],
         help_text="Most executions of short jobs in one message when the queue is deep; 1 sends each alone.",
     )
+    ageing_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        default=900,
+        db_default=900,
+        validators=[MinValueValidator(10), MaxValueValidator(86_400)],
+        help_text="What has waited so long rises by a step of priority within its tenant, and again; empty: never.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

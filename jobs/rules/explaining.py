@@ -14,6 +14,7 @@ from uuid import UUID
 
 from jobs.rules import retries, words
 from jobs.rules.codes import Absence, Code, Course, Failure, Outlook, Wait
+from jobs.rules.neighbours import Neighbours
 from jobs.rules.states import TERMINAL, State
 from jobs.rules.waiting import Waiting
 from tenants.rules import phrases
@@ -50,6 +51,8 @@ class Explanation:
     reasons: tuple[Reason, ...]
     position: int | None = None
     estimate_seconds: float | None = None
+    #: Who used its queue while it waited.
+    neighbours: Neighbours | None = None
 
     @property
     def advice(self) -> str:

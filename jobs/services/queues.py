@@ -30,6 +30,7 @@ class QueueFields(TypedDict, total=False):
 
     pool: str
     batch_size: int
+    ageing_seconds: int | None
     max_running: int | None
     rate_limit: str
     rate_burst: int | None
@@ -89,6 +90,7 @@ def told(queue: Queue) -> QueueFields:
     return QueueFields(
         pool=queue.pool,
         batch_size=queue.batch_size,
+        ageing_seconds=queue.ageing_seconds,
         max_running=queue.max_running,
         rate_limit=queue.rate_limit,
         rate_burst=queue.rate_burst,

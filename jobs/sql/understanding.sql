@@ -17,6 +17,24 @@ SELECT count(*) AS ended, extract(epoch FROM statement_timestamp() - (SELECT sin
 FROM mine m CROSS JOIN LATERAL (SELECT queue_id FROM job WHERE job.id = m.job_id LIMIT 1) j
 WHERE j.queue_id = %(queue)s
 
+-- name: queue_shares
+-- How many seconds executions of each tenant ran in a queue in a time: of the newest that were made in a window of ids, and
+-- of the older ones that still run.
+WITH near AS MATERIALIZED (
+    SELECT tenant_id, queue_id, started_at, finished_at, state FROM execution
+    WHERE id >= %(low)s AND id < %(high)s ORDER BY id DESC LIMIT %(most)s
+), busy AS (
+    SELECT tenant_id, started_at, finished_at FROM near WHERE queue_id = %(queue)s AND started_at < %(until)s
+        AND (finished_at > %(since)s OR finished_at IS NULL AND state = 'running')
+    UNION ALL
+    SELECT tenant_id, started_at, NULL FROM execution WHERE state IN ('queued', 'running') AND state = 'running'
+        AND id < %(low)s AND queue_id = %(queue)s AND started_at < %(until)s
+)
+SELECT tenant_id, (SELECT count(*) FROM near) >= %(most)s AS capped,
+    sum(extract(epoch FROM least(coalesce(finished_at, statement_timestamp()), %(until)s) - greatest(started_at, %(since)s)))::float8
+        AS seconds
+FROM busy GROUP BY tenant_id ORDER BY seconds DESC
+
 -- name: job_stats
 -- The newest executions of a job in a window of ids. A folded row counts as the slots it stands for; how long it took
 -- and waited is of the last attempt, of what has ended by itself.

@@ -50,6 +50,57 @@ SELECT carillon_drop_partitions(%(parent)s, clock_timestamp() - %(age)s) AS drop
 -- Rows in a DEFAULT partition mean that a week was missing: an alarm, healed by making the week.
 SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_default) AS stray
 
+-- name: raise_waiting
+-- What has waited long rises within its tenant: a step of priority for each `ageing_seconds` of its queue since it was due.
+-- The oldest of each priority are found at the ends of the index's ranges, tenant by tenant and cap by cap (a page of those,
+-- in the order of their keys), so the cost follows who has a backlog and not how long that is; and so many at most rise in
+-- one look, which are those that have waited longest. What goes behind live work stays there.
+WITH RECURSIVE walk AS (
+    (SELECT queue_id, tenant_id FROM execution WHERE state = 'pending' AND waiting_on = '' AND %(after)s = ''
+     ORDER BY queue_id, tenant_id LIMIT 1)
+    UNION ALL
+    SELECT n.queue_id, n.tenant_id FROM walk CROSS JOIN LATERAL (
+        SELECT e.queue_id, e.tenant_id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = ''
+            AND (e.queue_id, e.tenant_id) > (walk.queue_id, walk.tenant_id) ORDER BY e.queue_id, e.tenant_id LIMIT 1) n
+), parked (waiting_on, place) AS (
+    (SELECT waiting_on, 1 FROM execution WHERE state = 'pending' AND waiting_on <> '' AND waiting_on > %(after)s
+     ORDER BY waiting_on LIMIT 1)
+    UNION ALL
+    SELECT n.waiting_on, parked.place + 1 FROM parked CROSS JOIN LATERAL (
+        SELECT e.waiting_on FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
+            AND e.waiting_on > parked.waiting_on ORDER BY e.waiting_on LIMIT 1) n
+    WHERE parked.place < %(page)s
+), found AS (
+    SELECT o.id, o.queue_id, o.priority, o.base_priority, o.not_before
+    FROM walk JOIN queue q ON q.name = walk.queue_id AND q.ageing_seconds IS NOT NULL CROSS JOIN generate_series(0, 8) AS p(priority)
+    CROSS JOIN LATERAL (
+        SELECT * FROM execution e WHERE e.queue_id = walk.queue_id AND e.tenant_id = walk.tenant_id AND e.state = 'pending'
+            AND e.waiting_on = '' AND e.priority = p.priority
+            AND e.not_before <= statement_timestamp() - q.ageing_seconds * interval '1 second'
+        ORDER BY e.not_before, e.id LIMIT %(limit)s) o
+    UNION ALL
+    SELECT o.id, o.queue_id, o.priority, o.base_priority, o.not_before
+    FROM parked CROSS JOIN generate_series(0, 8) AS p(priority)
+    CROSS JOIN LATERAL (
+        SELECT * FROM execution e WHERE e.state = 'pending' AND e.waiting_on = parked.waiting_on AND e.waiting_on <> ''
+            AND e.priority = p.priority AND e.not_before <= statement_timestamp() - interval '10 seconds'
+        ORDER BY e.not_before, e.id LIMIT %(limit)s) o
+), aged AS MATERIALIZED (
+    SELECT f.id, r.priority FROM found f JOIN queue q ON q.name = f.queue_id
+    CROSS JOIN LATERAL (SELECT least(9, coalesce(f.base_priority, f.priority)
+        + floor(extract(epoch FROM statement_timestamp() - f.not_before) / q.ageing_seconds))::smallint AS priority) r
+    WHERE q.ageing_seconds IS NOT NULL AND r.priority > f.priority
+    ORDER BY f.not_before, f.id LIMIT %(limit)s
+), locked AS MATERIALIZED (
+    SELECT e.id, a.priority FROM execution e JOIN aged a ON a.id = e.id
+    WHERE e.id = ANY(ARRAY(SELECT id FROM aged)) AND e.state = 'pending' FOR NO KEY UPDATE OF e SKIP LOCKED
+), raised AS (
+    UPDATE execution e SET base_priority = coalesce(e.base_priority, e.priority), priority = l.priority
+    FROM locked l WHERE e.id = l.id AND e.id = ANY(ARRAY(SELECT id FROM locked)) AND e.state = 'pending' RETURNING e.id
+)
+SELECT (SELECT count(*) FROM raised) AS raised,
+    (SELECT max(waiting_on) FROM parked HAVING count(*) = %(page)s) AS last
+
 -- name: prune_buckets
 -- A bucket that is full again says nothing that its absence does not.
 DELETE FROM rate_bucket WHERE full_at < clock_timestamp()

@@ -12,6 +12,7 @@ from jobs.api.shapes.tenants import UsageDayShape
 from jobs.job_stats import JobStats, Spread
 from jobs.outlooks import Last, Told
 from jobs.rules.explaining import Explanation, Reason
+from jobs.rules.neighbours import Neighbours, Share
 from jobs.waits import MOST_AHEAD
 from tenants.api.fields import Instant
 
@@ -27,6 +28,23 @@ class ReasonShape(serializers.Serializer[Reason]):
     execution = serializers.UUIDField(allow_null=True, help_text="The other execution that it is about.")
 
 
+class ShareShape(serializers.Serializer[Share]):
+    """One tenant's part of the time that executions ran in a queue."""
+
+    tenant = serializers.CharField(help_text="Empty: all other tenants, who are named to the platform's people alone.")
+    share = serializers.FloatField(help_text="From 0 to 1.")
+
+
+class NeighboursShape(serializers.Serializer[Neighbours]):
+    """Who used its queue while it waited."""
+
+    queue = serializers.CharField()
+    waited_seconds = serializers.FloatField()
+    shares = ShareShape(many=True, help_text="The largest first.")
+    message = serializers.CharField(help_text="In a sentence.")
+    capped = serializers.BooleanField(help_text="Only the newest executions were looked at.")
+
+
 class ExplanationShape(serializers.Serializer[Explanation]):
     """Why an execution stands where it stands."""
 
@@ -40,6 +58,7 @@ class ExplanationShape(serializers.Serializer[Explanation]):
     estimate_seconds = serializers.FloatField(
         allow_null=True, help_text="Until it starts, by the pace of the last minutes; null where nobody can know."
     )
+    neighbours = NeighboursShape(allow_null=True, help_text="Null if it has not waited for a second.")
 
 
 class LastShape(serializers.Serializer[Last]):

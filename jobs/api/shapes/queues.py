@@ -38,6 +38,13 @@ class QueueChanges(RateInput):
         allow_null=True,
         help_text="Most executions of all tenants queued or running at once; null for no cap.",
     )
+    ageing_seconds = serializers.IntegerField(
+        min_value=10,
+        max_value=86_400,
+        required=False,
+        allow_null=True,
+        help_text="What has waited so long rises by a step of priority within its tenant, and again; null: never.",
+    )
 
 
 class QueueInput(QueueChanges):
@@ -57,6 +64,9 @@ class QueueShape(serializers.Serializer[Queue]):
     max_running = serializers.IntegerField(allow_null=True)
     pool = serializers.CharField(help_text="prefork: processes, for every job type; threads: for those that allow it.")
     batch_size = serializers.IntegerField(help_text="Most executions of short jobs that share a message.")
+    ageing_seconds = serializers.IntegerField(
+        allow_null=True, help_text="What has waited so long rises by a step of priority within its tenant; null: never."
+    )
     rate_limit = serializers.CharField(help_text="Most starts per s, m, h or d; empty for no limit.")
     rate_burst = serializers.IntegerField(allow_null=True)
     throttle = serializers.SerializerMethodField(help_text="A lower cap for a while; null if none is in force.")

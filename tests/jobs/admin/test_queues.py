@@ -53,7 +53,7 @@ def test_a_queue_is_changed_in_every_field(console: Console) -> None:
     name = _queue()
     form = console.get("jobs_queue_edit", name).context["form"]
     assert form.initial == {
-        "pool": "prefork", "batch_size": 50, "max_running": None, "rate_limit": "", "rate_burst": None,
+        "pool": "prefork", "batch_size": 50, "ageing_seconds": 900, "max_running": None, "rate_limit": "", "rate_burst": None,
     }  # fmt: skip
     console.pressed("jobs_queue_edit", name, **FIELDS)
     assert _fields(name) == ("threads", 1, 7, "100/m", 5)

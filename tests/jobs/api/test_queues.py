@@ -130,6 +130,7 @@ REFUSED = {
     "a name that is too long": ({"name": "q" * 64}, 422, "name"),
     "NUL in the name": ({"name": "a\0b"}, 422, "name"),
     "unknown pool": ({"pool": "gevent"}, 422, "pool"),
+    "ageing at once": ({"ageing_seconds": 9}, 422, "ageing_seconds"),
     "no batch": ({"batch_size": 0}, 422, "batch_size"),
     "a batch that is too large": ({"batch_size": 501}, 422, "batch_size"),
     "a batch that is null": ({"batch_size": None}, 422, "batch_size"),

@@ -56,6 +56,8 @@ EXPECTED = {
     "windows_near": {"maintenance_open", "maintenance_lately"},
     "windows_over": {"maintenance_over"},
     "look_again": {"schedule_due"},
+    "queue_shares": {"execution_pkey"},
+    "raise_waiting": {"execution_ready", "execution_parked", "execution_pkey"},
     "look_again_of_jobs": {"schedule_of_job"},
     "tell_ended": {"job_pkey"},
     "closed_meanwhile": {"execution_closing"},

@@ -1,0 +1,53 @@
+"""`neighbours` of an explanation: who used the queue while an execution waited, told to whoever may know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.support import rows
+
+
+@pytest.fixture
+def waited(owner, queue):
+    """An execution of the owner's that waited 40 s, while another tenant ran for 30 of them and itself for 10."""
+    now = rows.now()
+    other = rows.job(rows.tenant(slug="acme-of-neighbours"), queue_id=queue)
+    job = rows.job(owner.tenant.id, queue_id=queue)
+    due, start = now - timedelta(seconds=50), now - timedelta(seconds=10)
+
+    def ran(of, begin, end, **columns):
+        rows.execution(
+            of,
+            "succeeded",
+            queue_id=queue,
+            started_at=due + timedelta(seconds=begin),
+            finished_at=due + timedelta(seconds=end),
+            **columns,
+        )
+
+    ran(other, -10, 10)
+    ran(other, 20, 90)
+    ran(job, 0, 10)
+    ran(other, 50, 60)
+    rows.execution(other, "running", queue_id="default", started_at=due)
+    return rows.execution(job, "succeeded", queue_id=queue, not_before=due, started_at=start, finished_at=now)
+
+
+def test_a_tenant_is_told_of_others_without_a_name_and_the_platform_by_name(owner, operator, waited):
+    answer = owner.api.get(f"/api/v1/executions/{waited}/explain")
+    found = answer.json()["neighbours"]
+    assert [(share["tenant"], share["share"]) for share in found["shares"]] == [("", 0.75), (owner.tenant.slug, 0.25)]
+    assert found["message"] == f"it waited 40 s while other tenants used 75% of queue {found['queue']}"
+    assert "acme" not in answer.content.decode()
+    seen = operator.api.get(f"/api/v1/executions/{waited}/explain", tenant=owner.tenant.slug).json()
+    assert "tenant acme-of-neighbours used 75%" in seen["neighbours"]["message"]
+
+
+def test_what_started_at_once_or_is_not_due_has_no_neighbours(owner, queue):
+    job, now = rows.job(owner.tenant.id, queue_id=queue), rows.now()
+    at_once = rows.execution(job, "running", queue_id=queue, not_before=now, started_at=now)
+    later = rows.execution(job, "scheduled", queue_id=queue, not_before=now + timedelta(hours=1))
+    for execution in (at_once, later):
+        assert owner.api.get(f"/api/v1/executions/{execution}/explain").json()["neighbours"] is None
