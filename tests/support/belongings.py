@@ -16,6 +16,7 @@ TABLES = (
     "schedule",
     "execution",
     "dead_letter",
+    "failure_resolution",
     "operation",
     "hook",
     "received_event",

@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
 
 
-BulkInputActionEnum = Literal["cancel", "replay"]
+BulkInputActionEnum = Literal["cancel", "skip", "replay", "redrive"]
 
 
 ChangeEnum = Literal["added", "removed", "changed"]
@@ -102,6 +102,9 @@ SendInEnum = Literal["header", "body"]
 
 
 SourceEnum = Literal["own", "gallery"]
+
+
+StatusEnum = Literal["open", "resolved", "came_back"]
 
 
 TlsEnum = Literal["verify", "insecure", "off"]
@@ -230,6 +233,8 @@ class BulkInput(TypedDict):
     reason: NotRequired[str]
     rate_per_second: NotRequired[float]
     payload: NotRequired[dict[str, Any] | None]
+    canary: NotRequired[int]
+    canary_must_succeed: NotRequired[int]
     action: BulkInputActionEnum
     filter: NotRequired[dict[str, Any]]
     ids: NotRequired[list[str]]
@@ -861,6 +866,7 @@ class DeadLetter(TypedDict):
     state: DeadLetterStateEnum
     redriven_as: str | None
     closed_by: str
+    note: str
     closed_at: str | None
     created_at: str
     allowed_actions: list[str]
@@ -1244,6 +1250,7 @@ class Execution(TypedDict):
     triggered_by: str
     state: ExecutionStateEnum
     reason: str
+    ended_because: str
     scheduled_for: str | None
     folded_until: str | None
     folded_count: int | None
@@ -1301,6 +1308,11 @@ class FailureGroup(TypedDict):
     first_seen_at: str
     last_seen_at: str
     sample_execution: str
+    status: StatusEnum
+    resolved_at: str | None
+    resolved_by: str | None
+    note: str | None
+    came_back_at: str | None
 
 
 class FailureGroups(TypedDict):
@@ -2223,6 +2235,7 @@ class OneExecution(TypedDict):
     triggered_by: str
     state: ExecutionStateEnum
     reason: str
+    ended_because: str
     scheduled_for: str | None
     folded_until: str | None
     folded_count: int | None
@@ -2271,6 +2284,7 @@ class Operation(TypedDict):
     failed: int
     left_out: dict[str, int]
     failures: list[dict[str, Any]]
+    canary: dict[str, Any] | None
     waiting_on: str | None
     ended_because: str
     created_by: str
@@ -2964,6 +2978,8 @@ class RepeatInput(TypedDict):
     reason: NotRequired[str]
     rate_per_second: NotRequired[float]
     payload: NotRequired[dict[str, Any] | None]
+    canary: NotRequired[int]
+    canary_must_succeed: NotRequired[int]
 
 
 class ReplayInput(TypedDict):
@@ -3447,6 +3463,12 @@ class SftpSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: SftpConnection
+
+
+class SkipInput(TypedDict):
+    """Why it will not run."""
+
+    reason: NotRequired[str]
 
 
 class SkippedInput(TypedDict):
