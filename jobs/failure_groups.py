@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from uuid import UUID
 
 from jobs import sql
@@ -13,6 +14,14 @@ from jobs.rules import identity
 #: Failed executions that are read, and groups that are told of.
 MOST_READ, MOST_GROUPS = 10_000, 200
 USUAL = timedelta(hours=24)
+
+
+class Status(StrEnum):
+    """Whether anybody has to look at a group."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+    CAME_BACK = "came_back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,18 @@ class Group:
     first_seen_at: datetime
     last_seen_at: datetime
     sample_execution: UUID
+    #: Of whoever last took it for mended, and the first failure after that.
+    resolved_at: datetime | None
+    resolved_by: str | None
+    note: str | None
+    came_back_at: datetime | None
+
+    @property
+    def status(self) -> Status:
+        """Where it stands: what came back is as open as what nobody has resolved."""
+        if self.resolved_at is None:
+            return Status.OPEN
+        return Status.RESOLVED if self.came_back_at is None else Status.CAME_BACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
+from jobs.admin.again_form import Again
 from jobs.models import DeadLetter, DeadLetterState, Execution
 from jobs.services import dead_letters as service
 from tenants import marks
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog, together
 from tenants.errors import ServiceError
+from tenants.requests import LONGEST_REASON
 
 CONFIRMED = "confirmed"
 _SAMPLE = 5
+
+
+class Redriving(Again):
+    """Of a dead letter's execution."""
+
+    def former(self) -> Execution | None:
+        return Execution.objects.select_related("job").filter(pk=self.row.execution_id).first()
 
 
 @admin.register(DeadLetter)
@@ -79,10 +90,11 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
             ("Execution", run),
             ("Since", marks.instant(row.created_at)),
             ("Error", marks.code(row.error_code)),
-            ("Fingerprint", marks.code(row.error_fingerprint or marks.NOTHING)),
+            ("Fingerprint", _kind(row)),
             ("Redriven as", again),
             ("Closed", marks.instant(row.closed_at)),
             ("Closed by", row.closed_by or marks.NOTHING),
+            ("Note", marks.shortened(row.note, LONGEST_REASON) if row.note else marks.NOTHING),
             ("Message", marks.text_block(row.error_message)),
         ]
         return {"facts": facts}
@@ -95,11 +107,12 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
         title="Run it again?",
         description="Replays its execution with the job's newest revision, and closes this.",
         icon="replay",
+        form=Redriving,
         variant=ActionVariant.PRIMARY,
         permission="executions:run",
     )
-    def redrive(self, request: HttpRequest, form: Dialog) -> HttpResponse:
-        _, execution = service.redrive(dead_letter=form.row)
+    def redrive(self, request: HttpRequest, form: Redriving) -> HttpResponse:
+        _, execution = service.redrive(dead_letter=form.row, **form.cleaned_data)
         return self.done(request, "Runs again, as this new execution.", pages.page_of(Execution, execution.pk))
 
     @dialog(
@@ -154,3 +167,11 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
             "back": request.get_full_path(),
         }
         return render(request, "console/dead_letters.html", context)
+
+
+def _kind(letter: DeadLetter) -> Any:
+    """Its fingerprint, which leads to all failures of the tenant by their kind."""
+    if not letter.error_fingerprint:
+        return marks.NOTHING
+    query = urlencode({"tenant": str(letter.tenant_id), "job": str(letter.job_id)})
+    return marks.link(f"{reverse('admin:jobs_execution_failures')}?{query}", letter.error_fingerprint)

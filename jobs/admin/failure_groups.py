@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from jobs import failure_groups
 from jobs.admin import bulk, recent
-from jobs.failure_groups import Group
+from jobs.failure_groups import Group, Status
 from jobs.models import Execution, Job, Operation
 from jobs.services import failure_groups as service
 from jobs.services import operations
@@ -35,7 +35,13 @@ _DECISIONS: dict[str, Any] = {
         service.retry,
         bulk.AskedAgain,
     ),
-    "resolve": ("Resolve", "discard", "Their dead letters are closed, and nothing runs.", service.resolve, bulk.Asked),
+    "resolve": (
+        "Resolve",
+        "discard",
+        "Their dead letters are closed with your reason, and nothing runs. If one fails like that again, the group says that it came back.",
+        service.resolve,
+        bulk.Asked,
+    ),
 }
 
 
@@ -109,11 +115,18 @@ def _row(group: Group, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
         "group": group,
         "sample": marks.link(pages.page_of(Execution, group.sample_execution), marks.shortened(group.message or group.code, 90)),
         "jobs": marks.joined([marks.link(pages.page_of(Job, key), marks.shortened(name, 32)) for key, name in group.jobs], ", "),
+        "standing": _standing(group),
         "more_jobs": max(0, group.job_count - len(group.jobs)),
         "decisions": [
             (word, reverse(f"admin:jobs_execution_failures_{name}") + of_group) for name, (word, *_) in _DECISIONS.items()
         ],
     }  # fmt: skip
+
+
+def _standing(group: Group) -> Any:
+    if group.status is Status.CAME_BACK:
+        return marks.joined(("came back", marks.instant(group.came_back_at)), " ")
+    return str(group.status)
 
 
 def _named(tenant: Tenant) -> dict[str, str]:

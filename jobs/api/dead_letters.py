@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from jobs import errors
 from jobs.api.lists import dead_letters as lists
-from jobs.api.shapes.executions import DeadLetterShape
+from jobs.api.shapes.executions import DeadLetterShape, ReplayInput
 from jobs.models import DeadLetter
 from jobs.services import dead_letters
 from tenants.api.fields import NoFields
@@ -43,13 +43,12 @@ class DeadLetterViewSet(TenantViewSet):
         """One dead letter."""
         return self.shown(DeadLetterShape, self.row())
 
-    @extend_schema(request=None, responses={202: DeadLetterShape})
+    @extend_schema(request=ReplayInput, responses={202: DeadLetterShape})
     @action(detail=True, methods=["post"])
     def redrive(self, request: Request, id: str) -> Response:
-        """Replay its execution and close it; `redriven_as` is the new execution."""
+        """Replay its execution, with an edited payload if one is given, and close it; `redriven_as` is the new execution."""
         dead_letter = self.row()
-        self.body(NoFields)
-        closed, _ = dead_letters.redrive(dead_letter=dead_letter)
+        closed, _ = dead_letters.redrive(dead_letter=dead_letter, **self.body(ReplayInput))
         return self.shown(DeadLetterShape, closed, status=202)
 
     @extend_schema(request=None)

@@ -47,6 +47,6 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'fingerprint', 'job'), name='failure_resolution_last', nulls_distinct=False)],
             },
         ),
-        *rls.wall("failure_resolution", app="SELECT, INSERT, UPDATE", engine="SELECT, DELETE"),
+        *rls.wall("failure_resolution", app="SELECT, INSERT, UPDATE", engine="SELECT"),
         rls.composite_reference("failure_resolution", "job_id", "job"),
     ]

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
 from jobs import errors, selectors
 from jobs.models import DeadLetter, DeadLetterState, Execution
 from jobs.services import executions
-from tenants import actors
+from tenants import actors, requests
 from tenants.services import audit
 
 
-def redrive(*, dead_letter: DeadLetter) -> tuple[DeadLetter, Execution]:
-    """Replay its execution and close it."""
+def redrive(*, dead_letter: DeadLetter, payload: Mapping[str, Any] | None = None) -> tuple[DeadLetter, Execution]:
+    """Replay its execution and close it. ``payload`` goes over the former overrides, key by key."""
     with transaction.atomic():
         dead_letter = _lock_open(dead_letter)
         failed = selectors.executions().filter(pk=dead_letter.execution_id).first()
         if failed is None:
             raise errors.Conflict("its execution is no longer kept: trigger the job instead, and discard this")
-        execution = executions.replay(execution=failed)
+        execution = executions.replay(execution=failed, payload=payload)
         dead_letter.redriven_as = execution.pk
         _close(dead_letter, DeadLetterState.REDRIVEN)
     return dead_letter, execution
@@ -52,7 +55,8 @@ def _close(dead_letter: DeadLetter, state: DeadLetterState) -> None:
     dead_letter.state = state
     dead_letter.closed_by = actors.current().name
     dead_letter.closed_at = timezone.now()
-    dead_letter.save(update_fields=["state", "redriven_as", "closed_by", "closed_at"])
+    dead_letter.note = requests.current().reason
+    dead_letter.save(update_fields=["state", "redriven_as", "closed_by", "closed_at", "note"])
     audit.record(
         action=f"dead_letter.{state}",
         object_type="dead_letter",

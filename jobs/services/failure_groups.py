@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from jobs.models import Operation
+from django.db import transaction
+
+from jobs.models import FailureResolution, Operation
 from jobs.rules import identity
 from jobs.rules.states import State
 from jobs.services import operations
@@ -45,11 +47,28 @@ def resolve(
     reason: str,
     rate_per_second: float | None = None,
 ) -> Operation:
-    """Close their dead letters as discarded; nothing runs."""
+    """Close their dead letters as discarded, with the reason as their note; nothing runs. The kind of failure is taken for
+    mended from now on, until it comes back."""
     actors.require("executions:run", tenant=tenant)
     wanted = group(fingerprint, since, job_id)
-    return operations.create(
-        tenant=tenant, kind="discard", wanted=wanted, reason=reason, rate_per_second=rate_per_second
+    with transaction.atomic():
+        operation = operations.create(
+            tenant=tenant, kind="discard", wanted=wanted, reason=reason, rate_per_second=rate_per_second
+        )
+        _take_for_mended(operation, fingerprint, job_id)
+    return operation
+
+
+def _take_for_mended(operation: Operation, fingerprint: str, job_id: UUID | None) -> None:
+    said = {"note": operation.reason, "resolved_by": operation.created_by, "resolved_at": operation.created_at}
+    row = FailureResolution(
+        tenant=operation.tenant, fingerprint=fingerprint, job_id=job_id, operation_id=operation.pk, **said
+    )
+    FailureResolution.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["tenant", "fingerprint", "job"],
+        update_fields=[*said, "operation_id"],
     )
 
 

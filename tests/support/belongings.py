@@ -17,6 +17,7 @@ TABLES = (
     "dependency",
     "execution",
     "dead_letter",
+    "failure_resolution",
     "operation",
     "workflow_run",
     "hook",

@@ -157,6 +157,9 @@ def fill_every_table() -> UUID:
             "matched_is_capped": False, "done": 0, "failed": 0, "left_out": {}, "failures": [], "next_step_at": now, "waiting_on": "",
             "created_by": "", "granted": [], "created_at": now, "request_id": "", "ended_because": "",
         },
+        "failure_resolution": {
+            "fingerprint": "x", "note": "", "resolved_by": "", "resolved_at": now, "operation_id": uuid4(),
+        },
         "reservation": {"scope": "", "key": "", "fingerprint": "", "expires_at": now},
     }  # fmt: skip
     for table, columns in owned.items():

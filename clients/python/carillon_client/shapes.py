@@ -107,6 +107,9 @@ SendInEnum = Literal["header", "body"]
 SourceEnum = Literal["own", "gallery"]
 
 
+StatusEnum = Literal["open", "resolved", "came_back"]
+
+
 TlsEnum = Literal["verify", "insecure", "off"]
 
 
@@ -920,6 +923,7 @@ class DeadLetter(TypedDict):
     state: DeadLetterStateEnum
     redriven_as: str | None
     closed_by: str
+    note: str
     closed_at: str | None
     created_at: str
     allowed_actions: list[str]
@@ -1446,6 +1450,11 @@ class FailureGroup(TypedDict):
     first_seen_at: str
     last_seen_at: str
     sample_execution: str
+    status: StatusEnum
+    resolved_at: str | None
+    resolved_by: str | None
+    note: str | None
+    came_back_at: str | None
 
 
 class FailureGroups(TypedDict):

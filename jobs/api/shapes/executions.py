@@ -267,6 +267,7 @@ class DeadLetterShape(serializers.Serializer[DeadLetter]):
     state = serializers.ChoiceField(DeadLetterState.choices)
     redriven_as = serializers.UUIDField(allow_null=True)
     closed_by = serializers.CharField()
+    note = serializers.CharField(help_text="Why it was closed, in the words of who did it.")
     closed_at = Instant(allow_null=True)
     created_at = Instant()
     allowed_actions = serializers.SerializerMethodField()

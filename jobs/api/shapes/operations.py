@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from jobs.api.shapes.executions import ExecutionShape
 from jobs.api.shapes.payloads import Guarded
-from jobs.failure_groups import Group
+from jobs.failure_groups import Group, Status
 from jobs.models import Operation
 from jobs.rules import background, canaries
 from jobs.rules import operations as rules
@@ -240,6 +240,13 @@ class FailureGroupShape(serializers.Serializer[Group]):
     first_seen_at = Instant()
     last_seen_at = Instant()
     sample_execution = serializers.UUIDField(help_text="The newest.")
+    status = serializers.ChoiceField(
+        [status.value for status in Status], help_text="came_back: it was resolved, and failed so again."
+    )
+    resolved_at = Instant(allow_null=True, help_text="When somebody last took it for mended; null if nobody did.")
+    resolved_by = serializers.CharField(allow_null=True)
+    note = serializers.CharField(allow_null=True, help_text="Why, in their words.")
+    came_back_at = Instant(allow_null=True, help_text="Of the first failure after that.")
 
     def get_jobs(self, group: Group) -> list[JobOfGroup]:
         return [{"id": str(key), "name": name} for key, name in group.jobs]

@@ -35,8 +35,9 @@ def close(
     """Close letters that are held; ``became``: the executions they are redriven as, by the former one."""
     for letter in letters:
         letter.state, letter.closed_by, letter.closed_at = state, operation.created_by, now
+        letter.note = operation.reason
         letter.redriven_as = (became or {}).get(letter.execution_id)
-    DeadLetter.objects.bulk_update(letters, ["state", "closed_by", "closed_at", "redriven_as"])
+    DeadLetter.objects.bulk_update(letters, ["state", "closed_by", "closed_at", "redriven_as", "note"])
     changed = {"state": [DeadLetterState.OPEN, state], "operation": [None, str(operation.pk)]}
     audit.record_all(
         action=f"dead_letter.{state}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -36,8 +37,9 @@ def test_redrive_leads_to_the_new_execution(console: Console) -> None:
 def test_discard_closes_it_and_runs_nothing(console: Console) -> None:
     job = rows.job()
     _, letter = support.failed_execution(job)
-    console.pressed("jobs_deadletter_discard", letter)
+    console.pressed("jobs_deadletter_discard", letter, because="a test order")
     assert _state(letter) == "discarded"
+    assert "a test order" in support.text_of(console.page("jobs_deadletter_change", letter))
     assert rows.fetch("SELECT count(*) FROM execution WHERE job_id = %s", job[0]) == [(1,)]
     assert support.url("jobs_deadletter_redrive", letter) not in console.page("jobs_deadletter_change", letter)
 
@@ -74,3 +76,22 @@ def test_closed_ones_are_left_alone(console: Console) -> None:
     _, letter = support.failed_execution(rows.job())
     console.pressed("jobs_deadletter_discard", letter)
     assert "None of them is open" in support.text_of(_together(console, "redrive_chosen", [letter]).content.decode())
+
+
+def test_redrive_begins_with_the_payload_and_hands_on_what_was_changed(console: Console) -> None:
+    job = rows.job(payload={"duration_seconds": 1, "result": "{{ now }}"})
+    execution, letter = support.failed_execution(job)
+    rows.change("UPDATE execution SET payload = '{\"fail_rate\": 1}' WHERE id = %s", execution)
+    shown = html.unescape(console.page("jobs_deadletter_redrive", letter))
+    assert all(part in shown for part in ('"duration_seconds": 1', '"fail_rate": 1', "{{ now }}"))
+    edited = '{"duration_seconds": 2, "fail_rate": 0, "result": "{{ now }}"}'
+    console.pressed("jobs_deadletter_redrive", letter, payload=edited)
+    ((payload,),) = rows.fetch("SELECT payload FROM execution WHERE replay_of = %s", execution)
+    assert payload == {"duration_seconds": 2, "fail_rate": 0}
+
+
+def test_a_key_cannot_be_taken_out(console: Console) -> None:
+    _, letter = support.failed_execution(rows.job(payload={"duration_seconds": 1, "fail_rate": 0}))
+    answer = console.client.post(support.url("jobs_deadletter_redrive", letter), {"payload": '{"fail_rate": 1}'})
+    assert "leave duration_seconds in" in support.text_of(answer.content.decode())
+    assert _state(letter) == "open"

@@ -64,3 +64,15 @@ def test_letters_are_listed_by_state_and_code(owner, dead):
     listed = owner.api.get("/api/v1/dead-letters", state="open", error_code="TIMEOUT", job="nightly").json()["data"]
     assert listed[0]["error"] == {"code": "TIMEOUT", "message": "too slow", "fingerprint": "f"}
     assert owner.api.get("/api/v1/dead-letters", state="redriven").json()["data"] == []
+
+
+def test_one_is_redriven_with_another_payload(owner, dead):
+    _, path = dead
+    redriven = owner.api.post(f"{path}/redrive", {"payload": {"fail_rate": 0}}).json()["redriven_as"]
+    assert rows.fetch("SELECT payload FROM execution WHERE id = %s", redriven) == [({"fail_rate": 0},)]
+
+
+def test_a_payload_that_the_job_cannot_take_leaves_the_letter_open(owner, dead):
+    _, path = dead
+    assert owner.api.post(f"{path}/redrive", {"payload": {"fail_rate": "often"}}).status_code == 422
+    assert owner.api.get(path).json()["state"] == "open"

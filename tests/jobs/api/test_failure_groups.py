@@ -9,7 +9,7 @@ import pytest
 from jobs.engine.records import Problem, fingerprint
 from jobs.rules import identity
 from tests.support import ids, rows
-from tests.support.operations import drive, seen
+from tests.support.operations import drive, seen, steps
 
 GROUPS = "/api/v1/failure-groups"
 
@@ -144,3 +144,72 @@ def test_a_letter_that_somebody_is_deciding_on_is_looked_at_again(owner, job):
         assert (seen(owner, operation)["done"], seen(owner, operation)["left_out"]) == (0, {})
     drive(operation)
     assert letters(job) == {execution: "redriven"}
+
+
+def test_a_group_that_is_resolved_says_so_and_comes_back_by_itself_with_the_next_such_failure(owner, job):
+    failed(job, finished_at=rows.now() - timedelta(minutes=1))
+    group = owner.api.get(GROUPS).json()["data"][0]
+    assert (group["status"], group["resolved_at"], group["note"]) == ("open", None, None)
+    path = f"{GROUPS}/{group['fingerprint']}"
+    resolved = owner.api.post(f"{path}/resolve", {"reason": "the supplier is up"})
+    drive(resolved.json())
+    told = owner.api.get(path).json()
+    assert (told["status"], told["note"], told["came_back_at"]) == ("resolved", "the supplier is up", None)
+    assert told["resolved_by"].startswith("key:")
+    notes = rows.fetch("SELECT DISTINCT state, note FROM dead_letter WHERE job_id = %s", job[0])
+    assert notes == [("discarded", "the supplier is up")]
+    failed(job)
+    told = owner.api.get(path).json()
+    assert (told["status"], told["open"], told["count"]) == ("came_back", 1, 2)
+    assert told["came_back_at"] == told["last_seen_at"] > told["resolved_at"]
+    drive(owner.api.post(f"{path}/resolve", {"reason": "this time for good"}).json())
+    told = owner.api.get(path).json()
+    assert (told["status"], told["note"], told["came_back_at"]) == ("resolved", "this time for good", None)
+
+
+def test_what_is_resolved_for_one_job_is_open_for_the_others(owner, outsider, job):
+    failed(job)
+    failed(rows.job(owner.tenant.id))
+    group = owner.api.get(GROUPS).json()["data"][0]["fingerprint"]
+    answer = owner.api.post(f"{GROUPS}/{group}/resolve?job={job[0]}", {"reason": "mended there"})
+    assert answer.status_code == 202, answer.content
+    assert owner.api.get(f"{GROUPS}/{group}", job=str(job[0])).json()["status"] == "resolved"
+    assert owner.api.get(f"{GROUPS}/{group}").json()["status"] == "open"
+    failed(rows.job(outsider.tenant.id))
+    assert outsider.api.get(f"{GROUPS}/{group}").json()["status"] == "open"
+
+
+def test_a_decision_can_be_tried_and_nothing_happens(owner, job):
+    execution = failed(job)
+    group = owner.api.get(GROUPS).json()["data"][0]["fingerprint"]
+    for action, kind in (("retry", "redrive"), ("resolve", "discard")):
+        answer = owner.api.post(f"{GROUPS}/{group}/{action}?dry_run=true", {"reason": "to see"})
+        told = answer.json()
+        assert (answer.status_code, told["dry_run"], told["kind"], told["matched"]) == (200, True, kind, 1)
+        assert [row["id"] for row in told["sample"]] == [str(execution)]
+    assert (owner.api.get(f"{GROUPS}/{group}").json()["status"], letters(job)) == ("open", {execution: "open"})
+    assert rows.fetch("SELECT count(*) FROM operation WHERE tenant_id = %s", owner.tenant.id) == [(0,)]
+
+
+def test_a_group_is_redriven_with_another_payload_at_a_pace_and_a_few_first(owner, job):
+    for _ in range(4):
+        failed(job)
+    group = owner.api.get(GROUPS).json()["data"][0]["fingerprint"]
+    asked = {
+        "reason": "try",
+        "payload": {"fail_rate": 0},
+        "rate_per_second": 500,
+        "canary": 2,
+        "canary_must_succeed": 1,
+    }
+    operation = owner.api.post(f"{GROUPS}/{group}/retry", asked).json()
+    assert (operation["kind"], operation["canary"]["size"], operation["canary"]["must_succeed"]) == ("redrive", 2, 1)
+    steps(operation, 3)
+    again = rows.fetch("SELECT id, payload FROM execution WHERE job_id = %s AND replay_of IS NOT NULL", job[0])
+    assert [payload for _, payload in again] == [{"fail_rate": 0}] * 2
+    assert sorted(letters(job).values()) == ["open", "open", "redriven", "redriven"]
+    rows.change(
+        "UPDATE execution SET state = 'succeeded', finished_at = now() WHERE id = ANY(%s)", [key for key, _ in again]
+    )
+    assert drive(operation) == "succeeded"
+    assert set(letters(job).values()) == {"redriven"}
