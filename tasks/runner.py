@@ -33,7 +33,7 @@ from tasks.capture import captured
 from tasks.context import RunningContext
 from tasks.journal import Journal
 from tasks.patience import patiently
-from tasks.settling import Settling
+from tasks.settling import Settling, longest
 from tenants.rules.quotas import LOG_BYTES
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ def _claim(members: Sequence[tuple[UUID, int]]) -> list[Claim]:
 
 def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
     journal = Journal(claim.last_seq, most=LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS))
-    deadline = boot_time() + claim.timeout_seconds
+    deadline = boot_time() + longest(claim)
     settling = Settling(claim, fence, journal, batch.keep)
     attended = Attended(
         fence=fence,

@@ -123,6 +123,8 @@ def change(*, job: Job, assign: Assign, action: str = "job.updated", told_of: Ma
         changed = changes.between(before, told(job, tags))
         if not changed:
             return get(tenant=job.tenant, job=job)
+        if before["pause_after_failures"] is None:
+            job.failed_in_a_row = 0  # not kept until now
         if not changes.same(_spec(job), spec):
             changed["revision"] = [job.revision, job.revision + 1]
             job.revision += 1
