@@ -12,7 +12,7 @@ from jobs import hit_days, holds, neighbours, paused_tags, selectors, shut, wait
 from jobs.engine import upstreams
 from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
-from jobs.rules.codes import Absence, Course
+from jobs.rules.codes import Absence, Course, Failure
 from jobs.rules.explaining import Ended, Explanation, Hold, Reason, Slot
 from jobs.rules.states import State
 from jobs.rules.waiting import Waiting, seconds_left
@@ -53,7 +53,11 @@ def in_short(execution: Execution, *, trail: bool = False) -> Reason:
 
 def _waiting(execution: Execution, found: Waiting) -> Reason:
     return explaining.waiting(
-        found, attempt=execution.attempt, max_attempts=execution.max_attempts, error_code=execution.error_code
+        found,
+        attempt=execution.attempt,
+        max_attempts=execution.max_attempts,
+        error_code=execution.error_code,
+        expires_at=execution.expires_at,
     )
 
 
@@ -114,6 +118,8 @@ def _setting(execution: Execution, reason: Absence) -> str:
     job: Job = execution.job
     if reason is Absence.OVERLAP:
         return f"the job's overlap is {job.overlap}"
+    if reason is Absence.EXPIRED and job.max_wait_seconds:
+        return f"the job's max_wait_seconds is {job.max_wait_seconds:g}"
     schedule: Schedule | None = execution.schedule
     if reason is Absence.BLACKOUT or schedule is None:
         return _window(execution) if schedule else ""
@@ -149,10 +155,16 @@ def _failed(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as
             max_attempts=execution.max_attempts,
             crashes=execution.crashes,
             started=execution.epoch > 0,
+            is_out_of_time=_is_out_of_time(execution),
             at=execution.finished_at,
             letter=letter or "",
         )
     )
+
+
+def _is_out_of_time(execution: Execution) -> bool:
+    """Whether nothing but its job's max_total_seconds kept it from another attempt."""
+    return execution.error_code == Failure.TIMEOUT and "max_total_seconds" in execution.error_message
 
 
 def _cancelled(execution: Execution, now: datetime) -> Reason:  # noqa: ARG001 - as the others

@@ -25,6 +25,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -76,6 +77,13 @@ class Context(Protocol):
     @property
     def cancelled(self) -> bool:
         """True once the attempt must stop. Handlers in threads poll it; in processes they are interrupted."""
+
+    @property
+    def ending(self) -> bool:
+        """True once the attempt is asked to come to an end by itself: its soft limit, some time before its deadline."""
+
+    def raising_softly(self) -> AbstractContextManager[None]:
+        """In this block :class:`SoftTimeLimit` is raised at that limit, if the attempt has its process to itself."""
 
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """Append to the execution's log. ``stream`` is handler, stdout or stderr. Readable within 200 ms."""
@@ -186,6 +194,16 @@ class RetryLater(HandlerError):
     ) -> None:
         super().__init__(message, code=code, tags=tags, result=result)
         self.delay = delay
+
+
+class SoftTimeLimit(HandlerError):
+    """Raised once in a running callable at the job's ``soft_timeout_seconds``: catch it, tidy up and return what there is.
+
+    Whoever lets it pass has failed with ``TIMEOUT``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("it did not end by itself at soft_timeout_seconds", code=Failure.TIMEOUT)
 
 
 class Defer(Exception):

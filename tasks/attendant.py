@@ -25,7 +25,7 @@ from django.db import Error, connection
 from jobs import sql
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Fence
-from jobs.handlers import Cancelled, Interrupted, LeaseLost, Released, TimedOut
+from jobs.handlers import Cancelled, Interrupted, LeaseLost, Released, SoftTimeLimit, TimedOut
 from tasks.journal import Journal
 
 SIGNAL = signal.SIGUSR2
@@ -57,6 +57,7 @@ class Attended:
         drain_at: Callable[[], float | None],
         settle: Callable[[Interrupted], None],
         beside: Beside,
+        soft_at: float = float("inf"),
     ) -> None:
         self.fence = fence
         self.journal = journal
@@ -65,6 +66,11 @@ class Attended:
         self.settle = settle
         self.beside = beside
         self.interruption: Interrupted | None = None
+        self.soft_at = soft_at
+        #: Whether it has been asked to come to an end by itself; whether that is also to be raised.
+        self.is_ending = False
+        self.raises_softly = False
+        self._raised_softly = False
         self.armed = False
         self.in_main_thread = threading.current_thread() is threading.main_thread()
         #: Of the last answer, or of the start: asked again a second later.
@@ -73,6 +79,31 @@ class Attended:
         #: Held during a look, so that leaving waits for it.
         self.lock = threading.Lock()
         self.left = False
+
+    @contextmanager
+    def raising_softly(self) -> Iterator[None]:
+        """In this block it is raised, once."""
+        self.raises_softly = True
+        try:
+            yield
+        finally:
+            self.raises_softly = False
+
+    @property
+    def raises_now(self) -> bool:
+        """Whether that is still to be done."""
+        return self.is_ending and self.raises_softly and self.in_main_thread and not self._raised_softly
+
+    def raise_softly(self) -> None:
+        """In the main thread."""
+        if self.raises_now:
+            self._raised_softly = True
+            raise SoftTimeLimit
+
+    def ask_to_end(self) -> None:
+        """Its soft limit is over."""
+        self.is_ending = True
+        self.journal.write("asked to end: soft_timeout_seconds are over", level="warning", stream="carillon")
 
 
 class Attendant(threading.Thread):
@@ -107,6 +138,8 @@ class Attendant(threading.Thread):
             if current.in_main_thread and current.armed and current.interruption is not None:
                 current.armed = False
                 raise current.interruption
+            if current.armed and current.interruption is None:
+                current.raise_softly()
 
     def run(self) -> None:
         pause = threading.Event()
@@ -174,6 +207,11 @@ class Attendant(threading.Thread):
             self._interrupt(attended, reason)
         if attended.interruption is not None:
             self._stop(attended, attended.interruption)
+            return
+        if not attended.is_ending and boot_time() >= attended.soft_at:
+            attended.ask_to_end()
+        if attended.armed and attended.raises_now:
+            signal.pthread_kill(self._main, SIGNAL)
 
     def _stop(self, attended: Attended, interruption: Interrupted) -> None:
         if boot_time() - attended.interrupted_at < settings.CANCEL_GRACE.total_seconds():

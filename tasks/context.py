@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
 from jobs.handlers import HandlerError, Json, Masking
 from tasks import revealing
+from tasks.attendant import Attended
 from tasks.journal import Journal
 from tasks.patience import patiently
 
@@ -27,7 +28,7 @@ FOLDER_PREFIX = "carillon-attempt-"
 class RunningContext:
     """Of one attempt. Implements the protocol; nothing of it leaves the worker's memory."""
 
-    def __init__(self, claim: Claim, journal: Journal, deadline: float, must_stop: Callable[[], bool]) -> None:
+    def __init__(self, claim: Claim, journal: Journal, attended: Attended) -> None:
         self.execution_id = claim.id
         self.attempt = claim.attempt
         self.tenant = claim.tenant
@@ -35,8 +36,8 @@ class RunningContext:
         self.job = claim.job
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
-        self.deadline = deadline
-        self._must_stop = must_stop
+        self.deadline = attended.deadline
+        self._attended = attended
         self._journal = journal
         self._folder: Path | None = None
 
@@ -47,7 +48,16 @@ class RunningContext:
     @property
     def cancelled(self) -> bool:
         """Whether the attempt must stop. In a process the handler is interrupted as well."""
-        return self._must_stop()
+        return self._attended.interruption is not None
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is asked to come to an end by itself."""
+        return self._attended.is_ending
+
+    def raising_softly(self) -> contextlib.AbstractContextManager[None]:
+        """In this block that is raised."""
+        return self._attended.raising_softly()
 
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """Append to the execution's log."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,6 +47,15 @@ class ItemContext:
     def cancelled(self) -> bool:
         """Whether the attempt must stop: a thread is not interrupted and has to look."""
         return self._whole.cancelled
+
+    @property
+    def ending(self) -> bool:
+        """Whether the attempt is asked to come to an end by itself."""
+        return self._whole.ending
+
+    def raising_softly(self) -> AbstractContextManager[None]:
+        """An item is in a thread, in which nothing is raised: it looks at ``ending``."""
+        return nullcontext()
 
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         """A line of the execution's log."""

@@ -33,7 +33,7 @@ from tasks.capture import captured
 from tasks.context import RunningContext
 from tasks.journal import Journal
 from tasks.patience import patiently
-from tasks.settling import Settling
+from tasks.settling import Settling, longest
 from tenants.rules.quotas import LOG_BYTES
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,8 @@ def _claim(members: Sequence[tuple[UUID, int]]) -> list[Claim]:
 
 def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
     journal = Journal(claim.last_seq, most=LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS))
-    deadline = boot_time() + claim.timeout_seconds
+    begun = boot_time()
+    deadline = begun + longest(claim)
     settling = Settling(claim, fence, journal, batch.keep)
     attended = Attended(
         fence=fence,
@@ -76,8 +77,9 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
         drain_at=worker_process.drain_at,
         settle=settling.interrupted,
         beside=batch,
+        soft_at=float("inf") if claim.soft_timeout_seconds is None else begun + claim.soft_timeout_seconds,
     )
-    context = RunningContext(claim, journal, deadline, lambda: attended.interruption is not None)
+    context = RunningContext(claim, journal, attended)
     with redaction.hiding(journal):
         with context.cleaned_up():
             settle = _outcome(claim, context, attended, settling)

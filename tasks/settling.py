@@ -8,6 +8,7 @@ lease would be over.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,6 +33,12 @@ Keep = Callable[["Settling", Ending], None]
 log = structlog.get_logger(__name__)
 
 
+def longest(claim: Claim) -> float:
+    """Seconds that an attempt may take: its own limit, or what its execution has left of the time for all of them."""
+    left = claim.timeout_seconds if claim.seconds_left is None else claim.seconds_left
+    return min(claim.timeout_seconds, max(left, 0.0))
+
+
 class Settling:
     """Of one attempt."""
 
@@ -40,6 +47,7 @@ class Settling:
         self._fence = fence
         self._journal = journal
         self._keep = keep
+        self._all_until = float("inf") if claim.seconds_left is None else boot_time() + claim.seconds_left
 
     def succeeded(self, result: Any) -> None:
         """The work is done. Stored now, or kept with those of other members of its batch; failed if its job refuses it."""
@@ -47,7 +55,12 @@ class Settling:
             self._journal.write(str(refusal), level="error", stream="carillon")
             self.failed(refusal)
             return
-        ending = Ending(fence=self._fence, result=self._journal.masker.value(result), tail=self._journal.rest())
+        ending = Ending(
+            fence=self._fence,
+            result=self._journal.masker.value(result),
+            tail=self._journal.rest(),
+            counted_job=self._claim.job_id if self._claim.is_counted else None,
+        )
         if self._keep is not None:
             self._keep(self, ending)
         else:
@@ -70,12 +83,10 @@ class Settling:
                 tail = self._journal.rest()
                 self._write("execution.cancelled", lambda: transitions.acknowledge_cancel(self._fence, tail=tail))
             case TimedOut():
-                seconds = f"{self._claim.timeout_seconds:g} s"
-                self.failed(
-                    HandlerError(
-                        f"still running after {seconds}: raise timeout_seconds, or make it faster", code=Failure.TIMEOUT
-                    )
-                )
+                limit = "timeout_seconds" if self._has_time() else "max_total_seconds"
+                after = f"{longest(self._claim):g} s"
+                message = f"still running after {after}: raise {limit}, or make it faster"
+                self.failed(HandlerError(message, code=Failure.TIMEOUT))
             case Released():
                 tail = self._journal.rest()
                 self._write("execution.released", lambda: transitions.release(self._fence, tail=tail))
@@ -89,6 +100,10 @@ class Settling:
         problem = Problem(code=masker.text(error.code), message=message)
         result = self._checked(error)
         delay = self._next_delay(error)
+        if delay is not None and not self._has_time(delay):
+            delay = None
+            said = f"{transitions.OUT_OF_TIME.message}; the last one: {problem.message}"
+            problem = replace(transitions.OUT_OF_TIME, message=said[:MAX_MESSAGE])
         tail = self._journal.rest()
         if delay is None:
             self._write("execution.failed", lambda: transitions.exhaust(self._fence, problem, result=result, tail=tail))
@@ -97,6 +112,10 @@ class Settling:
                 "execution.retried",
                 lambda: transitions.retry(self._fence, problem, delay=delay, result=result, tail=tail),
             )
+
+    def _has_time(self, delay: timedelta = timedelta()) -> bool:
+        """Whether another attempt may begin after that delay."""
+        return boot_time() + delay.total_seconds() < self._all_until
 
     def _refusal(self, result: Any) -> HandlerError | None:
         """What its policy's ``retry_if`` has against a result."""

@@ -50,12 +50,13 @@ def context(job: Job) -> dict[str, Any]:
 def _facts(job: Job) -> list[tuple[str, Any]]:
     tags = ", ".join(job.tag_rows.order_by("tag").values_list("tag", flat=True))
     return [
-        ("State", marks.state(job.state)),
+        ("State", _state(job)),
         ("Tenant", pages.link_to(job.tenant, job.tenant.name)),
         ("Type", job.type),
         ("Id", marks.code(job.pk)),
         ("Queue, priority", f"{job.queue_id}, {job.priority}"),
         ("Time limit", marks.length(job.timeout_seconds)),
+        *_limits(job),
         ("Most in flight", job.max_running or "no cap of its own"),
         *throttling.facts(job),
         ("Concurrency key", _key(job)),
@@ -82,6 +83,26 @@ def _paused_tags(job: Job) -> list[tuple[str, Any]]:
 
 def _until(tag: Tag) -> Any:
     return marks.joined(("until", marks.instant(tag.until)), " ") if tag.until else "until it is resumed"
+
+
+def _state(job: Job) -> Any:
+    return marks.joined((marks.state(job.state), job.paused_because or ""), " ") if job.paused_because else marks.state(job.state)
+
+
+def _limits(job: Job) -> list[tuple[str, Any]]:
+    """Those that it has."""
+    lengths = [
+        ("Asked to end after", job.soft_timeout_seconds),
+        ("Longest wait", job.max_wait_seconds),
+        ("Longest of all", job.max_total_seconds),
+    ]
+    told = [(label, marks.length(seconds)) for label, seconds in lengths if seconds is not None]
+    if job.pause_after_failures is None:
+        return told
+    pause = f"{job.pause_after_failures} in a row"
+    if job.failed_in_a_row:
+        pause += f"; {job.failed_in_a_row} now"
+    return [*told, ("Paused after failures", pause)]
 
 
 def _key(job: Job) -> Any:

@@ -31,6 +31,7 @@ from jobs.rules.windows import Window
 LOCK_KEY = 0x0CA1_1110
 RIPEN_BATCH = 2000
 WITHDRAW_BATCH = 2000
+EXPIRE_BATCH = 1000
 
 
 @dataclass(slots=True)
@@ -63,6 +64,16 @@ def withdraw_held() -> int:
     while count := transitions.withdraw(limit=WITHDRAW_BATCH):
         taken += count
     return taken
+
+
+def expire_late() -> int:
+    """End what has waited too long. Returns how many."""
+    ended = 0
+    while count := transitions.expire(limit=EXPIRE_BATCH):
+        ended += count
+        if count < EXPIRE_BATCH:
+            break
+    return ended
 
 
 def admit_all(seen: Seen) -> Round:

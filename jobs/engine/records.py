@@ -74,6 +74,11 @@ class Claim:
     epoch: int
     timeout_seconds: float
     last_seq: int
+    #: Of the job's max_total_seconds; None without that limit.
+    seconds_left: float | None = None
+    soft_timeout_seconds: float | None = None
+    #: Whether its job is paused after so many failures.
+    is_counted: bool = False
     event: Mapping[str, Any] | None = None
 
 
@@ -114,12 +119,16 @@ NO_TAIL = Tail()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What a running attempt leaves behind. ``took``: seconds from its turn to its end; None: it has ended just now."""
+    """What a running attempt leaves behind. ``took``: seconds from its turn to its end; None: it has ended just now.
+
+    ``counted_job``: whose failures in a row a success ends; None: they are not counted.
+    """
 
     fence: Fence
     result: Any = None
     tail: Tail = NO_TAIL
     took: float | None = None
+    counted_job: UUID | None = None
 
     def row(self) -> dict[str, Any]:
         stored = {"result": self.result, "first_seq": self.tail.first_seq, "lines": self.tail.lines, "took": self.took}
@@ -137,6 +146,11 @@ def fingerprint(problem: Problem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A transition out of running happened; ``frees_somebody`` if a parked one waits for the room it leaves, or a workflow run for it."""
+    """A transition out of running happened; ``frees_somebody`` if a parked one waits for the room it leaves, or a workflow run
+    for it.
+
+    ``counted_job``: its job, if that counts failures and this is one.
+    """
 
     frees_somebody: bool
+    counted_job: UUID | None = None

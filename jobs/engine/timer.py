@@ -78,6 +78,7 @@ class Timer(RungThread):
         planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
+            admission.expire_late()
             spreads.postpone_late()
             self._withdrawn = monotonic()
         sql.run("pulse", name="dispatch")

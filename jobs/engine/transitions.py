@@ -14,11 +14,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from jobs import sql
+from jobs.engine import pausing
 from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
 from jobs.rules.codes import Absence, Failure
 from jobs.rules.starts import Start
-from jobs.rules.states import TRANSITIONS, Event, State
+from jobs.rules.states import TRANSITIONS, Event, State, Transition
+
+
+OUT_OF_TIME = Problem(
+    code=Failure.TIMEOUT, message="its job's max_total_seconds were over before another attempt could begin"
+)
 
 
 def create(rows: Sequence[NewExecution]) -> list[UUID]:
@@ -100,6 +108,23 @@ def withdraw(*, limit: int) -> int:
     return len(sql.run("withdraw", limit=limit, **_guard(Event.WITHDRAW)))
 
 
+def expire(*, limit: int) -> int:
+    """What has waited too long ends: skipped if it never began, failed if it has used up its time. Returns how many."""
+    skip, reject = TRANSITIONS[Event.SKIP], TRANSITIONS[Event.REJECT]
+    with transaction.atomic():
+        done = _expire(skip, reject, limit)
+        pausing.count_failures(done.failed or ())
+        return_runs(done.left_out or ())
+    return int(done.ended)
+
+
+def _expire(skip: Transition, reject: Transition, limit: int) -> Any:
+    return sql.run(
+        "expire", limit=limit, sources=sorted(skip.sources & reject.sources), skipped=str(skip.target),
+        failed=str(reject.target), reason=Absence.EXPIRED, **OUT_OF_TIME.columns(),
+    )[0]  # fmt: skip
+
+
 def claim_all(members: Sequence[tuple[UUID, int]], *, worker_id: UUID, worker: str, pid: int) -> list[Claim]:
     """Take what is still to be had of a message's members (execution, attempt), in their order."""
     ids, attempts = [member[0] for member in members], [member[1] for member in members]
@@ -110,7 +135,13 @@ def claim_all(members: Sequence[tuple[UUID, int]], *, worker_id: UUID, worker: s
 
 def succeed_all(endings: Sequence[Ending]) -> dict[UUID, Ended]:
     """Those attempts did their work. Returns what happened, without those whose claim was over."""
-    return _end(Event.SUCCEED, endings, "succeeded")
+    counted = {ending.fence.id: ending.counted_job for ending in endings if ending.counted_job}
+    if not counted:
+        return _end(Event.SUCCEED, endings, "succeeded")
+    with transaction.atomic():
+        ended = _end(Event.SUCCEED, endings, "succeeded")
+        pausing.forget_failures({job for id_, job in counted.items() if id_ in ended})
+    return ended
 
 
 def exhaust(
@@ -122,9 +153,13 @@ def exhaust(
     result: Any = None,
     tail: Tail = NO_TAIL,
 ) -> Ended | None:
-    """Failed for good: a dead letter."""
+    """Failed for good: a dead letter. Its job may be paused for it."""
     ending = Ending(fence=fence, result=result, tail=tail)
-    return _end(Event.EXHAUST, [ending], attempt_state, problem=problem, crashes=crashes).get(fence.id)
+    with transaction.atomic():
+        ended = _end(Event.EXHAUST, [ending], attempt_state, problem=problem, crashes=crashes).get(fence.id)
+        if ended is not None and ended.counted_job is not None:
+            pausing.count_failures([ended.counted_job])
+    return ended
 
 
 def acknowledge_cancel(fence: Fence, *, attempt_state: str = "cancelled", tail: Tail = NO_TAIL) -> Ended | None:
@@ -248,7 +283,7 @@ def _end(
 ) -> dict[UUID, Ended]:
     parameters = {**problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
     rows = sql.run("end_running", rows=[ending.row() for ending in endings], **parameters, **_guard(event))
-    return {row.id: Ended(row.frees_somebody) for row in rows}
+    return {row.id: Ended(row.frees_somebody, row.counted_job) for row in rows}
 
 
 def _put_back(
@@ -272,7 +307,10 @@ def _put_back(
 
 
 def _end_waiting(event: Event, execution_id: UUID, *, reason: str = "", problem: Problem = NO_PROBLEM) -> bool:
-    return bool(sql.run("end_waiting", id=execution_id, reason=reason, **problem.columns(), **_guard(event)))
+    with transaction.atomic():
+        rows = sql.run("end_waiting", id=execution_id, reason=reason, **problem.columns(), **_guard(event))
+        pausing.count_failures([row.failed_job for row in rows if row.failed_job])
+    return bool(rows)
 
 
 def _jsonable(row: dict[str, Any]) -> dict[str, Any]:

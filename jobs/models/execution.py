@@ -66,6 +66,9 @@ class Execution(PartitionedByTime):
     base_priority = models.SmallIntegerField(null=True, help_text="What it was made with, if waiting has raised it.")
     operation_id = models.UUIDField(null=True, help_text="Of the operation whose pace it keeps to.")
     start_before = models.DateTimeField(null=True, help_text="When its execution window closes.")
+    expires_at = models.DateTimeField(
+        null=True, help_text="Until when it must have begun; once it has, until when it must have ended."
+    )
     timeout_seconds = models.FloatField(default=300)
     max_attempts = models.PositiveIntegerField(default=1)
     payload = models.JSONField(null=True, help_text="Overrides of the revision's payload.")
@@ -203,6 +206,11 @@ class Execution(PartitionedByTime):
                 fields=["start_before"],
                 condition=Q(start_before__isnull=False, state__in=["pending", "queued"]),
                 name="execution_closing",
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(expires_at__isnull=False, state__in=["scheduled", "pending", "queued"]),
+                name="execution_expiring",
             ),
             models.Index(
                 fields=["workflow_run_id", "step"], condition=Q(workflow_run_id__isnull=False), name="execution_of_run"

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Collate
 
 from jobs.models.queue import Queue
+from jobs.rules import pausing
 from tenants.models import limited
 from tenants.models.owned import TenantOwned
 from tenants.rules import rates
@@ -76,6 +77,12 @@ class Job(TenantOwned, limited.Limited):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
         help_text="Executions that fail one after another before the job is paused by itself.",
+    )
+    failed_in_a_row = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="Kept while pause_after_failures is set."
+    )
+    failures_at_pause = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many there were when it was paused by itself."
     )
     max_running = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     concurrency_key = models.CharField(
@@ -149,3 +156,10 @@ class Job(TenantOwned, limited.Limited):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def paused_because(self) -> str | None:
+        """Why, if it was paused by itself."""
+        if self.state != JobState.PAUSED or self.failures_at_pause is None:
+            return None
+        return pausing.because(self.failures_at_pause)

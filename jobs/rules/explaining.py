@@ -102,6 +102,8 @@ class Ended:
     started: bool
     at: datetime | None
     letter: str = ""
+    #: Whether its job's time for all attempts was over.
+    is_out_of_time: bool = False
 
 
 def reason_of(
@@ -136,8 +138,10 @@ def explained(state: str, *reasons: Reason, position: int | None = None, estimat
     )
 
 
-def waiting(found: Waiting, *, attempt: int, max_attempts: int, error_code: str) -> Reason:
-    """What an execution that has not started waits for."""
+def waiting(
+    found: Waiting, *, attempt: int, max_attempts: int, error_code: str, expires_at: datetime | None = None
+) -> Reason:
+    """What an execution that has not started waits for, and until when at the latest."""
     until = f"until {phrases.instant(found.until)}" if found.until else ""
     match found.code:
         case Wait.BACK_OFF if error_code:
@@ -150,8 +154,9 @@ def waiting(found: Waiting, *, attempt: int, max_attempts: int, error_code: str)
             clause = f"{found.rate} allows no further start just now"
         case _:
             clause = ""
+    latest = f"at {phrases.instant(expires_at)} it does not start any more" if expires_at else ""
     return reason_of(
-        found.code, clause, details=(found.why, until), limit=found.limit, used=found.used, until=found.until
+        found.code, clause, details=(found.why, until, latest), limit=found.limit, used=found.used, until=found.until
     )
 
 
@@ -227,6 +232,8 @@ def why_no_more(ended: Ended) -> str:
         return "it never started"
     if ended.error_code == Failure.WORKER_LOST and ended.crashes >= retries.MAX_CRASHES:
         return f"lost {ended.crashes} times, which is the most"
+    if ended.is_out_of_time:
+        return f"its time was over after {ended.attempt} of {ended.max_attempts} attempts"
     if ended.attempt - ended.crashes >= ended.max_attempts:
         return (
             f"all {ended.max_attempts} attempts are used up" if ended.max_attempts > 1 else "its one attempt is used up"

@@ -33,6 +33,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     check_name(job.name)
     _check_tags(list(tags))
     check_retry(job.retry)
+    _check_limits(job)
     check_payload(job, job.payload)
     _check_pool(job)
     check_key("concurrency_key", job.type, job.concurrency_key)
@@ -86,6 +87,13 @@ def check_retry(values: Mapping[str, Any]) -> None:
     except retry_fields.InvalidRetry as error:
         field = "retry" if error.field == "retry" else f"retry.{error.field}"
         raise errors.invalid({field: [error.message]}) from None
+
+
+def _check_limits(job: Job) -> None:
+    soft, hard = job.soft_timeout_seconds, job.timeout_seconds
+    if soft is not None and soft >= hard:
+        message = f"must be below timeout_seconds ({hard:g}), so that there is time to come to an end"
+        raise errors.invalid({"soft_timeout_seconds": [message]})
 
 
 def check_key(name: str, job_type: str, template: str) -> None:

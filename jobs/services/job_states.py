@@ -95,7 +95,8 @@ def _apply(action: str, job: Job) -> Job:
         if before == JobState.DISABLED:
             schedules.begin_anew(job=job, now=sql.run("clock")[0].now)
         job.state = change.target
-        job.save(update_fields=["state", "updated_at"])
+        job.failed_in_a_row, job.failures_at_pause = 0, None
+        job.save(update_fields=["state", "failed_in_a_row", "failures_at_pause", "updated_at"])
         changed = {"state": [before, job.state]}
         audit.record(action=change.event, object_type="job", object_id=job.pk, tenant=job.tenant, changes=changed)
         dispatch.ring_after_commit()

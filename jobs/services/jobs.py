@@ -149,6 +149,8 @@ def change(
             if edges:
                 _record(action, job, edges)
             return get(tenant=job.tenant, job=job)
+        if before["pause_after_failures"] is None:
+            job.failed_in_a_row = 0  # not kept until now
         if not changes.same(_spec(job), spec):
             changed["revision"] = [job.revision, job.revision + 1]
             job.revision += 1

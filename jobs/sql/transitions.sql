@@ -63,13 +63,14 @@ SELECT id FROM made
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
 -- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
 -- from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
--- `withdraw` takes it back. What has begun is bound by no window any more: its retries go on.
+-- `withdraw` takes it back. What has waited too long does not start either: `expire` ends it. What has begun is bound by no window any more: its retries go on.
 WITH claimed AS (
     UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
-        started_at = clock_timestamp(), publish_again_at = NULL, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
+        started_at = clock_timestamp(), publish_again_at = NULL, expires_at = CASE WHEN e.epoch > 0 THEN e.expires_at END, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
     FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
         AND (e.start_before IS NULL OR e.start_before > clock_timestamp())
+        AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp())
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state IN ('disabled', 'deleted'))
     RETURNING e.*
 ), opened AS (
@@ -81,6 +82,8 @@ WITH claimed AS (
 )
 SELECT c.id, carillon_child_id(c.id, c.epoch::text) AS attempt_id, c.tenant_id, t.slug AS tenant, t.allowed_hosts,
     t.allowed_callables, t.allowed_queues, t.allowed_job_types, t.max_log_bytes, c.queue_id AS queue, c.job_id, j.name AS job, r.spec, c.payload, c.event, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
+    coalesce(extract(epoch FROM c.expires_at - clock_timestamp())::float8, j.max_total_seconds) AS seconds_left, j.soft_timeout_seconds,
+    j.pause_after_failures IS NOT NULL AS is_counted,
     CASE WHEN c.epoch > 1
          THEN (SELECT coalesce(max(last_seq), 0) FROM execution_log l WHERE l.execution_id = c.id) ELSE 0 END AS last_seq
 FROM claimed c
@@ -131,18 +134,23 @@ SELECT e.id, e.priority < 0 OR e.workflow_run_id IS NOT NULL OR EXISTS (SELECT 1
     OR EXISTS (SELECT 1 FROM dependency d JOIN execution g ON g.job_id = d.downstream_id
         WHERE d.tenant_id = e.tenant_id AND d.upstream_id = e.job_id AND d.mode = 'gate'
             AND g.state = 'blocked' AND g.decide_at IS NOT NULL)
-    AS frees_somebody
+    AS frees_somebody,
+    CASE WHEN %(target)s = 'failed' THEN (
+        SELECT j.id FROM job j WHERE j.id = e.job_id AND j.pause_after_failures IS NOT NULL) END AS counted_job
 FROM ended e
 
 -- name: put_back
 -- The execution goes on later: a retry, a release on shutdown, a deferral. Not if somebody wants it cancelled,
--- or has deleted its job.
+-- or has deleted its job. From its first return on it must have ended within its job's max_total_seconds of its first start.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8)
 ), moved AS (
     UPDATE execution e SET state = %(target)s, attempt = e.attempt + %(step)s, crashes = e.crashes + %(crashes)s,
-        not_before = clock_timestamp() + %(delay)s, worker_id = NULL, worker_pid = NULL, queued_at = NULL,
+        not_before = clock_timestamp() + %(delay)s,
+        expires_at = coalesce(e.expires_at, e.started_at + make_interval(secs => r.waited) + make_interval(secs => (
+            SELECT j.max_total_seconds FROM job j WHERE j.id = e.job_id))),
+        worker_id = NULL, worker_pid = NULL, queued_at = NULL,
         error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
     FROM given r
     WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s) AND e.cancel_requested_at IS NULL
@@ -170,6 +178,40 @@ SELECT m.id, m.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state =
         'key:' || m.tenant_id || ':' || m.concurrency_key, 'op:' || m.operation_id))
     AS frees_somebody
 FROM moved m
+
+-- name: expire
+-- What waits for its first start longer than its job's max_wait_seconds is skipped; what has begun and waits for another
+-- one beyond max_total_seconds has failed. Sources and states are spelled out so that the index applies. Of the skipped the schedules
+-- whose runs they were come back.
+WITH late AS MATERIALIZED (
+    SELECT id FROM execution
+    WHERE expires_at <= clock_timestamp() AND state IN ('scheduled', 'pending', 'queued') AND state = ANY(%(sources)s)
+    ORDER BY expires_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+), ended AS (
+    UPDATE execution e SET state = CASE WHEN e.epoch = 0 THEN %(skipped)s ELSE %(failed)s END,
+        finished_at = clock_timestamp(), waiting_on = '', queued_at = NULL, publish_again_at = NULL,
+        reason = CASE WHEN e.epoch = 0 THEN %(reason)s ELSE '' END,
+        error_code = CASE WHEN e.epoch = 0 THEN e.error_code ELSE %(error_code)s END,
+        error_message = CASE WHEN e.epoch = 0 THEN e.error_message ELSE %(error_message)s END,
+        error_fingerprint = CASE WHEN e.epoch = 0 THEN e.error_fingerprint ELSE %(error_fingerprint)s END
+    WHERE id = ANY(ARRAY(SELECT id FROM late)) AND state = ANY(%(sources)s)
+    RETURNING id, tenant_id, job_id, attempt, state, reason, error_code, error_message, error_fingerprint,
+        CASE WHEN trigger = 'schedule' AND epoch = 0 THEN schedule_id END AS schedule_id
+), told AS (
+    INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
+    SELECT carillon_child_id(id, state), tenant_id, 'execution.' || state, job_id, id,
+        jsonb_build_object('attempt', attempt, 'reason', reason, 'error_code', error_code), clock_timestamp()
+    FROM ended
+), buried AS (
+    INSERT INTO dead_letter (id, tenant_id, job_id, execution_id, error_code, error_message, error_fingerprint, state,
+        closed_by, created_at)
+    SELECT carillon_child_id(id, 'dead'), tenant_id, job_id, id, error_code, error_message, error_fingerprint, 'open', '',
+        clock_timestamp()
+    FROM ended WHERE state = %(failed)s
+)
+SELECT count(*) AS ended, array_agg(schedule_id) FILTER (WHERE schedule_id IS NOT NULL) AS left_out,
+    array_agg(job_id) FILTER (WHERE state = %(failed)s) AS failed
+FROM ended
 
 -- name: withdraw
 -- Published and unclaimed while its queue, its tenant, its job or a tag of that is held, a maintenance window is open or its execution
@@ -230,7 +272,7 @@ WITH ended AS (
         %(error_fingerprint)s, 'open', '', clock_timestamp()
     FROM ended WHERE %(target)s = 'failed'
 )
-SELECT id FROM ended
+SELECT id, CASE WHEN %(target)s = 'failed' THEN job_id END AS failed_job FROM ended
 
 -- name: end_waiting_of_job
 -- A deleted job's executions that no worker holds.
@@ -366,10 +408,10 @@ WITH picked AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ), due AS MATERIALIZED (
     SELECT p.id, p.job_id, p.not_before, j.overlap, p.is_fresh_slot AND j.overlap IN ('skip', 'queue_one') AS is_judged,
-        p.is_fresh_slot AND j.overlap = 'cancel_previous' AS supersedes
-    FROM picked p CROSS JOIN LATERAL (SELECT overlap FROM job WHERE job.id = p.job_id LIMIT 1) j
+        p.is_fresh_slot AND j.overlap = 'cancel_previous' AS supersedes, j.max_wait_seconds
+    FROM picked p CROSS JOIN LATERAL (SELECT overlap, max_wait_seconds FROM job WHERE job.id = p.job_id LIMIT 1) j
 ), judged AS (
-    SELECT d.id, d.is_judged AND (
+    SELECT d.id, d.not_before + make_interval(secs => d.max_wait_seconds) AS expires_at, d.is_judged AND (
         -- skip: one, if none is active. queue_one: one to run if none is active, and one to wait if none waits.
         row_number() OVER (PARTITION BY d.job_id, d.is_judged ORDER BY d.not_before, d.id)
         > CASE WHEN d.overlap = 'skip' THEN 1 - least(active.total, 1)
@@ -398,6 +440,8 @@ WITH picked AS MATERIALIZED (
         state = CASE WHEN j.overlaps THEN 'skipped' ELSE %(target)s END,
         reason = CASE WHEN j.overlaps THEN 'OVERLAP' ELSE '' END,
         finished_at = CASE WHEN j.overlaps THEN %(now)s::timestamptz END,
+        -- What has begun keeps to the limit it has; what keeps to an operation's pace waits as long as that takes.
+        expires_at = CASE WHEN e.epoch = 0 AND e.operation_id IS NULL THEN j.expires_at ELSE e.expires_at END,
         ripened_at = coalesce(e.ripened_at, %(now)s)
     FROM judged j WHERE e.id = j.id AND e.id = ANY(ARRAY(SELECT id FROM picked))
     RETURNING e.id, e.tenant_id, e.job_id, e.schedule_id, e.state
@@ -418,7 +462,7 @@ WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(id uuid, not_before timestamptz, start_before timestamptz)
 )
 UPDATE execution e SET state = %(target)s, not_before = r.not_before, start_before = r.start_before, waiting_on = '',
-    ripened_at = NULL
+    ripened_at = NULL, expires_at = NULL
 FROM given r
 WHERE e.id = r.id AND e.id = ANY(ARRAY(SELECT id FROM given)) AND e.state = ANY(%(sources)s) AND e.epoch = 0
 RETURNING e.id

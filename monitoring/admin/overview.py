@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs import shut
 from jobs.admin import recent, wording
-from jobs.models import Action, Execution, Job, MaintenanceWindow
+from jobs.models import Action, Execution, Job, JobState, MaintenanceWindow
 from jobs.rules import words
 from jobs.rules.codes import Absence
 from jobs.rules.states import IN_FLIGHT, State
@@ -54,6 +54,7 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     return {
         **given,
         "verdict": verdict_now if actors.current().of_platform else verdict.for_members(verdict_now),
+        "paused_by_themselves": _paused(tenants),
         "figures": [_figure(latest, state) for state in _FIGURES],
         "failures": _without_tenant(_failures(latest)),
         "absences": _without_tenant(_absences(latest)),
@@ -99,6 +100,25 @@ def _list(state: State) -> str:
 def _newest(latest: QuerySet[Execution], state: State) -> QuerySet[Execution]:
     rows = latest.filter(state=state).select_related("job", "tenant").order_by("-pk")
     return rows.defer("payload", "event", "result", "job__payload", "job__retry")[:LATEST]
+
+
+def _paused(tenants: list[Any]) -> dict[str, Any] | None:
+    """Jobs that failed so often that they were paused; None where there are none."""
+    jobs = Job.objects.filter(tenant__in=tenants, state=JobState.PAUSED, failures_at_pause__isnull=False)
+    rows = list(jobs.select_related("tenant").only("name", "tenant", "state", "failures_at_pause", "updated_at")[:LATEST])
+    if not rows:
+        return None
+    cells = [
+        (
+            pages.link_to(job, marks.shortened(job.name, 32)),
+            marks.shortened(job.tenant.slug, 20),
+            job.paused_because,
+        )
+        for job in rows
+    ]
+    more = (f"{reverse('admin:jobs_job_changelist')}?state__exact={JobState.PAUSED}", "All paused jobs")
+    table = {"title": "Paused by themselves", "headers": ("Job", "Tenant", "Why"), "rows": cells, "more": more}
+    return _without_tenant({**table, "empty": ""})
 
 
 def _failures(latest: QuerySet[Execution]) -> dict[str, Any]:

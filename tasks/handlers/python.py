@@ -67,7 +67,8 @@ class Python(Handler[PythonParams]):
     def _run(self, entry: Registered, params: PythonParams, context: Context) -> Json:
         calls = _calls(entry, params)
         if params.items is None:
-            return calling.call(entry.function, calls[0], context)
+            with context.raising_softly():
+                return calling.call(entry.function, calls[0], context)
         before = items.earlier(context.earlier_result())
         if before.items:
             done = f"{len(before.items)} of {len(calls)} items succeeded in an earlier attempt"

@@ -69,7 +69,7 @@ class Script(Handler[ScriptParams]):
                 raise Cancelled
 
         try:
-            ending = process.run(command, printed.feed, check)
+            ending = process.run(command, printed.feed, check, lambda: context.ending)
         finally:
             printed.close()
         if ending.code is None:

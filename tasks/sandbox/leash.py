@@ -29,6 +29,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PARENT_DIED = signal.SIGUSR1
+#: The command is asked to end, without more.
+ASK = signal.SIGUSR2
 #: Pause between two looks at what is still alive while ending it.
 SWEEP_MS = 5
 
@@ -68,7 +70,7 @@ def _hear_signals() -> int:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
-    for number in (signal.SIGTERM, signal.SIGCHLD, PARENT_DIED):
+    for number in (signal.SIGTERM, signal.SIGCHLD, PARENT_DIED, ASK):
         signal.signal(number, lambda *_: None)
     # The worker may have started us while it held signals back.
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
@@ -129,8 +131,14 @@ def _watch(child: int, spec: dict[str, Any], wakeup: int) -> int | None:
             return None
         if signal.SIGTERM in signals and deadline is None:
             deadline = time.monotonic() + spec["grace"]
-            # Asked to end, bubblewrap would end what it holds without asking it.
-            _send(signal.SIGTERM, _descendants() - ({child} if spec["wrapped"] else set()))
+            _ask(child, spec)
+        elif ASK in signals:
+            _ask(child, spec)
+
+
+def _ask(child: int, spec: dict[str, Any]) -> None:
+    # Asked to end, bubblewrap would end what it holds without asking it.
+    _send(signal.SIGTERM, _descendants() - ({child} if spec["wrapped"] else set()))
 
 
 def _reap(child: int) -> int | None:

@@ -24,6 +24,8 @@ from tasks.sandbox import bubble
 from tasks.sandbox.accounts import Account
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: What has the leash ask its command to end, and do no more.
+ASK = signal.SIGUSR2
 LEASH = Path(__file__).with_name("leash.py")
 #: Between SIGTERM and SIGKILL.
 GRACE_SECONDS = 2.0
@@ -65,8 +67,15 @@ class Ending:
     error: str | None = None
 
 
-def run(command: Command, deliver: Deliver, check: Callable[[], None] = lambda: None) -> Ending:
+def run(
+    command: Command,
+    deliver: Deliver,
+    check: Callable[[], None] = lambda: None,
+    should_end: Callable[[], bool] = lambda: False,
+) -> Ending:
     """Run to the end. ``deliver`` gets ("stdout" or "stderr", bytes); ``check`` is called several times a second.
+
+    Once ``should_end``, the command gets SIGTERM, and goes on or ends as it likes.
 
     If anything is raised meanwhile, the command is asked to end, then killed, and the exception passes on.
     """
@@ -75,7 +84,7 @@ def run(command: Command, deliver: Deliver, check: Callable[[], None] = lambda: 
         try:
             with _signals_waiting():
                 held = _Held(command, descriptors)
-            held.pump(deliver, check)
+            held.pump(deliver, held.asking(check, should_end))
         except BaseException:
             if held is not None:
                 held.stop(deliver)
@@ -163,6 +172,19 @@ class _Held:
         for key in list(self._selector.get_map().values()):
             while self._read(key, deliver):
                 pass
+
+    def asking(self, check: Callable[[], None], should_end: Callable[[], bool]) -> Callable[[], None]:
+        """The check, which also asks the command to end, once."""
+        asked = False
+
+        def look() -> None:
+            nonlocal asked
+            check()
+            if not asked and should_end():
+                asked = True
+                self._leash.send_signal(ASK)
+
+        return look
 
     def _read(self, key: selectors.SelectorKey, deliver: Deliver) -> bool:
         """Read once; False when there is nothing now or, at the end, for ever."""

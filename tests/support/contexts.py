@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class RecordingContext:
     #: Set by the first line that is logged, so a test can wait for a handler to be under way.
     logged: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
+    end: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.idempotency_key = str(self.execution_id)
@@ -58,6 +59,13 @@ class RecordingContext:
     @property
     def cancelled(self) -> bool:
         return self.stop.is_set()
+
+    @property
+    def ending(self) -> bool:
+        return self.end.is_set()
+
+    def raising_softly(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         self.lines.append(Line(message, level, stream))

@@ -15,7 +15,7 @@ from django.db import OperationalError, connections
 
 from jobs import sql
 from jobs.engine import leases, transitions
-from jobs.handlers import Cancelled, Interrupted, LeaseLost, Released, TimedOut
+from jobs.handlers import Cancelled, Interrupted, LeaseLost, Released, SoftTimeLimit, TimedOut
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
 from tasks import attendant, runner, worker_process
@@ -232,3 +232,48 @@ def test_handler_that_does_not_stop_is_settled_for_and_its_process_killed(timeou
 def test_each_kind_of_stop_is_an_interruption_that_no_exception_handler_catches():
     kinds = [Cancelled, TimedOut, Released, LeaseLost]
     assert all(issubclass(kind, Interrupted) and not issubclass(kind, Exception) for kind in kinds)
+
+
+def softly(action: Any) -> Outcome:
+    return attempt(action, of=rows.job(type=attempts.JOB_TYPE, soft_timeout_seconds=0.1))
+
+
+def test_at_its_soft_limit_an_attempt_is_asked_and_may_succeed():
+    def until_asked(_: Any, context: Any) -> str:
+        eventually(lambda: context.ending, seconds=20)
+        assert not context.cancelled
+        return "partly"
+
+    outcome = softly(until_asked)
+    assert (outcome.state, outcome.result) == (State.SUCCEEDED, "partly")
+    assert "asked to end: soft_timeout_seconds are over" in outcome.messages
+
+
+def test_the_soft_limit_is_raised_once_where_that_is_wanted_and_can_be_caught():
+    def tidied(_: Any, context: Any) -> str:
+        with context.raising_softly():
+            try:
+                until_stopped()
+            except SoftTimeLimit:
+                threading.Event().wait(3 * attendant.FLUSH_EVERY)  # not raised again meanwhile
+        return "tidied"
+
+    outcome = softly(tidied)
+    assert (outcome.state, outcome.result) == (State.SUCCEEDED, "tidied")
+
+
+def test_who_lets_the_soft_limit_pass_has_failed_with_timeout():
+    def heedless(_: Any, context: Any) -> None:
+        with context.raising_softly():
+            until_stopped()
+
+    outcome = softly(heedless)
+    assert (outcome.state, outcome.error_code) == (State.SCHEDULED, Failure.TIMEOUT)
+    assert outcome.error_message == "it did not end by itself at soft_timeout_seconds"
+
+
+def test_who_goes_on_after_the_soft_limit_is_ended_at_the_hard_one():
+    job = rows.job(type=attempts.JOB_TYPE, soft_timeout_seconds=0.1)
+    outcome = attempt(until_stopped, of=job, timeout_seconds=0.5)
+    assert (outcome.state, outcome.error_code) == (State.SCHEDULED, Failure.TIMEOUT)
+    assert outcome.error_message.startswith("still running after 0.5 s")

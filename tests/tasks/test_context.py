@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -27,7 +29,8 @@ def running(journal: Journal) -> RunningContext:
         id=uuid4(), attempt_id=uuid4(), tenant_id=uuid4(), tenant="acme", allowed_hosts=["a", "b"], allowed_callables=(), job_id=uuid4(), job="nightly",
         spec=None, payload=None, attempt=3, crashes=0, epoch=4, timeout_seconds=60.0, last_seq=0,
     )  # fmt: skip
-    return RunningContext(claim, journal, leases.boot_time() + 60, lambda: False)
+    attended: Any = SimpleNamespace(deadline=leases.boot_time() + 60, interruption=None, is_ending=False)
+    return RunningContext(claim, journal, attended)
 
 
 def test_key_is_the_executions_id_whatever_the_attempt(running):

@@ -131,3 +131,29 @@ def test_room_that_somebody_waits_for_rings_the_engine(monkeypatch):
     rows.execution(job, State.PENDING, waiting_on=f"job:{job[0]}")
     settles.deferred(timedelta(seconds=1))
     assert rung == [1]
+
+
+def test_a_result_that_the_policy_refuses_is_a_failed_attempt_with_that_result():
+    retry = {"retry_if": "result.status == 'pending'", "max_attempts": 2}
+    outcome = attempt(lambda *_: {"status": "pending"}, retry=retry)
+    assert (outcome.state, outcome.error_code) == (State.SCHEDULED, Failure.RESULT_REFUSED)
+    assert rows.fetch("SELECT state, result FROM attempt") == [("failed", {"status": "pending"})]
+    outcome.run_again(lambda *_: {"status": "done"})
+    assert (outcome.state, outcome.result) == (State.SUCCEEDED, {"status": "done"})
+
+
+def test_a_condition_that_cannot_be_computed_of_the_result_fails_for_good():
+    outcome = attempt(lambda *_: {"rows": 1}, retry={"retry_if": "result.status == 'pending'"})
+    assert (outcome.state, outcome.error_code, outcome.buried) == (State.FAILED, Failure.RESULT_REFUSED, True)
+    assert "retry_if cannot be computed of the result: there is no 'status'" in outcome.error_message
+
+
+def test_an_attempt_that_could_not_begin_within_the_time_for_all_is_not_waited_for():
+    policy = {"delay_seconds": 600, "jitter": False}
+    within, outcome = claimed(max_total_seconds=900, retry=policy)
+    within.failed(HandlerError("it broke"))
+    assert outcome.state == State.SCHEDULED
+    beyond, outcome = claimed(max_total_seconds=300, retry=policy)
+    beyond.failed(HandlerError("it broke"))
+    assert (outcome.state, outcome.error_code, outcome.buried) == (State.FAILED, Failure.TIMEOUT, True)
+    assert outcome.error_message.endswith("; the last one: it broke")

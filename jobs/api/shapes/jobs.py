@@ -16,6 +16,7 @@ from jobs.api.shapes.schedules import Page, ScheduleInput, ScheduleShape
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Duplicate, Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
+from jobs.rules.retries import RetryRule
 from jobs.services import dependency_sets, job_states
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 from tenants.rules import rates
@@ -136,6 +137,7 @@ class JobShape(serializers.Serializer[Job]):
     category = serializers.CharField()
     tags = serializers.SerializerMethodField()
     state = serializers.ChoiceField(JobState.choices)
+    paused_because = serializers.CharField(allow_null=True, help_text="Why, if it was paused by itself; else null.")
     revision = serializers.IntegerField()
     payload = Guarded()
     queue = serializers.CharField(source="queue_id")
@@ -199,5 +201,14 @@ class RevisionShape(serializers.Serializer[JobRevision]):
 
 def retry_shape(stored: dict[str, Any]) -> dict[str, Any]:
     """The whole policy, defaults included."""
-    policy = asdict(retry_fields.parse(stored))
-    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in policy.items()}
+    policy = retry_fields.parse(stored)
+    told = {**asdict(policy), "rules": [_rule_shape(rule) for rule in policy.rules]}
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in told.items()}
+
+
+def _rule_shape(rule: RetryRule) -> dict[str, Any]:
+    """What it says itself; the rest is the policy's."""
+    said = {name: value for name, value in asdict(rule).items() if value is not None}
+    if rule.retry:
+        del said["retry"]
+    return {**said, "on": sorted(rule.on)}

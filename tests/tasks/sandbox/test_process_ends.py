@@ -184,3 +184,18 @@ def test_a_signal_that_another_thread_takes_waits_as_well():
         assert signal.getsignal(signal.SIGUSR1) is not before
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_command_asked_to_end_may_tidy_up_and_say_how_it_went(command: Command) -> None:
+    heard = Heard()
+    script = "trap 'echo tidied; exit 3' TERM; echo ready; while :; do sleep 0.02; done"
+    ending = process.run(sh(command, script), heard, should_end=lambda: b"ready" in heard.of("stdout"))
+    assert ending == Ending(code=3)
+    assert b"tidied" in heard.of("stdout")
+
+
+def test_a_command_asked_to_end_may_go_on(command: Command) -> None:
+    heard = Heard()
+    script = "trap 'asked=1' TERM; echo ready; while [ -z \"$asked\" ]; do sleep 0.02; done; sleep 2.5; exit 4"
+    ending = process.run(sh(command, script), heard, should_end=lambda: b"ready" in heard.of("stdout"))
+    assert ending == Ending(code=4)
