@@ -10,7 +10,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0026_tags'),
+        ('jobs', '0025_dedup'),
         ('tenants', '0014_calendars'),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0022_orchestration'),
+        ('jobs', '0026_letters'),
     ]
 
     operations = [

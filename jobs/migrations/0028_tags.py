@@ -36,7 +36,7 @@ $$ SELECT EXISTS (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0025_dedup'),
+        ('jobs', '0027_time_limits'),
     ]
 
     operations = [
