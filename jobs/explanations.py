@@ -115,11 +115,8 @@ def _run_anyway(execution: Execution) -> list[Reason]:
 
 def _setting(execution: Execution, reason: Absence) -> str:
     """What is set now of what decided then."""
-    job: Job = execution.job
-    if reason is Absence.OVERLAP:
-        return f"the job's overlap is {job.overlap}"
-    if reason is Absence.EXPIRED and job.max_wait_seconds:
-        return f"the job's max_wait_seconds is {job.max_wait_seconds:g}"
+    if said := _of_job(execution.job, reason):
+        return said
     schedule: Schedule | None = execution.schedule
     if reason is Absence.BLACKOUT or schedule is None:
         return _window(execution) if schedule else ""
@@ -136,6 +133,14 @@ def _setting(execution: Execution, reason: Absence) -> str:
         Absence.DST_GAP: f"the schedule's dst_gap is {schedule.dst_gap}, in {schedule.timezone}",
         Absence.DST_FOLD: f"the schedule's dst_fold is {schedule.dst_fold}, in {schedule.timezone}",
     }.get(reason, "")
+
+
+def _of_job(job: Job, reason: Absence) -> str:
+    if reason is Absence.OVERLAP:
+        return f"the job's overlap is {job.overlap}"
+    if reason is Absence.EXPIRED and job.max_wait_seconds:
+        return f"the job's max_wait_seconds is {job.max_wait_seconds:g}"
+    return ""
 
 
 def _window(execution: Execution) -> str:

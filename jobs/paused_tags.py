@@ -42,7 +42,7 @@ def of_job(job: Job, at: datetime) -> QuerySet[Tag]:
 def pausing(job: Job, now: datetime) -> TagPause | None:
     """What holds a job."""
     found = of_job(job, now).first()
-    return found and TagPause(until=found.until, why=said(found))
+    return TagPause(until=found.until, why=said(found)) if found else None
 
 
 def hold(job: Job, at: datetime) -> Hold | None:

@@ -41,7 +41,7 @@ class TagViewSet(TenantViewSet):
 
     def row(self) -> Tag:
         name = self.kwargs["id"]
-        found = self.get_queryset().filter(tag=name).first() if "\0" not in name else None
+        found: Tag | None = self.get_queryset().filter(tag=name).first() if "\0" not in name else None
         if found is None:
             raise self.missing()
         return found

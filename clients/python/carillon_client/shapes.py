@@ -184,50 +184,6 @@ class AskedInput(TypedDict):
     rate_per_second: NotRequired[float]
 
 
-class Asked(TypedDict):
-    """What was asked for, or what another request with its key has asked for already."""
-
-    id: str
-    job: JobReference
-    schedule: str | None
-    operation: str | None
-    trigger: TriggerEnum
-    triggered_by: str
-    state: ExecutionStateEnum
-    reason: str
-    ended_because: str
-    scheduled_for: str | None
-    folded_until: str | None
-    folded_count: int | None
-    created_at: str
-    queued_at: str | None
-    started_at: str | None
-    finished_at: str | None
-    duration_seconds: float | None
-    wait_seconds: float | None
-    attempt: int
-    max_attempts: int
-    priority: int
-    queue: str
-    worker: str | None
-    payload: Any
-    event: Any
-    result: Any
-    error: dict[str, Any] | None
-    replay_of: str | None
-    workflow_run: str | None
-    step: str
-    revision: int
-    crashes: int
-    concurrency_key: Any
-    dedup_key: Any
-    waiting_on: str | None
-    cancel_requested_at: str | None
-    idempotency_key: str
-    allowed_actions: list[str]
-    deduplicated: bool
-
-
 class Attempt(TypedDict):
     """One try by one worker."""
 
@@ -548,6 +504,7 @@ class ConnectionTestDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None
     queue: str
@@ -655,6 +612,7 @@ class ConnectionTestJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None
     queue: str
@@ -1017,6 +975,7 @@ class DummyDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: DummyPayload | None
     queue: str
@@ -1124,6 +1083,7 @@ class DummyJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: DummyPayload | None
     queue: str
@@ -1375,7 +1335,7 @@ class EventSchedule(TypedDict):
 class ExecutionBatch(TypedDict):
     """ExecutionBatch."""
 
-    data: list[Asked]
+    data: list[Triggered]
 
 
 class Execution(TypedDict):
@@ -1435,6 +1395,7 @@ class Explanation(TypedDict):
     reasons: list[Reason]
     position: int | None
     estimate_seconds: float | None
+    neighbours: Neighbours | None
 
 
 class FailureGroup(TypedDict):
@@ -1605,6 +1566,7 @@ class HttpDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: HttpPayload | None
     queue: str
@@ -1712,6 +1674,7 @@ class HttpJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: HttpPayload | None
     queue: str
@@ -2133,6 +2096,16 @@ class MysqlSecretInput(TypedDict):
     value: MysqlConnection
 
 
+class Neighbours(TypedDict):
+    """Who used its queue while it waited."""
+
+    queue: str
+    waited_seconds: float
+    shares: list[Share]
+    message: str
+    capped: bool
+
+
 class NewApiKey(TypedDict):
     """A key just made: the only time its text is shown."""
 
@@ -2480,6 +2453,7 @@ class OtherDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: dict[str, Any] | None
     queue: str
@@ -2560,6 +2534,7 @@ class OtherJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: dict[str, Any] | None
     queue: str
@@ -2758,6 +2733,7 @@ class QueueChanges(TypedDict):
     pool: NotRequired[PoolEnum]
     batch_size: NotRequired[int]
     max_running: NotRequired[int | None]
+    ageing_seconds: NotRequired[int | None]
 
 
 class ScheduleChanges(TypedDict):
@@ -2888,6 +2864,7 @@ class PythonDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: PythonPayload | None
     queue: str
@@ -2995,6 +2972,7 @@ class PythonJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: PythonPayload | None
     queue: str
@@ -3056,6 +3034,7 @@ class QueueInput(TypedDict):
     pool: NotRequired[PoolEnum]
     batch_size: NotRequired[int]
     max_running: NotRequired[int | None]
+    ageing_seconds: NotRequired[int | None]
     name: str
 
 
@@ -3068,6 +3047,7 @@ class Queue(TypedDict):
     max_running: int | None
     pool: str
     batch_size: int
+    ageing_seconds: int | None
     rate_limit: str
     rate_burst: int | None
     throttle: dict[str, Any] | None
@@ -3374,11 +3354,20 @@ class RruleSchedule(TypedDict):
     updated_at: str
 
 
+class RunEdge(TypedDict):
+    """That a step comes after another."""
+
+    upstream: str
+    downstream: str
+    trigger_rule: str
+    condition: str
+
+
 class RunGraph(TypedDict):
     """All of a run: each step after those before it."""
 
     steps: list[Step]
-    edges: list[Edge]
+    edges: list[RunEdge]
 
 
 class S3Connection(TypedDict):
@@ -3433,6 +3422,7 @@ class ScriptDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ScriptPayload | None
     queue: str
@@ -3540,6 +3530,7 @@ class ScriptJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ScriptPayload | None
     queue: str
@@ -3680,6 +3671,13 @@ class SftpSecretInput(TypedDict):
     kind: str
     description: NotRequired[str]
     value: SftpConnection
+
+
+class Share(TypedDict):
+    """One tenant's part of the time that executions ran in a queue."""
+
+    tenant: str
+    share: float
 
 
 class SkipInput(TypedDict):
@@ -3996,6 +3994,50 @@ class TriggerInput(TypedDict):
     dedup_key: NotRequired[str | None]
 
 
+class Triggered(TypedDict):
+    """What was asked for, or what another request with its key has asked for already."""
+
+    id: str
+    job: JobReference
+    schedule: str | None
+    operation: str | None
+    trigger: TriggerEnum
+    triggered_by: str
+    state: ExecutionStateEnum
+    reason: str
+    ended_because: str
+    scheduled_for: str | None
+    folded_until: str | None
+    folded_count: int | None
+    created_at: str
+    queued_at: str | None
+    started_at: str | None
+    finished_at: str | None
+    duration_seconds: float | None
+    wait_seconds: float | None
+    attempt: int
+    max_attempts: int
+    priority: int
+    queue: str
+    worker: str | None
+    payload: Any
+    event: Any
+    result: Any
+    error: dict[str, Any] | None
+    replay_of: str | None
+    workflow_run: str | None
+    step: str
+    revision: int
+    crashes: int
+    concurrency_key: Any
+    dedup_key: Any
+    waiting_on: str | None
+    cancel_requested_at: str | None
+    idempotency_key: str
+    allowed_actions: list[str]
+    deduplicated: bool
+
+
 class TrimInput(TypedDict):
     """What of a recovery to keep: exactly one of these."""
 
@@ -4155,6 +4197,7 @@ class DeclaredJobFields(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
@@ -4313,6 +4356,7 @@ class JobFields(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
