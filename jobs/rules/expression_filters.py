@@ -234,3 +234,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
 }
 #: How many arguments each takes; those not named take none.
 ARGUMENTS = {"date": (0, 2), "default": (1, 1), "join": (0, 1), "replace": (2, 2), "shift": (1, 1)}
+
+
+def numbered(fewest: int, most: int) -> str:
+    """How many arguments something takes, in words."""
+    if most == 0:
+        return "no argument"
+    return f"{fewest} to {most} arguments" if fewest != most else f"{most} argument{'s' if most > 1 else ''}"

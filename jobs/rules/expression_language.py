@@ -77,8 +77,7 @@ def parse(source: str, further: frozenset[str] = frozenset()) -> Expression:
     reading, tree = _Reading(further), _tree(source)
     reading.check(tree, secrets_may_stand=True, depth=0)
     used = frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload)
-    upstreams = frozenset(reading.upstreams)
-    return Expression(source, *used, upstreams=upstreams, decides=expression_truth.may_decide(tree))
+    return Expression(source, *used, frozenset(reading.upstreams), decides=expression_truth.may_decide(tree))
 
 
 class Missing(StrictUndefined):
@@ -210,7 +209,7 @@ class _Reading:
             raise InvalidExpression(f"{node.name} takes constants only, by place")
         fewest, most = expression_filters.ARGUMENTS.get(node.name, (0, 0))
         if not fewest <= len(node.args) <= most:
-            raise InvalidExpression(f"{node.name} takes {_numbered(fewest, most)}")
+            raise InvalidExpression(f"{node.name} takes {expression_filters.numbered(fewest, most)}")
         assert node.node is not None
         self._all([node.node, *node.args], depth)
 
@@ -293,12 +292,6 @@ def _is_constant(node: nodes.Expr) -> bool:
 def _check_text(value: Any) -> None:
     if isinstance(value, str) and any("\ud800" <= each <= "\udfff" or each == "\0" for each in value):
         raise InvalidExpression("holds a character that no text may hold: NUL, or half of a pair")
-
-
-def _numbered(fewest: int, most: int) -> str:
-    if most == 0:
-        return "no argument"
-    return f"{fewest} to {most} arguments" if fewest != most else f"{most} argument{'s' if most > 1 else ''}"
 
 
 def _words(error: Exception) -> str:

@@ -108,7 +108,7 @@ def _ends(edge: Dependency) -> dict[str, str]:
 
 def _of(edge: Dependency) -> dict[str, Any]:
     """Which edge it is, beside what changed of it."""
-    return {"of": f"{edge.upstream.name} → {edge.downstream.name}"}
+    return {name: [value, value] for name, value in _ends(edge).items()}
 
 
 def _record(verb: str, edge: Dependency, changed: dict[str, Any]) -> None:
