@@ -68,7 +68,8 @@ def move(run_id: UUID) -> bool:
     """
     run = WorkflowRun.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=run_id).first()
     if run is None:
-        _tell_of_none(run_id)
+        if not WorkflowRun.objects.filter(pk=run_id).exists():  # it has been pruned
+            _tell(_steps(run_id).ended)
         return False
     if run.state == RunState.PLANNED and not _begin(run):
         return False
@@ -92,9 +93,18 @@ def _move_safely(run_id: UUID) -> bool:
     except Exception as error:
         # Whatever one run holds must not hold up the others.
         log.exception("workflow_run.cannot_be_moved", workflow_run=str(run_id))
+        _bury_safely(run_id, error)
+        return False
+
+
+def _bury_safely(run_id: UUID, error: Exception) -> None:
+    try:
         with transaction.atomic():
             _bury(run_id, error)
-        return False
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("workflow_run.cannot_be_ended", workflow_run=str(run_id))
 
 
 def _bury(run_id: UUID, error: Exception) -> None:
@@ -104,7 +114,7 @@ def _bury(run_id: UUID, error: Exception) -> None:
         for pk in blocked.values_list("pk", flat=True):
             transitions.reject(pk, f"its workflow run cannot go on: {error}"[:500])
         _end(run, RunState.FAILED)
-    _tell(row.id for row in _read(run_id) if row.state in TERMINAL and not row.is_told)
+    _tell(_steps(run_id).ended)
 
 
 def _begin(run: WorkflowRun) -> bool:
@@ -274,12 +284,6 @@ def _read(run_id: UUID) -> list[Any]:
 def _tell(ended: Iterable[UUID]) -> None:
     if ids := list(ended):
         sql.run("tell", ids=ids)
-
-
-def _tell_of_none(run_id: UUID) -> None:
-    """Executions of a run that has been pruned."""
-    if not WorkflowRun.objects.filter(pk=run_id).exists():
-        _tell(row.id for row in _read(run_id) if row.state in TERMINAL and not row.is_told)
 
 
 def _end(run: WorkflowRun, state: RunState) -> None:
