@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from jobs.rules import identity
 from tests.support import actors, rows
 
 
@@ -21,6 +22,7 @@ def waited(owner, queue):
         rows.execution(
             of,
             "succeeded",
+            id=identity.request_id(due),
             queue_id=queue,
             started_at=due + timedelta(seconds=begin),
             finished_at=due + timedelta(seconds=end),
@@ -31,7 +33,7 @@ def waited(owner, queue):
     ran(other, 20, 90)
     ran(job, 0, 10)
     ran(other, 50, 60)
-    rows.execution(other, "running", queue_id="default", started_at=due)
+    rows.execution(other, "running", id=identity.request_id(due), queue_id="default", started_at=due)
     return rows.execution(job, "succeeded", queue_id=queue, not_before=due, started_at=start, finished_at=now)
 
 
