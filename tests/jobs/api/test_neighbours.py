@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import rows
+from jobs.rules import identity
+from tests.support import actors, rows
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def waited(owner, queue):
         rows.execution(
             of,
             "succeeded",
+            id=identity.request_id(due),
             queue_id=queue,
             started_at=due + timedelta(seconds=begin),
             finished_at=due + timedelta(seconds=end),
@@ -31,16 +33,17 @@ def waited(owner, queue):
     ran(other, 20, 90)
     ran(job, 0, 10)
     ran(other, 50, 60)
-    rows.execution(other, "running", queue_id="default", started_at=due)
+    rows.execution(other, "running", id=identity.request_id(due), queue_id="default", started_at=due)
     return rows.execution(job, "succeeded", queue_id=queue, not_before=due, started_at=start, finished_at=now)
 
 
-def test_a_tenant_is_told_of_others_without_a_name_and_the_platform_by_name(owner, operator, waited):
+def test_a_tenant_is_told_of_others_without_a_name_and_the_platform_by_name(owner, waited):
     answer = owner.api.get(f"/api/v1/executions/{waited}/explain")
     found = answer.json()["neighbours"]
     assert [(share["tenant"], share["share"]) for share in found["shares"]] == [("", 0.75), (owner.tenant.slug, 0.25)]
     assert found["message"] == f"it waited 40 s while other tenants used 75% of queue {found['queue']}"
     assert "acme" not in answer.content.decode()
+    operator = actors.operator()
     seen = operator.api.get(f"/api/v1/executions/{waited}/explain", tenant=owner.tenant.slug).json()
     assert "tenant acme-of-neighbours used 75%" in seen["neighbours"]["message"]
 
