@@ -63,7 +63,11 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
 
 
 def _state(job: Job) -> Any:
-    return marks.joined((marks.state(job.state), job.paused_because or ""), " ") if job.paused_because else marks.state(job.state)
+    return (
+        marks.joined((marks.state(job.state), job.paused_because or ""), " ")
+        if job.paused_because
+        else marks.state(job.state)
+    )
 
 
 def _limits(job: Job) -> list[tuple[str, Any]]:

@@ -23,7 +23,6 @@ from jobs.rules.codes import Absence, Failure
 from jobs.rules.starts import Start
 from jobs.rules.states import TRANSITIONS, Event, State, Transition
 
-
 OUT_OF_TIME = Problem(
     code=Failure.TIMEOUT, message="its job's max_total_seconds were over before another attempt could begin"
 )

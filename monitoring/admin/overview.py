@@ -105,7 +105,9 @@ def _newest(latest: QuerySet[Execution], state: State) -> QuerySet[Execution]:
 def _paused(tenants: list[Any]) -> dict[str, Any] | None:
     """Jobs that failed so often that they were paused; None where there are none."""
     jobs = Job.objects.filter(tenant__in=tenants, state=JobState.PAUSED, failures_at_pause__isnull=False)
-    rows = list(jobs.select_related("tenant").only("name", "tenant", "state", "failures_at_pause", "updated_at")[:LATEST])
+    rows = list(
+        jobs.select_related("tenant").only("name", "tenant", "state", "failures_at_pause", "updated_at")[:LATEST]
+    )
     if not rows:
         return None
     cells = [

@@ -121,7 +121,7 @@ def test_what_is_in_back_off_when_its_time_is_over_has_failed_and_is_a_dead_lett
 
 def test_a_postponed_one_is_due_anew_with_its_whole_wait(queue):
     execution = due(queue, AGO)
-    from jobs.rules.starts import Start  # noqa: PLC0415
+    from jobs.rules.starts import Start
 
     assert transitions.postpone([(execution, Start(rows.now() + AGO))])
     assert rows.fetch("SELECT state, expires_at FROM execution") == [(State.SCHEDULED, None)]
