@@ -490,6 +490,7 @@ class ConnectionTestDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None
     queue: str
@@ -594,6 +595,7 @@ class ConnectionTestJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None
     queue: str
@@ -894,6 +896,7 @@ class DummyDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: DummyPayload | None
     queue: str
@@ -998,6 +1001,7 @@ class DummyJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: DummyPayload | None
     queue: str
@@ -1443,6 +1447,7 @@ class HttpDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: HttpPayload | None
     queue: str
@@ -1547,6 +1552,7 @@ class HttpJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: HttpPayload | None
     queue: str
@@ -2290,6 +2296,7 @@ class OtherDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: dict[str, Any] | None
     queue: str
@@ -2369,6 +2376,7 @@ class OtherJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: dict[str, Any] | None
     queue: str
@@ -2678,6 +2686,7 @@ class PythonDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: PythonPayload | None
     queue: str
@@ -2782,6 +2791,7 @@ class PythonJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: PythonPayload | None
     queue: str
@@ -3204,6 +3214,7 @@ class ScriptDeclaredJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ScriptPayload | None
     queue: str
@@ -3308,6 +3319,7 @@ class ScriptJob(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ScriptPayload | None
     queue: str
@@ -3848,6 +3860,7 @@ class DeclaredJobFields(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
@@ -4003,6 +4016,7 @@ class JobFields(TypedDict):
     category: str
     tags: list[str]
     state: JobStateEnum
+    paused_because: str | None
     revision: int
     payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
