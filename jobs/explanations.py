@@ -102,10 +102,9 @@ def _run_anyway(execution: Execution) -> list[Reason]:
 def _setting(execution: Execution, reason: Absence) -> str:
     """What is set now of what decided then."""
     job: Job = execution.job
-    if reason is Absence.OVERLAP:
-        return f"the job's overlap is {job.overlap}"
-    if reason is Absence.EXPIRED and job.max_wait_seconds:
-        return f"the job's max_wait_seconds is {job.max_wait_seconds:g}"
+    if reason in (Absence.OVERLAP, Absence.EXPIRED):
+        wait = f"the job's max_wait_seconds is {job.max_wait_seconds:g}" if job.max_wait_seconds else ""
+        return wait if reason is Absence.EXPIRED else f"the job's overlap is {job.overlap}"
     schedule: Schedule | None = execution.schedule
     if reason is Absence.BLACKOUT or schedule is None:
         return _window(execution) if schedule else ""

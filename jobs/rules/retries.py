@@ -152,11 +152,9 @@ def next_attempt(
         return Exhausted(ExhaustedReason.NOT_RETRYABLE)
     if failure_code == Failure.WORKER_LOST:
         return _after_crash(policy, crashes, now)
-    if rule := policy.rule(marks):
-        if not rule.retry:
-            return Exhausted(ExhaustedReason.NOT_RETRYABLE)
-        policy = policy.under(rule)
-    if policy.retry_on and not marks & policy.retry_on:
+    rule = policy.rule(marks)
+    policy = policy.under(rule) if rule else policy
+    if (rule and not rule.retry) or (policy.retry_on and not marks & policy.retry_on):
         return Exhausted(ExhaustedReason.NOT_RETRYABLE)
     failures = attempt - crashes
     if failures >= policy.max_attempts:
