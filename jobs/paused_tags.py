@@ -42,7 +42,7 @@ def of_job(job: Job, at: datetime) -> QuerySet[Tag]:
 def pausing(job: Job, now: datetime) -> TagPause | None:
     """What holds a job."""
     found = of_job(job, now).first()
-    return found and TagPause(until=found.until, why=said(found))
+    return None if found is None else TagPause(until=found.until, why=said(found))
 
 
 def hold(job: Job, at: datetime) -> Hold | None:
