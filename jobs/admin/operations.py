@@ -135,8 +135,7 @@ class OperationAdmin(pages.ConsoleAdmin):
             "sentence": _progress(row),
             "explanation": wording.canary(row) or wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
-            # What failed of those that keep to its pace is among them, like anything else that failed.
-            "failures": None if row.max_active is not None else _failures(row),
+                "failures": None if row.max_active is not None else _failures(row),
             "runs": _runs(row) or _first_runs(row),
         }
 
@@ -274,8 +273,7 @@ def _runs(row: Operation) -> dict[str, Any] | None:
 
 def _first_runs(row: Operation) -> dict[str, Any] | None:
     """Its canary: the first few that run again, as they stood when they were last looked at."""
-    canary = canaries.read(row.canary)
-    if canary is None:
+    if (canary := canaries.read(row.canary)) is None:
         return None
     cells = [
         (
@@ -285,8 +283,8 @@ def _first_runs(row: Operation) -> dict[str, Any] | None:
         )
         for run in canary.runs
     ]
-    title = f"Canary: {canary.must_succeed} of {canary.size} must succeed"
-    return {"title": title, "headers": ("Execution", "State", "Runs again"), "rows": cells, "empty": "None yet."}
+    head = {"title": f"Canary: {canary.must_succeed} of {canary.size} must succeed", "empty": "None yet."}
+    return {**head, "headers": ("Execution", "State", "Runs again"), "rows": cells}
 
 
 def _failures(row: Operation) -> dict[str, Any]:
@@ -298,5 +296,5 @@ def _failures(row: Operation) -> dict[str, Any]:
         )
         for each in row.failures
     ]
-    title = "Refused" + (f", the first {len(cells)}" if row.failed > len(cells) else "")
+    title = f"Refused, the first {len(cells)}" if row.failed > len(cells) else "Refused"
     return {"title": title, "headers": ("Execution", "Code", "Why"), "rows": cells, "empty": "None."}

@@ -154,3 +154,11 @@ class Ended:
 
     frees_somebody: bool
     counted_job: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What one page did. ``unwanted``: whether there were such rows, those of the page included."""
+
+    skipped: int
+    unwanted: bool

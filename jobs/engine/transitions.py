@@ -18,21 +18,18 @@ from django.db import transaction
 
 from jobs import sql
 from jobs.engine import pausing
-from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Tail
+from jobs.engine.records import NO_PROBLEM, NO_TAIL, Claim, Ended, Ending, Fence, NewExecution, Problem, Skipped, Tail
 from jobs.rules.codes import Absence, Failure
 from jobs.rules.starts import Start
 from jobs.rules.states import TRANSITIONS, Event, State, Transition
 
-OUT_OF_TIME = Problem(
-    code=Failure.TIMEOUT, message="its job's max_total_seconds were over before another attempt could begin"
-)
+OUT_OF_TIME = Problem(code=Failure.TIMEOUT, message="its job's max_total_seconds were over before it was tried again")
 
 
 def create(rows: Sequence[NewExecution]) -> list[UUID]:
     """Insert executions; ids that exist are left alone. Returns the ids really made."""
-    if not rows:
-        return []
-    return [row.id for row in sql.run("create", rows=[_jsonable(asdict(row)) for row in rows])]
+    given = [_jsonable(asdict(row)) for row in rows]
+    return [row.id for row in sql.run("create", rows=given)] if rows else []
 
 
 def unblock(execution_id: UUID) -> bool:
@@ -52,10 +49,8 @@ def settle(rows: Sequence[tuple[NewExecution, timedelta]]) -> dict[UUID, UUID]:
 
     Returns the ids of those that there were, by the ids of those that need not be made any more.
     """
-    if not rows:
-        return {}
     given = [{**_jsonable(asdict(row)), "cap_seconds": cap.total_seconds()} for row, cap in rows]
-    return {row.wanted: row.id for row in sql.run("settle", rows=given, **_guard(Event.SETTLE))}
+    return {row.wanted: row.id for row in sql.run("settle", rows=given, **_guard(Event.SETTLE))} if rows else {}
 
 
 def return_runs(schedules: Sequence[UUID]) -> None:
@@ -69,11 +64,7 @@ def postpone(starts: Sequence[tuple[UUID, Start]]) -> int:
     if not starts:
         return 0
     rows = [
-        {
-            "id": str(id_),
-            "not_before": start.at.isoformat(),
-            "start_before": start.before and start.before.isoformat(),
-        }
+        {"id": str(id_), "not_before": start.at.isoformat(), "start_before": start.before and start.before.isoformat()}
         for id_, start in starts
     ]
     return len(sql.run("postpone", rows=rows, **_guard(Event.POSTPONE)))
@@ -215,14 +206,6 @@ def skip_all(execution_ids: Sequence[UUID], reason: str, *, because: str = "") -
     rows = sql.run("skip_all", ids=list(execution_ids), reason=reason, because=because, **_guard(Event.SKIP))
     return_runs([row.schedule_id for row in rows if row.schedule_id is not None])
     return {row.id for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """What one page did. ``unwanted``: whether there were such rows, those of the page included."""
-
-    skipped: int
-    unwanted: bool
 
 
 def skip_of_operation(

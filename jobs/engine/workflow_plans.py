@@ -64,6 +64,7 @@ def _step(run: WorkflowRun, root: Execution, job: Any, now: Any, left_out: str) 
         triggered_by=root.triggered_by,
         state=State.SKIPPED if reason else State.BLOCKED,
         reason=reason,
+        scheduled_for=root.scheduled_for,
         not_before=now,
         queue_id=job.queue_id,
         priority=background.behind(job.priority) if is_behind else job.priority,

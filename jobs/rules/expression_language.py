@@ -35,7 +35,7 @@ NAMES = {
     "event": "the event that started it: id, name, sender, received_at, payload and headers; null if none did",
 }
 #: What can be read of a job before this one.
-OF_UPSTREAMS = ("state", "result")
+OF_UPSTREAMS = ("state", "reason", "result")
 #: What can be read of an event.
 OF_EVENTS = ("id", "name", "sender", "received_at", "payload", "headers")
 _COMPARISONS = {"eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin"}
@@ -60,8 +60,7 @@ class Expression:
     def evaluate(self, scope: Mapping[str, Any], budget: Budget) -> Any:
         """Its value with ``scope``'s names. Raises :class:`CannotCompute`."""
         try:
-            found = _compiled(self.source)({**scope, BUDGET: budget})
-            return expression_filters.plain(found, budget)
+            return expression_filters.plain(_compiled(self.source)({**scope, BUDGET: budget}), budget)
         except CannotCompute:
             raise
         except UndefinedError as error:
