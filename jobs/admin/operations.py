@@ -135,7 +135,7 @@ class OperationAdmin(pages.ConsoleAdmin):
             "sentence": _progress(row),
             "explanation": wording.canary(row) or wording.OPERATION_WAITS.get(row.waits_for, "") or wording.ended(row),
             "facts": _facts(row),
-                "failures": None if row.max_active is not None else _failures(row),
+            "failures": None if row.max_active is not None else _failures(row),
             "runs": _runs(row) or _first_runs(row),
         }
 

@@ -44,7 +44,7 @@ class TagViewSet(TenantViewSet):
         found: Tag | None = self.get_queryset().filter(tag=name).first() if "\0" not in name else None
         if found is None:
             raise self.missing()
-        return found  # type: ignore[no-any-return]
+        return found
 
     def list(self, request: Request) -> Response:
         """Tags that jobs carry or that are paused, by name."""

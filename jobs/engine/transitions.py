@@ -9,7 +9,7 @@ tail, the event, the dead letter) is in the same statement, so it cannot be half
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
