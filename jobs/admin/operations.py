@@ -86,7 +86,7 @@ class OperationAdmin(pages.ConsoleAdmin):
 
     read_permission = "executions:read"
     title = "Operations"
-    empty_hint = "Cancel these and Replay these above a filtered list of executions make one, and so do failure groups."
+    empty_hint = "Cancel these, Replay these and the like above a filtered list of executions make one, and so do failure groups."
     change_form_template = "console/operation.html"
     list_display = ("since", "standing", "deed", "progress", "tenant_name", "who", "why")
     list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
