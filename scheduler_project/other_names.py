@@ -67,7 +67,7 @@ REPLACED: Mapping[str, str] = {
     "NOTIFICATION_SERVICE_URL": "A job of type `http` calls it, as any service; mail of Carillon's own goes by `CARILLON_EMAIL_URL`.",
     "platform.scheduler.retry.max-attempts": "`CARILLON_DEFAULT_ATTEMPTS`, or a tenant's or a job's own `retry`.",
     "platform.scheduler.retry.delay-seconds": "`CARILLON_DEFAULT_RETRY_DELAY_SECONDS`, or a tenant's or a job's own `retry`.",
-    "platform.scheduler.retry.strategy": "`backoff` of a tenant's or a job's `retry`: `exponential`, the default, or `fixed`.",
+    "platform.scheduler.retry.strategy": "`backoff` of a tenant's or a job's `retry`: `exponential`, the default, `fibonacci` or `fixed`.",
     "platform.scheduler.executor.heartbeat-interval-seconds": "A third of `CARILLON_LEASE_SECONDS`: they belong together.",
     "platform.scheduler.executor.timeout-seconds": "`CARILLON_LEASE_SECONDS`.",
     "platform.scheduler.job.max-concurrent-jobs": "`max_running` of a tenant, a queue or a job, and `CARILLON_WORKER_SLOTS` of a worker.",
