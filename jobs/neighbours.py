@@ -14,7 +14,7 @@ from tenants.models import Tenant
 from tenants.rules import ids
 
 #: Executions made before a time, that may have run in it, are looked at so far back, and so many of them at most.
-LOOK_BACK, MOST = timedelta(days=1), 50_000
+LOOK_BACK, MOST = timedelta(days=1), 5_000
 #: Who started sooner waited for nobody.
 SHORTEST = timedelta(seconds=1)
 LONGEST = timedelta(days=1)

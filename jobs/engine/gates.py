@@ -27,7 +27,9 @@ from jobs.rules.gates import Course, Decision, Gate
 from jobs.rules.trigger_rules import Rule
 
 #: Slots looked at in one transaction, and poked for one job.
-BATCH = 200
+BATCH = 50
+#: Seconds after which admission has its turn again.
+LONGEST = 0.1
 #: Before one that waits is looked at again unheard, at the latest.
 AGAIN = timedelta(seconds=15)
 #: How far an execution's id may lie from the slot that it is of.
@@ -63,12 +65,12 @@ def round_of(heard: Heard) -> int:
 
 def decide_due() -> int:
     """Look at every slot whose turn it is. Returns how many were let go or left out."""
-    moved = 0
+    moved, until = 0, monotonic() + LONGEST
     while True:
         with transaction.atomic():
             rows = sql.run("lock_gated", limit=BATCH)
             moved += sum([_act(row, _safely(row)) for row in rows])
-        if len(rows) < BATCH:
+        if len(rows) < BATCH or monotonic() > until:
             return moved
 
 

@@ -10,6 +10,7 @@ away. Several engines may run: planning skips what another has locked, admission
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -73,8 +74,8 @@ class Timer(RungThread):
         skipped, so runs are moved next; what they let go is admitted by the round that follows at once, too.
         """
         done = admission.admit_all(self._seen)
-        let_go = workflows.move_on()
-        gates.round_of(self._gates)
+        let_go = _apart(workflows.move_on)
+        _apart(lambda: gates.round_of(self._gates))
         planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
             admission.withdraw_held()
@@ -84,12 +85,12 @@ class Timer(RungThread):
         sql.run("pulse", name="dispatch")
         if not done.held:
             return BUSY
-        if let_go:
-            return 0
         instants = sql.run("next_instants")[0]
         self._gates.waits = instants.decides_at is not None
         if _until(instants.reopens_at, instants) <= 0:
             maintenance.roll()
+            return 0
+        if let_go:
             return 0
         delay = min(
             IDLE,
@@ -104,6 +105,16 @@ class Timer(RungThread):
         if instants.backlog and done.drains_in is not None:
             delay = min(delay, done.drains_in)
         return delay
+
+
+def _apart(part: Callable[[], Any]) -> bool:
+    """Whether it says that something is left to do. What it meets must not keep anything from being planned."""
+    try:
+        return bool(part())
+    except Error as error:
+        log.warning("engine.part_failed", problem=str(error))
+        connection.close()
+        return False
 
 
 def _until(instant: datetime | None, instants: Any) -> float:

@@ -25,6 +25,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -42,8 +43,8 @@ from jobs.rules.workflow_runs import RunState
 PAGE, UNTOLD = 200, 2000
 #: Seconds after which admission has its turn again.
 LONGEST = 0.1
-#: Before a root is looked at again that is due and has not ripened.
-SOON = timedelta(milliseconds=20)
+#: Before a root is looked at again that is due and has not ripened, and one that may wait for long.
+SOON, LATER = timedelta(milliseconds=20), timedelta(seconds=5)
 CIRCLE = "its upstreams wait for each other, or are gone: look at its dependencies"
 
 log = structlog.get_logger(__name__)
@@ -87,8 +88,13 @@ def cancel(run: WorkflowRun) -> None:
 def _move_safely(run_id: UUID) -> bool:
     try:
         with transaction.atomic():
+            sql.run("wait_briefly")
             return move(run_id)
-    except (OperationalError, InterfaceError):
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
+            return False  # somebody holds something of it: the next round looks again
+        raise
+    except InterfaceError:
         raise  # the database's trouble, not the run's: the next round tries again
     except Exception as error:
         # Whatever one run holds must not hold up the others.
@@ -122,9 +128,11 @@ def _begin(run: WorkflowRun) -> bool:
     root = Execution.objects.filter(pk=run.root_execution_id).first()
     if root is None or run.cancel_requested_at or _never_began(root.state, root.reason, root.epoch > 0):
         return _end_before_it_began(run, root)
-    if root.state == State.SCHEDULED and root.epoch == 0:
-        # Moved to a later instant, or not looked at yet by those who may skip it.
-        run.due_at = max(root.not_before, _now() + SOON)
+    parked = root.state == State.BLOCKED or (root.state == State.PENDING and root.waiting_on.startswith("op:"))
+    if root.epoch == 0 and (root.state == State.SCHEDULED or parked):
+        # Moved to a later instant, or not looked at yet by those who may skip it; or it waits at a gate or for an operation's
+        # pace, and its steps would take up the tenant's room meanwhile.
+        run.due_at = max(root.not_before, _now() + (LATER if parked else SOON))
         run.save(update_fields=["due_at"])
         return False
     _plan(run, root)
@@ -135,8 +143,10 @@ def _end_before_it_began(run: WorkflowRun, root: Execution | None) -> bool:
     if root is not None and root.state not in TERMINAL:
         _cancel_rest(run.pk)
         root.refresh_from_db(fields=["state"])
-        if root.state not in TERMINAL:
-            return False  # it runs, and has been asked to stop
+        if root.state not in TERMINAL:  # it runs, and has been asked to stop
+            run.due_at = _now() + LATER
+            run.save(update_fields=["due_at"])
+            return False
     is_cancelled = run.cancel_requested_at is not None or (root is not None and root.state == State.CANCELLED)
     _end(run, RunState.CANCELLED if is_cancelled else RunState.SKIPPED)
     if root is not None:

@@ -11,8 +11,10 @@ from typing import Any
 from jobs.rules.codes import Absence
 from jobs.rules.states import TERMINAL, State
 
-#: Skipped for want of what came before.
-_WANTING = frozenset({Absence.DEPENDENCY_FAILED, Absence.DEPENDENCY_TIMEOUT})
+#: Skipped for want of what came before, of time or of room.
+_WANTING = frozenset({
+    Absence.DEPENDENCY_FAILED, Absence.DEPENDENCY_TIMEOUT, Absence.QUOTA, Absence.EXPIRED, Absence.NO_LONGER_NEEDED,
+})  # fmt: skip
 _FAILED = frozenset({State.FAILED, State.CANCELLED})
 
 #: A step's upstreams by its name.

@@ -21,7 +21,9 @@ from jobs.rules.trigger_rules import Outcome, Rule, Verdict
 from jobs.rules.workflow_runs import RunState
 
 #: Of a step that was skipped: what its downstreams count as upstream_failed.
-_FAILED_BEFORE = frozenset({Absence.DEPENDENCY_FAILED, Absence.DEPENDENCY_TIMEOUT})
+_FAILED_BEFORE = frozenset(
+    {Absence.DEPENDENCY_FAILED, Absence.DEPENDENCY_TIMEOUT, Absence.EXPIRED, Absence.NO_LONGER_NEEDED}
+)
 _OUTCOMES = {State.SUCCEEDED: Outcome.SUCCEEDED, State.FAILED: Outcome.FAILED, State.CANCELLED: Outcome.FAILED}
 
 

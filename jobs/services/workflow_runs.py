@@ -97,6 +97,9 @@ def _run_again(
     if busy := rules.in_the_way(chosen, standing):
         named = ", ".join(f"{step} ({standing[step][0]})" for step in busy[:_NAMED])
         raise _impossible(run, f"these steps would run again and have not ended: {named}; cancel them or wait")
+    before = {each for step in chosen for each in graph[step]}
+    if gone := sorted(before - set(members) - set(chosen)):
+        raise _impossible(run, f"these steps are no longer kept: {', '.join(gone[:_NAMED])}; rerun from further up")
     replaced = rules.replaced(chosen, standing)
     rows = _rows(run, sorted(replaced), members)
     quotas.draw(run.tenant, len(rows))

@@ -74,17 +74,17 @@ WITH RECURSIVE walk AS (
     SELECT o.id, o.queue_id, o.priority, o.base_priority, o.not_before
     FROM walk JOIN queue q ON q.name = walk.queue_id AND q.ageing_seconds IS NOT NULL CROSS JOIN generate_series(0, 8) AS p(priority)
     CROSS JOIN LATERAL (
-        SELECT * FROM execution e WHERE e.queue_id = walk.queue_id AND e.tenant_id = walk.tenant_id AND e.state = 'pending'
+        SELECT id, queue_id, priority, base_priority, not_before FROM execution e WHERE e.queue_id = walk.queue_id AND e.tenant_id = walk.tenant_id AND e.state = 'pending'
             AND e.waiting_on = '' AND e.priority = p.priority
             AND e.not_before <= statement_timestamp() - q.ageing_seconds * interval '1 second'
-        ORDER BY e.not_before, e.id LIMIT %(limit)s) o
+        ORDER BY e.not_before, e.id LIMIT 100) o
     UNION ALL
     SELECT o.id, o.queue_id, o.priority, o.base_priority, o.not_before
     FROM parked CROSS JOIN generate_series(0, 8) AS p(priority)
     CROSS JOIN LATERAL (
-        SELECT * FROM execution e WHERE e.state = 'pending' AND e.waiting_on = parked.waiting_on AND e.waiting_on <> ''
+        SELECT id, queue_id, priority, base_priority, not_before FROM execution e WHERE e.state = 'pending' AND e.waiting_on = parked.waiting_on AND e.waiting_on <> ''
             AND e.priority = p.priority AND e.not_before <= statement_timestamp() - interval '10 seconds'
-        ORDER BY e.not_before, e.id LIMIT %(limit)s) o
+        ORDER BY e.not_before, e.id LIMIT 100) o
 ), aged AS MATERIALIZED (
     SELECT f.id, r.priority FROM found f JOIN queue q ON q.name = f.queue_id
     CROSS JOIN LATERAL (SELECT least(9, coalesce(f.base_priority, f.priority)

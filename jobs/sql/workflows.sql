@@ -95,3 +95,7 @@ DELETE FROM workflow_run WHERE id = ANY(ARRAY(
     SELECT id FROM workflow_run
     WHERE finished_at < clock_timestamp() - %(age)s AND (%(tenant_id)s::uuid IS NULL OR tenant_id = %(tenant_id)s)
     ORDER BY finished_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+
+-- name: wait_briefly
+-- For the rest of this transaction: who holds a row of a run may take their time, and other runs are waiting.
+SELECT set_config('lock_timeout', '200ms', true)

@@ -164,6 +164,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "runs_to_move": {"limit": 200, "most": 2000},
     "steps_of_run": OF_RUN,
     "read_graph": {"root": uuid4()},
+    "wait_briefly": {},
     "name_step": {"id": EXECUTION, "step": "a"},
     "tell": {"ids": [EXECUTION]},
     "lock_waiting_steps": OF_RUN,

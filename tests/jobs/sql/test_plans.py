@@ -121,6 +121,7 @@ NOTHING_TO_FIND = {
     "hold_secret_names": "takes a lock",
     "clock": "reads the clock",
     "take_key": "inserts",
+    "wait_briefly": "sets a limit",
     "open_recoveries": "inserts, one row a tenant",
     "renew_lease": "touches one of a few workers",
     "end_lease": "touches one of a few workers",
