@@ -33,7 +33,6 @@ from jobs import sql
 from jobs.engine import transitions, upstreams, workflow_plans
 from jobs.models import Execution, WorkflowRun
 from jobs.rules import identity, workflow_graphs
-from jobs.rules.codes import Absence
 from jobs.rules.states import TERMINAL, State
 from jobs.rules.trigger_rules import Outcome
 from jobs.rules.workflow_graphs import Decision, Graph
@@ -126,7 +125,7 @@ def _bury(run_id: UUID, error: Exception) -> None:
 def _begin(run: WorkflowRun) -> bool:
     """Plan it, if its root is about to run. Returns whether it is running now."""
     root = Execution.objects.filter(pk=run.root_execution_id).first()
-    if root is None or run.cancel_requested_at or _never_began(root.state, root.reason, root.epoch > 0):
+    if root is None or run.cancel_requested_at or workflow_graphs.never_began(root.state, root.reason, root.epoch > 0):
         return _end_before_it_began(run, root)
     parked = root.state == State.BLOCKED or (root.state == State.PENDING and root.waiting_on.startswith("op:"))
     if root.epoch == 0 and (root.state == State.SCHEDULED or parked):
@@ -216,7 +215,7 @@ def _conclude(run: WorkflowRun, graph: Graph, steps: _Steps) -> tuple[RunState |
         steps.note(steps.unfinished, _cancel_rest(run.pk), State.CANCELLED)
         return RunState.CANCELLED, False
     root = steps.executions.get(graph.root or "")
-    if root is not None and _never_began(root.state, root.reason, root.began):
+    if root is not None and workflow_graphs.never_began(root.state, root.reason, root.began):
         return _follow_root(root, steps), False
     started = False
     while decisions := workflow_graphs.decide(
@@ -262,14 +261,6 @@ def _cancel_rest(run_id: UUID) -> set[UUID]:
     waiting = [row.id for row in sql.run("lock_waiting_steps", run=run_id, low=low, high=high)]
     transitions.cancel_all(waiting)
     return set(Execution.objects.filter(pk__in=waiting, state=State.CANCELLED).values_list("pk", flat=True))
-
-
-def _never_began(state: str, reason: str, began: bool) -> bool:
-    """Whether a root has ended so that its run has nothing to do. One that somebody has skipped by hand counts as a step that
-    was skipped: what comes after it goes by its rules."""
-    if state == State.CANCELLED:
-        return not began
-    return state == State.SKIPPED and reason != Absence.SKIPPED_BY_HAND
 
 
 def _outcomes(steps: _Steps) -> dict[str, Outcome]:

@@ -146,6 +146,14 @@ def ending(graph: Graph, states: Mapping[str, tuple[str, str]], *, cancelled: bo
     return RunState.FAILED if is_failed else RunState.SUCCEEDED
 
 
+def never_began(state: str, reason: str, began: bool) -> bool:
+    """Whether a root has ended so that its run has nothing to do. One that somebody has skipped by hand counts as a step that
+    was skipped: what comes after it goes by its rules."""
+    if state == State.CANCELLED:
+        return not began
+    return state == State.SKIPPED and reason != Absence.SKIPPED_BY_HAND
+
+
 def _of_step(graph: Graph, step: str, outcomes: Mapping[str, Outcome], conditions: Conditions) -> Decision | None:
     edges = graph.upstreams[step]
     match verdict(edges, outcomes):
