@@ -90,7 +90,7 @@ LEFT JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE next_run_at <= %(at)s) AS due, array_agg(id) FILTER (WHERE next_run_at IS NULL) AS unsure
     FROM schedule
-    WHERE schedule.job_id = d.upstream_id AND state IN ('active', 'paused') AND kind <> 'event' AND planned_until < %(at)s
+    WHERE schedule.job_id = d.upstream_id AND schedule.state IN ('active', 'paused') AND kind <> 'event' AND planned_until < %(at)s
 ) s
 WHERE d.downstream_id = %(downstream)s AND d.mode = 'gate'
 ORDER BY d.id

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.engine import leases
 from jobs.engine.records import Claim
-from jobs.handlers import PermanentFailure
+from jobs.handlers import Cancelled, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import context, revealing
 from tasks.context import RunningContext
@@ -45,10 +45,8 @@ def test_remaining_time_runs_out_below_zero(running):
 
 
 def test_it_knows_when_it_must_stop(running):
-    stop = []
-    running._must_stop = lambda: bool(stop)
     assert not running.cancelled
-    stop.append(1)
+    running._attended.interruption = Cancelled()
     assert running.cancelled
 
 

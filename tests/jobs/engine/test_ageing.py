@@ -45,7 +45,7 @@ def test_each_span_of_waiting_is_a_step_counted_from_what_it_was_made_with(queue
     rows.change("UPDATE execution SET not_before = not_before - interval '60 seconds'")
     assert ageing.raise_all() == 3
     assert priorities(*waiting) == [1, 2, 6, 9]
-    assert rows.fetch("SELECT base_priority FROM execution ORDER BY id") == [(0,), (0,), (3,), (7,)]
+    assert rows.fetch("SELECT base_priority FROM execution ORDER BY base_priority") == [(0,), (0,), (3,), (7,)]
 
 
 def test_in_ordinary_operation_nothing_rises_nor_where_it_is_switched_off(queue):
@@ -97,14 +97,14 @@ def test_under_a_steady_flood_of_the_highest_a_low_one_starts_within_a_bounded_w
     rows.worker(queues=(queue.name,), concurrency=1)
     tenant = rows.tenant()
     flood, low = rows.job(tenant), pending(queue, rows.job(tenant), 0)
-    seen, looks = Seen(), 0
+    looks = 0
     # Each turn ten seconds pass, more of the highest come than there is room for, and all that was started ends.
     while rows.state_of(low) == State.PENDING and looks < 30:
         looks += 1
         for _ in range(12):
             pending(queue, flood, 9)
         ageing.raise_all()
-        admission.admit_all(seen)
+        admission.admit_all(Seen())  # a window that has not grown beyond what comes
         rows.change(
             "UPDATE execution SET state = 'succeeded', finished_at = now() WHERE state = 'queued' AND priority = 9 AND id <> %s",
             low,

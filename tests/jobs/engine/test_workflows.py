@@ -125,7 +125,7 @@ def test_blocked_step_says_for_which_steps_it_waits(jobs):
     runs.succeed(run, "clean")
     told = explanations.of_execution(Execution.objects.get(pk=runs.ids(run)["load"]))
     assert (told.reasons[0].code, told.reasons[0].clause) == (
-        "AWAITING_UPSTREAM", "the jobs before it have not ended; count is pending",
+        "AWAITING_UPSTREAM", "the jobs before it have not ended; it waits for count (pending)",
     )  # fmt: skip
 
 
