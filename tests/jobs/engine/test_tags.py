@@ -118,8 +118,11 @@ def test_a_job_that_loses_its_tag_goes_on_at_the_next_sweep(queue):
 @pytest.mark.parametrize(("misfire", "made"), [("skip", 0), ("last", 1), ("all", 5)])
 def test_slots_that_come_due_meanwhile_follow_the_misfire_policy_at_its_end(queue, misfire, made):
     job = tagged("a", queue_id=queue.name)
-    begin = rows.now().replace(microsecond=0) - timedelta(minutes=5, seconds=20)
-    schedule = rows.schedule(job, expression=f"{begin.second} * * * * *", misfire=misfire, planned_until=begin - timedelta(seconds=1))
+    begin = rows.now().replace(microsecond=0) - timedelta(minutes=4, seconds=40)
+    schedule = rows.schedule(
+        job, expression=f"{begin.second} * * * * *", misfire=misfire, misfire_grace_seconds=1,
+        planned_until=begin - timedelta(seconds=1),
+    )  # fmt: skip
     pause("a", since=timedelta(minutes=6))
     planner.plan_due()
     assert rows.fetch("SELECT 1 FROM execution") == []
