@@ -53,7 +53,14 @@ def _step(run: UUID, name: str, job: Any, state: str, *, is_root: bool) -> UUID:
     reason = {"reason": "DEPENDENCY_FAILED"} if state == "skipped" else {}
     trigger = "manual" if is_root else "dependency"
     return rows.execution(
-        job, state, id=identity.step_id(run, name, 0), workflow_run_id=run, step=name, trigger=trigger, is_told=state in TERMINAL, **reason
+        job,
+        state,
+        id=identity.step_id(run, name, 0),
+        workflow_run_id=run,
+        step=name,
+        trigger=trigger,
+        is_told=state in TERMINAL,
+        **reason,
     )
 
 

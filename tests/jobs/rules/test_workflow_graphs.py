@@ -42,6 +42,8 @@ def test_stored_graph_is_read_back():
         ("cancelled", "", Outcome.FAILED),
         ("skipped", "DEPENDENCY_FAILED", Outcome.UPSTREAM_FAILED),
         ("skipped", "DEPENDENCY_TIMEOUT", Outcome.UPSTREAM_FAILED),
+        ("skipped", "EXPIRED", Outcome.UPSTREAM_FAILED),
+        ("skipped", "NO_LONGER_NEEDED", Outcome.UPSTREAM_FAILED),
         ("skipped", "RULE_NOT_MET", Outcome.SKIPPED),
         ("skipped", "SKIPPED_BY_HAND", Outcome.SKIPPED),
         *((state, "", Outcome.WAITING) for state in ("scheduled", "blocked", "pending", "queued", "running")),

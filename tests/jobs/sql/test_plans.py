@@ -108,7 +108,7 @@ EXPECTED = {
     "lock_members": {"execution_of_run"},
     "supersede": {"execution_pkey"},
     "tell_again": {"execution_of_run"},
-    "poke_gates": {"event_order", "dependency_by_upstream", "execution_gated"},
+    "poke_gates": {"event_order", "execution_gated"},
     "lock_gated": {"execution_to_decide"},
     "gated_slot": {"execution_pkey"},
     "gates_of": {"dependency_gating", "execution_by_job"},
