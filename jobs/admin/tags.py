@@ -90,6 +90,9 @@ class TagAdmin(pages.ConsoleAdmin):
     def name_of(self, row: Tag) -> str:
         return row.tag
 
+    def owner_of(self, row: Tag) -> str:
+        return ""  # nobody's own: anybody's job may carry it
+
     def detail(self, request: HttpRequest, row: Tag) -> dict[str, Any]:
         held = _is_paused(row)
         facts = [

@@ -37,7 +37,7 @@ def pause(*, tag: Tag, reason: str, until: datetime | None = None) -> Tag:
             tag.paused_at = now
         tag.reason, tag.until, tag.paused_by = reason, until, actors.current().name
         tag.save(update_fields=["reason", "until", "paused_by", "paused_at"])
-        _record("tag.paused", tag, changes.between(before, _told(tag, now)))
+        _record("tag.paused", tag, changes.between(before, _told(tag, now)), reason=reason)
         _look_again(tag)
     return tag
 
@@ -66,7 +66,7 @@ def taken_off(*, tenant_id: UUID, job_id: UUID, tags: Collection[str]) -> None:
 
 def _require(tag: Tag) -> None:
     # Who may change own jobs alone may hold nobody else's.
-    actors.require("jobs:write", tenant=tag.tenant_id)
+    actors.require("jobs:write", tenant=tag.tenant_id, owner="")
 
 
 def _lock(tag: Tag) -> Tag:
@@ -93,6 +93,6 @@ def _told(tag: Tag, now: datetime) -> dict[str, Any]:
     return {"paused": paused, "reason": tag.reason if paused else "", "until": until}
 
 
-def _record(action: str, tag: Tag, changed: dict[str, Any]) -> None:
+def _record(action: str, tag: Tag, changed: dict[str, Any], reason: str = "") -> None:
     told = {"tag": [tag.tag, tag.tag]} | changed
-    audit.record(action=action, object_type="tag", object_id=tag.pk, tenant=tag.tenant, changes=told, reason=tag.reason)
+    audit.record(action=action, object_type="tag", object_id=tag.pk, tenant=tag.tenant, changes=told, reason=reason)

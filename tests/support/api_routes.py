@@ -44,9 +44,8 @@ class Route:
 
     def at(self, identifier: Any) -> str:
         """The whole path of a row."""
-        return "/api/v1/" + self.path.replace("<str:id>", str(identifier)).replace("<int:number>", "1").replace(
-            "<str:step>", "load"
-        )
+        filled = self.path.replace("<str:id>", str(identifier)).replace("<path:id>", str(identifier))
+        return "/api/v1/" + filled.replace("<int:number>", "1").replace("<str:step>", "load")
 
     def declares(self, method: str) -> bool:
         """Whether it makes what the path names, so that a name which is not there is no mistake."""

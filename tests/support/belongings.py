@@ -66,7 +66,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "calendars": [owner.api.post("/api/v1/calendars", {"name": name}).json()["id"]],
         "tags": ["a"],
         "templates": [_template(owner)],
-        "maintenance-windows": [shut.maintenance(owner.tenant.id)],
+        "maintenance-windows": [shut.maintenance(owner.tenant.id, job_id=job["id"])],
         "connection-types": ["redis"],
         "workers": [rows.worker(queues=(), lease=-60)],
         "auth": [_session(owner)],

@@ -125,7 +125,7 @@ def furnish() -> Furniture:
         "tenants.invitation": invitees.invitation(tenant),
         "tenants.apikey": api_key(tenant),
         "tenants.auditevent": audit_event(tenant),
-        "jobs.maintenancewindow": shut.maintenance(tenant),
+        "jobs.maintenancewindow": shut.maintenance(tenant, job_id=job[0]),
         "tenants.secret": secret(tenant),
         "jobs.calendar": calendar(tenant),
         "jobs.tag": tags.paused(job),

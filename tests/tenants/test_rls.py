@@ -15,7 +15,7 @@ from jobs.engine import transitions
 from jobs.engine.records import Fence, Problem, Tail
 from jobs.rules.states import State
 from tenants import rls
-from tests.support import console, one, rows, servers, shut
+from tests.support import console, one, rows, servers, shut, workflow_runs
 
 TENANT, OTHER = uuid4(), uuid4()
 SCRATCH = "scratch_wall"
@@ -169,6 +169,8 @@ def fill_every_table() -> UUID:
     console.hook(tenant)
     console.received_event(tenant, rows.schedule(job), job)
     shut.maintenance(tenant)
+    rows.dependency(rows.job(tenant), job)
+    workflow_runs.chain(tenant)
     (secret,) = rows.fetch("SELECT id FROM secret WHERE tenant_id = %s", tenant)[0]
     rows.insert(
         "secret_version", id=uuid4(), tenant_id=tenant, secret_id=secret, number=1, sealed=b"", created_at=now, created_by="",

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import rows, tags
+from tests.support import people, rows, tags
 
 
 @pytest.fixture
@@ -99,3 +99,22 @@ def test_a_tag_that_no_job_carries_is_not_there(owner, tag, name):
 def test_another_tenants_tag_of_the_same_name_is_another(owner, outsider, tag):
     assert outsider.api.post("/api/v1/tags/other/pause", {"reason": "r"}).status_code == 404
     assert _named(owner, "other")["paused"] is False
+
+
+def test_an_editor_of_own_jobs_neither_pauses_nor_resumes_one(owner, tag):
+    tags.paused((tag[1]["id"], owner.tenant.id), "held")
+    editor = people.member(owner.tenant, "editor", own_jobs_only=True).api()
+    for path, body in (("other/pause", {"reason": "r"}), ("held/resume", {})):
+        assert people.code(editor.post(f"/api/v1/tags/{path}", body)) == (403, "MISSING_SCOPE")
+    assert (_named(owner, "other")["paused"], _named(owner, "held")["paused"]) == (False, True)
+
+
+def test_the_trail_says_why_it_was_paused_and_why_it_was_resumed(owner, tag):
+    owner.api.post("/api/v1/tags/other/pause", {"reason": "The vendor is down."})
+    owner.api._client.post(
+        "/api/v1/tags/other/resume", {}, content_type="application/json", headers={"X-Audit-Reason": "It is up again."}
+    )
+    said = rows.fetch(
+        "SELECT action, reason FROM audit_event WHERE tenant_id = %s AND object_type = 'tag' ORDER BY at", owner.tenant.id
+    )
+    assert said == [("tag.paused", "The vendor is down."), ("tag.resumed", "It is up again.")]
