@@ -1,7 +1,8 @@
 """Links of the description: which routes take the id that an answer holds. Pure, over the finished document.
 
 An answer that is a row of ``/jobs`` leads to every route below ``/jobs/{id}``. What a row is, is told by what its own
-``GET`` answers and by what its list holds; by which field it is named, by the path parameter's ``x-field``.
+``GET`` answers and by what its list holds, and an answer that has all fields of such a shape and more is that row too;
+by which field it is named, by the path parameter's ``x-field``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def add(document: Document) -> Document:
         for status, answer in operation["responses"].items():
             if not status.startswith("2"):
                 continue
-            home = homes.get(_shape(answer)) or _collection(document, path, status)
+            home = _home(document, homes, _shape(answer)) or _collection(document, path, status)
             if home and (links := _links(document, home)):
                 known |= {name: link for name, link in links.items() if name not in known}
                 answer["links"] = {name: {"$ref": f"#/components/links/{name}"} for name in links}
@@ -43,6 +44,19 @@ def _rows(document: Document) -> Iterator[tuple[str, str]]:
         if listing and (page := _shape(listing["responses"]["200"])):
             rows = document["components"]["schemas"][page].get("properties", {}).get("data", {})
             yield path, _name(rows.get("items", {}))
+
+
+def _home(document: Document, homes: Mapping[str, str], shape: str) -> str:
+    """Where such a row is found; one that says more than the row, as of the shape that it says most of."""
+    if shape in homes or not shape:
+        return homes.get(shape, "")
+    fields = _fields(document, shape)
+    within = [each for each in homes if (told := _fields(document, each)) and told.items() <= fields.items()]
+    return homes[max(within, key=lambda each: len(_fields(document, each)))] if within else ""
+
+
+def _fields(document: Document, shape: str) -> Mapping[str, Any]:
+    return document["components"]["schemas"][shape].get("properties", {})  # type: ignore[no-any-return]
 
 
 def _collection(document: Document, path: str, status: str) -> str:

@@ -126,7 +126,7 @@ def codes(document: dict[str, Any], path: str, method: str, status: str) -> set[
     [
         ("get /jobs", "400", {"BAD_REQUEST", "UNKNOWN_FIELD", "INVALID_CURSOR"}),
         ("get /jobs", "403", {"MISSING_SCOPE", "TENANT_SUSPENDED", "ADDRESS_REFUSED"}),
-        ("post /jobs", "409", {"CONFLICT", "QUOTA_EXCEEDED", "IDEMPOTENCY_IN_PROGRESS"}),
+        ("post /jobs", "409", {"CONFLICT", "CYCLE", "QUOTA_EXCEEDED", "IDEMPOTENCY_IN_PROGRESS"}),
         ("post /jobs", "422", {"VALIDATION_FAILED", "INVALID_SCHEDULE", "IDEMPOTENCY_KEY_REUSED"}),
         ("post /jobs/{id}/pause", "409", {"INVALID_STATE", "TASK_LOCKED", "IDEMPOTENCY_IN_PROGRESS"}),
         ("post /invitations/accept", "404", {"INVITATION_VOID", "NOT_FOUND"}),

@@ -133,7 +133,7 @@ def test_a_job_with_fifty_of_everything_takes_the_queries_of_a_job_with_one() ->
             job[0],
         )
     assert _queries(console, "jobs_job_change", job[0]) == one
-    assert one < 20
+    assert one < 23
 
 
 @pytest.mark.usefixtures("empty_database")
