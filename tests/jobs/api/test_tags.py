@@ -115,6 +115,7 @@ def test_the_trail_says_why_it_was_paused_and_why_it_was_resumed(owner, tag):
         "/api/v1/tags/other/resume", {}, content_type="application/json", headers={"X-Audit-Reason": "It is up again."}
     )
     said = rows.fetch(
-        "SELECT action, reason FROM audit_event WHERE tenant_id = %s AND object_type = 'tag' ORDER BY at", owner.tenant.id
+        "SELECT action, reason FROM audit_event WHERE tenant_id = %s AND object_type = 'tag' ORDER BY at",
+        owner.tenant.id,
     )
     assert said == [("tag.paused", "The vendor is down."), ("tag.resumed", "It is up again.")]
