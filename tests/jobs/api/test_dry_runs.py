@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tenants.api.dry_runs import DRY_RUN
-from tests.jobs.api import test_other_dry_runs
+from tests.jobs.api import test_graph_dry_runs, test_other_dry_runs
 from tests.support import api_routes, console, rows
 from tests.support.actors import Api
 
@@ -41,7 +41,7 @@ def declaring() -> set[tuple[str, str]]:
 
 
 def test_every_route_that_can_be_tried_is_tried_here() -> None:
-    assert declaring() == set(CALLS) | set(test_other_dry_runs.CALLS)
+    assert declaring() == set(CALLS) | set(test_other_dry_runs.CALLS) | test_graph_dry_runs.CALLS
 
 
 @pytest.fixture
