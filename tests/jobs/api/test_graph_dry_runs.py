@@ -93,16 +93,3 @@ def test_a_group_is_counted_and_left_as_it_is(owner: Any, failed: str, call: tup
     real = owner.api.post(f"/api/v1/{end}", WHY)
     assert (real.status_code, real.json()["kind"]) == (202, kind)
     assert console.contents() != before
-
-
-@pytest.mark.usefixtures("failed")
-def test_it_is_refused_as_the_real_call_would_be(owner: Any, teammate: Any, edge: Any) -> None:
-    for call in EDGES:
-        path, body = edge(call), EDGES[call][2]
-        assert teammate.api.ask(call[0], path + DRY, body).status_code == 403, call
-        if "<" in call[1]:
-            assert owner.api.delete(path).status_code == 204
-            assert owner.api.ask(call[0], path + DRY, body).status_code == 404, call
-    for end, _ in GROUPS.values():
-        assert teammate.api.post(f"/api/v1/{end}{DRY}", WHY).status_code == 403, end
-        assert owner.api.post(f"/api/v1/{end}{DRY}", {}).status_code == 422, end
