@@ -154,7 +154,14 @@ def test_steps_have_what_their_jobs_say_and_the_roots_place_in_line(jobs):
     )
     jobs.edge("load", "last")
     operation = uuid4()
-    run = runs.started(jobs, priority=-5, operation_id=operation, triggered_by="ann")
+    run = runs.start(jobs["extract"], priority=-5, operation_id=operation, triggered_by="ann")
+    runs.move()
+    assert set(runs.ids(run)) == {
+        "extract"
+    }  # it waits for the operation's pace, and its steps take up no room meanwhile
+    rows.change("UPDATE execution SET waiting_on = ''")
+    rows.change("UPDATE workflow_run SET due_at = now()")
+    runs.move()
     stored = rows.fetch(
         """SELECT priority, timeout_seconds, max_attempts, concurrency_key, operation_id, payload, triggered_by
            FROM execution WHERE id = %s""",

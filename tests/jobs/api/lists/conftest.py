@@ -14,7 +14,8 @@ from tests.support import actors, rows
 
 ERRORS = {"": "", "TIMEOUT": "took longer than 5 s", "EXECUTION_FAILED": "exit status 7"}
 REASONS = ("OVERLAP", "MISFIRE", "DST_GAP")
-PARKED = ("", "job:1", "key:1", "rate:1", "slot:1", "held:1")
+_ID = "00000000-0000-0000-0000-000000000001"
+PARKED = ("", f"job:{_ID}", f"key:{_ID}:1", f"rate:{_ID}", f"slot:{_ID}", f"held:{_ID}")
 
 
 class World:
