@@ -2159,7 +2159,10 @@ class NewTenant(TypedDict):
     max_schedules: NotRequired[int | None]
     max_unfinished: NotRequired[int | None]
     max_log_bytes: NotRequired[int | None]
+    max_artifact_bytes: NotRequired[int | None]
+    max_file_bytes: NotRequired[int | None]
     retention_days: NotRequired[int | None]
+    artifact_days: NotRequired[int | None]
     allowed_queues: NotRequired[list[str]]
     allowed_job_types: NotRequired[list[str]]
     name: str
@@ -2789,7 +2792,10 @@ class TenantChanges(TypedDict):
     max_schedules: NotRequired[int | None]
     max_unfinished: NotRequired[int | None]
     max_log_bytes: NotRequired[int | None]
+    max_artifact_bytes: NotRequired[int | None]
+    max_file_bytes: NotRequired[int | None]
     retention_days: NotRequired[int | None]
+    artifact_days: NotRequired[int | None]
     allowed_queues: NotRequired[list[str]]
     allowed_job_types: NotRequired[list[str]]
     name: NotRequired[str]
@@ -3944,7 +3950,10 @@ class Tenant(TypedDict):
     max_schedules: int | None
     max_unfinished: int | None
     max_log_bytes: int | None
+    max_artifact_bytes: int | None
+    max_file_bytes: int | None
     retention_days: int | None
+    artifact_days: int | None
     allowed_queues: list[str]
     allowed_job_types: list[str]
     allowed_hosts: list[str]

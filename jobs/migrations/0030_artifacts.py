@@ -10,7 +10,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0028_tags'),
+        ('jobs', '0029_awaiting'),
         ('tenants', '0015_files'),
     ]
 
