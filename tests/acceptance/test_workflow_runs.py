@@ -49,7 +49,7 @@ PARKED = """
 
 def test_runs_of_random_graphs_survive_the_death_of_workers_and_engines(brief_lease: float, carillon: Stack) -> None:
     shapes = [_shape(carillon, random.Random(seed), f"g{seed}") for seed in range(SHAPES)]
-    carillon.query("UPDATE tenant SET max_unfinished = 1000000, max_queued = NULL")
+    carillon.query("UPDATE tenant SET max_unfinished = 1000000")
     until = time.monotonic() + PATIENCE
     with _killing(carillon) as killed:
         for first in range(0, RUNS, BATCH):
