@@ -17,7 +17,7 @@ from typing import Any
 from tests.support.stack import Stack, wait_for
 
 RUNS = int(os.environ.get("CARILLON_RANDOM_RUNS", "24"))
-SHAPES, STEPS = (2, 5) if RUNS < 1000 else (12, 8)
+SHAPES, STEPS = (2, 5) if RUNS < 1000 else (12, 5)
 #: Seconds between two kills, and for all of it.
 BETWEEN, PATIENCE = 4.0, 180.0 + RUNS * 0.6
 BATCH = 100
@@ -75,7 +75,7 @@ def _shape(carillon: Stack, chance: random.Random, name: str) -> Mapping[str, An
     names = [f"{name}-{n}" for n in range(STEPS)]
     upstreams: dict[str, Sequence[str]] = {names[0]: []}
     for n, step in enumerate(names):
-        payload = {"duration_seconds": chance.choice([0, 0, 0.02, 0.1]), "fail_rate": 0.05 if n else 0}
+        payload = {"duration_seconds": chance.choice([0, 0, 0, 0.05]), "fail_rate": 0.05 if n else 0}
         retry = {"max_attempts": 3, "delay_seconds": 0.1, "backoff": "fixed"}
         cap = {"max_running": chance.choice([1, 2, 5])} if n % 3 == 2 else {}
         carillon.api.post("jobs", {"name": step, "type": "dummy", "payload": payload, "retry": retry, **cap})
