@@ -17,7 +17,7 @@ from django.db import transaction
 from tenants.rules import api_keys, permissions
 from tests.support import actors, api_routes, belongings, cases, people, rows
 from tests.support.actors import Api
-from tests.support.api_routes import METHODS, Route
+from tests.support.api_routes import Route
 
 #: Keys with a role's words, and people who have logged in.
 ROLES = {
@@ -89,7 +89,7 @@ def own_id(world: Any, route: Route, method: str) -> Any:
 @every_route
 def test_who_is_not_known_is_told_so(world: Any, route: Route) -> None:
     with cases.each() as case:
-        for method, who in product(METHODS, ("anonymous", "unknown", "garbage", "revoked", "expired")):
+        for method, who in product(route.methods, ("anonymous", "unknown", "garbage", "revoked", "expired")):
             with case(f"{method} {who}"):
                 answer = ask(getattr(world, who), route, method, own_id(world, route, method))
                 assert told(answer) == (401, "KEY_EXPIRED" if who == "expired" else "UNAUTHENTICATED")
@@ -99,7 +99,7 @@ def test_who_is_not_known_is_told_so(world: Any, route: Route) -> None:
 @every_route
 def test_who_is_of_a_suspended_tenant_is_told_so(world: Any, route: Route) -> None:
     with cases.each() as case:
-        for method in METHODS:
+        for method in route.methods:
             with case(method):
                 answer = ask(world.suspended.api, route, method, own_id(world, route, method))
                 assert told(answer) == (403, "TENANT_SUSPENDED")
@@ -108,7 +108,7 @@ def test_who_is_of_a_suspended_tenant_is_told_so(world: Any, route: Route) -> No
 @every_route
 def test_each_role_may_what_its_words_say_and_nothing_else(world: Any, route: Route) -> None:
     with cases.each() as case:
-        for method, role in product(METHODS, ROLES):
+        for method, role in product(route.methods, ROLES):
             with case(f"{method} {role}"):
                 _is_told_what_its_words_say(world, route, method, role)
 
@@ -131,7 +131,7 @@ def _is_told_what_its_words_say(world: Any, route: Route, method: str, role: str
 @every_route
 def test_a_key_with_every_word_but_the_needed_one_is_refused(world: Any, route: Route) -> None:
     with cases.each() as case:
-        for method in METHODS:
+        for method in route.methods:
             with case(method):
                 needed = route.needs(method)
                 if needed == permissions.ANYBODY:
@@ -151,7 +151,7 @@ def _key_with(world: Any, scopes: list[str]) -> Api:
 @pytest.mark.parametrize("route", api_routes.WITH_ID, ids=lambda route: route.path)
 def test_who_may_is_told_that_what_is_not_there_is_not_there(world: Any, route: Route) -> None:
     with cases.each() as case:
-        for method, absent in product(METHODS, (uuid4(), "nonsense", "a%00b")):
+        for method, absent in product(route.methods, (uuid4(), "nonsense", "a%00b")):
             with case(f"{method} {absent}"):
                 expected = (404, "NOT_FOUND") if method.lower() in route.actions else (405, "METHOD_NOT_ALLOWED")
                 unsaid = route.declares(method) and absent != "a%00b" and not isinstance(absent, UUID)

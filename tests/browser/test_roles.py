@@ -35,7 +35,11 @@ def _looked_at(browser: Any, path: str) -> None:
     assert page.evaluate(CONTRAST) == [], path
 
 
-@pytest.mark.parametrize("role", ["viewer", "admin", "auditor", "newcomer"])
+@pytest.mark.parametrize(
+    ("browser", "role"),
+    [("light", "viewer"), ("dark", "admin"), ("light", "auditor"), ("dark", "newcomer")],
+    indirect=["browser"],
+)
 def test_every_page_is_drawn_without_complaint_in_its_width_and_readable(site: Any, browser: Any, role: str) -> None:
     browser.log_in(site.people[role])
     for path in _pages(site) if role != "newcomer" else ["/admin/", *(f"/admin/{name}/" for name in LISTS)]:

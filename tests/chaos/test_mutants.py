@@ -26,8 +26,9 @@ def test_what_a_mutant_breaks_is_there_to_be_broken(name, monkeypatch):
     assert MUTANTS[name].scenario in SCENARIOS
 
 
-@pytest.mark.parametrize("name", ["ended-is-cancelled", "claim-without-state"])
+@pytest.mark.parametrize("name", ["claim-without-state"])
 def test_a_mutant_is_caught(servers, tmp_path, name):
+    """The others by `make chaos MUTANTS=1`."""
     mutant = MUTANTS[name]
     found = hunt.play(servers, tmp_path, mutant.scenario, name)
     assert {violation.code for violation in found} & set(mutant.caught_by), found

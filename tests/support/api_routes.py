@@ -42,6 +42,12 @@ class Route:
     def names_a_tenants_row(self) -> bool:
         return "<" in self.path and self.resource not in SHARED
 
+    @property
+    def methods(self) -> list[str]:
+        """Those it has, and the first that it has not: all others are refused at the same place."""
+        lacking = [method for method in METHODS if method.lower() not in self.actions][:1]
+        return [method for method in METHODS if method.lower() in self.actions] + lacking
+
     def at(self, identifier: Any) -> str:
         """The whole path of a row."""
         filled = self.path.replace("<str:id>", str(identifier)).replace("<path:id>", str(identifier))

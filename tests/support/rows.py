@@ -136,7 +136,7 @@ def worker(
     concurrency: int = 2,
     queues: tuple[str, ...] = ("default",),
     pids: tuple[int, ...] = (1,),
-    lease: float = 30,
+    lease: float = 600,
     **columns: Any,
 ) -> UUID:
     """A worker with a lease that lasts ``lease`` seconds."""

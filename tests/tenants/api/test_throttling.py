@@ -9,7 +9,6 @@ import pytest
 from tenants import buckets, limits
 from tenants.rules import api_keys
 from tests.support import actors, api_routes, rows
-from tests.support.api_routes import METHODS
 from tests.support.rates import Caller, address, only
 from tests.support.redis_faults import own_redis
 from tests.support.stack import wait_for
@@ -48,14 +47,14 @@ def refused(answer, limit):
 @pytest.mark.parametrize("route", api_routes.ALL, ids=lambda route: route.path)
 def test_every_route_is_limited_with_a_key_and_without(owner, route):
     with only(key="1/d", anonymous="1/d"):
-        for method in METHODS:
+        for method in route.methods:
             key = actors.teammate(owner).key
             first, second = (Caller(key).ask(path_of(route), method) for _ in range(2))
             assert first.status_code != 429
             if route.path in api_routes.PUBLIC:
                 continue  # asks for no key, and so knows nobody by one
             refused(second, "key")
-        for method in METHODS:
+        for method in route.methods:
             nobody = Caller()
             assert nobody.ask(path_of(route), method).status_code != 429
             refused(nobody.ask(path_of(route), method), "anonymous")
@@ -224,7 +223,7 @@ def test_the_installations_own_limits_are_met_by_nobody_in_a_test(owner):
 @pytest.mark.parametrize("route", api_routes.GUARDED, ids=lambda route: route.path)
 def test_while_redis_is_away_every_route_does_as_it_says(owner, route, away):
     with only(key="1000/s"):
-        for method in METHODS:
+        for method in route.methods:
             answer = Caller(owner.key).ask(path_of(route), method)
             if (method, route.path) in REFUSED_UNCOUNTED:
                 assert (answer.status_code, answer.json()["error"]["code"]) == (503, "UNAVAILABLE")
