@@ -17,9 +17,9 @@ from typing import Any
 from tests.support.stack import Stack, wait_for
 
 RUNS = int(os.environ.get("CARILLON_RANDOM_RUNS", "24"))
-SHAPES, STEPS = (2, 5) if RUNS < 1000 else (12, 5)
+SHAPES, STEPS = (2, 5) if RUNS < 1000 else (12, 4)
 #: Seconds between two kills, and for all of it.
-BETWEEN, PATIENCE = 4.0, 180.0 + RUNS * 0.6
+BETWEEN, PATIENCE = 4.0 if RUNS < 1000 else 10.0, 180.0 + RUNS * 0.4
 BATCH = 100
 RULES = ("all_success", "all_done", "none_failed", "one_success")
 #: Any of a run's steps that ran twice to success, or began before one that it waits for all of had ended.
