@@ -170,6 +170,7 @@ class Root:
             try:
                 with Root(os.open(name, _FOLDER, dir_fd=area), self.charge) as root:
                     yield root
+                    shutil.rmtree(PARTIAL, dir_fd=root._fd, ignore_errors=True)
                 with self._folder(wanted[:-1], make=True) as above:
                     os.rename(name, wanted[-1], src_dir_fd=area, dst_dir_fd=above)
             except BaseException:

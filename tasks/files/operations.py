@@ -68,13 +68,17 @@ def copy(job: Job) -> Json:
     wish, work = job.wish, job.work
     pairs = _pairs(job)
     work.expect(sum(entry.bytes for entry, _ in pairs if entry.kind == FILE))
-    sums = {}
+    sums, skipped = {}, 0
     for entry, path in pairs:
         if entry.kind == FOLDER:
             job.target.make_folder(path)
         elif entry.kind == FILE:
             sums[path] = work.copy(job.source, entry, job.target, path, overwrite=wish.overwrite, verify=wish.verify)
-    return {"files": work.files, "bytes": work.bytes, **({"sha256": [*sums.values()][0]} if len(sums) == 1 else {})}
+    return {
+        "files": work.files,
+        "bytes": work.bytes,
+        **({"sha256": next(iter(sums.values()))} if len(sums) == 1 else {}),
+    }
 
 
 def _pairs(job: Job) -> list[tuple[Entry, str]]:
