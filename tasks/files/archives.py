@@ -126,7 +126,7 @@ def _untar(file: BinaryIO, stage: Root, count: Count, step: Callable[[int], None
         archive = stack.enter_context(tarfile.open(fileobj=stream, mode="r|", tarinfo=Header))
         seen: set[str] = set()
         for member in archive:
-            archive.members = []  # type: ignore[attr-defined] - it would remember every one
+            archive.members = []  # type: ignore[attr-defined]  # it would remember every one
             count.entry()
             if not (member.isreg() or member.isdir()) or member.issparse():
                 raise Unsafe(f"the archive has the entry {member.name!r}, which is no plain file or folder")
@@ -240,7 +240,7 @@ def _tarring(stack: ExitStack, file: Any, form: str) -> Callable[[Entry, str, Bi
     archive = stack.enter_context(tarfile.open(fileobj=packed, mode="w|"))  # noqa: SIM115 - the stack closes it
 
     def add(entry: Entry, name: str, source: BinaryIO | None) -> None:
-        archive.members = []  # type: ignore[attr-defined] - it would remember every one
+        archive.members = []  # type: ignore[attr-defined]  # it would remember every one
         header = tarfile.TarInfo(name)
         header.mtime = int(entry.modified)
         if source is None:

@@ -19,7 +19,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from tasks.files import names
 from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, TooMuch, Unsafe
@@ -99,7 +99,7 @@ class Root:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             try:
                 with os.fdopen(os.open(name, flags, 0o600, dir_fd=area), "wb") as file:
-                    yield Charged(file, self.charge)  # type: ignore[misc] - as much of a file as its writers need
+                    yield cast(BinaryIO, Charged(file, self.charge))  # as much of a file as writers need
                     file.flush()
                     os.fsync(file.fileno())
                 self._place(path, (area, name), (above, found[-1]), overwrite=overwrite)

@@ -12,7 +12,7 @@ from typing import Any
 from jobs.handlers import Defer, Json
 from tasks.files import archives, names
 from tasks.files.archives import Limits
-from tasks.files.contract import FILE, FOLDER, Entry, FileProblem, Place
+from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, Place, Unsafe
 from tasks.files.local import Root
 from tasks.files.work import Work, told
 
@@ -74,18 +74,19 @@ def copy(job: Job) -> Json:
             job.target.make_folder(path)
         elif entry.kind == FILE:
             sums[path] = work.copy(job.source, entry, job.target, path, overwrite=wish.overwrite, verify=wish.verify)
-    return {
-        "files": work.files,
-        "bytes": work.bytes,
-        **({"sha256": next(iter(sums.values()))} if len(sums) == 1 else {}),
-    }
+        else:
+            skipped += 1  # links, devices and the like are nobody's files
+    only = {"sha256": next(iter(sums.values()))} if len(sums) == 1 else {}
+    return {"files": work.files, "bytes": work.bytes, "skipped": skipped, **only}
 
 
 def _pairs(job: Job) -> list[tuple[Entry, str]]:
     """What is copied where: a file to a name or into a folder, a folder with all below it."""
     wish = job.wish
     found = job.source.entry(wish.path)
-    if found is not None and found.kind != FOLDER:
+    if found is not None and found.kind == OTHER:
+        raise Unsafe(f"{wish.path} is no plain file: links, devices, pipes and sockets are not copied")
+    if found is not None and found.kind == FILE:
         there = job.target.entry(wish.target)
         into = wish.target == "" or (there is not None and there.kind == FOLDER)
         return [(found, names.joined(wish.target, wish.path.rpartition("/")[2]) if into else wish.target)]

@@ -10,8 +10,8 @@ def case(server: HttpServer) -> Case:
     """The slow one hangs in an S3 server that does not answer; the oversized one lists a bucket of very many names."""
     key = "<Contents><Key>%s</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>1</Size></Contents>"
     names = "".join(key % (f"{number}{'x' * 200}") for number in range(20_000))
-    server.answer("/many-names", body=f'<ListBucketResult xmlns="a">{names}</ListBucketResult>'.encode())
-    server.hang("/slow-bucket")
+    server.answer("/many-names/", body=f'<ListBucketResult xmlns="a">{names}</ListBucketResult>'.encode())
+    server.hang("/slow-bucket/")
     connection = {
         "kind": "s3",
         "endpoint_url": server.url(""),

@@ -81,11 +81,11 @@ def paths(result: Any) -> list[str]:
 
 def test_a_tree_goes_there_and_back(run, folder, at):
     place, base = at
-    big = os.urandom(9_000_000)
+    big = os.urandom(9_000_000 if place == "s3" else 300_000)  # in parts there
     for path, content in {"in/a ü+#.csv": b"hello", "in/deep/b": big, "in/empty": b""}.items():
         put(folder, path, content)
     told = run("copy", path="in", target=f"{base}/x", target_connection=place, recursive=True, verify=True)
-    assert (told["files"], told["bytes"]) == (3, 9_000_005)
+    assert (told["files"], told["bytes"]) == (3, len(big) + 5)
     files = [
         entry
         for entry in run("list", path=base, connection=place, recursive=True)["entries"]
@@ -93,7 +93,7 @@ def test_a_tree_goes_there_and_back(run, folder, at):
     ]
     assert {entry["path"]: entry["bytes"] for entry in files} == {
         f"{base}/x/a ü+#.csv": 5,
-        f"{base}/x/deep/b": 9_000_000,
+        f"{base}/x/deep/b": len(big),
         f"{base}/x/empty": 0,
     }
     assert run("checksum", path=f"{base}/x/deep/b", connection=place)["checksum"] == hashlib.sha256(big).hexdigest()
@@ -237,17 +237,17 @@ def test_nobody_reaches_an_address_that_is_not_allowed(run, context, revealed, k
 @pytest.mark.parametrize("kind", ["s3", "sftp"])
 def test_a_name_that_means_another_address_the_second_time_is_asked_for_once(run, context, revealed, monkeypatch, kind):
     names = Names(monkeypatch)
-    names.answers("files.example.com", ["127.0.0.1"], ["169.254.169.254"])
+    names.resolve("s3.amazonaws.com", ["127.0.0.1"], ["169.254.169.254"])
     context.allowed_hosts = ["127.0.0.1"]
-    revealed["s3"] = s3(endpoint_url=s3_server.endpoint().replace("127.0.0.1", "files.example.com"))
-    revealed["sftp"] = {**revealed["sftp"], "host": "files.example.com"}
+    revealed["s3"] = s3(endpoint_url=s3_server.endpoint().replace("127.0.0.1", "s3.amazonaws.com"))
+    revealed["sftp"] = {**revealed["sftp"], "host": "s3.amazonaws.com"}
     run("list", connection=kind)
-    assert names.asked.count("files.example.com") == 1
+    assert names.asked.count("s3.amazonaws.com") == 1
 
 
 def test_names_of_a_bucket_that_lead_elsewhere_are_copied_nowhere(run, folder, context, revealed, server):
     listed = b"<ListBucketResult><Contents><Key>x/../../up</Key><LastModified>2026-01-01T00:00:00Z</LastModified><Size>1</Size></Contents></ListBucketResult>"
-    server.answer("/evil", body=listed)
+    server.answer("/evil/", body=listed)
     revealed["s3"] = s3(endpoint_url=server.url(""), bucket="evil")
     found = run("list", connection="s3")
     assert [entry["kind"] for entry in found["entries"]] == ["other"]
