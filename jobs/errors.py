@@ -85,6 +85,16 @@ class InvalidState(ServiceError):
         super().__init__(message, details={"state": str(state), "allowed_actions": list(allowed_actions)})
 
 
+class Gone(ServiceError):
+    """This artifact is over: its time has passed, or its bytes are lost. Run the job again for a new one."""
+
+    code = "GONE"
+    status = 410
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(f"this artifact is over: {why}. Run the job again for a new one" if why else "")
+
+
 class RevisionInvalid(ServiceError):
     """That revision is not valid any more: change the job instead, or bring back what is gone."""
 

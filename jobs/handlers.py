@@ -81,6 +81,8 @@ class Context(Protocol):
     idempotency_key: str
     #: The tenant's egress allow list: "host", "host:port" or a CIDR, see tasks.egress.
     allowed_hosts: Sequence[str]
+    #: Most bytes of all files in the tenant's folder; None for no limit.
+    max_file_bytes: int | None
 
     def remaining(self) -> float:
         """Seconds until the attempt's deadline; may be negative."""

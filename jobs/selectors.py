@@ -15,6 +15,8 @@ from django.db.models.functions import Now
 from jobs import coming
 from jobs.coming import Run
 from jobs.models import (
+    Artifact,
+    ArtifactState,
     Attempt,
     Dependency,
     Execution,
@@ -132,6 +134,11 @@ def queue_state(queue: Any) -> str:
 def attempts(execution_id: UUID) -> QuerySet[Attempt]:
     """An execution's attempts, first to last."""
     return Attempt.objects.filter(execution_id=execution_id, **_same_partition(execution_id)).order_by("epoch")
+
+
+def artifacts(execution_id: UUID) -> QuerySet[Artifact]:
+    """What an execution left and nobody has deleted, by name; at most a thousand."""
+    return Artifact.objects.filter(execution_id=execution_id).exclude(state=ArtifactState.DELETED).order_by("name")
 
 
 def attempts_of(execution_ids: Collection[UUID]) -> QuerySet[Attempt]:

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from jobs.api.artifacts import ArtifactViewSet, ExecutionArtifactViewSet
 from jobs.api.calendars import CalendarViewSet
 from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.dependencies import DependencyViewSet
@@ -50,6 +51,8 @@ api.register("schedules", PreviewViewSet, basename="schedule-preview")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("maintenance-windows", MaintenanceWindowViewSet, basename="maintenance-window")
 api.register("executions", ExecutionViewSet, basename="execution")
+api.register("executions", ExecutionArtifactViewSet, basename="execution-artifact")
+api.register("artifacts", ArtifactViewSet, basename="artifact")
 api.register("events", EventViewSet, basename="event")
 api.register("hooks", HookViewSet, basename="hook")
 api.register("operations", OperationViewSet, basename="operation")

@@ -23,6 +23,7 @@ from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
 from tasks.journal import Journal
 from tasks.patience import patiently
+from tenants.rules.quotas import FILE_BYTES
 
 #: Attempts last a day at most.
 FOLDER_PREFIX = "carillon-attempt-"
@@ -39,6 +40,7 @@ class RunningContext:
         self.job = claim.job
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
+        self.max_file_bytes = FILE_BYTES.limit(claim.max_file_bytes, settings.QUOTAS)
         self.deadline = attended.deadline
         self._attended = attended
         self._journal = journal

@@ -37,6 +37,7 @@ class ItemContext:
         self.job = attempt.job
         self.idempotency_key = f"{attempt.idempotency_key}:{index}"
         self.allowed_hosts: Sequence[str] = attempt.allowed_hosts
+        self.max_file_bytes = attempt.max_file_bytes
         self._whole = attempt
         self._index = index
         self._lock = lock

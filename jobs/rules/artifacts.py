@@ -10,6 +10,12 @@ from tenants.rules.quotas import kept_for
 #: Most of one execution.
 MOST_OF_ONE = 1_000
 LONGEST_NAME = 200
+#: Types of which nothing acts, whoever shows them.
+INERT = {
+    "text/csv", "text/plain", "application/json", "application/x-ndjson", "application/pdf", "application/zip",
+    "application/gzip", "application/zstd", "application/vnd.apache.parquet", "image/png", "image/jpeg", "image/gif", "image/webp",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}  # fmt: skip
 LONGEST_TYPE = 120
 _TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(; ?charset=[a-z0-9-]+)?", re.IGNORECASE)
 
@@ -28,6 +34,12 @@ def check(name: str, content_type: str) -> None:
         raise BadArtifact(f"{name!r} cannot name an artifact: it looks like a path, leave slashes out")
     if len(content_type) > LONGEST_TYPE or not _TYPE.fullmatch(content_type):
         raise BadArtifact(f"{content_type!r} is no content type: write it like text/csv")
+
+
+def shown_type(content_type: str) -> str:
+    """What is said of it when it is downloaded: the type of what no browser runs, else that it is bytes."""
+    bare = content_type.partition(";")[0].strip().lower()
+    return content_type if bare in INERT else "application/octet-stream"
 
 
 def kept(own_days: int | None, retention_days: int | None, *, artifacts: timedelta, executions: timedelta) -> timedelta:

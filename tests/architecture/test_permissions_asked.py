@@ -16,6 +16,7 @@ import jobs.services
 import tenants.services
 from jobs import selectors
 from jobs.models import (
+    Artifact,
     Calendar,
     DeadLetter,
     Dependency,
@@ -95,6 +96,7 @@ def arguments() -> dict[str, Any]:
             "job": job,
             "schedule": selectors.schedules().get(job=job),
             "execution": selectors.executions().get(pk=execution_id),
+            "artifact": Artifact(tenant=job.tenant),
             "dead_letter": DeadLetter(tenant=job.tenant, job=job),
             "operation": Operation(tenant=job.tenant),
             "run": WorkflowRun(tenant=job.tenant, root_job=job),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import invitees, operations, rows, shut, workflow_runs
+from tests.support import artifacts, invitees, operations, rows, shut, workflow_runs
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -16,6 +16,7 @@ TABLES = (
     "schedule",
     "dependency",
     "execution",
+    "artifact",
     "dead_letter",
     "failure_resolution",
     "operation",
@@ -55,6 +56,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "executions": [execution],
         "dead-letters": [_dead_letter(owner, job["id"], execution)],
         "dependencies": [_dependency(owner, job["id"])],
+        "artifacts": [artifacts.kept(owner.tenant.id, execution)],
         "operations": [operations.row(owner.tenant.id)],
         "workflow-runs": [workflow_runs.chain(owner.tenant.id)[0]],
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],

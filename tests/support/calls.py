@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from tests.support import actors, invitees, operations, rows, shut, tags, workflow_runs
+from tests.support import actors, artifacts, invitees, operations, rows, shut, tags, workflow_runs
 
 ICAL = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n"
 
@@ -37,6 +37,9 @@ class World:
 
     def execution(self, state: str) -> str:
         return str(rows.execution(rows.job(self.actor.tenant.id), state))
+
+    def artifact(self) -> str:
+        return str(artifacts.kept(self.actor.tenant.id, rows.execution(rows.job(self.actor.tenant.id), "succeeded")))
 
     def past(self) -> dict[str, Any]:
         """An hour of a schedule's slots."""
@@ -202,6 +205,7 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/executions/{id}/skip"): (lambda w: w.execution("pending"), lambda w: {"reason": "by hand"}),
     ("post", "/executions/{id}/retry"): (lambda w: w.execution("failed"), lambda w: {}),
     ("post", "/executions/{id}/replay"): (lambda w: w.execution("succeeded"), lambda w: {}),
+    ("delete", "/artifacts/{id}"): (World.artifact, lambda w: None),
     ("post", "/executions/bulk"): (None, World.bulk),
     ("patch", "/operations/{id}"): (World.operation, lambda w: {"rate_per_second": 5}),
     ("post", "/operations/{id}/pause"): (World.operation, lambda w: {}),

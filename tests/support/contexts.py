@@ -64,6 +64,7 @@ class RecordingContext:
     tenant: str = "acme"
     job: str = "nightly"
     timeout: float = 30.0
+    max_file_bytes: int | None = None
     earlier: Any = None
     secrets: Sequence[str] = ()
     #: What :meth:`connection` finds, by name, as a worker gets it revealed.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+ArtifactStateEnum = Literal["kept", "lost"]
+
+
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "suspended", "lost"]
 
 
@@ -175,6 +178,21 @@ class ApiKey(TypedDict):
     last_used_address: str | None
     created_at: str
     created_by: str
+
+
+class Artifact(TypedDict):
+    """What an execution left behind beside its result; its bytes are at ``/artifacts/{id}/content``."""
+
+    id: str
+    execution_id: str
+    attempt: int
+    name: str
+    bytes: int
+    sha256: str
+    content_type: str
+    state: ArtifactStateEnum
+    created_at: str
+    expires_at: str
 
 
 class AskedInput(TypedDict):

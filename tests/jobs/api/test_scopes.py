@@ -34,6 +34,8 @@ NEEDS = {
     ("GET", "executions"): "executions:read", ("GET", "executions/{id}/attempts"): "executions:read",
     ("GET", "dead-letters"): "executions:read", ("GET", "executions/{id}/logs"): "logs:read",
     ("POST", "executions/bulk"): "executions:run", ("GET", "operations"): "executions:read", ("GET", "failure-groups"): "executions:read",
+    ("GET", "executions/{id}/artifacts"): "executions:read", ("GET", "artifacts/x"): "executions:read",
+    ("GET", "artifacts/x/content"): "payloads:read", ("DELETE", "artifacts/x"): "executions:run",
     ("POST", "operations/{id}/trim"): "executions:run",
     ("GET", "workflow-runs"): "executions:read", ("GET", "workflow-runs/x/graph"): "executions:read",
     ("POST", "workflow-runs/x/cancel"): "executions:run", ("POST", "workflow-runs/x/resume"): "executions:run",

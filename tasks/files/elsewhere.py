@@ -1,0 +1,27 @@
+"""Places that a connection leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+from jobs.connections import Connection
+from jobs.connections.stores import S3, Sftp
+from jobs.handlers import Context
+from tasks.files.contract import Place
+
+
+@contextmanager
+def opened(connection: Connection, context: Context) -> Iterator[Place]:
+    """The place, for the length of the block. Nothing of it is reached but through the egress guard."""
+    if isinstance(connection, S3):
+        from tasks.files import bucket  # noqa: PLC0415 - signing needs a large library
+
+        with bucket.opened(connection, context) as place:
+            yield place
+    else:
+        from tasks.files import sftp  # noqa: PLC0415 - so does SSH
+
+        with sftp.opened(cast(Sftp, connection), context) as place:
+            yield place

@@ -1,0 +1,32 @@
+"""An artifact with its bytes, arranged by the superuser."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from jobs import artifacts
+from tests.support import rows
+
+
+def stored(content: bytes = b"a,b\n") -> UUID:
+    """Bytes alone; returns their key."""
+    key = uuid4()
+    sink = artifacts.store().create(key)
+    sink.write(content)
+    sink.finish()
+    return key
+
+
+def kept(tenant_id: Any, execution_id: Any, content: bytes = b"a,b\n", **columns: Any) -> UUID:
+    """A row with its bytes; returns its id."""
+    identifier = uuid4()
+    defaults = {
+        "id": identifier, "tenant_id": tenant_id, "execution_id": execution_id, "attempt": 1, "name": f"{identifier}.csv",
+        "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "content_type": "text/csv",
+        "key": columns.get("key") or stored(content), "state": "kept", "created_at": rows.now(), "expires_at": rows.now() + timedelta(days=1),
+    }  # fmt: skip
+    rows.insert("artifact", **(defaults | columns))
+    return identifier

@@ -1,0 +1,215 @@
+"""A tenant's folder: nothing leads out of it, and nothing half-written is seen in it. Each test fails without its wall."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.files import local
+from tasks.files.contract import FileProblem, TooMuch, Unsafe, walk
+from tasks.files.local import PARTIAL, Root
+from tasks.files.names import BadName
+
+SECRET = "somebody else's"
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "secret").write_text(SECRET)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "files" / "acme"
+
+
+@pytest.fixture
+def root(folder: Path) -> Iterator[Root]:
+    with Root.at(folder) as root:
+        yield root
+
+
+def write(root: Root, path: str, content: bytes = b"x", **options: Any) -> None:
+    with root.writing(path, **options) as file:
+        file.write(content)
+
+
+def read(root: Root, path: str) -> bytes:
+    with root.open(path) as file:
+        return file.read()
+
+
+def unfinished(folder: Path) -> list[str]:
+    return os.listdir(folder / PARTIAL) if (folder / PARTIAL).exists() else []
+
+
+def test_a_file_is_written_read_listed_moved_and_deleted(root, folder):
+    write(root, "a/b/c.txt", b"hello")
+    assert read(root, "a/b/c.txt") == b"hello"
+    assert [(entry.path, entry.kind, entry.bytes) for entry in walk(root, "")] == [
+        ("a", "folder", 0), ("a/b", "folder", 0), ("a/b/c.txt", "file", 5),
+    ]  # fmt: skip
+    root.rename("a/b/c.txt", "d/e.txt")
+    assert (root.entry("a/b/c.txt"), read(root, "d/e.txt"), root.used()) == (None, b"hello", 5)
+    root.delete("d/e.txt")
+    root.delete("d")
+    root.delete_tree("a")
+    assert root.entries("") == []
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("path", ["link", "way/secret", "way"])
+def test_no_link_is_followed_out_of_it(root, folder, outside, path):
+    (folder / "link").symlink_to(outside / "secret")
+    (folder / "way").symlink_to(outside)
+    for act in (lambda: read(root, path), lambda: write(root, f"{path}/new"), lambda: list(root.entries(path))):
+        with pytest.raises((Unsafe, FileProblem)):
+            act()
+    assert os.listdir(outside) == ["secret"]
+
+
+def test_writing_over_a_link_replaces_the_link_and_not_what_it_names(root, folder, outside):
+    (folder / "link").symlink_to(outside / "secret")
+    write(root, "link", b"mine")
+    assert ((outside / "secret").read_text(), read(root, "link")) == (SECRET, b"mine")
+
+
+def test_deleting_a_tree_deletes_links_and_not_what_they_name(root, folder, outside):
+    root.make_folder("tree")
+    (folder / "tree" / "way").symlink_to(outside)
+    root.delete_tree("tree")
+    assert os.listdir(outside) == ["secret"]
+
+
+def test_a_hard_link_to_somebody_elses_file_is_not_read(root, folder, outside):
+    os.link(outside / "secret", folder / "mine")
+    with pytest.raises(Unsafe, match="hard link"):
+        read(root, "mine")
+
+
+def test_pipes_sockets_and_devices_are_not_opened(root, folder):
+    os.mkfifo(folder / "pipe")
+    listening = socket.socket(socket.AF_UNIX)
+    here = os.getcwd()
+    try:
+        os.chdir(folder)  # the address of such a socket is short
+        listening.bind("socket")
+    finally:
+        os.chdir(here)
+        listening.close()
+    kinds = ["pipe", "socket"]
+    if os.geteuid() == 0:
+        os.mknod(folder / "device", 0o666 | 0o020000, os.makedev(1, 5))
+        kinds.append("device")
+    for name in kinds:
+        with pytest.raises(Unsafe, match="no plain file"):
+            read(root, name)
+
+
+def test_a_link_that_is_swapped_in_at_any_moment_leads_nowhere(root, folder, outside):
+    """A thread swaps a folder for a link to elsewhere and back; nobody reads or writes elsewhere meanwhile."""
+    write(root, "turn/secret", b"own")
+    (folder / "aside").symlink_to(outside)
+    stop, turns, told = threading.Event(), [0], {"own": 0, "refused": 0}
+
+    def swap() -> None:
+        while not stop.is_set():
+            os.rename(folder / "turn", folder / "kept")
+            os.rename(folder / "aside", folder / "turn")
+            os.rename(folder / "turn", folder / "aside")
+            os.rename(folder / "kept", folder / "turn")
+            turns[0] += 1
+
+    swapping = threading.Thread(target=swap)
+    swapping.start()
+    try:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and (turns[0] < 300 or not told["own"] or not told["refused"]):
+            try:
+                assert read(root, "turn/secret") == b"own"
+                write(root, "turn/new", b"own")
+                told["own"] += 1
+            except (Unsafe, FileProblem):
+                told["refused"] += 1
+    finally:
+        stop.set()
+        swapping.join()
+    assert min(told.values()) > 0, told
+    assert os.listdir(outside) == ["secret"]
+    assert (outside / "secret").read_text() == SECRET
+
+
+def test_half_a_file_is_seen_by_nobody_and_leaves_nothing(root, folder):
+    write(root, "a", b"before")
+    seen = []
+
+    def stop(file: Any) -> None:
+        file.write(b"half")
+        seen.append(read(root, "a"))
+        raise KeyError
+
+    with pytest.raises(KeyError), root.writing("a") as file:
+        stop(file)
+    assert seen == [b"before"]
+    assert (read(root, "a"), unfinished(folder)) == (b"before", [])
+
+
+def test_what_is_there_is_only_replaced_where_that_is_said(root, folder):
+    write(root, "a", b"before")
+    with pytest.raises(FileProblem, match="there already"):
+        write(root, "a", b"after", overwrite=False)
+    write(root, "b")
+    with pytest.raises(FileProblem, match="there already"):
+        root.rename("a", "b")
+    with pytest.raises(FileProblem, match="into itself"):
+        root.rename("a", "a/b")
+    assert unfinished(folder) == []
+
+
+def test_a_staged_folder_appears_whole_or_not_at_all(root, folder):
+    with root.staged("tree") as stage:
+        write(stage, "deep/a", b"1")
+        assert root.entry("tree") is None
+    assert read(root, "tree/deep/a") == b"1"
+    with pytest.raises(FileProblem, match="there already"), root.staged("tree"):
+        pytest.fail("began")
+    with pytest.raises(BadName), root.staged("other") as stage:
+        write(stage, write(stage, "a") or "..")
+    assert (root.entry("other"), unfinished(folder)) == (None, [])
+
+
+def test_what_a_killed_process_left_is_swept_once_it_is_old(root, folder):
+    write(root, "a")
+    for name in ("old", "new"):
+        (folder / PARTIAL / name).mkdir()
+    os.utime(folder / PARTIAL / "old", (0, 0))
+    root.sweep()
+    assert unfinished(folder) == ["new"]
+
+
+def test_no_more_is_written_than_the_tenant_may_have(root, folder):
+    write(root, "a", b"x" * 6)
+    root.charge = local.room(10, root.used())
+    with pytest.raises(TooMuch, match="10 bytes"):
+        write(root, "b", b"x" * 5)
+    root.charge = local.room(10, root.used())
+    write(root, "b", b"x" * 4)
+    assert root.used() == 10
+
+
+def test_a_library_is_given_a_path_that_stays_the_same_file(root, folder, outside):
+    write(root, "db", b"own")
+    with root.pinned("db") as path:
+        (folder / "db").unlink()
+        (folder / "db").symlink_to(outside / "secret")
+        assert Path(path).read_bytes() == b"own"
