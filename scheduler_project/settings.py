@@ -211,6 +211,7 @@ LEASE = timedelta(seconds=_env.lease_seconds)
 DRAIN = timedelta(seconds=_env.drain_seconds)
 CANCEL_GRACE = timedelta(seconds=_env.cancel_grace_seconds)
 RETENTION = timedelta(days=_env.retention_days)
+FILES = _env.home.absolute() / "files"
 JOBS_USER = _env.jobs_user
 JOB_DEFAULTS = _env.job_defaults
 QUOTAS: dict[str, int] = {str(name): most for name, most in _env.quotas.items()}
