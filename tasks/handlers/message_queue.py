@@ -7,7 +7,7 @@ kept for good: a crash before that brings the messages again, a crash after it l
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
@@ -128,10 +128,11 @@ def _session(connection: Connection, params: MessageQueueParams, context: Contex
 
 def _publish(session: Session, params: MessageQueueParams, context: Context) -> Json:
     """The broker's word for all of them, or a failure that says how many it had confirmed."""
-    confirmed, place, told = 0, {}, time.monotonic()
+    confirmed, told = 0, time.monotonic()
+    last: Mapping[str, Any] = {}
     try:
         for place in session.publish(_messages(params, context)):
-            confirmed += 1
+            confirmed, last = confirmed + 1, place
             if context.cancelled:
                 raise Cancelled
             if time.monotonic() - told > TELL_SECONDS:
@@ -141,7 +142,7 @@ def _publish(session: Session, params: MessageQueueParams, context: Context) -> 
         error.result = {"published": confirmed}
         raise
     context.log(f"{confirmed} messages confirmed")
-    return {"published": confirmed, **({"last": dict(place)} if confirmed else {})}
+    return {"published": confirmed, **({"last": dict(last)} if confirmed else {})}
 
 
 def _messages(params: MessageQueueParams, context: Context) -> Iterator[Outgoing]:

@@ -215,7 +215,7 @@ class KafkaSession:
         by_partition: dict[str, Any] = {}
         for each in partitions:
             place = TopicPartition(self._topic, each)
-            low, high = self._asked(lambda place=place: consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS))  # type: ignore[misc]
+            low, high = self._asked(lambda place=place: consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS))
             by_partition[str(each)] = {"messages": high - low, "low": low, "high": high}
         found: dict[str, Any] = {
             "messages": sum(each["messages"] for each in by_partition.values()),
@@ -236,7 +236,7 @@ class KafkaSession:
         self._admit(client)
         places = [TopicPartition(self._topic, each, OFFSET_END) for each in self._partitions(client)]
         for answer in client.delete_records(places, request_timeout=PATIENCE_SECONDS).values():
-            self._asked(lambda answer=answer: answer.result(PATIENCE_SECONDS))  # type: ignore[misc]
+            self._asked(lambda answer=answer: answer.result(PATIENCE_SECONDS))
         return None
 
     def _partitions(self, client: Consumer | AdminClient) -> list[int]:

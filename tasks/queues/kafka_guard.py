@@ -84,8 +84,7 @@ class _Closed(egress.Guard):
 _NOBODY = _Closed(())
 
 
-@_RESOLVE
-def _resolve(node: bytes | None, service: bytes | None, hints: Any, found: Any, opaque: int) -> int:
+def _answer(node: bytes | None, service: bytes | None, hints: Any, found: Any, opaque: int) -> int:
     """Called in librdkafka's threads, holding none of its locks. Without names: give the addresses back."""
     if not node and not service:
         _libc().freeaddrinfo(found[0])
@@ -108,6 +107,10 @@ def _resolve(node: bytes | None, service: bytes | None, hints: Any, found: Any, 
     # A number is only read, never looked up.
     answer: int = _libc().getaddrinfo(address.encode(), service, hints, found)
     return answer
+
+
+#: Kept for as long as the process lives: librdkafka's threads may call it at any time.
+_resolve = _RESOLVE(_answer)
 
 
 @cache
@@ -133,4 +136,3 @@ def _libc() -> ctypes.CDLL:
     library.freeaddrinfo.argtypes = [ctypes.c_void_p]
     library.freeaddrinfo.restype = None
     return library
-

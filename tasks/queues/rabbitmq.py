@@ -54,7 +54,9 @@ class RabbitSession:
             self._channel = self._session.channel()
         except BaseException as error:
             self._session.collect()
-            raise _told(error) from None
+            if isinstance(error, amqp.AMQPError | OSError):
+                raise _told(error) from None
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -104,7 +106,7 @@ class RabbitSession:
                     continue
                 for message in arrived:
                     left -= 1
-                    self._last_tag = message.delivery_tag
+                    self._last_tag = int(message.delivery_tag or 0)
                     yield _unpacked(message)
                 arrived.clear()
         except (amqp.AMQPError, OSError) as error:
@@ -164,7 +166,7 @@ class _Flow:
             self.sent.pop(each)
         self._failure = self._failure or BrokerRefuses("RabbitMQ could not take a message: it was refused", "nacked")
 
-    def _on_return(self, error: Exception, exchange: str, routing_key: str, _: amqp.Message) -> None:
+    def _on_return(self, _: Exception, exchange: str, routing_key: str, __: amqp.Message) -> None:
         through = f"exchange {exchange!r}" if exchange else "the default exchange"
         told = f"no queue takes a message with the routing key {routing_key!r} from {through}: declare one first"
         self._failure = self._failure or BrokerRefuses(told, "unroutable")
@@ -173,7 +175,7 @@ class _Flow:
         return [each for each in self.sent if each <= tag] if multiple else [tag] if tag in self.sent else []
 
 
-class _Given(TCPTransport):  # type: ignore[misc]
+class _Given(TCPTransport):
     """A connection that is there already, with TLS or without; it is never made again."""
 
     def __init__(self, given: socket.socket, host: str) -> None:
@@ -186,10 +188,10 @@ class _Given(TCPTransport):  # type: ignore[misc]
     def _read(self, n: int, *arguments: Any, **options: Any) -> bytes:
         if n > LONGEST_FRAME:
             raise too_long(n)
-        return bytes(super()._read(n, *arguments, **options))
+        return bytes(super()._read(n, *arguments, **options))  # type: ignore[misc]
 
 
-class _Over(amqp.Connection):  # type: ignore[misc]
+class _Over(amqp.Connection):
     """AMQP over that transport."""
 
     def __init__(self, given: socket.socket, host: str, **options: Any) -> None:
@@ -261,12 +263,10 @@ def _unpacked(message: amqp.Message) -> Incoming:
     return Incoming(body, headers=headers, place=place)
 
 
-def _told(error: BaseException) -> BaseException:
-    """A failure in the broker's words; what is none of its own passes as it is."""
+def _told(error: Exception) -> BrokerRefuses:
+    """A failure in the broker's words."""
     if isinstance(error, amqp.NotFound):
         return BrokerRefuses(f"RabbitMQ: {error.reply_text}", "not_found")
     if isinstance(error, amqp.AccessRefused):
         return BrokerRefuses(f"RabbitMQ refuses: {error.reply_text}", "refused")
-    if isinstance(error, amqp.AMQPError | OSError):
-        return BrokerRefuses(f"RabbitMQ: {error or type(error).__name__}", "connection")
-    return error
+    return BrokerRefuses(f"RabbitMQ: {error or type(error).__name__}", "connection")

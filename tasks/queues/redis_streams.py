@@ -66,10 +66,10 @@ class RedisSession:
             raise
         return self
 
-    def __exit__(self, kind: object, *error: object) -> None:
+    def __exit__(self, *error: object) -> None:
         try:
             if self._group is not None:
-                self._reconnect_if(kind is not None)
+                self._reconnect_if(any(error))
                 self._leave(self._group)
         except (HandlerError, redis.RedisError, OSError):
             pass  # what is pending is taken over later
@@ -103,7 +103,7 @@ class RedisSession:
         left = reading.most
         while left:
             entries = self._do("XRANGE", self._stream, b"(" + after, "+", "COUNT", min(left, AT_A_TIME)) or []
-            for after, fields in entries:  # noqa: B007 - the last one is where to go on
+            for after, fields in entries:
                 left -= 1
                 yield _unpacked(after, fields)
             if not entries:
@@ -221,7 +221,7 @@ class RedisSession:
     def _answer(self) -> Any:
         self._session.begin_answer()
         try:
-            return self._session.read_response()  # type: ignore[no-untyped-call]
+            return self._session.read_response()
         except (redis.RedisError, OSError) as error:
             raise BrokerRefuses(f"Redis: {error}") from None
 

@@ -32,7 +32,7 @@ def key(found: Any) -> str | None:
     return shown if shown is None or isinstance(shown, str) else json.dumps(shown)
 
 
-def plain(found: Any) -> Json:
+def plain(found: Any) -> Json:  # noqa: PLR0911 - one for each type
     """Nothing is rounded: decimals, and numbers that JSON has not, are texts; bytes are base64; times are ISO 8601."""
     match found:
         case None | bool() | int() | str():
@@ -51,7 +51,7 @@ def plain(found: Any) -> Json:
             return str(found)
 
 
-def avro(found: Any) -> Json:
+def avro(found: Any) -> Json:  # noqa: PLR0911 - as above
     """Avro's JSON encoding of a union with null, by the type that the value has; no schema is asked."""
     match found:
         case None:

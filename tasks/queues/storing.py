@@ -105,7 +105,7 @@ def encoded(body: Json, encoding: Encoding) -> bytes | None:
     if encoding == "json":
         return json.dumps(body, allow_nan=False).encode()
     if not isinstance(body, str):
-        raise ValueError(f"a body that is {encoding} must be a string")
+        raise ValueError(f"a body that is {encoding} must be a string")  # noqa: TRY004 - told like all that is wrong
     return body.encode() if encoding == "text" else base64.b64decode(body, validate=True)
 
 

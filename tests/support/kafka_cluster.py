@@ -1,8 +1,9 @@
 """A Kafka cluster for tests: librdkafka's own mock brokers, which speak the real wire protocol, in a process of their own.
 
-    python -m tests.support.kafka_cluster '{"brokers": 2, "advertise": {"2": ["169.254.169.254", 9092]}}'
+    python -m tests.support.kafka_cluster '{"brokers": 2, "advertise": {"2": ["169.254.169.254", 9092]}, "topics": {"t": 64}}'
 
-Prints where it is bootstrapped, and ends with its standard input. ``advertise`` makes a broker say that it is elsewhere.
+Prints where it is bootstrapped, and ends with its standard input. ``advertise`` makes a broker say that it is elsewhere. A
+partition of a mock keeps 5 MB: ``topics`` says how many there are, if they shall keep more than four can.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ PARTITIONS = 4
 
 
 @contextmanager
-def running(*, brokers: int = 1, advertise: Mapping[int, tuple[str, int]] | None = None) -> Iterator[list[str]]:
+def running(
+    *, brokers: int = 1, advertise: Mapping[int, tuple[str, int]] | None = None, topics: Mapping[str, int] | None = None
+) -> Iterator[list[str]]:
     """Its bootstrap servers."""
-    order = {"brokers": brokers, "advertise": advertise or {}}
+    order = {"brokers": brokers, "advertise": advertise or {}, "topics": topics or {}}
     command = [sys.executable, "-m", "tests.support.kafka_cluster", json.dumps(order)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -63,6 +66,8 @@ def main() -> None:
     library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0)
     for number, (host, port) in order["advertise"].items():
         library.rd_kafka_mock_broker_set_host_port(cluster, int(number), host.encode(), port)
+    for name, partitions in order["topics"].items():
+        library.rd_kafka_mock_topic_create(cluster, name.encode(), partitions, 1)
     sys.stdout.write(servers.replace(",", " ") + "\n")
     sys.stdout.flush()
     sys.stdin.read()

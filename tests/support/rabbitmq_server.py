@@ -77,7 +77,8 @@ def _wait(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "output").read_text()
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError((folder / "output").read_text()) from None
             time.sleep(0.05)
         else:
             return

@@ -43,7 +43,9 @@ def run(source: Any, topic: str, context: RecordingContext | None = None, **payl
     handler = handlers.get("db_to_kafka")
     names = {"source": "source", "target": "target", "topic": topic}
     try:
-        return handler.run(handler.params.model_validate({"query": "SELECT * FROM product", **names, **payload}), context)
+        return handler.run(
+            handler.params.model_validate({"query": "SELECT * FROM product", **names, **payload}), context
+        )
     finally:
         context.clean()
 
@@ -153,6 +155,6 @@ def test_whatever_postgresql_orders_by_is_gone_on_behind(topic):
     }  # fmt: skip
     for kind, value in kept.items():
         context = RecordingContext(LOCAL)
-        query = f"SELECT CAST({value.replace(':', chr(92) + ':')} AS {kind}) AS \"At\""
+        query = f'SELECT CAST({value.replace(":", chr(92) + ":")} AS {kind}) AS "At"'
         assert run(databases.postgresql(), topic, context, query=query, cursor_column="At")["rows"] == 1, kind
         assert run(databases.postgresql(), topic, context, query=query, cursor_column="At")["rows"] == 0, kind

@@ -167,7 +167,9 @@ def test_lines_of_an_artifact_are_sent(stream):
 
 
 def test_a_message_that_cannot_be_sent_says_which(stream):
-    with pytest.raises(PermanentFailure, match="message 2 cannot be sent: a body that is text must be a string") as caught:
+    with pytest.raises(
+        PermanentFailure, match="message 2 cannot be sent: a body that is text must be a string"
+    ) as caught:
         run(FIELDS, queue=stream, operation="publish_batch", encoding="text", messages=[{"body": "a"}, {"body": 1}])
     assert caught.value.code == Failure.PAYLOAD_INVALID
 
