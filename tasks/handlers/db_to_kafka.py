@@ -101,6 +101,7 @@ class DbToKafka(Handler[DbToKafkaParams]):
         ):
             transfer = Transfer(params, context, place, kafka, Deliveries())
             transfer.total = _counted(session, params, place) if params.count_first else None
+            context.log(f"asking {params.source}")
             found = session.stream(*_asked(session, params, place))
             transfer.run(found, [column.name for column in found.columns])
         return transfer.result()

@@ -5,7 +5,7 @@ from tests.support.conformance import Case
 from tests.support.http_server import HttpServer
 from tests.tasks.handlers.queue_runs import kafka
 
-ENDLESS = "SELECT n FROM generate_series(1, 1000000000) n"
+SLOWLY = "SELECT n, pg_sleep(1)::text FROM generate_series(1, 120) n"
 
 
 def case(server: HttpServer) -> Case:
@@ -18,8 +18,8 @@ def case(server: HttpServer) -> Case:
             "batch_size": {**payload, "batch_size": 0},
             "mode": {**payload, "mode": "sometimes"},
         },
-        slow={**payload, "query": ENDLESS, "batch_size": 500},
-        under_way=lambda messages: any("rows, " in message for message in messages),
+        slow={**payload, "query": SLOWLY},
+        under_way=lambda messages: any(message.startswith("asking") for message in messages),
         oversized={**payload, "query": "SELECT repeat('x', 1000000) FROM generate_series(1, 20)"},
         allowed_hosts=["127.0.0.1"],
         connections={"source": databases.postgresql(), "target": kafka(kafka_cluster.shared())},
