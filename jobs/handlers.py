@@ -113,6 +113,12 @@ class Context(Protocol):
     def earlier_result(self) -> Json:
         """The result which the last attempt that stored one left as it failed; None at the first attempt."""
 
+    def bookmark(self, name: str) -> Json:
+        """What was kept last under that name by any attempt of this job; None if nothing was."""
+
+    def keep_bookmark(self, name: str, value: Json) -> None:
+        """Keep it at once, whatever becomes of the attempt; LeaseLost if somebody else runs it by now."""
+
     def connection(self, name: str) -> Connection:
         """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
 

@@ -21,6 +21,7 @@ from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking
 from tasks import revealing
 from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
+from tasks.bookmarks import Bookmarks
 from tasks.journal import Journal
 from tasks.patience import patiently
 from tenants.rules.quotas import FILE_BYTES
@@ -46,6 +47,7 @@ class RunningContext:
         self._journal = journal
         self._folder: Path | None = None
         self._artifacts = Artifacts(claim)
+        self._bookmarks = Bookmarks(claim)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
@@ -83,6 +85,14 @@ class RunningContext:
             return None
         until = boot_time() + settings.LEASE.total_seconds()
         return patiently(lambda: selectors.earlier_result(self.execution_id), until=until)
+
+    def bookmark(self, name: str) -> Json:
+        """Of the job, read when it is asked for."""
+        return self._bookmarks.read(name)
+
+    def keep_bookmark(self, name: str, value: Json) -> None:
+        """For the attempts and executions after this one."""
+        self._bookmarks.move(name, value)
 
     def connection(self, name: str) -> Connection:
         """Read when it is asked for, so that what was rotated meanwhile is in force."""

@@ -76,6 +76,14 @@ class ItemContext:
         """Nothing: an item that is called has not succeeded before."""
         return None
 
+    def bookmark(self, name: str) -> Json:
+        """The attempt's."""
+        return self._whole.bookmark(name)
+
+    def keep_bookmark(self, name: str, value: Json) -> None:
+        """The attempt's: items that use one name move each other's."""
+        self._whole.keep_bookmark(name, value)
+
     def connection(self, name: str) -> Connection:
         """The attempt's."""
         return self._whole.connection(name)

@@ -2,6 +2,7 @@
 
 from jobs.models.artifact import Artifact, ArtifactState
 from jobs.models.attempt import Attempt, AttemptState
+from jobs.models.bookmark import Bookmark
 from jobs.models.calendar import Calendar, CalendarKind
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
 from jobs.models.dependency import Dependency, DependencyMode
@@ -34,6 +35,7 @@ __all__ = [
     "ArtifactState",
     "Attempt",
     "AttemptState",
+    "Bookmark",
     "Calendar",
     "CalendarKind",
     "DeadLetter",

@@ -72,6 +72,8 @@ class RecordingContext:
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
+    #: Of its job, by name.
+    bookmarks: dict[str, Any] = field(default_factory=dict)
     #: What was kept of it, by name; ``content`` and ``reference`` of each.
     artifacts: dict[str, Kept] = field(default_factory=dict)
     #: Most bytes of one.
@@ -112,6 +114,12 @@ class RecordingContext:
 
     def earlier_result(self) -> Any:
         return self.earlier
+
+    def bookmark(self, name: str) -> Any:
+        return self.bookmarks.get(name)
+
+    def keep_bookmark(self, name: str, value: Any) -> None:
+        self.bookmarks[name] = value
 
     def connection(self, name: str) -> Connection:
         if name not in self.revealed:

@@ -2,13 +2,17 @@
 
     python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null, "connections": {}}'
 
-Prints the execution's id and folder, then every line that is logged. ``level`` "process group" keeps bubblewrap out.
+Prints the execution's id and folder, then every line that is logged. ``level`` "process group" keeps bubblewrap out;
+``bookmarks`` names a file that keeps them from one process to the next. At the end it says what it took.
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
+from pathlib import Path
+from typing import Any
 
 from jobs import handlers
 from jobs.callables import registry
@@ -17,8 +21,17 @@ from tests.support.contexts import RecordingContext
 
 
 class Loud(RecordingContext):
+    kept_in: Path | None = None
+
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         say(message)
+
+    def keep_bookmark(self, name: str, value: Any) -> None:
+        super().keep_bookmark(name, value)
+        if self.kept_in is not None:
+            written = self.kept_in.with_suffix(".new")
+            written.write_text(json.dumps(self.bookmarks))
+            written.rename(self.kept_in)
 
 
 def say(text: str) -> None:
@@ -32,10 +45,15 @@ def main() -> None:
     registry.load(["tests.support.callables"])
     if order["level"] == "process group":
         probe.wrapper = lambda: None  # type: ignore[assignment]
-    context = Loud(order["allowed_hosts"], revealed=order["connections"])
+    context = Loud(order["allowed_hosts"], revealed=order["connections"], timeout=3600)
+    if order.get("bookmarks"):
+        context.kept_in = Path(order["bookmarks"])
+        context.bookmarks = json.loads(context.kept_in.read_text()) if context.kept_in.exists() else {}
     say(f"{context.execution_id} {context.folder()}")
     handler = handlers.get(order["type"])
     handler.run(handler.params.model_validate(order["payload"]), context)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    say(f"peak {used.ru_maxrss} KiB, {used.ru_utime + used.ru_stime:.1f} s of processor time")
 
 
 if __name__ == "__main__":

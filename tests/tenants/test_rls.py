@@ -146,6 +146,7 @@ def fill_every_table() -> UUID:
         },
         "job_tag": {"job_id": job[0], "tag": "x"},
         "job_secret": {"job_id": job[0], "name": "x"},
+        "bookmark": {"job_id": job[0], "name": "x", "value": {}, "moved_at": now, "execution_id": uuid4()},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
         "data_key": {"key_id": "", "wrapped": b"", "created_at": now},
         "quota_room": {"most": 1, "room": 1, "counted_at": now},
