@@ -24,6 +24,10 @@ _TELLING = {
 _SETTING = {"application_id", "count_changes", "encoding", "page_size", "schema_version", "user_version"}
 #: They load code, or take so long on one value that nothing can interrupt them.
 _CLOSED_FUNCTIONS = {"load_extension", "fts3_tokenizer", "regexp"}
+#: Other files, VACUUM's copy among them, and what the session itself does.
+_CLOSED_ACTIONS = {
+    sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT,
+}  # fmt: skip
 _MOST_FILE_BYTES = 4 * 1024**3
 _MOST_MEMORY_BYTES = 256 * 1024 * 1024
 _PAGE_BYTES = 4096
@@ -114,14 +118,12 @@ class SqliteDriver:
 
 
 def _is_harmless(action: int, first: str | None, second: str | None) -> bool:
-    if action == sqlite3.SQLITE_ATTACH:
-        return first == ""  # VACUUM's own, a temporary one; VACUUM INTO names a file
     if action == sqlite3.SQLITE_PRAGMA:
         name = (first or "").lower()
         return name in _TELLING and not (second and name in _SETTING)
     if action == sqlite3.SQLITE_FUNCTION:
         return (second or "").lower() not in _CLOSED_FUNCTIONS
-    return action not in (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
+    return action not in _CLOSED_ACTIONS
 
 
 def _confirm(file: int) -> None:
