@@ -25,9 +25,14 @@ SQLITE = {"kind": "sqlite", "path": "shop.sqlite3"}
 
 def refused(opening: Opening, fields: dict[str, Any], *statements: str, **options: Any) -> HandlerError:
     """How one of the statements, or the log-in, is refused."""
-    with pytest.raises(HandlerError) as raised, opening(fields, **options) as (session, _):
-        for statement in statements:
-            session.execute(statement)
+
+    def tried() -> None:
+        with opening(fields, **options) as (session, _):
+            for statement in statements:
+                session.execute(statement)
+
+    with pytest.raises(HandlerError) as raised:
+        tried()
     return raised.value
 
 
