@@ -56,7 +56,7 @@ class Parquet(InFile):
         self._convert()
         self._flush()
         assert self._writer is not None
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
     def abandon(self) -> None:
         """Let go of it, or it would still be given its footer."""
@@ -100,7 +100,8 @@ def _decimal(database: str, column: Column) -> pa.DataType:
 
 
 def _array(field: pa.Field, values: list[Any]) -> pa.Array:
-    convert = _CONVERSIONS.get(field.type, _as_decimal if pa.types.is_decimal(field.type) else _same)
+    usual = _as_decimal if pa.types.is_decimal(field.type) else _same  # type: ignore[no-untyped-call]
+    convert = _CONVERSIONS.get(field.type, usual)
     try:
         return pa.array([None if value is None else convert(value) for value in values], type=field.type)
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
@@ -127,4 +128,4 @@ def _as_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-_CONVERSIONS: dict[pa.DataType, Callable[[Any], Any]] = {_TEXT: _as_text, _BYTES: bytes, _AT_UTC: _as_utc}
+_CONVERSIONS: dict[Any, Callable[[Any], Any]] = {_TEXT: _as_text, _BYTES: bytes, _AT_UTC: _as_utc}

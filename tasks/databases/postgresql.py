@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import traceback
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from psycopg.types.string import TextLoader
 
 from jobs.connections.contract import VERIFY
 from jobs.connections.databases import PostgreSql
-from jobs.handlers import Context
+from jobs.handlers import Context, Interrupted
 from tasks import egress, sockets
 from tasks.databases import traffic
 from tasks.databases.contract import CONNECT_SECONDS, STOP_SECONDS, Isolation, refused_log_in
@@ -94,7 +95,11 @@ def options(connection: PostgreSql, *, address: str, folder: Path, seconds: floa
 
 def log_in(guard: egress.Guard, said: dict[str, Any], **more: Any) -> _Session:
     """A session with the server at the judged address, and no other."""
-    session = _Session.connect(**said, **more)
+    try:
+        session = _Session.connect(**said, **more)
+    except Interrupted as interruption:
+        traceback.clear_frames(interruption.__traceback__)  # they hold half a connection, for as long as it is told
+        raise
     try:
         with _socket_of(session) as ours:
             guard.confirm(said["hostaddr"], sockets.peer(ours))

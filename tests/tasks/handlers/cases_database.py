@@ -17,7 +17,7 @@ def case(server: HttpServer) -> Case:
             "isolation": {**asking("SELECT 1"), "isolation": "none"},
         },
         slow=asking("SELECT pg_sleep(120) AS slow"),
-        under_way=lambda _: any("slow" in query for query in databases.postgresql_activity()),
+        under_way=lambda messages: bool(messages) and any("slow" in each for each in databases.postgresql_activity()),
         oversized=asking("SELECT repeat('x', 1000) AS text FROM generate_series(1, 50000)"),
         allowed_hosts=databases.ALLOWED,
         connections={"shop": databases.postgresql()},
