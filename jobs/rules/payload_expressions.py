@@ -88,7 +88,11 @@ def find(
     expressions = Expressions(found)
     if sum(1 for _ in expressions.all()) > MAX_EXPRESSIONS:
         problems.append(((), f"a payload has at most {MAX_EXPRESSIONS} expressions"))
-    problems += [*_circles(expressions), *_misplaced(expressions, without_secrets or {}), *_unwanted(expressions, without_expressions or {})]
+    problems += [
+        *_circles(expressions),
+        *_misplaced(expressions, without_secrets or {}),
+        *_unwanted(expressions, without_expressions or {}),
+    ]
     if problems:
         raise InvalidPayload(problems)
     return expressions

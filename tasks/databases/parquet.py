@@ -99,8 +99,8 @@ def _decimal(database: str, column: Column) -> pa.DataType:
     return pa.decimal128(column.precision, column.scale or 0)
 
 
-def _array(field: pa.Field, values: list[Any]) -> pa.Array:
-    usual = _as_decimal if pa.types.is_decimal(field.type) else _same  # type: ignore[no-untyped-call]
+def _array(field: Any, values: list[Any]) -> Any:
+    usual = _as_decimal if pa.types.is_decimal(field.type) else _same
     convert = _CONVERSIONS.get(field.type, usual)
     try:
         return pa.array([None if value is None else convert(value) for value in values], type=field.type)

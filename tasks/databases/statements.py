@@ -10,7 +10,6 @@ from typing import Any
 from jobs.handlers import PermanentFailure
 from jobs.rules.codes import Failure
 
-
 #: PostgreSQL's ``:name::type``, in which SQLAlchemy sees no name.
 _CAST = re.compile(r"(?<![:\w\\]):(\w+)::")
 

@@ -151,6 +151,184 @@ class Acceptance(TypedDict):
     name: NotRequired[str]
 
 
+class AggregationDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: AggregationPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class AggregationJobDeclaration(TypedDict):
+    """Aggregation. Stores a query's rows over a period in a table of the same database, in one transaction."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: AggregationPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class AggregationJobInput(TypedDict):
+    """Aggregation. Stores a query's rows over a period in a table of the same database, in one transaction."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: AggregationPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class AggregationJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: AggregationPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class AggregationPayload(TypedDict):
+    """AggregationPayload."""
+
+    connection: str | Expression
+    query: str | Expression
+    target: str | Expression
+    columns: list[str | Expression] | Expression
+    mode: Literal["replace", "upsert"] | Expression
+    keys: NotRequired[list[str | Expression] | Expression]
+    period_column: NotRequired[str | None | Expression]
+    period: NotRequired[Literal["hour", "day", "week", "month"] | Expression]
+    back: NotRequired[int | Expression]
+    at: NotRequired[str | None | Expression]
+    timezone: NotRequired[str]
+    params: NotRequired[dict[str, Any] | Expression]
+
+
+class AggregationRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: AggregationPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
 class ApiKeyInput(TypedDict):
     """A key to be."""
 
@@ -483,6 +661,178 @@ class Callable(TypedDict):
     name: str
     description: str
     schema: dict[str, Any]
+
+
+class CleanupDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CleanupPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CleanupJobDeclaration(TypedDict):
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CleanupPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CleanupJobInput(TypedDict):
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CleanupPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CleanupJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CleanupPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CleanupPayload(TypedDict):
+    """CleanupPayload."""
+
+    connection: str | Expression
+    table: str | Expression
+    column: str | Expression
+    older_than_days: float | Expression
+    batch_rows: NotRequired[int | Expression]
+    pause_seconds: NotRequired[float | Expression]
+
+
+class CleanupRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: CleanupPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class ClockChange(TypedDict):
@@ -844,6 +1194,193 @@ class CronSchedule(TypedDict):
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class DatabaseDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: DatabasePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class DatabaseJobDeclaration(TypedDict):
+    """Database. Runs SQL in PostgreSQL, MySQL, MariaDB or SQLite, and keeps a query's rows."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: DatabasePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class DatabaseJobInput(TypedDict):
+    """Database. Runs SQL in PostgreSQL, MySQL, MariaDB or SQLite, and keeps a query's rows."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: DatabasePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class DatabaseJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: DatabasePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class DatabasePayload(TypedDict):
+    """DatabasePayload."""
+
+    connection: str | Expression
+    query: NotRequired[str | None | Expression]
+    statements: NotRequired[list[str | Expression] | None | Expression]
+    params: NotRequired[dict[str, Any] | Expression]
+    transaction: NotRequired[Literal["all", "each"] | Expression]
+    isolation: NotRequired[Literal["read_uncommitted", "read_committed", "repeatable_read", "serializable"] | None | Expression]
+    read_only: NotRequired[bool | Expression]
+    output: NotRequired[Literal["result", "csv", "ndjson", "parquet"] | Expression]
+    name: NotRequired[str | Expression]
+    formulas: NotRequired[bool | Expression]
+    max_rows: NotRequired[int | None | Expression]
+    max_bytes: NotRequired[int | None | Expression]
+    expect: NotRequired[DatabasePayload.Expected | None | Expression]
+    statement_seconds: NotRequired[float | None | Expression]
+
+
+class DatabasePayload.Expected(TypedDict):
+    """How many rows there must be."""
+
+    min_rows: NotRequired[int | None | Expression]
+    max_rows: NotRequired[int | None | Expression]
+
+
+class DatabaseRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: DatabasePayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class DateInput(TypedDict):
@@ -4193,7 +4730,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+DeclaredJob = AggregationDeclaredJob | CleanupDeclaredJob | ConnectionTestDeclaredJob | DatabaseDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -4208,7 +4745,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4280,7 +4817,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+JobDeclaration = AggregationJobDeclaration | CleanupJobDeclaration | ConnectionTestJobDeclaration | DatabaseJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -4293,7 +4830,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[AggregationPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4316,7 +4853,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
+JobInput = AggregationJobInput | CleanupJobInput | ConnectionTestJobInput | DatabaseJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
 
 
 class JobInputFields(TypedDict):
@@ -4329,7 +4866,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[AggregationPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4352,7 +4889,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
+Job = AggregationJob | CleanupJob | ConnectionTestJob | DatabaseJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -4367,7 +4904,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4457,7 +4994,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
+Revision = AggregationRevision | CleanupRevision | ConnectionTestRevision | DatabaseRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -4465,7 +5002,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
