@@ -65,11 +65,15 @@ NO_EXPRESSIONS = Expressions({})
 
 
 def find(
-    payload: Mapping[str, Any], overridden: Collection[str] = (), without_secrets: Mapping[str, str] | None = None
+    payload: Mapping[str, Any],
+    overridden: Collection[str] = (),
+    without_secrets: Mapping[str, str] | None = None,
+    without_expressions: Mapping[str, str] | None = None,
 ) -> Expressions:
     """A payload's expressions, all but those in its overrides. Raises :class:`InvalidPayload` if any cannot be read.
 
-    ``without_secrets`` are fields in which no secret may stand, with what to do instead.
+    ``without_secrets`` are fields in which no secret may stand, ``without_expressions`` such in which nothing may that
+    is put together when it runs; both with what to do instead.
     """
     found: dict[Place, Template] = {}
     problems: list[tuple[Place, str]] = []
@@ -84,7 +88,11 @@ def find(
     expressions = Expressions(found)
     if sum(1 for _ in expressions.all()) > MAX_EXPRESSIONS:
         problems.append(((), f"a payload has at most {MAX_EXPRESSIONS} expressions"))
-    problems += [*_circles(expressions), *_misplaced(expressions, without_secrets or {})]
+    problems += [
+        *_circles(expressions),
+        *_misplaced(expressions, without_secrets or {}),
+        *_unwanted(expressions, without_expressions or {}),
+    ]
     if problems:
         raise InvalidPayload(problems)
     return expressions
@@ -140,6 +148,12 @@ def _misplaced(expressions: Expressions, without_secrets: Mapping[str, str]) -> 
     for place, template in expressions.templates.items():
         if place[0] in without_secrets and any(each.secrets for each in template.expressions):
             yield place, f"no secret may stand here: {without_secrets[str(place[0])]}"
+
+
+def _unwanted(expressions: Expressions, without_expressions: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
+    for place in expressions.templates:
+        if place[0] in without_expressions:
+            yield place, f"no expression may stand here: {without_expressions[str(place[0])]}"
 
 
 def _replaced(value: Any, expressions: Expressions, make: Any) -> Any:

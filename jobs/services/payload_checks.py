@@ -28,7 +28,7 @@ def problems(
 ) -> Problems:
     """Messages by field; empty for nothing. ``overridden`` fields hold no expressions, ``path`` is what it is called."""
     try:
-        found = payload_expressions.find(payload, overridden, handler.without_secrets)
+        found = payload_expressions.find(payload, overridden, handler.without_secrets, handler.without_expressions)
     except InvalidPayload as error:
         return _by_field(error.problems, path)
     if wrong := _unknown(found, job.tenant):

@@ -32,8 +32,8 @@ class Driver(Protocol):
     def keeps_to(self, read_only: bool) -> bool:
         """Whether the transaction that was begun is still the one."""
 
-    def received(self) -> int:
-        """Bytes that came from the server so far."""
+    def pending(self) -> int:
+        """Bytes that came from the server since the last row."""
 
     def stop(self) -> None:
         """End what the server does for us, not relying on the session's goodwill."""

@@ -23,8 +23,29 @@ _ISOLATIONS = {"read_uncommitted": "READ UNCOMMITTED", "read_committed": "READ C
                "repeatable_read": "REPEATABLE READ", "serializable": "SERIALIZABLE"}  # fmt: skip
 
 
+class _Cursor(SSCursor):  # type: ignore[misc]
+    """Rows are read from the server as they are asked for."""
+
+    def execute(self, query: Any, args: Any = None) -> Any:
+        self.connection.meter.begin()
+        return super().execute(query, args)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """As many rows, or all that there are; fewer if they are large."""
+        rows: list[Any] = []
+        meter = self.connection.meter
+        meter.begin()
+        while len(rows) < (size or 1) and (row := self.read_next()) is not None:
+            rows.append(row)
+            if meter.row():
+                break
+        return rows
+
+
 class _Given(pymysql.Connection):  # type: ignore[misc]
     """Over a connection that is there already; it is never made again."""
+
+    meter: traffic.Meter
 
     def connect(self, sock: socket.socket | None = None) -> None:
         if sock is None:
@@ -59,7 +80,7 @@ class MySqlDriver:
     def _logged_in(self, plain: socket.socket, seconds: float) -> _Given:
         beneath = plain.dup()
         try:
-            session = self._spoken(plain, seconds)
+            session = self._spoken(plain, beneath, seconds)
         except BaseException:
             beneath.close()
             plain.close()
@@ -70,7 +91,7 @@ class MySqlDriver:
             beneath.close()
         return session
 
-    def _spoken(self, plain: socket.socket, seconds: float) -> _Given:
+    def _spoken(self, plain: socket.socket, beneath: socket.socket, seconds: float) -> _Given:
         connection, secret = self._connection, self._connection.password
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -85,12 +106,13 @@ class MySqlDriver:
             ssl_disabled=connection.tls == OFF,
             local_infile=False,
             autocommit=True,
-            cursorclass=SSCursor,
+            cursorclass=_Cursor,
             read_timeout=seconds,
             write_timeout=seconds,
             defer_connect=True,
             program_name="carillon",
         )
+        session.meter = traffic.Meter(beneath)
         session.connect(plain)
         session._read_timeout = session._write_timeout = None  # from here on the watch sees to it
         return session
@@ -118,9 +140,9 @@ class MySqlDriver:
         """By the server's word after each statement. One that may write is ended by any statement on a table's form."""
         return not read_only or self._session is None or bool(self._session.server_status & _IN_READ_ONLY)
 
-    def received(self) -> int:
+    def pending(self) -> int:
         """By the kernel's count."""
-        return traffic.received(self._socket) if self._socket else 0
+        return self._session.meter.pending() if self._session else 0
 
     def stop(self) -> None:
         """Have the server end the session, by a second one."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import traceback
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import pq
+from psycopg.adapt import Loader
 from psycopg.generators import fetch
+from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
+from psycopg.types.string import TextLoader
 
 from jobs.connections.contract import VERIFY
 from jobs.connections.databases import PostgreSql
-from jobs.handlers import Context
+from jobs.handlers import Context, Interrupted
 from tasks import egress, sockets
 from tasks.databases import traffic
 from tasks.databases.contract import CONNECT_SECONDS, STOP_SECONDS, Isolation, refused_log_in
@@ -33,6 +37,29 @@ _WHO = "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_p
 _TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
 _ISOLATIONS = {None: "", "read_uncommitted": "READ UNCOMMITTED", "read_committed": "READ COMMITTED",
                "repeatable_read": "REPEATABLE READ", "serializable": "SERIALIZABLE"}  # fmt: skip
+
+
+class _OrText(Loader):
+    """What Python's type has no room for - infinity, years before Christ - is the server's text."""
+
+    usual: type[Loader]
+
+    def __init__(self, oid: int, context: Any = None) -> None:
+        super().__init__(oid, context)
+        self._usual = self.usual(oid, context)
+
+    def load(self, data: Any) -> Any:
+        try:
+            return self._usual.load(data)
+        except psycopg.DataError:
+            return bytes(data).decode()
+
+
+#: An interval of months has no length; it stays what the server calls it.
+_LOADERS: dict[str, type[Loader]] = {"interval": TextLoader} | {
+    kind: type(f"_{kind}_or_text", (_OrText,), {"usual": usual})
+    for kind, usual in (("date", DateLoader), ("timestamp", TimestampLoader), ("timestamptz", TimestamptzLoader))
+}
 
 
 def options(connection: PostgreSql, *, address: str, folder: Path, seconds: float) -> dict[str, Any]:
@@ -66,9 +93,13 @@ def options(connection: PostgreSql, *, address: str, folder: Path, seconds: floa
     }
 
 
-def log_in(guard: egress.Guard, said: dict[str, Any], **more: Any) -> psycopg.Connection[Any]:
+def log_in(guard: egress.Guard, said: dict[str, Any], **more: Any) -> _Session:
     """A session with the server at the judged address, and no other."""
-    session: psycopg.Connection[Any] = psycopg.connect(**said, **more)
+    try:
+        session = _Session.connect(**said, **more)
+    except Interrupted as interruption:
+        traceback.clear_frames(interruption.__traceback__)  # they hold half a connection, for as long as it is told
+        raise
     try:
         with _socket_of(session) as ours:
             guard.confirm(said["hostaddr"], sockets.peer(ours))
@@ -83,6 +114,12 @@ def _socket_of(session: psycopg.Connection[Any]) -> socket.socket:
     return socket.socket(fileno=os.dup(session.pgconn.socket))
 
 
+class _Session(psycopg.Connection[Any]):
+    """A connection that is measured."""
+
+    meter: traffic.Meter
+
+
 class _Cursor(psycopg.Cursor[Any]):
     """One statement, whose rows are taken from the server as they are asked for.
 
@@ -92,8 +129,14 @@ class _Cursor(psycopg.Cursor[Any]):
 
     _rest: tuple[int, int] = (0, 0)
 
+    @property
+    def _meter(self) -> traffic.Meter:
+        assert isinstance(self._conn, _Session)
+        return self._conn.meter
+
     def execute(self, query: Any, params: Any = None, **_: Any) -> _Cursor:
         """Send it, and take the first row if there is one."""
+        self._meter.begin()
         with self._conn.lock:
             self._conn.wait(self._stream_send_gen(query, params or None, size=1))
             self._take(first=True)
@@ -127,8 +170,9 @@ class _Cursor(psycopg.Cursor[Any]):
         return row[0] if row else None
 
     def fetchmany(self, size: int = 0) -> list[Any]:
-        """As many rows, or all that there are."""
+        """As many rows, or all that there are; fewer if they are large."""
         rows: list[Any] = []
+        self._meter.begin()
         with self._conn.lock:
             while len(rows) < (size or 1):
                 at, end = self._rest
@@ -136,8 +180,11 @@ class _Cursor(psycopg.Cursor[Any]):
                     break
                 rows.append(self._tx.load_row(at, self._make_row))
                 self._rest = (at + 1, end)
+                is_enough = self._meter.row()
                 if at + 1 == end:
                     self._take()
+                if is_enough:
+                    break
         return rows
 
     def fetchall(self) -> list[Any]:
@@ -164,11 +211,12 @@ class PostgreSqlDriver:
         self._context = context
         self._guard = egress.Guard(context.allowed_hosts)
         self._said: dict[str, Any] = {}
-        self._session: psycopg.Connection[Any] | None = None
+        self._session: _Session | None = None
         self._socket: socket.socket | None = None
+        self._meter: traffic.Meter | None = None
         self._who: tuple[int, datetime] | None = None
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> _Session:
         """Log in to one of the judged addresses."""
         (target,) = self._connection.targets()
         seconds = max(min(CONNECT_SECONDS, self._context.remaining()), 0.1)
@@ -177,6 +225,9 @@ class PostgreSqlDriver:
         self._said = options(self._connection, address=address, folder=self._context.folder(), seconds=seconds)
         session = log_in(self._guard, self._said, autocommit=True, prepare_threshold=None)
         self._session, self._socket = session, _socket_of(session)
+        self._meter = session.meter = traffic.Meter(self._socket)
+        for kind, loader in _LOADERS.items():
+            session.adapters.register_loader(kind, loader)
         if reaching := session.execute(_REACHING).fetchone():
             session.close()
             raise refused_log_in(f"is, or may become, {reaching[0]}, which reaches its server's files and programs")
@@ -197,9 +248,9 @@ class PostgreSqlDriver:
             pq.TransactionStatus.ACTIVE,
         )
 
-    def received(self) -> int:
+    def pending(self) -> int:
         """By the kernel's count."""
-        return traffic.received(self._socket) if self._socket else 0
+        return self._meter.pending() if self._meter else 0
 
     def stop(self) -> None:
         """Have the server end the session: code in it may handle a cancel, and go on."""

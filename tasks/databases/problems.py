@@ -20,6 +20,8 @@ _TOO_MUCH = {"sqlite:SQLITE_TOOBIG", "sqlite:SQLITE_FULL", "sqlite:SQLITE_NOMEM"
 
 def unreachable(error: Exception, secrets: Sequence[str]) -> HandlerError:
     """Of a log-in that did not come about."""
+    if thief := _asked_for_file(error):
+        return thief
     return HandlerError(f"no session with the database: {_said(error, secrets)}", tags={"connection", *_tags(error)})
 
 
@@ -29,10 +31,16 @@ def failed(error: Exception, secrets: Sequence[str]) -> HandlerError:
     if isinstance(error, MemoryError) or _tags(error) & _TOO_MUCH:
         message = f"the statement needs more than it may have: {_said(error, secrets)}"
         return HandlerError(message, code=Failure.RESOURCE_LIMIT, tags=_tags(error))
-    if isinstance(error, RuntimeError) and "LOAD_LOCAL" in str(error):
-        message = "the server asked for a file of the worker's: it got none"
-        return PermanentFailure(message, code=Failure.UNSAFE_TARGET)
+    if thief := _asked_for_file(error):
+        return thief
     return HandlerError(f"the database refuses: {_said(error, secrets)}", tags=_tags(error))
+
+
+def _asked_for_file(error: Exception) -> HandlerError | None:
+    """PyMySQL's own refusal, which has no class of its own."""
+    if isinstance(error, RuntimeError) and "LOAD_LOCAL" in str(error):
+        return PermanentFailure("the server asked for a file of the worker's: it got none", code=Failure.UNSAFE_TARGET)
+    return None
 
 
 def _said(error: Exception, secrets: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from jobs.connections import Connection
 from jobs.connections.databases import MySql, PostgreSql, Sqlite
 from jobs.handlers import Cancelled, Context, HandlerError, PermanentFailure
 from jobs.rules.codes import Failure
-from tasks.databases import problems, statements
+from tasks.databases import problems, statements, texts
 from tasks.databases.contract import MOST_ROW_BYTES, Driver, Isolation
 from tasks.databases.watch import Watch
 
@@ -55,6 +55,9 @@ class Session:
         ``query`` is a text with ``:name`` for each of ``params``, or a statement of SQLAlchemy's. A list stands for a
         list in parentheses: ``id IN :ids``.
         """
+        if self._keeping and isinstance(query, str) and not texts.reads(query):
+            message = f"{texts.first_word(query) or 'this'} may write, and this transaction may only read"
+            raise PermanentFailure(message, code=Failure.CONFIG_INVALID)
         statement, values = statements.bound(query, params or {})
         return Rows(self, self._begun(lambda: self._connection.execute(statement, values)))
 
@@ -101,7 +104,6 @@ class Session:
         if self._is_busy:
             raise HandlerError("there are rows of the statement before that nobody has read")
         self.check_transaction()
-        self._watch.row_taken()
         self._is_busy = True
         return self._translated(run)
 
@@ -129,7 +131,6 @@ class Session:
     def fetch(self, result: Any, size: int) -> list[Row]:
         """The next rows of a result."""
         rows: list[Row] = self._translated(lambda: result.fetchmany(size))
-        self._watch.row_taken()
         return rows
 
     def done(self) -> None:

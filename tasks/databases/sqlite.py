@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jobs.connections.databases import Sqlite
@@ -13,6 +14,7 @@ from jobs.handlers import Context, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks.databases import places
 from tasks.databases.contract import MOST_ROW_BYTES, Isolation
+from tasks.databases.traffic import BATCH_BYTES
 
 #: What a statement may say with PRAGMA: it tells, and changes nothing that outlives the transaction.
 _TELLING = {
@@ -24,9 +26,30 @@ _TELLING = {
 _SETTING = {"application_id", "count_changes", "encoding", "page_size", "schema_version", "user_version"}
 #: They load code, or take so long on one value that nothing can interrupt them.
 _CLOSED_FUNCTIONS = {"load_extension", "fts3_tokenizer", "regexp"}
+#: Other files, VACUUM's copy among them, and what the session itself does.
+_CLOSED_ACTIONS = {
+    sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT,
+}  # fmt: skip
 _MOST_FILE_BYTES = 4 * 1024**3
-_MOST_MEMORY_BYTES = 256 * 1024 * 1024
+_MOST_MEMORY_BYTES = 64 * 1024 * 1024
 _PAGE_BYTES = 4096
+
+
+class _Cursor(sqlite3.Cursor):
+    """Hands on fewer rows than are asked for if they are large."""
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        rows: list[Any] = []
+        room = BATCH_BYTES
+        while len(rows) < (size or 1) and room > 0 and (row := self.fetchone()) is not None:
+            rows.append(row)
+            room -= sum(len(value) for value in row if isinstance(value, str | bytes))
+        return rows
+
+
+class _Session(sqlite3.Connection):
+    def cursor(self, factory: type[sqlite3.Cursor] = _Cursor) -> sqlite3.Cursor:  # type: ignore[override]
+        return super().cursor(factory)
 
 
 class SqliteDriver:
@@ -46,7 +69,7 @@ class SqliteDriver:
         with places.opened(root, self._path) as file:
             session = sqlite3.connect(
                 f"file:{quote(str(root / self._path))}?mode=rw", uri=True, isolation_level=None, timeout=10,
-                check_same_thread=False, cached_statements=0,
+                check_same_thread=False, cached_statements=0, factory=_Session,
             )  # fmt: skip
             try:
                 self._fence_in(session)
@@ -93,7 +116,7 @@ class SqliteDriver:
         """Whether it is in a transaction."""
         return self._session is not None and self._session.in_transaction
 
-    def received(self) -> int:
+    def pending(self) -> int:
         """Nothing: SQLite bounds its memory itself."""
         return 0
 
@@ -114,14 +137,12 @@ class SqliteDriver:
 
 
 def _is_harmless(action: int, first: str | None, second: str | None) -> bool:
-    if action == sqlite3.SQLITE_ATTACH:
-        return first == ""  # VACUUM's own, a temporary one; VACUUM INTO names a file
     if action == sqlite3.SQLITE_PRAGMA:
         name = (first or "").lower()
         return name in _TELLING and not (second and name in _SETTING)
     if action == sqlite3.SQLITE_FUNCTION:
         return (second or "").lower() not in _CLOSED_FUNCTIONS
-    return action not in (sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT)
+    return action not in _CLOSED_ACTIONS
 
 
 def _confirm(file: int) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from jobs.handlers import PermanentFailure
 from jobs.rules.codes import Failure
+
+#: PostgreSQL's ``:name::type``, in which SQLAlchemy sees no name.
+_CAST = re.compile(r"(?<![:\w\\]):(\w+)::")
 
 
 def bound(query: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -16,7 +20,7 @@ def bound(query: Any, params: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
 
     if not isinstance(query, str):
         return query, dict(params)
-    statement = text(query)
+    statement = text(_CAST.sub(r":\1 ::", query))
     named = set(statement.compile().params)
     if missing := sorted(named - set(params)):
         raise _invalid(

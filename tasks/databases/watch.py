@@ -25,12 +25,7 @@ class Watch(threading.Thread):
         self._context = context
         self._until = float("inf") if timeout is None else time.monotonic() + timeout
         self._over = threading.Event()
-        self._before = 0
         self.reason: Reason | None = None
-
-    def row_taken(self) -> None:
-        """What comes from now on belongs to the next one."""
-        self._before = self._driver.received()
 
     def end(self) -> None:
         """There is nothing to watch any more; returns when the thread touches nothing of the session's."""
@@ -52,4 +47,4 @@ class Watch(threading.Thread):
             return "cancelled"
         if time.monotonic() >= self._until or self._context.remaining() <= 0:
             return "time"
-        return "size" if self._driver.received() - self._before > MOST_ROW_BYTES else None
+        return "size" if self._driver.pending() > MOST_ROW_BYTES else None

@@ -116,6 +116,12 @@ def test_a_secret_in_a_field_that_must_not_hold_one_is_refused():
     assert (place, message) == (("script",), "no secret may stand here: use env")
 
 
+def test_an_expression_in_a_text_that_is_parsed_later_is_refused():
+    payload = {"statements": ["SELECT 1", "SELECT {{ execution.attempt }}"], "params": {"a": "{{ execution.attempt }}"}}
+    ((place, message),) = problems(payload, without_expressions={"statements": "name a parameter"})
+    assert (place, message) == (("statements", 1), "no expression may stand here: name a parameter")
+
+
 def test_their_number_is_bounded():
     assert expressions.find({"a": "{{ 1 }}" * MAX_EXPRESSIONS}).templates
     assert problems({"a": "{{ 1 }}" * (MAX_EXPRESSIONS + 1)}) == [((), "a payload has at most 100 expressions")]

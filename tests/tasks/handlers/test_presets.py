@@ -1,0 +1,105 @@
+"""``aggregation`` and ``cleanup`` in each kind of database."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from jobs import handlers
+from tasks.databases import periods
+from tests.support import contexts, databases
+
+handlers.load(["tasks.handlers"])
+
+
+@pytest.fixture(params=["postgresql", "mysql", "sqlite"])
+def fields(request: pytest.FixtureRequest, tmp_path: Any, settings: Any) -> dict[str, Any]:
+    if request.param != "sqlite":
+        found: dict[str, Any] = getattr(databases, request.param)()
+        return found
+    settings.FILES = tmp_path
+    (tmp_path / "acme").mkdir()
+    sqlite3.connect(tmp_path / "acme" / "shop.sqlite3").execute("VACUUM").connection.close()
+    return {"kind": "sqlite", "path": "shop.sqlite3"}
+
+
+def ran(job_type: str, fields: dict[str, Any], *, timeout: float = 30, **payload: Any) -> Any:
+    handler = handlers.get(job_type)
+    with contexts.recording(databases.ALLOWED, timeout=timeout, revealed={"it": fields}) as context:
+        return handler.run(handler.params.model_validate({"connection": "it", **payload}), context)
+
+
+def rows(fields: dict[str, Any], query: str) -> list[Any]:
+    return [list(row.values()) for row in ran("database", fields, query=query)["rows"]]
+
+
+@pytest.mark.parametrize("mode", [{"mode": "upsert", "keys": ["day"]}, {"mode": "replace", "period_column": "day"}])
+def test_an_aggregation_run_again_leaves_the_same(fields, mode):
+    ran("database", fields, statements=[
+        "DROP TABLE IF EXISTS sale", "DROP TABLE IF EXISTS total",
+        "CREATE TABLE sale (day date, amount integer)", "CREATE TABLE total (day date PRIMARY KEY, amount integer)",
+        "INSERT INTO sale VALUES ('2026-01-30 00:00:00', 5), ('2026-01-31 00:00:00', 2), ('2026-01-31 00:00:00', 3), ('2026-02-01 00:00:00', 7)",
+        "INSERT INTO total VALUES ('2026-01-29 00:00:00', 1), ('2026-01-31 00:00:00', 99)",
+    ])  # fmt: skip
+    payload = {
+        "query": "SELECT day, sum(amount) FROM sale WHERE day >= :period_start AND day < :period_end AND amount > :least GROUP BY day; ",
+        "target": "total", "columns": ["day", "amount"], "at": "2026-02-01T03:00:00Z", "params": {"least": 0}, **mode,
+    }  # fmt: skip
+    for _ in range(2):
+        result = ran("aggregation", fields, **payload)
+        assert result["period_start"] == "2026-01-31T00:00:00+00:00"
+    found = rows(fields, "SELECT day, amount FROM total ORDER BY day")
+    assert [(str(day)[:10], int(amount)) for day, amount in found] == [("2026-01-29", 1), ("2026-01-31", 5)]
+
+
+def test_a_clean_up_deletes_what_is_old_and_nothing_else(fields):
+    ran("database", fields, statements=[
+        "DROP TABLE IF EXISTS visited", "CREATE TABLE visited (id integer, seen timestamp)",
+        *["INSERT INTO visited VALUES (1, '2020-01-01 00:00:00'), (2, '2021-01-01 00:00:00'), (3, '2037-01-01 00:00:00')"] * 3,
+    ])  # fmt: skip
+    payload = {"table": "visited", "column": "seen", "older_than_days": 30, "batch_rows": 2, "pause_seconds": 0}
+    result = ran("cleanup", fields, **payload)
+    assert (result["deleted"], result["done"], result["batches"]) == (6, True, 4)
+    assert rows(fields, "SELECT DISTINCT id FROM visited") == [[3]]
+
+
+def test_a_clean_up_whose_time_is_up_says_so():
+    fields = databases.postgresql()
+    make = "CREATE TABLE IF NOT EXISTS slowly AS SELECT TIMESTAMP '2020-01-01' AS seen FROM generate_series(1, 1000)"
+    ran("database", fields, statements=[make])
+    payload = {"table": "slowly", "column": "seen", "older_than_days": 1, "batch_rows": 1, "pause_seconds": 0.2}
+    result = ran("cleanup", fields, timeout=1.5, **payload)
+    assert (result["done"], 0 < result["deleted"] < 1000) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("period", "back", "zone", "begin", "end"),
+    [
+        ("hour", 1, "UTC", "2026-03-29T01:00", "2026-03-29T02:00"),
+        ("day", 0, "Europe/Berlin", "2026-03-28T23:00", "2026-03-29T22:00"),
+        ("week", 1, "UTC", "2026-03-16T00:00", "2026-03-23T00:00"),
+        ("month", 3, "UTC", "2025-12-01T00:00", "2026-01-01T00:00"),
+    ],
+)
+def test_periods(period, back, zone, begin, end):
+    found = periods.window(datetime(2026, 3, 29, 2, 30, tzinfo=UTC), period, back, zone)
+    assert [each.strftime("%Y-%m-%dT%H:%M") for each in found] == [begin, end]
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"mode": "upsert"}, "upsert needs keys"),
+        ({"mode": "upsert", "keys": ["other"]}, "upsert needs keys"),
+        ({"mode": "replace"}, "replace needs period_column"),
+        ({"mode": "upsert", "keys": ["a"], "target": 'x" ("'}, "pattern"),
+    ],
+)
+def test_a_wrong_aggregation_is_told(payload, message):
+    base = {"connection": "it", "query": "SELECT 1", "target": "x", "columns": ["a"]}
+    with pytest.raises(ValidationError, match=message):
+        handlers.get("aggregation").params.model_validate({**base, **payload})
