@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from jobs import connections, selectors
 from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import HandlerError, Json, Masking
+from jobs.handlers import HandlerError, Json, Masking, Released
 from tasks import revealing
 from tasks.attendant import Attended
 from tasks.journal import Journal
@@ -33,6 +33,7 @@ class RunningContext:
         self.attempt = claim.attempt
         self.tenant = claim.tenant
         self._tenant_id = claim.tenant_id
+        self._epoch = claim.epoch
         self.job = claim.job
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
@@ -77,6 +78,20 @@ class RunningContext:
             return None
         until = boot_time() + settings.LEASE.total_seconds()
         return patiently(lambda: selectors.earlier_result(self.execution_id), until=until)
+
+    def kept(self) -> Json:
+        """Of an earlier claim, read when it is asked for; Released while that cannot be known."""
+        if self._epoch == 1:
+            return None
+        until = boot_time() + settings.LEASE.total_seconds()
+        found = patiently(lambda: [selectors.kept(self.execution_id)], until=until)
+        if found is None:
+            raise Released
+        return found[0]
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From the journal, the result and the error."""
+        self._journal.hide(secrets)
 
     def connection(self, name: str) -> Connection:
         """Read when it is asked for, so that what was rotated meanwhile is in force."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,14 @@ class ItemContext:
     def earlier_result(self) -> Json:
         """Nothing: an item that is called has not succeeded before."""
         return None
+
+    def kept(self) -> Json:
+        """Nothing: an item cannot be deferred by itself."""
+        return None
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From what the whole attempt writes."""
+        self._whole.hide(secrets)
 
     def connection(self, name: str) -> Connection:
         """The attempt's."""

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,8 @@ class RecordingContext:
     job: str = "nightly"
     timeout: float = 30.0
     earlier: Any = None
+    #: What an earlier go kept as it deferred.
+    keeps: Any = None
     secrets: Sequence[str] = ()
     #: What :meth:`connection` finds, by name, as a worker gets it revealed.
     revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -79,6 +81,12 @@ class RecordingContext:
 
     def earlier_result(self) -> Any:
         return self.earlier
+
+    def kept(self) -> Any:
+        return self.keeps
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        self.secrets = [*self.secrets, *secrets]
 
     def connection(self, name: str) -> Connection:
         if name not in self.revealed:
