@@ -1706,7 +1706,7 @@ class HttpJob(TypedDict):
 
 
 class HttpPayload(TypedDict):
-    """HttpPayload."""
+    """One call, and what is made of its answer."""
 
     method: NotRequired[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] | Expression]
     url: str | Expression
@@ -1714,9 +1714,60 @@ class HttpPayload(TypedDict):
     query: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | Expression]
     body: NotRequired[Any]
     form: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | None | Expression]
+    base64: NotRequired[str | None]
+    content_type: NotRequired[str | None | Expression]
+    auth: NotRequired[HttpPayload.Auth | None | Expression]
     expected_status: NotRequired[int | str | list[int | str | Expression] | Expression]
+    success_if: NotRequired[str | Expression]
+    extract: NotRequired[dict[str, Any] | Expression]
     follow_redirects: NotRequired[bool | Expression]
     verify_tls: NotRequired[bool | Expression]
+    tls: NotRequired[HttpPayload.Tls | Expression]
+    max_answer_bytes: NotRequired[int | Expression]
+    too_large: NotRequired[Literal["truncate", "fail"] | None | Expression]
+    poll: NotRequired[HttpPayload.Poll | None | Expression]
+
+
+class HttpPayload.Auth(TypedDict):
+    """Who the call says it is. A redirect to another origin takes nothing of it along."""
+
+    connection: NotRequired[str | None | Expression]
+    basic: NotRequired[HttpPayload.Basic | None | Expression]
+    bearer: NotRequired[str | None | Expression]
+
+
+class HttpPayload.Basic(TypedDict):
+    """A user and a password."""
+
+    user: str | Expression
+    password: str | Expression
+
+
+class HttpPayload.Extracted(TypedDict):
+    """A place in the answer's JSON."""
+
+    pointer: str | Expression
+    optional: NotRequired[bool | Expression]
+
+
+class HttpPayload.Poll(TypedDict):
+    """After the answer: look at a status URL until it is done. Between looks no worker is held."""
+
+    url: NotRequired[str | None | Expression]
+    until: NotRequired[str | Expression]
+    fail_if: NotRequired[str | Expression]
+    interval_seconds: NotRequired[float | Expression]
+    backoff: NotRequired[float | Expression]
+    max_interval_seconds: NotRequired[float | Expression]
+    max_seconds: NotRequired[float | Expression]
+
+
+class HttpPayload.Tls(TypedDict):
+    """How the server is trusted, and how it is told who calls."""
+
+    ca: NotRequired[str | None | Expression]
+    client_certificate: NotRequired[str | None | Expression]
+    minimum_version: NotRequired[Literal["1.2", "1.3"] | Expression]
 
 
 class HttpRevision(TypedDict):
@@ -2192,6 +2243,7 @@ class Oauth2ClientConnection(TypedDict):
     client_secret: str
     scope: NotRequired[str]
     send_in: NotRequired[SendInEnum]
+    base_url: NotRequired[str | None]
 
 
 class Oauth2ClientSecretInput(TypedDict):
