@@ -35,8 +35,8 @@ class Exchange:
     """The calls of one attempt. Close it."""
 
     def __init__(self, params: HttpParams, context: Context) -> None:
-        self._params = params
-        self._context = context
+        self.params = params
+        self.context = context
         self._guard = egress.Guard(context.allowed_hosts)
         self._stack = ExitStack()
         self._clients: dict[bool, httpx2.Client] = {}
@@ -53,7 +53,7 @@ class Exchange:
     def send(self, request: httpx2.Request, read: Read, *, follow: bool, at_home: bool = True) -> Answer:
         """The answer, after its redirects if they are to be followed."""
         for _ in range(MAX_HOPS + 1):
-            self._context.log(f"{request.method} {shown(request.url)}")
+            self.context.log(f"{request.method} {shown(request.url)}")
             started = time.monotonic()
             response = self._client(at_home).send(request, stream=True)
             self.call.timings["first_byte"] = time.monotonic() - started
@@ -67,7 +67,7 @@ class Exchange:
 
     def first(self, log_in: Mapping[str, str]) -> httpx2.Request:
         """The request that the payload asks for."""
-        params, content = self._params, self._params.content()
+        params, content = self.params, self.params.content()
         headers = httpx2.Headers(self._ours())
         headers.update(content.pop("headers", {}))
         headers.update(params.headers)
@@ -83,7 +83,7 @@ class Exchange:
     def look(self, url: httpx2.URL, log_in: Mapping[str, str]) -> httpx2.Request:
         """A request for a status URL; it is the payload's own origin that is told who asks."""
         headers = httpx2.Headers(self._ours())
-        given = httpx2.Headers(self._params.headers)
+        given = httpx2.Headers(self.params.headers)
         given.pop("content-type", None)
         if not self.is_home(url):
             given = _harmless(given)
@@ -95,28 +95,28 @@ class Exchange:
 
     def is_home(self, url: httpx2.URL) -> bool:
         """Whether the URL has the origin of the payload's."""
-        return origin(url) == origin(httpx2.URL(self._params.url))
+        return origin(url) == origin(httpx2.URL(self.params.url))
 
     def _ours(self) -> dict[str, str]:
         return {
             "Accept": "*/*",
             "User-Agent": "Carillon",
-            "Idempotency-Key": self._context.idempotency_key,
-            "X-Carillon-Attempt": str(self._context.attempt),
+            "Idempotency-Key": self.context.idempotency_key,
+            "X-Carillon-Attempt": str(self.context.attempt),
             # One trace per execution, one span per attempt.
-            "traceparent": f"00-{self._context.execution_id.hex}-{secrets.token_hex(8)}-01",
+            "traceparent": f"00-{self.context.execution_id.hex}-{secrets.token_hex(8)}-01",
         }
 
     def _client(self, at_home: bool) -> httpx2.Client:
         if at_home not in self._clients:
             opened = http_client.open_client(
-                self._guard, self.call, verify_tls=self._params.verify_tls, tls=self._tls(at_home)
+                self._guard, self.call, verify_tls=self.params.verify_tls, tls=self._tls(at_home)
             )
             self._clients[at_home] = self._stack.enter_context(opened)
         return self._clients[at_home]
 
     def _tls(self, at_home: bool) -> ssl.SSLContext | None:
-        return tls.context(self._params.tls, verify=self._params.verify_tls, introduced=at_home)
+        return tls.context(self.params.tls, verify=self.params.verify_tls, introduced=at_home)
 
     def _next(self, request: httpx2.Request, response: httpx2.Response, at_home: bool) -> tuple[httpx2.Request, bool]:
         """The request that a redirect asks for, and whether it has still never left its first origin."""

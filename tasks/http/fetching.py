@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 import httpx2
 
-from jobs.handlers import Context, HandlerError
+from jobs.handlers import HandlerError
 from jobs.rules.codes import Failure
 from tasks import http_answer, http_client
 from tasks.http.exchange import Exchange
@@ -21,15 +21,15 @@ from tasks.http_answer import Answer, Sink
 Build = Callable[[Mapping[str, str]], httpx2.Request]
 
 
-def fetch(params: HttpParams, exchange: Exchange, context: Context, into: Sink | None = None) -> Answer:
+def fetch(exchange: Exchange, into: Sink | None = None) -> Answer:
     """The answer to what the payload asks; the body goes ``into`` what takes it as it comes."""
-    return _sent(params, exchange, context, exchange.first, into, at_home=True)
+    return _sent(exchange, exchange.first, into, at_home=True)
 
 
-def look(params: HttpParams, url: httpx2.URL, exchange: Exchange, context: Context, into: Sink | None = None) -> Answer:
+def look(exchange: Exchange, url: httpx2.URL, into: Sink | None = None) -> Answer:
     """The answer of a status URL."""
     at_home = exchange.is_home(url)
-    return _sent(params, exchange, context, lambda log_in: exchange.look(url, log_in), into, at_home=at_home)
+    return _sent(exchange, lambda log_in: exchange.look(url, log_in), into, at_home=at_home)
 
 
 def broken(error: httpx2.TransportError, call: http_client.Call) -> HandlerError:
@@ -39,10 +39,9 @@ def broken(error: httpx2.TransportError, call: http_client.Call) -> HandlerError
     return HandlerError(f"the call failed: {error or type(error).__name__}", tags={"connection"})
 
 
-def _sent(
-    params: HttpParams, exchange: Exchange, context: Context, build: Build, into: Sink | None, *, at_home: bool
-) -> Answer:
+def _sent(exchange: Exchange, build: Build, into: Sink | None, *, at_home: bool) -> Answer:
     """Sent once, and once more with a new token if the first was refused."""
+    params, context = exchange.params, exchange.context
     log_in = LogIn(params, context)
     reading = _Reading(params, into)
     may_renew = log_in.renewable
