@@ -133,11 +133,11 @@ OPERATIONS: Mapping[str, Callable[[Session, CacheParams, Context], Json]] = {
 
 def _called(params: CacheParams, context: Context) -> tuple[bytes, Mapping[str, Json]]:
     assert params.call is not None
-    most = min(params.call.max_answer_bytes, MOST_WARM_BYTES)
+    most = min(params.call.most_bytes, MOST_WARM_BYTES)
     call = params.call.model_copy(update={"max_answer_bytes": most, "too_large": "fail"})
     body = io.BytesIO()
     with Exchange(call, context) as exchange:
-        answer = calling.call(exchange, body)
+        answer = calling.call(exchange, lambda _: body)
     if params.value is None:
         return body.getvalue(), answer
     try:

@@ -33,8 +33,8 @@ _MAY = {
 
 
 def _one_call(call: HttpParams) -> HttpParams:
-    if call.poll is not None:
-        raise ValueError("cannot poll here: let an http job do that, and set what it found")
+    if call.poll is not None or call.save_as is not None:
+        raise ValueError("cannot poll or save an artifact here: let an http job do that, and set what it found")
     return call
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from jobs.handlers import Context, Handler, Json
-from tasks.http import calling, polling
+from tasks.http import calling, polling, saving
 from tasks.http.exchange import Exchange
 from tasks.http.params import HttpParams
 
@@ -30,7 +30,11 @@ class Http(Handler[HttpParams]):
 
     def run(self, params: HttpParams, context: Context) -> Json:
         waiting = polling.known(context.kept()) if params.poll else None
-        with Exchange(params, context) as exchange:
+        with saving.into(params, context) as into, Exchange(params, context) as exchange:
             if params.poll and waiting:
-                return calling.look(exchange, params.poll, waiting)
-            return calling.call(exchange)
+                result = calling.look(exchange, params.poll, waiting, into)
+            else:
+                result = calling.call(exchange, into)
+        if into and into.file:
+            result["artifact"] = into.file.reference
+        return result

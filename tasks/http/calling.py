@@ -9,11 +9,11 @@ import httpx2
 
 from tasks.http import fetching, judging, polling
 from tasks.http.exchange import Exchange
+from tasks.http.fetching import Into
 from tasks.http.params import Poll
-from tasks.http_answer import Sink
 
 
-def call(exchange: Exchange, into: Sink | None = None) -> dict[str, Any]:
+def call(exchange: Exchange, into: Into | None = None) -> dict[str, Any]:
     """The result of the call, whose body goes ``into`` what takes it. A HandlerError if it is no success, Defer to wait."""
     params, context = exchange.params, exchange.context
     started = time.monotonic()
@@ -31,7 +31,7 @@ def call(exchange: Exchange, into: Sink | None = None) -> dict[str, Any]:
     return judging.result(params, answer, timings, {})
 
 
-def look(exchange: Exchange, poll: Poll, waiting: polling.State, into: Sink | None = None) -> dict[str, Any]:
+def look(exchange: Exchange, poll: Poll, waiting: polling.State, into: Into | None = None) -> dict[str, Any]:
     """One look at what an earlier call of this attempt began."""
     params, context = exchange.params, exchange.context
     started = time.monotonic()

@@ -20,13 +20,16 @@ from tasks.http_answer import Answer, Sink
 #: Builds the request with the headers of a log-in.
 Build = Callable[[Mapping[str, str]], httpx2.Request]
 
+#: What takes the body of an answer.
+Into = Callable[[httpx2.Response], Sink]
 
-def fetch(exchange: Exchange, into: Sink | None = None) -> Answer:
+
+def fetch(exchange: Exchange, into: Into | None = None) -> Answer:
     """The answer to what the payload asks; the body goes ``into`` what takes it as it comes."""
     return _sent(exchange, exchange.first, into, at_home=True)
 
 
-def look(exchange: Exchange, url: httpx2.URL, into: Sink | None = None) -> Answer:
+def look(exchange: Exchange, url: httpx2.URL, into: Into | None = None) -> Answer:
     """The answer of a status URL."""
     at_home = exchange.is_home(url)
     return _sent(exchange, lambda log_in: exchange.look(url, log_in), into, at_home=at_home)
@@ -39,7 +42,7 @@ def broken(error: httpx2.TransportError, call: http_client.Call) -> HandlerError
     return HandlerError(f"the call failed: {error or type(error).__name__}", tags={"connection"})
 
 
-def _sent(exchange: Exchange, build: Build, into: Sink | None, *, at_home: bool) -> Answer:
+def _sent(exchange: Exchange, build: Build, into: Into | None, *, at_home: bool) -> Answer:
     """Sent once, and once more with a new token if the first was refused."""
     params, context = exchange.params, exchange.context
     log_in = LogIn(params, context)
@@ -59,7 +62,7 @@ def _sent(exchange: Exchange, build: Build, into: Sink | None, *, at_home: bool)
 class _Reading:
     """How an answer is read."""
 
-    def __init__(self, params: HttpParams, into: Sink | None) -> None:
+    def __init__(self, params: HttpParams, into: Into | None) -> None:
         self._params = params
         self._into = into
         #: Whether a 401 is not the answer that is kept.
@@ -67,25 +70,23 @@ class _Reading:
 
     def __call__(self, response: httpx2.Response) -> Answer:
         is_kept = not (self.skips and response.status_code == HTTPStatus.UNAUTHORIZED)
-        fails = self._fails and is_kept and self._params.expects(response.status_code)
+        fails = self._params.refuses_longer and is_kept and self._params.expects(response.status_code)
         length = response.headers.get("content-length", "")
-        if fails and length.isdigit() and int(length[:20]) > self._most and response.request.method != "HEAD":
+        if (
+            fails
+            and length.isdigit()
+            and int(length[:20]) > self._params.most_bytes
+            and response.request.method != "HEAD"
+        ):
             raise self._too_large(f"{length[:20]} bytes")
         judged = self._params.success_if or self._params.extract or self._params.poll
         keep = JUDGED_BYTES if judged else http_answer.KEPT_BYTES
-        answer = http_answer.read(response, most=self._most, keep=keep, into=self._into if is_kept else None)
+        sink = self._into(response) if self._into and is_kept else None
+        answer = http_answer.read(response, most=self._params.most_bytes, keep=keep, into=sink)
         if fails and answer.is_cut:
             raise self._too_large("more")
         return answer
 
-    @property
-    def _most(self) -> int:
-        return self._params.max_answer_bytes
-
-    @property
-    def _fails(self) -> bool:
-        return (self._params.too_large or "truncate") == "fail"
-
     def _too_large(self, has: str) -> HandlerError:
-        message = f"the answer has {has}, and max_answer_bytes allows {self._most}"
+        message = f"the answer has {has}, and max_answer_bytes allows {self._params.most_bytes}"
         return HandlerError(message, code=Failure.RESOURCE_LIMIT, tags={"too_large"})

@@ -57,7 +57,7 @@ def result(
     if size > ENCODED_CHARS:
         message = f"what extract takes out has {size} characters and {ENCODED_CHARS} are kept: take less"
         raise HandlerError(message, code=Failure.RESOURCE_LIMIT, tags={"extract"})
-    kept = answer.result(timings=timings, room=ENCODED_CHARS - size) | dict(more)
+    kept = answer.result(timings=timings, room=ENCODED_CHARS - size, with_body=params.save_as is None) | dict(more)
     if params.extract:
         kept["extracted"] = found
     if problem:

@@ -155,11 +155,15 @@ class HttpParams(Params):
     follow_redirects: bool = Field(default=False, description=f"At most {MAX_HOPS} hops, each checked like the first.")
     verify_tls: bool = Field(default=True, description="False accepts any certificate.")
     tls: Tls = Field(default=Tls())
-    max_answer_bytes: int = Field(
-        default=http_answer.READ_BYTES, ge=1, le=MOST_ANSWER_BYTES, description="Reading stops there."
+    max_answer_bytes: Annotated[int, Field(ge=1, le=MOST_ANSWER_BYTES)] | None = Field(
+        default=None, description="Reading stops there. Left out: 1 MiB, and with save_as what an artifact may have."
     )
     too_large: Literal["truncate", "fail"] | None = Field(
         default=None, description="What a longer answer means. Left out: truncate, and fail with save_as."
+    )
+    save_as: FileName | None = Field(
+        default=None,
+        description="Name of an artifact that the body becomes, however long, instead of a part of the result.",
     )
     poll: Poll | None = None
 
@@ -183,6 +187,17 @@ class HttpParams(Params):
             if int(first) <= status <= int(last or first):
                 return True
         return False
+
+    @property
+    def most_bytes(self) -> int:
+        """Of an answer that are read."""
+        usual = MOST_ANSWER_BYTES if self.save_as else http_answer.READ_BYTES
+        return self.max_answer_bytes or usual
+
+    @property
+    def refuses_longer(self) -> bool:
+        """Whether a longer answer is a failure."""
+        return (self.too_large or ("fail" if self.save_as else "truncate")) == "fail"
 
     def content(self) -> dict[str, Any]:
         """The body in the client's terms."""

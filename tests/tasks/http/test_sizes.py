@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import resource
 import threading
+import time
 from typing import Any, BinaryIO
 
 import pytest
 from pydantic import ValidationError
 
+from jobs.handlers import Defer
 from jobs.rules.codes import Failure
 from tasks.http.params import HttpParams
 from tests.support.contexts import RecordingContext
@@ -108,3 +110,48 @@ def test_preliminary_answers_without_end_stop_at_the_deadline(server: HttpServer
     context.timeout = 0.5
     context.__post_init__()
     assert failure(context, server.url()).code == Failure.TIMEOUT
+
+
+def test_body_is_kept_as_an_artifact(server: HttpServer, context: RecordingContext) -> None:
+    server.answer("/", headers={"Content-Type": "text/csv"}, body=b"x" * 3_000_000)
+    result = call(context, server.url(), save_as="rows.csv")
+    assert (result["body"], result["bytes"], result["truncated"]) == (None, 3_000_000, False)
+    kept = context.artifacts["rows.csv"]
+    assert result["artifact"] == kept.reference
+    assert (kept.reference["bytes"], kept.reference["content_type"]) == (3_000_000, "text/csv")
+
+
+def test_nothing_is_kept_of_an_answer_that_is_no_success(server: HttpServer, context: RecordingContext) -> None:
+    server.answer("/", body=b'{"state": "failed"}')
+    server.answer("/status", status=500, body=b"oops")
+    failure(context, server.url(), save_as="a.json", success_if="json.state == 'done'")
+    failure(context, server.url("/status"), save_as="a.json")
+    failure(context, server.url(), save_as="a.json", max_answer_bytes=5)
+    assert context.artifacts == {}
+    result = call(context, server.url(), save_as="a.json", max_answer_bytes=5, too_large="truncate")
+    assert (result["truncated"], result["artifact"]["bytes"]) == (True, 5)
+
+
+@pytest.mark.parametrize("kind", ["no type", "text/html; x=<>", ""])
+def test_odd_content_type_is_not_taken_over(server: HttpServer, context: RecordingContext, kind: str) -> None:
+    server.answer("/", headers={"Content-Type": kind}, body=b"x")
+    assert call(context, server.url(), save_as="a")["artifact"]["content_type"] == "application/octet-stream"
+
+
+def test_answer_without_end_is_no_artifact_and_takes_no_memory(server: HttpServer, context: RecordingContext) -> None:
+    server.answer("/", raw=endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * MIB))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    error = failure(context, server.url(), save_as="all")  # the recording context's artifacts have 64 MiB
+    assert error.code == Failure.RESOURCE_LIMIT
+    assert context.artifacts == {}
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+
+
+def test_artifact_of_a_wait_is_what_was_there_at_its_end(server: HttpServer, context: RecordingContext) -> None:
+    context.keeps = {"poll": {"url": server.url("/status"), "since": time.time()}}
+    server.answer("/status", status=202, body=b"not yet")
+    server.answer("/status", body=b"done")
+    with pytest.raises(Defer):
+        call(context, server.url(), poll={}, save_as="answer")
+    assert context.artifacts == {}
+    assert call(context, server.url(), poll={}, save_as="answer")["artifact"]["bytes"] == 4
