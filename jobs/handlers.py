@@ -144,6 +144,9 @@ class Allowance(Protocol):
     @property
     def allowed_callables(self) -> Sequence[str]: ...
 
+    @property
+    def allowed_tasks(self) -> Sequence[str]: ...
+
 
 class Handler(ABC, Generic[P]):
     """Runs one job type. Instances are shared: keep no state on self."""
