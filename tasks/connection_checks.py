@@ -24,6 +24,7 @@ from jobs.connections.databases import PostgreSql
 from jobs.connections.services import HttpBasic, HttpBearer, OAuth2Client, Smtp
 from jobs.handlers import Context, HandlerError
 from tasks import egress, http_client, sockets
+from tasks.databases import postgresql
 
 #: Longest for one step.
 STEP_SECONDS = 10.0
@@ -85,42 +86,13 @@ def _postgresql(connection: PostgreSql, check: Check) -> dict[str, Any]:
     with check.open(target) as probe:
         address = sockets.peer(probe)
     try:
-        with psycopg.connect(**_libpq(connection, check, address)) as session:
-            with socket.socket(fileno=session.pgconn.socket) as ours:
-                reached = sockets.peer(ours)
-                ours.detach()  # it stays the session's
-            check.guard.confirm(address, reached)
+        said = postgresql.options(connection, address=address, folder=check.context.folder(), seconds=check.patience())
+        with postgresql.log_in(check.guard, {**said, "application_name": "carillon connection test"}) as session:
             row = session.execute("SELECT current_setting('server_version'), current_user").fetchone()
     except (psycopg.Error, egress.UnsafeTarget) as error:
         raise Problem("log_in", f"PostgreSQL refuses: {error}") from None
     assert row is not None
     return {"server_version": row[0], "user": row[1]}
-
-
-def _libpq(connection: PostgreSql, check: Check, address: str) -> dict[str, Any]:
-    """Everything said, so that nothing is read from the worker's environment or home."""
-    secret = connection.password
-    mode = {"verify": "verify-full", "insecure": "require", "off": "disable"}[connection.tls]
-    path = check.context.folder() / "authority.pem"
-    if connection.ca and connection.tls == VERIFY:
-        path.write_text(connection.ca)
-    # A file that is not there is none to verify by; left out, libpq would look for one in the worker's home.
-    authority = "system" if connection.tls == VERIFY and not connection.ca else str(path)
-    return {
-        "host": connection.host,
-        "hostaddr": address,
-        "port": connection.port,
-        "dbname": connection.database,
-        "user": connection.user,
-        "password": secret.get_secret_value() if secret else "",
-        "passfile": "/dev/null",
-        "sslmode": mode,
-        "sslrootcert": authority,
-        "sslcertmode": "disable",
-        "gssencmode": "disable",
-        "connect_timeout": max(int(check.patience()), 2),
-        "application_name": "carillon connection test",
-    }
 
 
 class _Given(redis.connection.Connection):

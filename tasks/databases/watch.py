@@ -1,0 +1,55 @@
+"""The thread beside a session: ends it from outside at the deadline, at a cancel, and when one row is too large."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Literal
+
+from jobs.handlers import Context
+from tasks.databases.contract import MOST_ROW_BYTES, Driver
+
+LOOK_EVERY = 0.05
+#: From the word to the server to the end of waiting for its answer.
+GRACE_SECONDS = 0.5
+
+Reason = Literal["cancelled", "time", "size"]
+
+
+class Watch(threading.Thread):
+    """Watches over one session."""
+
+    def __init__(self, driver: Driver, context: Context, timeout: float | None) -> None:
+        super().__init__(name="carillon-database-watch", daemon=True)
+        self._driver = driver
+        self._context = context
+        self._until = float("inf") if timeout is None else time.monotonic() + timeout
+        self._over = threading.Event()
+        self._before = 0
+        self.reason: Reason | None = None
+
+    def row_taken(self) -> None:
+        """What comes from now on belongs to the next one."""
+        self._before = self._driver.received()
+
+    def end(self) -> None:
+        """There is nothing to watch any more; returns when the thread touches nothing of the session's."""
+        self._over.set()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        while not self._over.wait(LOOK_EVERY):
+            self.reason = self._look()
+            if self.reason is not None:
+                self._driver.stop()
+                while not self._over.wait(GRACE_SECONDS):
+                    self._driver.cut()
+                return
+
+    def _look(self) -> Reason | None:
+        if self._context.cancelled:
+            return "cancelled"
+        if time.monotonic() >= self._until or self._context.remaining() <= 0:
+            return "time"
+        return "size" if self._driver.received() - self._before > MOST_ROW_BYTES else None
