@@ -10,10 +10,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from jobs.connections.brokers import Redis
-from jobs.handlers import Cancelled, Context, HandlerError
+from jobs.handlers import Cancelled, HandlerError
 from jobs.rules.codes import Failure
 from tasks import egress, foreign, sockets
 
@@ -33,14 +33,26 @@ class Refused(HandlerError):
         super().__init__(f"Redis refuses: {message}", tags={"redis"})
 
 
-class Session:
-    """Log in, then :meth:`command`. Close it."""
+class Waiting(Protocol):
+    """How long an answer is waited for, and where a connection may lead."""
 
-    def __init__(self, connection: Redis, context: Context) -> None:
+    @property
+    def allowed_hosts(self) -> Sequence[str]: ...
+
+    @property
+    def cancelled(self) -> bool: ...
+
+    def remaining(self) -> float: ...
+
+
+class Session:
+    """Log in, then :meth:`command`. Close it. ``ours``: it is Carillon's own server, which no guard lets anybody reach."""
+
+    def __init__(self, connection: Redis, context: Waiting, *, ours: bool = False) -> None:
         self._context = context
         self._buffer = bytearray()
         self._left = 0
-        self._socket = _opened(connection, context)
+        self._socket = _opened(connection, context, ours)
         self._socket.settimeout(GLANCE_SECONDS)
         try:
             self._log_in(connection)
@@ -157,11 +169,14 @@ class Session:
             raise HandlerError("no answer of Redis within the attempt's time", code=Failure.TIMEOUT, tags={"timeout"})
 
 
-def _opened(connection: Redis, context: Context) -> socket.socket:
+def _opened(connection: Redis, context: Waiting, ours: bool) -> socket.socket:
     (target,) = connection.targets()
     patience = max(min(CONNECT_SECONDS, context.remaining()), 0.1)
     try:
-        plain = sockets.connect(egress.Guard(context.allowed_hosts), target.host, target.port, patience)
+        if ours:
+            plain = socket.create_connection((target.host, target.port), timeout=patience)
+        else:
+            plain = sockets.connect(egress.Guard(context.allowed_hosts), target.host, target.port, patience)
         if not target.tls:
             return plain
         return sockets.encrypted(plain, target.host, sockets.tls(connection.tls, connection.ca))

@@ -260,6 +260,253 @@ class BulkPreview(TypedDict):
     sample: list[Execution]
 
 
+class CacheDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CachePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CacheJobDeclaration(TypedDict):
+    """Cache. Reads, writes, warms, expires and deletes keys of a Redis or Valkey."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CachePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CacheJobInput(TypedDict):
+    """Cache. Reads, writes, warms, expires and deletes keys of a Redis or Valkey."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CachePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CacheJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CachePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CachePayload(TypedDict):
+    """One operation on a region."""
+
+    connection: str | Expression
+    operation: Literal["get", "set", "delete", "delete_pattern", "expire", "warm", "stats", "flush"] | Expression
+    prefix: NotRequired[str | Expression]
+    keys: NotRequired[list[str | Expression] | None | Expression]
+    entries: NotRequired[dict[str, Any] | None | Expression]
+    ttl_seconds: NotRequired[int | None | Expression]
+    only_if_absent: NotRequired[bool | Expression]
+    pattern: NotRequired[str | None | Expression]
+    key: NotRequired[str | None | Expression]
+    call: NotRequired[CachePayloadHttpParams | None | Expression]
+    value: NotRequired[str | None | Expression]
+    confirm: NotRequired[str | None | Expression]
+    batch_size: NotRequired[int | Expression]
+    pause_ms: NotRequired[int | Expression]
+    max_keys: NotRequired[int | Expression]
+
+
+class CachePayloadAuth(TypedDict):
+    """Who the call says it is. A redirect to another origin takes nothing of it along."""
+
+    connection: NotRequired[str | None | Expression]
+    basic: NotRequired[CachePayloadBasic | None | Expression]
+    bearer: NotRequired[str | None | Expression]
+
+
+class CachePayloadBasic(TypedDict):
+    """A user and a password."""
+
+    user: str | Expression
+    password: str | Expression
+
+
+class CachePayloadExtracted(TypedDict):
+    """A place in the answer's JSON."""
+
+    pointer: str | Expression
+    optional: NotRequired[bool | Expression]
+
+
+class CachePayloadHttpParams(TypedDict):
+    """One call, and what is made of its answer."""
+
+    method: NotRequired[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] | Expression]
+    url: str | Expression
+    headers: NotRequired[dict[str, Any] | Expression]
+    query: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | Expression]
+    body: NotRequired[Any]
+    form: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | None | Expression]
+    base64: NotRequired[str | None]
+    content_type: NotRequired[str | None | Expression]
+    auth: NotRequired[CachePayloadAuth | None | Expression]
+    expected_status: NotRequired[int | str | list[int | str | Expression] | Expression]
+    success_if: NotRequired[str | Expression]
+    extract: NotRequired[dict[str, Any] | Expression]
+    follow_redirects: NotRequired[bool | Expression]
+    verify_tls: NotRequired[bool | Expression]
+    tls: NotRequired[CachePayloadTls | Expression]
+    max_answer_bytes: NotRequired[int | None | Expression]
+    too_large: NotRequired[Literal["truncate", "fail"] | None | Expression]
+    save_as: NotRequired[str | None | Expression]
+    poll: NotRequired[CachePayloadPoll | None | Expression]
+
+
+class CachePayloadPoll(TypedDict):
+    """After the answer: look at a status URL until it is done. Between looks no worker is held."""
+
+    url: NotRequired[str | None | Expression]
+    until: NotRequired[str | Expression]
+    fail_if: NotRequired[str | Expression]
+    interval_seconds: NotRequired[float | Expression]
+    backoff: NotRequired[float | Expression]
+    max_interval_seconds: NotRequired[float | Expression]
+    max_seconds: NotRequired[float | Expression]
+
+
+class CachePayloadTls(TypedDict):
+    """How the server is trusted, and how it is told who calls."""
+
+    ca: NotRequired[str | None | Expression]
+    client_certificate: NotRequired[str | None | Expression]
+    minimum_version: NotRequired[Literal["1.2", "1.3"] | Expression]
+
+
+class CacheRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: CachePayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
 class CalendarDeclaredSchedule(TypedDict):
     """A schedule, and what became of it."""
 
@@ -483,6 +730,182 @@ class Callable(TypedDict):
     name: str
     description: str
     schema: dict[str, Any]
+
+
+class CeleryTaskDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CeleryTaskPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CeleryTaskJobDeclaration(TypedDict):
+    """Celery task. Runs a task of a Celery app of your own, on its workers, and brings back its result."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CeleryTaskPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CeleryTaskJobInput(TypedDict):
+    """Celery task. Runs a task of a Celery app of your own, on its workers, and brings back its result."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CeleryTaskPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CeleryTaskJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CeleryTaskPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CeleryTaskPayload(TypedDict):
+    """One call of one task."""
+
+    connection: NotRequired[str | None | Expression]
+    task: str | Expression
+    args: NotRequired[list[Any] | Expression]
+    kwargs: NotRequired[dict[str, Any] | Expression]
+    queue: NotRequired[str | Expression]
+    wait: NotRequired[bool | Expression]
+    wait_seconds: NotRequired[float | None | Expression]
+    result_connection: NotRequired[str | None | Expression]
+    key_prefix: NotRequired[str | Expression]
+    result_key_prefix: NotRequired[str | Expression]
+
+
+class CeleryTaskRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: CeleryTaskPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class ClockChange(TypedDict):
@@ -1716,41 +2139,42 @@ class HttpPayload(TypedDict):
     form: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | None | Expression]
     base64: NotRequired[str | None]
     content_type: NotRequired[str | None | Expression]
-    auth: NotRequired[HttpPayload.Auth | None | Expression]
+    auth: NotRequired[HttpPayloadAuth | None | Expression]
     expected_status: NotRequired[int | str | list[int | str | Expression] | Expression]
     success_if: NotRequired[str | Expression]
     extract: NotRequired[dict[str, Any] | Expression]
     follow_redirects: NotRequired[bool | Expression]
     verify_tls: NotRequired[bool | Expression]
-    tls: NotRequired[HttpPayload.Tls | Expression]
-    max_answer_bytes: NotRequired[int | Expression]
+    tls: NotRequired[HttpPayloadTls | Expression]
+    max_answer_bytes: NotRequired[int | None | Expression]
     too_large: NotRequired[Literal["truncate", "fail"] | None | Expression]
-    poll: NotRequired[HttpPayload.Poll | None | Expression]
+    save_as: NotRequired[str | None | Expression]
+    poll: NotRequired[HttpPayloadPoll | None | Expression]
 
 
-class HttpPayload.Auth(TypedDict):
+class HttpPayloadAuth(TypedDict):
     """Who the call says it is. A redirect to another origin takes nothing of it along."""
 
     connection: NotRequired[str | None | Expression]
-    basic: NotRequired[HttpPayload.Basic | None | Expression]
+    basic: NotRequired[HttpPayloadBasic | None | Expression]
     bearer: NotRequired[str | None | Expression]
 
 
-class HttpPayload.Basic(TypedDict):
+class HttpPayloadBasic(TypedDict):
     """A user and a password."""
 
     user: str | Expression
     password: str | Expression
 
 
-class HttpPayload.Extracted(TypedDict):
+class HttpPayloadExtracted(TypedDict):
     """A place in the answer's JSON."""
 
     pointer: str | Expression
     optional: NotRequired[bool | Expression]
 
 
-class HttpPayload.Poll(TypedDict):
+class HttpPayloadPoll(TypedDict):
     """After the answer: look at a status URL until it is done. Between looks no worker is held."""
 
     url: NotRequired[str | None | Expression]
@@ -1762,7 +2186,7 @@ class HttpPayload.Poll(TypedDict):
     max_seconds: NotRequired[float | Expression]
 
 
-class HttpPayload.Tls(TypedDict):
+class HttpPayloadTls(TypedDict):
     """How the server is trusted, and how it is told who calls."""
 
     ca: NotRequired[str | None | Expression]
@@ -2126,6 +2550,207 @@ class Member(TypedDict):
     created_at: str
 
 
+class MessageQueueDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: MessageQueuePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class MessageQueueJobDeclaration(TypedDict):
+    """Message queue. Sends messages to Kafka, RabbitMQ or a stream of Redis, reads them, counts them, deletes them."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: MessageQueuePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class MessageQueueJobInput(TypedDict):
+    """Message queue. Sends messages to Kafka, RabbitMQ or a stream of Redis, reads them, counts them, deletes them."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: MessageQueuePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class MessageQueueJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: MessageQueuePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class MessageQueuePayload(TypedDict):
+    """MessageQueuePayload."""
+
+    connection: str | Expression
+    operation: NotRequired[Literal["publish", "publish_batch", "consume", "depth", "purge"] | Expression]
+    queue: str | Expression
+    exchange: NotRequired[str | Expression]
+    body: NotRequired[Any]
+    encoding: NotRequired[Literal["json", "text", "base64"] | Expression]
+    key: NotRequired[str | None | Expression]
+    headers: NotRequired[dict[str, Any] | Expression]
+    partition: NotRequired[int | None | Expression]
+    messages: NotRequired[list[MessageQueuePayloadOne | Expression] | None | Expression]
+    artifact: NotRequired[MessageQueuePayloadSource | None | Expression]
+    lines: NotRequired[Literal["bodies", "messages"] | Expression]
+    group: NotRequired[str | None | Expression]
+    start: NotRequired[Literal["oldest", "newest"] | Expression]
+    max_messages: NotRequired[int | Expression]
+    max_bytes: NotRequired[int | Expression]
+    idle_seconds: NotRequired[float | Expression]
+
+
+class MessageQueuePayloadOne(TypedDict):
+    """One message of several, as it is in a payload and in the lines that a consumer leaves."""
+
+    body: NotRequired[Any]
+    key: NotRequired[str | None | Expression]
+    headers: NotRequired[dict[str, Any] | Expression]
+    partition: NotRequired[int | None | Expression]
+    encoding: NotRequired[Literal["json", "text", "base64"] | None | Expression]
+
+
+class MessageQueuePayloadSource(TypedDict):
+    """An artifact, as a result names it."""
+
+    artifact: str | Expression
+    sha256: str | Expression
+    execution_id: str | Expression
+
+
+class MessageQueueRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: MessageQueuePayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
 class MysqlConnection(TypedDict):
     """A MySQL or MariaDB database."""
 
@@ -2224,6 +2849,7 @@ class NewTenant(TypedDict):
     api_rate_limit: NotRequired[str]
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
+    allowed_tasks: NotRequired[list[str]]
     slug: str
 
 
@@ -2858,6 +3484,7 @@ class TenantChanges(TypedDict):
     api_rate_limit: NotRequired[str]
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
+    allowed_tasks: NotRequired[list[str]]
 
 
 class WindowChanges(TypedDict):
@@ -4010,6 +4637,7 @@ class Tenant(TypedDict):
     allowed_job_types: list[str]
     allowed_hosts: list[str]
     allowed_callables: list[str]
+    allowed_tasks: list[str]
     created_at: str
 
 
@@ -4245,7 +4873,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+DeclaredJob = CacheDeclaredJob | CeleryTaskDeclaredJob | ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | MessageQueueDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -4260,7 +4888,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: CachePayload | None | CeleryTaskPayload | None | ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4332,7 +4960,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+JobDeclaration = CacheJobDeclaration | CeleryTaskJobDeclaration | ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | MessageQueueJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -4345,7 +4973,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[CachePayload | CeleryTaskPayload | ConnectionTestPayload | DummyPayload | HttpPayload | MessageQueuePayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4368,7 +4996,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
+JobInput = CacheJobInput | CeleryTaskJobInput | ConnectionTestJobInput | DummyJobInput | HttpJobInput | MessageQueueJobInput | PythonJobInput | ScriptJobInput
 
 
 class JobInputFields(TypedDict):
@@ -4381,7 +5009,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[CachePayload | CeleryTaskPayload | ConnectionTestPayload | DummyPayload | HttpPayload | MessageQueuePayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4404,7 +5032,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
+Job = CacheJob | CeleryTaskJob | ConnectionTestJob | DummyJob | HttpJob | MessageQueueJob | PythonJob | ScriptJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -4419,7 +5047,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: CachePayload | None | CeleryTaskPayload | None | ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4509,7 +5137,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
+Revision = CacheRevision | CeleryTaskRevision | ConnectionTestRevision | DummyRevision | HttpRevision | MessageQueueRevision | PythonRevision | ScriptRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -4517,7 +5145,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: CachePayload | None | CeleryTaskPayload | None | ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
