@@ -131,6 +131,7 @@ class _Rabbit:
     def __init__(self, params: CeleryTaskParams, session: amqp.Connection) -> None:
         self._queue = params.queue
         self._session = session
+        self._channel: Any = None
         self.reply_to = ""
         with _in_its_words():
             self._channel = session.channel()
@@ -160,8 +161,8 @@ class _Rabbit:
             while not confirmed and not self._returned:
                 self._session.drain_events()
         if self._returned:
-            message = f"RabbitMQ has no queue {self._queue}: start a worker on it first"
-            raise HandlerError(message, tags={"rabbitmq", "unroutable"})
+            why = f"RabbitMQ has no queue {self._queue}: start a worker on it first"
+            raise HandlerError(why, tags={"rabbitmq", "unroutable"})
 
     def told(self) -> str:
         with _in_its_words():
