@@ -9,13 +9,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from jobs import connections
-from jobs.engine import dispatch
 from jobs.handlers import Allowance, Json, Params
 
 #: Modules of Carillon's own tasks, and of Celery's, which act on whatever app takes them.
 OUR_TASKS = ("tasks.dispatch.", "tasks.run.", "tasks.maintenance.", "celery.")
 #: Names in Carillon's own Redis that are no queues of anybody's.
-OUR_QUEUES = (dispatch.ENGINE_QUEUE, "unacked", "unacked_index", "unacked_mutex")
+OUR_QUEUES = ("engine", "unacked", "unacked_index", "unacked_mutex")
+#: As jobs.engine.dispatch calls the queues of executions; job types know nothing of the engine.
+OUR_PREFIX = "jobs."
 
 Prefix = Annotated[str, Field(max_length=100, pattern=r"^[\x21-\x7e]*$")]
 
@@ -55,7 +56,7 @@ class CeleryTaskParams(Params):
             return {"task": [f"{self.task!r} is a task of Carillon's or Celery's own: no job may run it"]}
         if not any(fnmatchcase(self.task, pattern) for pattern in tenant.allowed_tasks):
             return {"task": [f"{self.task!r} is not among the tasks this tenant may run: ask who runs the platform"]}
-        if self.connection is None and (self.queue in OUR_QUEUES or self.queue.startswith(dispatch.PREFIX)):
+        if self.connection is None and (self.queue in OUR_QUEUES or self.queue.startswith(OUR_PREFIX)):
             return {"queue": [f"{self.queue!r} is a queue of Carillon's own: no job may send to it"]}
         if self.connection is None and (self.key_prefix or self.result_key_prefix):
             return {"key_prefix": ["Carillon's own Redis has no prefix: name a connection, or leave it out"]}

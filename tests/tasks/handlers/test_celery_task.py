@@ -13,10 +13,11 @@ import pytest
 import redis
 from pydantic import ValidationError
 
+from jobs.engine import dispatch
 from jobs.handlers import Cancelled, HandlerError
 from jobs.rules.codes import Failure
 from tasks import egress
-from tasks.celery_apps import brokers
+from tasks.celery_apps import brokers, params
 from tasks.celery_apps.params import CeleryTaskParams
 from tasks.handlers.celery_task import CeleryTask
 from tests.support import caches, celery_workers, contexts, databases, rabbitmq_server
@@ -121,6 +122,11 @@ def refused(task: str, allowed: tuple[str, ...] = ("*",), **fields: Any) -> set[
 )
 def test_carillons_own_tasks_are_refused_on_every_broker(task: str) -> None:
     assert refused(task) == refused(task, connection="broker") == {"task"}
+
+
+def test_refused_queues_are_those_that_carillon_has() -> None:
+    assert dispatch.ENGINE_QUEUE in params.OUR_QUEUES
+    assert dispatch.celery_queue("x").startswith(params.OUR_PREFIX)
 
 
 @pytest.mark.parametrize("queue", ["engine", "jobs.default", "jobs.", "unacked", "unacked_index", "unacked_mutex"])
