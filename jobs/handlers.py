@@ -119,6 +119,12 @@ class Context(Protocol):
     def keep_bookmark(self, name: str, value: Json) -> None:
         """Keep it at once, whatever becomes of the attempt; LeaseLost if somebody else runs it by now."""
 
+    def kept(self) -> Json:
+        """What the last :class:`Defer` kept, if nothing has failed since; None for who begins."""
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on none of these is readable in what the attempt writes: for what it was given on the way."""
+
     def connection(self, name: str) -> Connection:
         """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
 
@@ -145,6 +151,9 @@ class Allowance(Protocol):
 
     @property
     def allowed_callables(self) -> Sequence[str]: ...
+
+    @property
+    def allowed_tasks(self) -> Sequence[str]: ...
 
 
 class Handler(ABC, Generic[P]):
@@ -240,11 +249,15 @@ class SoftTimeLimit(HandlerError):
 
 
 class Defer(Exception):
-    """Not yet: look again after ``delay``. The same attempt goes on, and nothing is counted."""
+    """Not yet: look again after ``delay``. The same attempt goes on, and nothing is counted.
 
-    def __init__(self, delay: timedelta) -> None:
+    ``keep`` is stored until then, bounded and masked like a result, and found by :meth:`Context.kept`, after a crash too.
+    """
+
+    def __init__(self, delay: timedelta, keep: Json = None) -> None:
         super().__init__(f"deferred for {delay.total_seconds():g} s")
         self.delay = delay
+        self.keep = keep
 
 
 class Suspend(Exception):

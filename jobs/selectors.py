@@ -18,6 +18,7 @@ from jobs.models import (
     Artifact,
     ArtifactState,
     Attempt,
+    AttemptState,
     Dependency,
     Execution,
     ExecutionLog,
@@ -170,9 +171,16 @@ def newest_executions(jobs: Iterable[Job]) -> Iterator[tuple[UUID, UUID]]:
 
 
 def earlier_result(execution_id: UUID) -> Any:
-    """The result of the newest of its attempts that stored one; None if none did."""
-    stored = attempts(execution_id).filter(result__isnull=False)
+    """The result of the newest of its attempts that stored one; None if none did. What deferrals keep is none."""
+    stored = attempts(execution_id).filter(result__isnull=False).exclude(state=AttemptState.DEFERRED)
     return stored.order_by("-epoch").values_list("result", flat=True).first()
+
+
+def kept(execution_id: UUID) -> Any:
+    """What its newest deferral kept, unless an attempt has failed since; those that were lost or given back change nothing."""
+    decided = attempts(execution_id).filter(state__in=[AttemptState.DEFERRED, AttemptState.FAILED]).order_by("-epoch")
+    newest = decided.values("state", "result").first()
+    return newest["result"] if newest and newest["state"] == AttemptState.DEFERRED else None
 
 
 def told_to_expressions(execution_id: UUID) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -17,7 +17,7 @@ from jobs import connections, selectors
 from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking
+from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, Released
 from tasks import revealing
 from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
@@ -38,6 +38,7 @@ class RunningContext:
         self.attempt = claim.attempt
         self.tenant = claim.tenant
         self._tenant_id = claim.tenant_id
+        self._epoch = claim.epoch
         self.job = claim.job
         self.idempotency_key = str(claim.id)
         self.allowed_hosts: Sequence[str] = tuple(claim.allowed_hosts)
@@ -93,6 +94,20 @@ class RunningContext:
     def keep_bookmark(self, name: str, value: Json) -> None:
         """For the attempts and executions after this one."""
         self._bookmarks.move(name, value)
+
+    def kept(self) -> Json:
+        """Of an earlier claim, read when it is asked for; Released while that cannot be known."""
+        if self._epoch == 1:
+            return None
+        until = boot_time() + settings.LEASE.total_seconds()
+        found = patiently(lambda: [selectors.kept(self.execution_id)], until=until)
+        if found is None:
+            raise Released
+        return found[0]
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From the journal, the result and the error."""
+        self._journal.hide(secrets)
 
     def connection(self, name: str) -> Connection:
         """Read when it is asked for, so that what was rotated meanwhile is in force."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,14 @@ class ItemContext:
     def keep_bookmark(self, name: str, value: Json) -> None:
         """The attempt's: items that use one name move each other's."""
         self._whole.keep_bookmark(name, value)
+
+    def kept(self) -> Json:
+        """Nothing: an item cannot be deferred by itself."""
+        return None
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From what the whole attempt writes."""
+        self._whole.hide(secrets)
 
     def connection(self, name: str) -> Connection:
         """The attempt's."""

@@ -30,13 +30,18 @@ def storable(decoded: str) -> str:
 
 def value(data: bytes) -> Json:
     """The bytes as JSON; ValueError says why they are none that can be stored."""
+    found = parsed(data)
+    if len(encoded(found)) > ENCODED_CHARS:
+        raise ValueError(f"longer than {ENCODED_CHARS // 1024} KiB")
+    return found
+
+
+def parsed(data: bytes) -> Json:
+    """The bytes as JSON of any length; ValueError says why they are none."""
     try:
-        parsed = json.loads(data, parse_constant=_refuse)
+        return json.loads(data, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if len(encoded(parsed)) > ENCODED_CHARS:
-        raise ValueError(f"longer than {ENCODED_CHARS // 1024} KiB")
-    return parsed
 
 
 def encoded(value: Json) -> str:

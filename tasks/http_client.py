@@ -34,7 +34,8 @@ class Call:
 
     context: Context
     deadline: float = field(init=False)
-    connect_seconds: float | None = field(default=None, init=False)
+    #: Seconds of the newest connection, and until the newest answer began: dns, connect, tls, first_byte.
+    timings: dict[str, float] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self.deadline = time.monotonic() + self.context.remaining()
@@ -75,7 +76,10 @@ class _Stream(httpcore2.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
         patience = min(self._call.left(), CONNECT_SECONDS)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, patience), self._call)
+        started = time.monotonic()
+        encrypted = self._inner.start_tls(ssl_context, server_hostname, patience)
+        self._call.timings["tls"] = time.monotonic() - started
+        return _Stream(encrypted, self._call)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
@@ -99,6 +103,7 @@ class _Backend(httpcore2.SyncBackend):
         started = time.monotonic()
         until = started + min(self._call.left(), CONNECT_SECONDS)
         addresses = self._resolved(host, port, until - started)
+        resolved = time.monotonic()
         failure: Exception = httpcore2.ConnectError(f"{host} has no address")
         for tried, address in enumerate(addresses):
             share = (until - time.monotonic()) / (len(addresses) - tried)
@@ -108,7 +113,7 @@ class _Backend(httpcore2.SyncBackend):
                 failure = error
                 continue
             self._confirm(stream, address)
-            self._call.connect_seconds = time.monotonic() - started
+            self._call.timings = {"dns": resolved - started, "connect": time.monotonic() - resolved}
             return _Stream(stream, self._call)
         raise failure
 
@@ -133,12 +138,14 @@ class _Backend(httpcore2.SyncBackend):
             raise
 
 
-def open_client(guard: egress.Guard, call: Call, *, verify_tls: bool = True) -> httpx2.Client:
+def open_client(
+    guard: egress.Guard, call: Call, *, verify_tls: bool = True, tls: ssl.SSLContext | None = None
+) -> httpx2.Client:
     """A client for one call. It follows no redirects and takes no proxy, .netrc or certificate from the environment.
 
-    The library has no public way to give a transport its backend; a change of the private one stops the call.
+    ``tls`` goes before ``verify_tls``. The library has no public way to give a transport its backend; a change of the private one stops the call.
     """
-    transport = httpx2.HTTPTransport(verify=_tls(verify_tls), trust_env=False, retries=0)
+    transport = httpx2.HTTPTransport(verify=tls or _tls(verify_tls), trust_env=False, retries=0)
     pool = transport._pool
     if not hasattr(pool, "_network_backend"):
         raise AttributeError("this httpx2 keeps its network backend elsewhere: calls would go unguarded, pin another")

@@ -98,7 +98,7 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
         # In a thread the handler knows only that it must stop, not why.
         return partial(settling.interrupted, attended.interruption or interruption)
     except handlers.Defer as answer:
-        return partial(settling.deferred, answer.delay)
+        return partial(settling.deferred, answer.delay, answer.keep)
     except handlers.Suspend as answer:
         return partial(settling.suspended, answer.at_most)
     except HandlerError as error:

@@ -70,10 +70,15 @@ class Settling:
         """Store a success by itself."""
         self._write("execution.succeeded", lambda: transitions.succeed_all([ending]).get(ending.fence.id))
 
-    def deferred(self, delay: timedelta) -> None:
-        """Look again later."""
+    def deferred(self, delay: timedelta, keep: Any = None) -> None:
+        """Look again later, and then know what is to be kept; failed if that cannot be stored."""
+        try:
+            kept = self._journal.masker.value(payloads.checked_result(keep))
+        except HandlerError as refusal:
+            self.failed(refusal)
+            return
         tail = self._journal.rest()
-        self._write("execution.deferred", lambda: transitions.defer(self._fence, delay=delay, tail=tail))
+        self._write("execution.deferred", lambda: transitions.defer(self._fence, delay=delay, keep=kept, tail=tail))
 
     def suspended(self, at_most: timedelta) -> None:
         """Go on when what it waits for has ended."""
@@ -129,7 +134,7 @@ class Settling:
         if verdict.problem:
             message = f"retry_if cannot be computed of the result: {verdict.problem}"
             return PermanentFailure(message, code=Failure.RESULT_REFUSED, result=result)
-        if verdict.refused:
+        if verdict.is_true:
             return HandlerError(f"retry_if refuses the result: {condition}", code=Failure.RESULT_REFUSED, result=result)
         return None
 

@@ -90,6 +90,11 @@ class OAuth2Client(Connection):
     send_in: Literal["header", "body"] = Field(
         default="header", description="Where the client's id and secret are sent."
     )
+    base_url: Url | None = Field(
+        default=None,
+        title="Base URL",
+        description="What the token is for: it is sent to this scheme, host and port only. Left out: wherever a job calls.",
+    )
 
     def targets(self) -> list[Target]:
         return [of_url(self.token_url)]

@@ -61,6 +61,7 @@ class Claim:
     tenant: str
     allowed_hosts: Sequence[str]
     allowed_callables: Sequence[str]
+    allowed_tasks: Sequence[str] = ()
     allowed_queues: Sequence[str] = ()
     allowed_job_types: Sequence[str] = ()
     max_log_bytes: int | None = None

@@ -173,9 +173,13 @@ def release_all(fences: Sequence[Fence]) -> dict[UUID, Ended]:
     return _put_back(Event.RELEASE, [Ending(fence=fence) for fence in fences], "released")
 
 
-def defer(fence: Fence, *, delay: timedelta, tail: Tail = NO_TAIL) -> Ended | None:
-    """The handler asked to look again later; the same attempt goes on, or not if a cancel was asked for."""
-    return _put_back(Event.DEFER, [Ending(fence=fence, tail=tail)], "deferred", delay=delay).get(fence.id)
+def defer(fence: Fence, *, delay: timedelta, keep: Any = None, tail: Tail = NO_TAIL) -> Ended | None:
+    """The handler asked to look again later; the same attempt goes on, or not if a cancel was asked for.
+
+    What it is to know then is kept as that attempt row's result.
+    """
+    ending = Ending(fence=fence, result=keep, tail=tail)
+    return _put_back(Event.DEFER, [ending], "deferred", delay=delay).get(fence.id)
 
 
 def suspend(fence: Fence, *, at_most: timedelta, tail: Tail = NO_TAIL) -> Ended | None:

@@ -9,6 +9,7 @@ failed for good: nobody knows whether to believe the result, and doing the work 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,37 +30,41 @@ class InvalidCondition(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a result is refused; ``problem`` says why that could not be computed."""
+    """Whether the condition is true, a result refused; ``problem`` says why that could not be computed."""
 
-    refused: bool
+    is_true: bool
     problem: str = ""
 
 
-def check(source: str) -> None:
-    """Raises :class:`InvalidCondition`; empty is none."""
+def check(source: str, names: frozenset[str] = NAMES, such_as: str = "result.status == 'pending'") -> None:
+    """Raises :class:`InvalidCondition`; empty is none. ``names`` are what it may read."""
     if not source:
         return
     if len(source) > LONGEST:
         raise InvalidCondition(f"is longer than {LONGEST} characters", LONGEST)
     if source.lstrip().startswith("{{"):
-        raise InvalidCondition("is an expression as it is: leave out the braces, such as result.status == 'pending'")
+        raise InvalidCondition(f"is an expression as it is: leave out the braces, such as {such_as}")
     try:
-        expression = _parsed(source)
+        expression = _parsed(source, names)
     except InvalidExpression as error:
         raise InvalidCondition(error.message, error.offset) from None
-    for name in sorted(expression.names - NAMES):
+    for name in sorted(expression.names - names):
         found = re.search(rf"(?<![\w.]){name}\b", source)
-        raise InvalidCondition(f"{name} cannot be read here, only result", found.start() if found else 0)
+        there = ", ".join(sorted(names))
+        raise InvalidCondition(f"{name} cannot be read here, only {there}", found.start() if found else 0)
     if not expression.decides:
-        raise InvalidCondition("does not come to yes or no: compare, such as result.status == 'pending'")
+        raise InvalidCondition(f"does not come to yes or no: compare, such as {such_as}")
 
 
 def judge(source: str, result: Any) -> Verdict:
     """Whether the condition is true of a result."""
-    if not source:
-        return Verdict(False)
+    return decide(source, {"result": result}) if source else Verdict(False)
+
+
+def decide(source: str, scope: Mapping[str, Any], most_work: int = MOST_WORK) -> Verdict:
+    """Whether a condition is true, ``scope`` being what it reads."""
     try:
-        value = _parsed(source).evaluate({"result": result}, Budget(MOST_WORK))
+        value = _parsed(source, frozenset(scope)).evaluate(scope, Budget(most_work))
     except InvalidExpression as error:
         return Verdict(False, f"cannot be read any more: {error.message}")
     except CannotCompute as error:
@@ -69,7 +74,7 @@ def judge(source: str, result: Any) -> Verdict:
     return Verdict(False, f"came to {kind(value)}, not to yes or no")
 
 
-def _parsed(source: str) -> Any:
+def _parsed(source: str, names: frozenset[str]) -> Any:
     from jobs.rules import expression_language  # noqa: PLC0415 - as in templates: 8 MiB that few processes need
 
-    return expression_language.parse(source, NAMES)
+    return expression_language.parse(source, names)

@@ -269,4 +269,22 @@ def _told(error: Exception) -> BrokerRefuses:
         return BrokerRefuses(f"RabbitMQ: {error.reply_text}", "not_found")
     if isinstance(error, amqp.AccessRefused):
         return BrokerRefuses(f"RabbitMQ refuses: {error.reply_text}", "refused")
-    return BrokerRefuses(f"RabbitMQ: {error or type(error).__name__}", "connection")
+    if isinstance(error, amqp.AMQPError | OSError):
+        return BrokerRefuses(f"RabbitMQ: {error or type(error).__name__}", "connection")
+    return error
+
+
+def opened(connection: RabbitMq, context: Context) -> amqp.Connection:
+    """AMQP for who has more to say than messages of one queue. Collect it."""
+    session = _opened(connection, context)
+    try:
+        session.connect()
+    except BaseException as error:
+        session.collect()
+        raise _told(error) from None
+    return session
+
+
+def told(error: BaseException) -> BaseException:
+    """A failure of such a session in the broker's words."""
+    return _told(error)

@@ -64,6 +64,11 @@ class Limits(Editing, throttling.Rate):
         label="Python callables its jobs may call",
         help_text="Names, one a line, such as shop.jobs:settle or shop.jobs:*. Empty for none.",
     )
+    allowed_tasks = console_forms.LinesField(
+        required=False,
+        label="Celery tasks its jobs may run",
+        help_text="Of its own apps, one a line, such as shop.tasks.settle or shop.tasks.*. Empty for none.",
+    )
 
     field_order: tuple[str, ...] = (
         "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts",
@@ -139,6 +144,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("API requests", row.api_rate_limit or "the installation's limit"),
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
+            ("Celery tasks its jobs may run", ", ".join(row.allowed_tasks) or "none"),
             ("Created", marks.instant(row.created_at)),
             ("Its", _ways_on(request, row)),
         ]

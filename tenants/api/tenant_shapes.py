@@ -71,6 +71,12 @@ class TenantChanges(QuotaInput):
     allowed_callables = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=200, required=False
     )
+    allowed_tasks = serializers.ListField(
+        child=serializers.CharField(max_length=200),
+        max_length=200,
+        required=False,
+        help_text="Tasks in Celery apps of its own that its jobs may run.",
+    )
 
 
 class NewTenant(TenantChanges):
@@ -127,6 +133,7 @@ class TenantShape(serializers.Serializer[Tenant]):
     allowed_job_types = serializers.ListField(child=serializers.CharField())
     allowed_hosts = serializers.ListField(child=serializers.CharField())
     allowed_callables = serializers.ListField(child=serializers.CharField())
+    allowed_tasks = serializers.ListField(child=serializers.CharField())
     created_at = Instant()
 
     def get_throttle(self, tenant: Tenant) -> dict[str, Any] | None:

@@ -43,6 +43,12 @@ class Tenant(limited.Limited, Quotas, JobDefaults):
         blank=True,
         help_text="Names of Python callables its jobs may call; * stands for anything.",
     )
+    allowed_tasks = models.JSONField(
+        default=list,
+        db_default=models.Value([], output_field=models.JSONField()),
+        blank=True,
+        help_text="Names of tasks in Celery apps of its own that its jobs may run; * stands for anything.",
+    )
     api_rate_limit = models.CharField(
         max_length=16,
         blank=True,

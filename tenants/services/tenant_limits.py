@@ -1,4 +1,4 @@
-"""What a tenant gets: its share, caps and rate, the private hosts and callables its jobs may call. For operators."""
+"""What a tenant gets: its share, caps and rate, the private hosts, callables and tasks its jobs may call. For operators."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from tenants.services import tenant_columns, throttles
 
 _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _CALLABLE = re.compile(r"[\w.:*-]{1,200}")
+_TASK = re.compile(r"[\w.:/*-]{1,200}")
 _FIELDS = (
     "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts", "allowed_callables",
+    "allowed_tasks",
 )  # fmt: skip
 
 
@@ -33,6 +35,7 @@ def change(
     api_rate_limit: str,
     allowed_hosts: Sequence[str],
     allowed_callables: Sequence[str],
+    allowed_tasks: Sequence[str],
 ) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
     wanted = {
@@ -44,6 +47,7 @@ def change(
         "api_rate_limit": api_rate_limit,
         "allowed_hosts": list(allowed_hosts),
         "allowed_callables": list(allowed_callables),
+        "allowed_tasks": list(allowed_tasks),
     }
     return merge(tenant=tenant, fields=wanted)
 
@@ -51,7 +55,7 @@ def change(
 def merge(*, tenant: Tenant, fields: Mapping[str, Any]) -> Tenant:
     """Change some of them; what is left out stays."""
     actors.require(permissions.PLATFORM)
-    check(fields.get("allowed_hosts", ()), fields.get("allowed_callables", ()))
+    check(fields.get("allowed_hosts", ()), fields.get("allowed_callables", ()), fields.get("allowed_tasks", ()))
     return tenant_columns.store(tenant, fields)
 
 
@@ -76,10 +80,11 @@ def _lock(tenant: Tenant) -> Tenant:
     return Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
 
 
-def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str]) -> None:
+def check(allowed_hosts: Sequence[str], allowed_callables: Sequence[str], allowed_tasks: Sequence[str]) -> None:
     """Refuse entries that mean nothing, by the list they stand in."""
     _check_hosts(allowed_hosts)
     _check_callables(allowed_callables)
+    _check_tasks(allowed_tasks)
 
 
 def told(tenant: Tenant) -> dict[str, Any]:
@@ -101,6 +106,13 @@ def _check_callables(patterns: Sequence[str]) -> None:
     if wrong:
         message = f"{wrong[0]!r} is no callable's name or pattern: write for example shop.jobs:settle or shop.jobs:*"
         raise errors.Invalid.about("allowed_callables", message)
+
+
+def _check_tasks(patterns: Sequence[str]) -> None:
+    wrong = [pattern for pattern in patterns if not _TASK.fullmatch(pattern)]
+    if wrong:
+        message = f"{wrong[0]!r} is no task's name or pattern: write for example shop.tasks.settle or shop.tasks.*"
+        raise errors.Invalid.about("allowed_tasks", message)
 
 
 def _is_network(entry: str) -> bool:

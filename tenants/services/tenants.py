@@ -24,10 +24,11 @@ def create(
     api_rate_limit: str = "",
     allowed_hosts: Sequence[str] = (),
     allowed_callables: Sequence[str] = (),
+    allowed_tasks: Sequence[str] = (),
 ) -> Tenant:
     """A new tenant, active."""
     actors.require(permissions.PLATFORM)
-    tenant_limits.check(allowed_hosts, allowed_callables)
+    tenant_limits.check(allowed_hosts, allowed_callables, allowed_tasks)
     tenant = Tenant(
         slug=slug,
         name=name,
@@ -38,6 +39,7 @@ def create(
         api_rate_limit=api_rate_limit,
         allowed_hosts=list(allowed_hosts),
         allowed_callables=list(allowed_callables),
+        allowed_tasks=list(allowed_tasks),
     )
     try:
         tenant.clean_fields()

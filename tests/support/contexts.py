@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,8 @@ class RecordingContext:
     timeout: float = 30.0
     max_file_bytes: int | None = None
     earlier: Any = None
+    #: What an earlier go kept as it deferred.
+    keeps: Any = None
     secrets: Sequence[str] = ()
     #: What :meth:`connection` finds, by name, as a worker gets it revealed.
     revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -120,6 +122,12 @@ class RecordingContext:
 
     def keep_bookmark(self, name: str, value: Any) -> None:
         self.bookmarks[name] = value
+
+    def kept(self) -> Any:
+        return self.keeps
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        self.secrets = [*self.secrets, *secrets]
 
     def connection(self, name: str) -> Connection:
         if name not in self.revealed:

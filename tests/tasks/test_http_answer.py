@@ -13,7 +13,7 @@ from tasks.http_answer import KEPT_BYTES, READ_BYTES
 def result_of(body: bytes, content_type: str = "text/plain", status: int = 200, **headers: str) -> dict[str, object]:
     sent = {"Content-Type": content_type, **headers}
     response = httpx2.Response(status, headers=sent, stream=httpx2.ByteStream(body))
-    found: dict[str, object] = http_answer.read(response).result(connect_seconds=0.001, total_seconds=0.0123)
+    found: dict[str, object] = http_answer.read(response).result(timings={"connect": 0.001, "total": 0.0123})
     return found
 
 

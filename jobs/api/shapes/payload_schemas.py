@@ -22,10 +22,10 @@ _BOUNDS = {"pattern", "format", "enum", "const", "minLength", "maxLength"}
 
 
 def of(model: type[BaseModel], name: str, component: Component, *, open_to_expressions: bool) -> JsonSchema:
-    """A reference to the model's schema; its inner models are components below its name."""
-    schema = model.model_json_schema(ref_template=f"#/components/schemas/{name}.{{model}}")
+    """A reference to the model's schema; its inner models are components whose names begin with its own, of letters, as clients need them."""
+    schema = model.model_json_schema(ref_template=f"#/components/schemas/{name}{{model}}")
     for inner, described in schema.pop("$defs", {}).items():
-        component(f"{name}.{inner}", _inside(described, component) if open_to_expressions else described)
+        component(f"{name}{inner}", _inside(described, component) if open_to_expressions else described)
     if open_to_expressions:
         schema = _inside(schema, component)
     return component(name, schema)

@@ -40,7 +40,7 @@ def test_a_condition_refuses_or_takes_a_result(source: str, refused: bool) -> No
 )
 def test_what_cannot_be_computed_is_told_and_refuses_nothing(source: str, result: object, problem: str) -> None:
     verdict = result_conditions.judge(source, result)
-    assert not verdict.refused
+    assert not verdict.is_true
     assert verdict.problem
     assert problem in verdict.problem
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from jobs.handlers import HandlerError
-from tasks.handlers.http import Http, HttpParams
+from tasks.handlers.http import Http
+from tasks.http.params import HttpParams
 from tests.support.contexts import RecordingContext
 
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from jobs.handlers import HandlerError, RetryLater
 from jobs.rules.codes import Failure
-from tasks.handlers.http import HttpParams, shown
+from tasks.http.exchange import shown
+from tasks.http.params import HttpParams
 from tests.support.contexts import RecordingContext
 from tests.support.http_server import HttpServer
 from tests.tasks.handlers.http_calls import call, failure
@@ -33,7 +34,7 @@ def test_result_holds_status_body_and_timings(server: HttpServer, context: Recor
     server.answer("/", status=201, headers={"Content-Type": "application/json"}, body=b'{"id": 7}')
     result = call(context, server.url(), method="POST")
     assert (result["status"], result["body"], result["bytes"], result["truncated"]) == (201, {"id": 7}, 9, False)
-    assert set(result["timings"]) == {"connect_ms", "total_ms"}
+    assert set(result["timings"]) == {"dns_ms", "connect_ms", "first_byte_ms", "total_ms"}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tests.support.console import Console
 LIMITS = {"name": "Acme", "weight": 3, "max_running": 20, "allowed_hosts": "api.internal:8080\n10.0.0.0/8\n"}
 LIMITS["api_rate_limit"] = "50/s"
 LIMITS["allowed_callables"] = "shop.jobs:*\nreports.daily\n"
+LIMITS["allowed_tasks"] = "shop.tasks.*\n"
 
 
 def _row(tenant: Any) -> Any:
@@ -55,6 +56,14 @@ def test_a_callable_that_is_none_is_refused_beside_the_callables(console: Consol
     tenant = rows.tenant()
     answer = console.press("tenants_tenant_limits", tenant, **{**LIMITS, "allowed_callables": "a b"})
     assert "allowed_callables" in answer.context["form"].errors
+
+
+def test_tasks_are_granted_beside_the_callables(console: Console) -> None:
+    tenant = rows.tenant()
+    console.press("tenants_tenant_limits", tenant, **LIMITS)
+    assert rows.fetch("SELECT allowed_tasks FROM tenant WHERE id = %s", tenant) == [(["shop.tasks.*"],)]
+    answer = console.press("tenants_tenant_limits", tenant, **{**LIMITS, "allowed_tasks": "a b"})
+    assert "allowed_tasks" in answer.context["form"].errors
 
 
 def test_a_tenant_is_suspended_and_activated(console: Console) -> None:

@@ -32,6 +32,7 @@ def _change(tenant: Tenant, **fields: Any) -> Tenant:
         "api_rate_limit": "",
         "allowed_hosts": [],
         "allowed_callables": [],
+        "allowed_tasks": [],
     }
     return tenant_limits.change(tenant=tenant, **(defaults | fields))
 
@@ -64,6 +65,18 @@ def test_what_names_no_host_is_refused(tenant: Tenant, host: str) -> None:
 @pytest.mark.parametrize("name", ["shop.jobs:settle", "shop.*", "*", "orders.import", "a-b:C"])
 def test_callables_and_patterns_are_taken(tenant: Tenant, name: str) -> None:
     assert _change(tenant, allowed_callables=[name]).allowed_callables == [name]
+
+
+@pytest.mark.parametrize("name", ["shop.tasks.settle", "shop.*", "*", "orders-import", "a:b", "a/b"])
+def test_tasks_and_patterns_are_taken(tenant: Tenant, name: str) -> None:
+    assert _change(tenant, allowed_tasks=[name]).allowed_tasks == [name]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "shop.[a-z]", "what?", "a,b"])
+def test_what_names_no_task_is_refused(tenant: Tenant, name: str) -> None:
+    with pytest.raises(errors.Invalid) as refused:
+        _change(tenant, allowed_tasks=["good.name", name])
+    assert list(refused.value.details) == ["allowed_tasks"]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "shop.[a-z]", "what?", "a,b", "shop/jobs"])
