@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from tasks import revealing
 from tasks.attendant import Attended
 from tasks.journal import Journal
 from tasks.patience import patiently
+from tasks.sandbox import removal
 
 #: Attempts last a day at most.
 FOLDER_PREFIX = "carillon-attempt-"
@@ -100,7 +100,7 @@ class RunningContext:
             yield
         finally:
             if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                removal.remove(self._folder)
 
 
 def sweep_folders(*, older_than: float) -> None:
@@ -108,4 +108,4 @@ def sweep_folders(*, older_than: float) -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
             if time.time() - folder.stat().st_mtime > older_than:
-                shutil.rmtree(folder, ignore_errors=True)
+                removal.remove(folder)

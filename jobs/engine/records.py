@@ -61,6 +61,8 @@ class Claim:
     tenant: str
     allowed_hosts: Sequence[str]
     allowed_callables: Sequence[str]
+    allow_network: bool = False
+    allow_requirements: bool = False
     allowed_queues: Sequence[str] = ()
     allowed_job_types: Sequence[str] = ()
     max_log_bytes: int | None = None

@@ -1,27 +1,35 @@
 """A command's output on its way to the execution's log, and the result found in it.
 
 Lines are logged as they come, to the 10 MiB a log may have; what is beyond is read and dropped, but
-still searched for the result. Memory stays below the longest line a result may have.
+still searched for the result. Memory stays below the longest line a result may have. Output beyond the
+script's own limit ends it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jobs.handlers import Context, Json
+from jobs.handlers import Context, HandlerError, Json
+from jobs.rules.codes import Failure
 from tasks import foreign
 
 PIECE_BYTES = 8 * 1024
 LONGEST_LINE_BYTES = 64 * 1024
 LOGGED_BYTES = 10 * 1024 * 1024
 MARK = b"::result "
+#: Kept of the end of stderr.
+TAIL_BYTES = 4 * 1024
 
 
 class Output:
-    """Takes chunks of stdout and stderr. After :meth:`close`, ``result`` and ``dropped`` (bytes) are final."""
+    """Takes chunks of stdout and stderr, ``most`` bytes in all. After :meth:`close`, ``result`` and ``dropped`` (bytes)
+    are final; ``tail`` is the end of stderr."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, most: int | None = None) -> None:
         self.dropped = 0
+        self.tail = b""
+        self._most = most
+        self._fed = 0
         self._context = context
         self._logged = 0
         self._masked = {"stdout": context.masking(), "stderr": context.masking()}
@@ -35,6 +43,18 @@ class Output:
         return self._last_json if self._marked is None else self._marked
 
     def feed(self, stream: str, data: bytes) -> None:
+        """Take the next of it. Raises once when it is too much; what comes after that is ignored."""
+        before, self._fed = self._fed, self._fed + len(data)
+        if self._most is not None and self._fed > self._most:
+            if before <= self._most:
+                raise HandlerError(
+                    f"limit exceeded: output_mb, it has written more than {self._most // 1024**2} MiB",
+                    code=Failure.RESOURCE_LIMIT,
+                    tags={"limit:output_mb"},
+                )
+            return
+        if stream == "stderr":
+            self.tail = (self.tail + data)[-TAIL_BYTES:]
         self._take(stream, self._masked[stream].feed(data))
 
     def _take(self, stream: str, data: bytes) -> None:

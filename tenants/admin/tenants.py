@@ -64,6 +64,18 @@ class Limits(Editing, throttling.Rate):
         label="Python callables its jobs may call",
         help_text="Names, one a line, such as shop.jobs:settle or shop.jobs:*. Empty for none.",
     )
+    allow_network = forms.BooleanField(
+        required=False,
+        label="Network for scripts",
+        widget=widgets.UnfoldBooleanWidget,
+        help_text="Scripts that ask for it may reach what its calls may reach.",
+    )
+    allow_requirements = forms.BooleanField(
+        required=False,
+        label="Requirements for scripts",
+        widget=widgets.UnfoldBooleanWidget,
+        help_text="Python scripts may have packages installed for them.",
+    )
 
     field_order: tuple[str, ...] = (
         "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts",
@@ -139,6 +151,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("API requests", row.api_rate_limit or "the installation's limit"),
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
+            ("Its scripts may", " and ".join(_granted(row)) or "neither use the network nor install requirements"),
             ("Created", marks.instant(row.created_at)),
             ("Its", _ways_on(request, row)),
         ]
@@ -231,3 +244,8 @@ def _ways_on(request: HttpRequest, tenant: Tenant) -> Any:
         if menu.shows_list(request, name)
     ]
     return marks.joined(links)
+
+
+def _granted(tenant: Tenant) -> list[str]:
+    granted = {"use the network": tenant.allow_network, "install requirements": tenant.allow_requirements}
+    return [name for name, is_granted in granted.items() if is_granted]

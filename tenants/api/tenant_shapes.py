@@ -66,6 +66,12 @@ class TenantChanges(QuotaInput):
     allowed_callables = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=200, required=False
     )
+    allow_network = serializers.BooleanField(
+        required=False, help_text="Whether its scripts may reach what its calls may reach."
+    )
+    allow_requirements = serializers.BooleanField(
+        required=False, help_text="Whether packages may be installed for its Python scripts."
+    )
 
 
 class NewTenant(TenantChanges):
@@ -119,6 +125,8 @@ class TenantShape(serializers.Serializer[Tenant]):
     allowed_job_types = serializers.ListField(child=serializers.CharField())
     allowed_hosts = serializers.ListField(child=serializers.CharField())
     allowed_callables = serializers.ListField(child=serializers.CharField())
+    allow_network = serializers.BooleanField()
+    allow_requirements = serializers.BooleanField()
     created_at = Instant()
 
     def get_throttle(self, tenant: Tenant) -> dict[str, Any] | None:

@@ -43,6 +43,12 @@ class Tenant(limited.Limited, Quotas, JobDefaults):
         blank=True,
         help_text="Names of Python callables its jobs may call; * stands for anything.",
     )
+    allow_network = models.BooleanField(
+        default=False, db_default=False, help_text="Whether its scripts may reach what its calls may reach."
+    )
+    allow_requirements = models.BooleanField(
+        default=False, db_default=False, help_text="Whether packages may be installed for its Python scripts."
+    )
     api_rate_limit = models.CharField(
         max_length=16,
         blank=True,

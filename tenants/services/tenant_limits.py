@@ -19,6 +19,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-
 _CALLABLE = re.compile(r"[\w.:*-]{1,200}")
 _FIELDS = (
     "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts", "allowed_callables",
+    "allow_network", "allow_requirements",
 )  # fmt: skip
 
 
@@ -33,6 +34,8 @@ def change(
     api_rate_limit: str,
     allowed_hosts: Sequence[str],
     allowed_callables: Sequence[str],
+    allow_network: bool,
+    allow_requirements: bool,
 ) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
     wanted = {
@@ -44,6 +47,8 @@ def change(
         "api_rate_limit": api_rate_limit,
         "allowed_hosts": list(allowed_hosts),
         "allowed_callables": list(allowed_callables),
+        "allow_network": allow_network,
+        "allow_requirements": allow_requirements,
     }
     return merge(tenant=tenant, fields=wanted)
 

@@ -24,6 +24,8 @@ def create(
     api_rate_limit: str = "",
     allowed_hosts: Sequence[str] = (),
     allowed_callables: Sequence[str] = (),
+    allow_network: bool = False,
+    allow_requirements: bool = False,
 ) -> Tenant:
     """A new tenant, active."""
     actors.require(permissions.PLATFORM)
@@ -38,6 +40,8 @@ def create(
         api_rate_limit=api_rate_limit,
         allowed_hosts=list(allowed_hosts),
         allowed_callables=list(allowed_callables),
+        allow_network=allow_network,
+        allow_requirements=allow_requirements,
     )
     try:
         tenant.clean_fields()

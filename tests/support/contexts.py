@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import shutil
 import tempfile
 import threading
@@ -10,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from jobs import connections
@@ -25,6 +27,22 @@ class Line:
     message: str
     level: str
     stream: str
+
+
+class Artifact:
+    """One in the making."""
+
+    def __init__(self, name: str, content_type: str) -> None:
+        self.data = bytearray()
+        self._told = {"artifact": name, "content_type": content_type}
+
+    def write(self, data: bytes) -> int:
+        self.data += data
+        return len(data)
+
+    @property
+    def reference(self) -> Mapping[str, Any]:
+        return {**self._told, "bytes": len(self.data), "sha256": hashlib.sha256(self.data).hexdigest()}
 
 
 @dataclass
@@ -42,6 +60,8 @@ class RecordingContext:
     revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
+    #: What was kept, by its name.
+    artifacts: dict[str, bytes] = field(default_factory=dict)
     steps: list[tuple[float, str]] = field(default_factory=list)
     #: Set by the first line that is logged, so a test can wait for a handler to be under way.
     logged: threading.Event = field(default_factory=threading.Event)
@@ -84,6 +104,15 @@ class RecordingContext:
         if name not in self.revealed:
             raise PermanentFailure(f"there is no secret named {name}", code=Failure.CONFIG_INVALID)
         return connections.load(self.revealed[name])
+
+    @contextmanager
+    def artifact(self, name: str, *, content_type: str = "application/octet-stream") -> Iterator[Any]:
+        file = Artifact(name, content_type)
+        yield file
+        self.artifacts[name] = bytes(file.data)
+
+    def open_artifact(self, reference: Mapping[str, Any], execution_id: UUID | str) -> BinaryIO:
+        return io.BytesIO(self.artifacts[reference["artifact"]])
 
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""

@@ -2,13 +2,15 @@
 
     python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null, "connections": {}}'
 
-Prints the execution's id and folder, then every line that is logged. ``level`` "process group" keeps bubblewrap out.
+Prints the execution's id and folder, then every line that is logged. ``level`` "process group" declares that sandbox.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+
+from django.conf import settings
 
 from jobs import handlers
 from jobs.callables import registry
@@ -31,7 +33,7 @@ def main() -> None:
     handlers.load(["tasks.handlers"])
     registry.load(["tests.support.callables"])
     if order["level"] == "process group":
-        probe.wrapper = lambda: None  # type: ignore[assignment]
+        settings.SANDBOX = probe.PROCESS_GROUP
     context = Loud(order["allowed_hosts"], revealed=order["connections"])
     say(f"{context.execution_id} {context.folder()}")
     handler = handlers.get(order["type"])
