@@ -7,6 +7,7 @@ script's own limit ends it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from jobs.handlers import Context, HandlerError, Json
@@ -17,6 +18,8 @@ PIECE_BYTES = 8 * 1024
 LONGEST_LINE_BYTES = 64 * 1024
 LOGGED_BYTES = 10 * 1024 * 1024
 MARK = b"::result "
+#: Lines in which there may be a result.
+CANDIDATE = re.compile(rb"^(?:::result |[{\[]).*$", re.MULTILINE)
 #: Kept of the end of stderr.
 TAIL_BYTES = 4 * 1024
 
@@ -58,6 +61,8 @@ class Output:
         self._take(stream, self._masked[stream].feed(data))
 
     def _take(self, stream: str, data: bytes) -> None:
+        if self.dropped:
+            data = self._drop(stream, data)
         *lines, rest = (self._unfinished[stream] + data).split(b"\n")
         for line in lines:
             self._line(stream, line)
@@ -65,6 +70,16 @@ class Output:
             self._line(stream, rest)
             rest = b""
         self._unfinished[stream] = rest
+
+    def _drop(self, stream: str, data: bytes) -> bytes:
+        """Whole lines that nobody logs any more, searched all at once; what is left of the data is returned."""
+        whole, newline, rest = (self._unfinished[stream] + data).rpartition(b"\n")
+        self._unfinished[stream] = b""
+        self.dropped += len(whole) + len(newline)
+        if stream == "stdout":
+            for found in CANDIDATE.findall(whole):
+                self._look_for_result(found.removesuffix(b"\r"))
+        return rest
 
     def close(self) -> None:
         """Log what never got its newline."""

@@ -137,9 +137,8 @@ def _install(
 
 def _run(new: Path, context: Context, standing: Standing, account: accounts.Account | None) -> None:
     printed = output.Output(context)
-    env = {"PATH": process.PATH, "HOME": "/tmp", "LANG": "C.UTF-8"} | proxy.ENVIRONMENT  # noqa: S108 - the sandbox's
-    if settings.PIP_INDEX:
-        env["PIP_INDEX_URL"] = settings.PIP_INDEX
+    env = {"PATH": process.PATH, "HOME": "/tmp", "LANG": "C.UTF-8"} | _index()  # noqa: S108 - the sandbox's
+    env |= {name: value for name, value in proxy.ENVIRONMENT.items() if name.lower() != "no_proxy"}
     try:
         with proxy.serving(_guard(context), lambda message: context.log(message, level="warning")) as gate:
             command = process.Command(
@@ -161,6 +160,18 @@ def _run(new: Path, context: Context, standing: Standing, account: accounts.Acco
     if ending.code != 0:
         why = ending.error or f"pip ended with exit code {ending.code}, see the log"
         raise HandlerError(f"the requirements could not be installed: {why}", tags={"requirements"})
+
+
+def _index() -> dict[str, str]:
+    if not settings.PIP_INDEX:
+        return {}
+    named = {"PIP_INDEX_URL": settings.PIP_INDEX}
+    # The operator has named it: pip is not to ask for more.
+    return named | (
+        {"PIP_TRUSTED_HOST": urlsplit(settings.PIP_INDEX).netloc.rpartition("@")[2]}
+        if settings.PIP_INDEX.startswith("http:")
+        else {}
+    )
 
 
 def _guard(context: Context) -> Guard:

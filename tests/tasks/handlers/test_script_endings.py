@@ -96,7 +96,9 @@ def test_what_a_tenant_or_the_installation_does_not_allow_is_refused_by_its_fiel
     assert list(Script().refusals(params, ALL)) == ([field] if field == "limits" else [])
 
 
-def test_installations_limits_hold_for_who_names_none(context: RecordingContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installations_limits_hold_for_who_names_none(
+    context: RecordingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(settings, "SCRIPT_LIMITS", settings.SCRIPT_LIMITS | {"disk_mb": 1})
     assert "limit:disk_mb" in failure(context, "head -c 9000000 /dev/zero > file").tags
 

@@ -50,14 +50,19 @@ def test_program_with_arguments_runs_without_a_shell(context: RecordingContext) 
 
 
 def test_it_starts_where_it_is_told(context: RecordingContext) -> None:
-    run(context, 'pwd; cat ../a; [ -w . ] && echo writable', working_dir="deep/down", files={"deep/a": "up\n"})
+    run(context, "pwd; cat ../a; [ -w . ] && echo writable", working_dir="deep/down", files={"deep/a": "up\n"})
     assert context.messages("stdout") == [f"{context.folder()}/deep/down", "up", "writable"]
 
 
 def test_files_that_are_larger_than_its_disk_are_refused(context: RecordingContext) -> None:
     context.artifacts["big"] = bytes(2 * 1024 * 1024)
     with pytest.raises(HandlerError) as caught:
-        run(context, "true", files={"x": {"artifact": {"artifact": "big"}, "execution": str(uuid.uuid4())}}, limits={"disk_mb": 1})
+        run(
+            context,
+            "true",
+            files={"x": {"artifact": {"artifact": "big"}, "execution": str(uuid.uuid4())}},
+            limits={"disk_mb": 1},
+        )
     assert caught.value.code == Failure.RESOURCE_LIMIT
 
 
