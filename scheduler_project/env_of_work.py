@@ -11,7 +11,6 @@ from pydantic_settings import BaseSettings
 
 from scheduler_project import other_names
 
-
 #: What scripts may use when nothing is said, see tasks.scripts.payload.
 SCRIPT_LIMITS = {
     "cpu_seconds": 86_400,

@@ -27,7 +27,7 @@ from typing import Any, NoReturn
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
-from tasks.sandbox import namespaces, usage  # noqa: E402 - found on the path of the line above
+from tasks.sandbox import namespaces, usage
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36

@@ -58,7 +58,7 @@ class Command:
     stdin: bytes = b""
     account: Account | None = None
     wrapper: Wrapper | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     #: Only with a wrapper.
     mounts: Sequence[Mount] = ()
     #: Where below its folder it begins.

@@ -21,8 +21,8 @@ def remove(folder: str | os.PathLike[str]) -> None:
         return
     numbers = itertools.count()
     try:
-        while (subfolders := _clear(top)) and any([_unpack(top, name, numbers) for name in subfolders]):
-            pass
+        while sum(_unpack(top, name, numbers) for name in _clear(top)):
+            pass  # until none is left, or nothing more can be done
     finally:
         os.close(top)
     with contextlib.suppress(OSError):
