@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import shutil
 import tempfile
 import threading
@@ -16,8 +14,10 @@ from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from jobs import connections
+from jobs.artifacts.writing import ArtifactFile
 from jobs.connections import Connection
-from jobs.handlers import PermanentFailure
+from jobs.handlers import HandlerError, PermanentFailure
+from jobs.rules import artifacts as rules
 from jobs.rules.codes import Failure
 from jobs.rules.masking import Masker
 
@@ -29,20 +29,30 @@ class Line:
     stream: str
 
 
-class Artifact:
-    """One in the making."""
+class Kept:
+    """An artifact in a file without a name, so that nothing of it outlives the test."""
 
-    def __init__(self, name: str, content_type: str) -> None:
-        self.data = bytearray()
-        self._told = {"artifact": name, "content_type": content_type}
+    def __init__(self) -> None:
+        self.file: Any = tempfile.TemporaryFile()  # noqa: SIM115 - closed with what holds it
+        self.reference: Mapping[str, Any] = {}
 
-    def write(self, data: bytes) -> int:
-        self.data += data
-        return len(data)
+    def write(self, data: bytes | memoryview) -> None:
+        self.file.write(data)
+
+    def finish(self) -> None:
+        self.file.flush()
+
+    def abandon(self) -> None:
+        self.file.close()
+
+    def open(self) -> BinaryIO:
+        """From its beginning, apart from whoever else reads it."""
+        return open(f"/proc/self/fd/{self.file.fileno()}", "rb")
 
     @property
-    def reference(self) -> Mapping[str, Any]:
-        return {**self._told, "bytes": len(self.data), "sha256": hashlib.sha256(self.data).hexdigest()}
+    def content(self) -> bytes:
+        with self.open() as file:
+            return file.read()
 
 
 @dataclass
@@ -60,9 +70,11 @@ class RecordingContext:
     revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
-    #: What was kept, by its name.
-    artifacts: dict[str, bytes] = field(default_factory=dict)
     steps: list[tuple[float, str]] = field(default_factory=list)
+    #: What was kept of it, by name; ``content`` and ``reference`` of each.
+    artifacts: dict[str, Kept] = field(default_factory=dict)
+    #: Most bytes of one.
+    most_artifact: int = 64 * 1024 * 1024
     #: Set by the first line that is logged, so a test can wait for a handler to be under way.
     logged: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -106,13 +118,27 @@ class RecordingContext:
         return connections.load(self.revealed[name])
 
     @contextmanager
-    def artifact(self, name: str, *, content_type: str = "application/octet-stream") -> Iterator[Any]:
-        file = Artifact(name, content_type)
-        yield file
-        self.artifacts[name] = bytes(file.data)
+    def artifact(self, name: str, *, content_type: str = "application/octet-stream") -> Iterator[ArtifactFile]:
+        rules.check(name, content_type)
+        sink = Kept()
+        file = ArtifactFile(sink, name=name, content_type=content_type, most=self.most_artifact)
+        try:
+            yield file
+            sink.finish()
+        except BaseException:
+            sink.abandon()
+            raise
+        sink.reference = file.reference
+        if former := self.artifacts.pop(name, None):
+            former.abandon()
+        self.artifacts[name] = sink
 
     def open_artifact(self, reference: Mapping[str, Any], execution_id: UUID | str) -> BinaryIO:
-        return io.BytesIO(self.artifacts[reference["artifact"]])
+        """Whosever it is: those that a test has kept with this context."""
+        kept = self.artifacts.get(reference["artifact"])
+        if kept is None or kept.reference["sha256"] != reference["sha256"]:
+            raise HandlerError(f"the artifact {reference['artifact']} is not there any more")
+        return kept.open()
 
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""
@@ -121,6 +147,8 @@ class RecordingContext:
         return self._folder
 
     def clean(self) -> None:
+        for kept in self.artifacts.values():
+            kept.abandon()
         if self._folder is not None:
             shutil.rmtree(self._folder)
             self._folder = None

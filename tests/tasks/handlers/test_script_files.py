@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,16 +23,27 @@ def context() -> Iterator[RecordingContext]:
         yield recording
 
 
+def keep(context: RecordingContext, name: str, data: bytes) -> dict[str, Any]:
+    """Something that an execution before this one has left; as a file of a payload."""
+    with context.artifact(name) as file:
+        file.write(data)
+    return {"artifact": dict(file.reference), "execution": str(context.execution_id)}
+
+
+def read(context: RecordingContext, reference: dict[str, Any]) -> bytes:
+    with context.open_artifact(reference, context.execution_id) as file:
+        return file.read()
+
+
 def run(context: RecordingContext, script: str, **params: Any) -> Any:
     return Script().run(ScriptParams(script=script, **params), context)
 
 
 def test_files_lie_in_its_folder_when_it_starts(context: RecordingContext) -> None:
-    context.artifacts["rows.csv"] = b"1;2\n"
     given = {
         "in/a.txt": "grüß",
         "b.bin": {"base64": base64.b64encode(b"\x00\xff").decode()},
-        "rows.csv": {"artifact": {"artifact": "rows.csv"}, "execution": str(uuid.uuid4())},
+        "rows.csv": keep(context, "rows.csv", b"1;2\n"),
     }
     run(context, "cat in/a.txt; echo; wc -c < b.bin; cat rows.csv; echo x >> in/new && echo written", files=given)
     assert context.messages("stdout") == ["grüß", "2", "1;2", "written"]
@@ -55,14 +65,9 @@ def test_it_starts_where_it_is_told(context: RecordingContext) -> None:
 
 
 def test_files_that_are_larger_than_its_disk_are_refused(context: RecordingContext) -> None:
-    context.artifacts["big"] = bytes(2 * 1024 * 1024)
+    big = keep(context, "big", bytes(2 * 1024 * 1024))
     with pytest.raises(HandlerError) as caught:
-        run(
-            context,
-            "true",
-            files={"x": {"artifact": {"artifact": "big"}, "execution": str(uuid.uuid4())}},
-            limits={"disk_mb": 1},
-        )
+        run(context, "true", files={"x": big}, limits={"disk_mb": 1})
     assert caught.value.code == Failure.RESOURCE_LIMIT
 
 
@@ -75,15 +80,12 @@ def test_what_matches_is_kept_beside_the_result(context: RecordingContext) -> No
         "out/b.csv": ("out_b.csv", 2, "text/csv"),
         "out/deep/c.csv": ("out_deep_c.csv", 2, "text/csv"),
     }
-    assert context.artifacts["out_deep_c.csv"] == b"3\n"
+    assert [read(context, each) for each in result["artifacts"]] == [b"1\n", b"2\n", b"3\n"]
 
 
 def test_names_that_become_the_same_are_told_apart(context: RecordingContext) -> None:
-    run(context, "mkdir a; echo 1 > a/b; echo 2 > a_b", artifacts=["**"])
-    assert {name: data for name, data in context.artifacts.items() if "b" in name and "script" not in name} == {
-        "a_b": b"1\n",
-        "2-a_b": b"2\n",
-    }
+    found = run(context, "mkdir a; echo 1 > a/b; echo 2 > a_b", artifacts=["a*", "a/*"])["artifacts"]
+    assert [(each["artifact"], each["path"]) for each in found] == [("a_b", "a/b"), ("2-a_b", "a_b")]
 
 
 @pytest.mark.parametrize(("wanted", "names"), [(False, []), (True, ["log.txt"])])
