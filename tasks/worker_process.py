@@ -23,6 +23,7 @@ from django.db import connection
 
 from jobs.engine.dispatch import PREFIX
 from jobs.engine.leases import Lease, boot_time
+from jobs.handlers import PermanentFailure
 from jobs.models.queue import Pool, Queue
 from tasks import attendant, context, egress
 from tasks.hearing import Hearing
@@ -101,7 +102,7 @@ def _start(sender: Any, **_: Any) -> None:
     context.sweep_folders(older_than=ABANDONED)
     in_threads = lease.pool == Pool.THREADS
     if not in_threads:
-        requirements.sweep()
+        _sweep_requirements()
     if in_threads:
         attendant.start(replace=_replace_me)
     heartbeat = Heartbeat(lease, children=lambda: [os.getpid()] if in_threads else _children(pool))
@@ -109,6 +110,13 @@ def _start(sender: Any, **_: Any) -> None:
     _residents.extend([heartbeat, Warden(lease, busy=busy, overdue=_overdue, deaf=_hearing().is_deaf)])
     for thread in _residents:
         thread.start()
+
+
+def _sweep_requirements() -> None:
+    try:
+        requirements.sweep()
+    except (OSError, PermanentFailure) as error:
+        log.warning("requirements.not_swept", problem=str(error))
 
 
 def _children(pool: Any) -> list[int]:

@@ -130,19 +130,15 @@ class Script(Handler[ScriptParams]):
         _furnish(folder, params, context)
         accounts.hand_over(folder, account)
         printed = output.Output(context, params.limits.output_bytes)
-        kept: list[Json] = []
-        succeeded = False
         try:
             with _command(params, context, folder, standing, account) as command:
                 result = _run(command, params, context, printed)
-            succeeded = True
         except HandlerError as error:
-            if params.artifacts_on_failure and (kept := _keep(params, context, folder, account)):
-                error.result = {**(error.result or {}), "artifacts": kept}
+            if params.artifacts_on_failure:
+                error.result = {**(error.result or {}), "artifacts": _kept_anyway(params, context, folder, account)}
             raise
-        if succeeded and params.artifacts:
-            kept = _keep(params, context, folder, account)
-            return {"result": result, "artifacts": kept}
+        if params.artifacts:
+            return {"result": result, "artifacts": _keep(params, context, folder, account)}
         return result
 
 
@@ -236,9 +232,16 @@ def _environment(folder: Path, context: Context) -> dict[str, str]:
 
 
 def _keep(params: ScriptParams, context: Context, folder: Path, account: accounts.Account | None) -> list[Json]:
-    if not params.artifacts:
-        return []
     return files.keep(folder, params.artifacts, context, os.geteuid() if account is None else account.uid)
+
+
+def _kept_anyway(params: ScriptParams, context: Context, folder: Path, account: accounts.Account | None) -> list[Json]:
+    """Of a failed attempt: what fails here must not hide why it failed."""
+    try:
+        return _keep(params, context, folder, account)
+    except HandlerError as error:
+        context.log(f"its artifacts are not kept: {error}", level="warning")
+        return []
 
 
 def _warning(context: Context) -> Callable[[str], None]:

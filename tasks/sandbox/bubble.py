@@ -32,7 +32,6 @@ ETC = (
     "passwd",
     "pki",
     "protocols",
-    "resolv.conf",
     "services",
     "ssl",
 )

@@ -72,7 +72,7 @@ def _tried(candidate: process.Wrapper) -> str:
             argv = ["/bin/sh", "-c", script]
             command = process.Command(argv, folder, account=account, wrapper=candidate, label="probe")
             ending = process.run(command, lambda _, data: heard.append(data))
-    except PermanentFailure as error:
+    except (PermanentFailure, OSError) as error:
         return str(error)
     said = b"".join(heard).decode(errors="replace")
     if ending.code == 0 and said.split() == ["1", "NoNewPrivs:", "1", "Seccomp:", "2"]:

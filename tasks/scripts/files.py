@@ -57,6 +57,8 @@ def _chunks(content: str | Encoded | FromArtifact, context: Context) -> Iterator
 
 def keep(folder: Path, patterns: Sequence[str], context: Context, owner: int) -> list[Json]:
     """Keep what matches as artifacts of the execution; their references. ``owner`` is who must own it."""
+    if not patterns:
+        return []
     wanted = re.compile("|".join(f"(?:{_pattern(pattern)})" for pattern in patterns))
     kept: dict[str, Json] = {}
     for path, file in _matching(folder, wanted, context, owner):

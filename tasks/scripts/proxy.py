@@ -133,8 +133,8 @@ class _Proxy(threading.Thread):
                 self._relay(connection, far)
         except _Refused as refusal:
             body = f"{refusal}\n".encode(errors="replace")
-            head = f"HTTP/1.1 {refusal.status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            connection.sendall(f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+            answer = f"HTTP/1.1 {refusal.status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+            connection.sendall(f"{answer}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
 
     def _serve_socks(self, connection: socket.socket) -> None:
         _exactly(connection, _exactly(connection, 2)[1])
