@@ -58,7 +58,7 @@ def test_part_that_was_never_heard_of_fails(empty_database):
 def test_workers_whose_lease_ended_do_not_count(well):
     rows.change("UPDATE worker SET lease_expires_at = now() - interval '1 second'")
     status, checks = asked()
-    assert (status, checks["workers"]) == (503, {"ok": False, "live": 0, "by_queue": {"default": 0}})
+    assert (status, checks["workers"]) == (503, {"ok": False, "live": 0, "by_queue": {"default": 0}, "refuses": {}})
 
 
 def test_redis_away_fails_without_its_address(well, settings):
