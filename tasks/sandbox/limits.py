@@ -13,8 +13,9 @@ MIB = 1024 * 1024
 TMP_BYTES, SHARED_BYTES = 256 * MIB, 64 * MIB
 #: Bubblewrap's own, beside those of the command.
 HOLDERS = 2
-#: Over all attempts of the same system user, where the kernel does not count them apart.
-MOST_OF_ACCOUNT, MOST_OF_OURSELVES = 4096, 8192
+#: Over all attempts of the same system user; an ordinary user's desktop may be among them. Where the kernel counts
+#: each attempt apart as well, this is only what all may have together.
+MOST_OF_ACCOUNT, MOST_OF_OURSELVES, MOST_APART = 1024, 4096, 8192
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Limits:
     disk_bytes: int = 2048 * MIB
     open_files: int = 1024
 
-    def walls(self, *, is_service_account: bool) -> dict[str, int]:
+    def walls(self, *, is_service_account: bool, is_wrapped: bool) -> dict[str, int]:
         """Resource limits from the start."""
         return {
             "RLIMIT_CORE": 0,
@@ -36,7 +37,7 @@ class Limits:
             "RLIMIT_CPU": self.cpu_seconds + 1,
             # One allocation of this much is refused; smaller steps are seen by the watch first.
             "RLIMIT_DATA": 2 * self.memory_bytes + 512 * MIB,
-            "RLIMIT_NPROC": MOST_OF_ACCOUNT if is_service_account else MOST_OF_OURSELVES,
+            "RLIMIT_NPROC": MOST_APART if is_wrapped else MOST_OF_ACCOUNT if is_service_account else MOST_OF_OURSELVES,
         }
 
     def walls_inside(self) -> dict[str, int]:

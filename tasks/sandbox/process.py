@@ -241,7 +241,7 @@ def _spec(command: Command, descriptors: ExitStack) -> tuple[dict[str, Any], lis
         "start": command.start,
         "uid": account and account.uid,
         "gid": account and account.gid,
-        "limits": limits.walls(is_service_account=account is not None),
+        "limits": limits.walls(is_service_account=account is not None, is_wrapped=command.wrapper is not None),
         "limits_inside": limits.walls_inside(),
         "watch": limits.watched(is_wrapped=command.wrapper is not None),
         "grace": GRACE_SECONDS,

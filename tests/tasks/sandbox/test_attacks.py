@@ -53,6 +53,7 @@ def python(command: Command, script: str) -> str:
 # --- using up the machine -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("wrapper", ["own level"], indirect=True)
 def test_fork_bomb_burns_down(command: Command) -> None:
     """At the limit, or at the wall behind it where every fork fails."""
     process.run(sh(command, "f() { f | f & }; f; sleep 0.5", limits=Limits(processes=30)), Heard())
@@ -109,9 +110,17 @@ def test_folder_of_another_attempt_is_out_of_reach(sealed: Command, reachable: P
 def test_code_of_the_worker_cannot_be_changed(sealed: Command) -> None:
     code = Path(bubble.__file__)
     before = code.read_bytes()
-    said(sealed, f"mkdir -p {code.parent}; echo attack >> {code}; echo attack >> /usr/lib/python3/attack.py")
+    said(sealed, f"mkdir -p {code.parent}; echo attack >> {code}")
     assert code.read_bytes() == before
-    assert not Path("/usr/lib/python3/attack.py").exists()
+
+
+@full
+@pytest.mark.skipif(not os.access("/usr/local/share", os.W_OK), reason="plants a file that everybody may write")
+def test_programs_of_the_system_cannot_be_changed_whatever_their_modes(sealed: Command) -> None:
+    with tempfile.TemporaryDirectory(prefix="carillon-test-", dir="/usr/local/share") as name:
+        Path(name).chmod(0o777)
+        assert "Read-only file system" in said(sealed, f"echo attack > {name}/planted")
+        assert os.listdir(name) == []
 
 
 @full

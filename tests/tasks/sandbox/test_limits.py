@@ -30,6 +30,10 @@ HIDERS = {
 }  # fmt: skip
 
 
+#: What the leash watches is the same at both levels.
+own_level = pytest.mark.parametrize("wrapper", ["own level"], indirect=True)
+
+
 @pytest.mark.parametrize("limit", SPENDERS)
 def test_command_is_ended_by_the_name_of_its_limit(command: Command, limit: str) -> None:
     script, limits = SPENDERS[limit]
@@ -37,20 +41,23 @@ def test_command_is_ended_by_the_name_of_its_limit(command: Command, limit: str)
     assert marked(mark(command)) == []
 
 
+@own_level
 @pytest.mark.parametrize("hider", HIDERS)
 def test_disk_is_counted_wherever_it_is_hidden(command: Command, hider: str) -> None:
     script, most = HIDERS[hider]
     assert process.run(sh(command, script, limits=Limits(disk_bytes=most)), Heard()) == Ending(limit="disk")
 
 
+@own_level
 def test_time_of_children_that_nobody_waits_for_counts(command: Command) -> None:
     spend = "import os, signal\nsignal.signal(signal.SIGCHLD, signal.SIG_IGN)\nwhile True:\n if os.fork() == 0:\n  for i in range(10**7): pass\n  os._exit(0)\n try: os.wait()\n except OSError: pass"
     (command.folder / "spend.py").write_text(spend)
-    assert process.run(sh(command, "python3 spend.py", limits=Limits(cpu_seconds=2)), Heard()) == Ending(
+    assert process.run(sh(command, "python3 spend.py", limits=Limits(cpu_seconds=1)), Heard()) == Ending(
         limit="cpu_seconds"
     )
 
 
+@own_level
 def test_memory_that_forks_share_counts_once(command: Command) -> None:
     share = "import os, time\nb = b'x' * (80 << 20)\nfor i in range(4):\n if os.fork() == 0: time.sleep(0.5); os._exit(0)\nfor i in range(4): os.wait()"
     (command.folder / "share.py").write_text(share)
