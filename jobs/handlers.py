@@ -155,6 +155,12 @@ class Allowance(Protocol):
     @property
     def allowed_tasks(self) -> Sequence[str]: ...
 
+    @property
+    def allow_network(self) -> bool: ...
+
+    @property
+    def allow_requirements(self) -> bool: ...
+
 
 class Handler(ABC, Generic[P]):
     """Runs one job type. Instances are shared: keep no state on self."""

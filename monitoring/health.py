@@ -26,7 +26,7 @@ def checks() -> dict[str, Check]:
     try:
         with transaction.atomic():
             ages, workers = selectors.ages(), selectors.live_workers_by_queue()
-            live = selectors.live_workers()
+            live, refused = selectors.live_workers(), selectors.refused_types()
     except (OperationalError, InterfaceError):
         return {"database": _unreachable, "redis": _redis()}
     return {
@@ -34,7 +34,8 @@ def checks() -> dict[str, Check]:
         "redis": _redis(),
         "engine": _fresh(ages.get("dispatch"), ENGINE_STALE, "tick_age_seconds"),
         "beat": _fresh(ages.get("ring"), BEAT_STALE, "ring_age_seconds"),
-        "workers": {"ok": live > 0, "live": live, "by_queue": workers},
+        # Still alive: what else they run they run.
+        "workers": {"ok": live > 0, "live": live, "by_queue": workers, "refuses": refused},
     }
 
 

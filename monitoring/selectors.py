@@ -81,6 +81,17 @@ def live_workers_by_queue() -> dict[str, int]:
     return {name: count[name] for name in Queue.objects.order_by("name").values_list("name", flat=True)}
 
 
+def refused_types() -> dict[str, list[str]]:
+    """Types of jobs that live workers refuse, with each reason that they give."""
+    found: dict[str, set[str]] = {}
+    for refuses in (
+        Worker.objects.filter(lease_expires_at__gt=Now()).exclude(refuses={}).values_list("refuses", flat=True)
+    ):
+        for job_type, why in refuses.items():
+            found.setdefault(job_type, set()).add(why)
+    return {job_type: sorted(reasons) for job_type, reasons in sorted(found.items())}
+
+
 def active_jobs() -> int:
     """Jobs whose slots are planned, of all tenants."""
     with context.within(context.PLATFORM):

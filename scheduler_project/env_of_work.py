@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
 from scheduler_project import other_names
+
+#: What scripts may use when nothing is said, see tasks.scripts.payload.
+SCRIPT_LIMITS = {
+    "cpu_seconds": 86_400,
+    "memory_mb": 2048,
+    "processes": 256,
+    "disk_mb": 2048,
+    "output_mb": 1024,
+    "open_files": 1024,
+}
+ScriptLimit = Literal["cpu_seconds", "memory_mb", "processes", "disk_mb", "output_mb", "open_files"]
 
 
 def _unset(name: str, *, at_least: float, at_most: float, says: str) -> Any:
@@ -49,6 +61,40 @@ class EnvOfWork(BaseSettings):
         le=86_400,
         validation_alias="CARILLON_MAINTENANCE_SECONDS",
         description="How often beat asks for housekeeping: partitions made and dropped, retention.",
+    )
+
+    sandbox: Literal["full", "process group"] = Field(
+        "full",
+        validation_alias="CARILLON_SANDBOX",
+        description=(
+            "What is around the scripts of jobs, see docs/security.md. A worker whose machine cannot do it refuses script "
+            "jobs. `process group` is for tenants who are trusted: no namespaces, and the worker's network."
+        ),
+    )
+    script_limits: dict[ScriptLimit, Annotated[int, Field(ge=1)]] = Field(
+        {},
+        validation_alias="CARILLON_SCRIPT_LIMITS",
+        description=(
+            "Most that a script may use, and has without limits of its own, a JSON object; what is not named has its default: "
+            f"{json.dumps(SCRIPT_LIMITS)}."
+        ),
+    )
+    pip_index: str = Field(
+        "",
+        pattern=r"^(https?://[^\s]+)?$",
+        validation_alias="CARILLON_PIP_INDEX",
+        description="Where the requirements of scripts are installed from; empty is pip's own.",
+    )
+    requirements_cache: str = Field(
+        "",
+        validation_alias="CARILLON_REQUIREMENTS_CACHE",
+        description="Folder of installed requirements, which the user of jobs must reach; empty: one in the temporary folder.",
+    )
+    requirements_cache_mb: int = Field(
+        4096,
+        ge=1,
+        validation_alias="CARILLON_REQUIREMENTS_CACHE_MB",
+        description="What is kept there; beyond it the longest unused go, and after 30 days unused in any case.",
     )
 
     @model_validator(mode="before")

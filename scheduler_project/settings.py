@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from scheduler_project import app_settings, console, description, mail
 from scheduler_project.env import ROOT, env
+from scheduler_project.env_of_work import SCRIPT_LIMITS as _SCRIPT_LIMITS
 from scheduler_project.guessing import *  # noqa: F403 - settings of django-axes
 from tenants.rules import sealing, sessions
 
@@ -217,6 +218,10 @@ MAX_ARTIFACT_BYTES = _env.max_artifact_bytes
 FILES = _env.files or _env.home.absolute() / "files"
 MAINTENANCE_EVERY = timedelta(seconds=_env.maintenance_seconds)
 JOBS_USER = _env.jobs_user
+SANDBOX = _env.sandbox
+SCRIPT_LIMITS: dict[str, int] = _SCRIPT_LIMITS | {str(name): most for name, most in _env.script_limits.items()}
+PIP_INDEX, REQUIREMENTS_CACHE = _env.pip_index, _env.requirements_cache
+REQUIREMENTS_CACHE_MB = _env.requirements_cache_mb
 JOB_DEFAULTS = _env.job_defaults
 QUOTAS: dict[str, int] = {str(name): most for name, most in _env.quotas.items()}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +23,7 @@ from tasks.attendant import Attended
 from tasks.bookmarks import Bookmarks
 from tasks.journal import Journal
 from tasks.patience import patiently
+from tasks.sandbox import removal
 from tenants.rules.quotas import FILE_BYTES
 
 #: Attempts last a day at most.
@@ -141,7 +141,7 @@ class RunningContext:
             yield
         finally:
             if self._folder is not None:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                removal.remove(self._folder)
 
 
 def sweep_folders(*, older_than: float) -> None:
@@ -149,4 +149,4 @@ def sweep_folders(*, older_than: float) -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
             if time.time() - folder.stat().st_mtime > older_than:
-                shutil.rmtree(folder, ignore_errors=True)
+                removal.remove(folder)

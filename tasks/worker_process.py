@@ -23,10 +23,13 @@ from django.db import connection
 
 from jobs.engine.dispatch import PREFIX
 from jobs.engine.leases import Lease, boot_time
+from jobs.handlers import PermanentFailure
 from jobs.models.queue import Pool, Queue
 from tasks import attendant, context, egress
 from tasks.hearing import Hearing
 from tasks.heartbeat import Heartbeat
+from tasks.sandbox import probe
+from tasks.scripts import requirements
 from tasks.warden import Warden
 
 _PR_SET_PDEATHSIG = 1
@@ -63,6 +66,8 @@ def _name_the_lease(sender: str, instance: Any, **_: Any) -> None:
     if lease.queues:
         lease.pool = _pool(str(instance.pool_cls))
         _check_queues()
+        if lease.pool == Pool.PREFORK:
+            _try_the_sandbox()
 
 
 def _pool(implementation: str) -> Pool:
@@ -82,6 +87,13 @@ def _check_queues() -> None:
         raise SystemExit(f"this worker was started with -P {lease.pool}, and {', '.join(wrong)}")
 
 
+def _try_the_sandbox() -> None:
+    """Before it forks, so that its children know the answer."""
+    if problem := probe.standing().problem:
+        log.error("worker.refuses", type="script", why=problem)
+        lease.refuses = {"script": problem}
+
+
 @worker_ready.connect
 def _start(sender: Any, **_: Any) -> None:
     if not lease.queues:
@@ -89,6 +101,8 @@ def _start(sender: Any, **_: Any) -> None:
     pool = sender.pool
     context.sweep_folders(older_than=ABANDONED)
     in_threads = lease.pool == Pool.THREADS
+    if not in_threads:
+        _sweep_requirements()
     if in_threads:
         attendant.start(replace=_replace_me)
     heartbeat = Heartbeat(lease, children=lambda: [os.getpid()] if in_threads else _children(pool))
@@ -96,6 +110,13 @@ def _start(sender: Any, **_: Any) -> None:
     _residents.extend([heartbeat, Warden(lease, busy=busy, overdue=_overdue, deaf=_hearing().is_deaf)])
     for thread in _residents:
         thread.start()
+
+
+def _sweep_requirements() -> None:
+    try:
+        requirements.sweep()
+    except (OSError, PermanentFailure) as error:
+        log.warning("requirements.not_swept", problem=str(error))
 
 
 def _children(pool: Any) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.views import ChangeList
 
 from jobs.admin import recent
@@ -30,7 +31,8 @@ class WorkerAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="State")
     def standing(self, worker: Worker) -> Any:
-        return marks.state(_standing(worker))
+        refused = ", ".join(sorted(worker.refuses))
+        return marks.state(_standing(worker)) + (format_html(" refuses {}", refused) if refused else "")
 
     @admin.display(description="Queues")
     def serves(self, worker: Worker) -> Any:
@@ -52,6 +54,7 @@ class WorkerAdmin(pages.ConsoleAdmin):
             ("State", marks.state(_standing(row))),
             ("Name", row.name),
             ("Queues", ", ".join(row.queues)),
+            *((f"Refuses {job_type} jobs", why) for job_type, why in sorted(row.refuses.items())),
             ("Pool, concurrency", f"{row.pool}, {row.concurrency}"),
             *(_processes(row) if actors.current().of_platform else ()),
             ("Started", marks.instant(row.started_at)),

@@ -10,7 +10,7 @@ margin, so it is always earlier than the database's view.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -44,6 +44,8 @@ class Lease:
     concurrency: int = 1
     pid: int = 0
     id: UUID = field(default_factory=uuid4)
+    #: Why it refuses jobs of some types, by the type.
+    refuses: Mapping[str, str] = field(default_factory=dict)
     draining: bool = False
     trusted_until: float = 0.0
 
@@ -59,6 +61,7 @@ class Lease:
             concurrency=self.concurrency,
             pid=self.pid,
             pids=list(pids),
+            refuses=sql.json(dict(self.refuses)),
             draining=self.draining,
             lease=settings.LEASE,
         )

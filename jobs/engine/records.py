@@ -62,6 +62,8 @@ class Claim:
     allowed_hosts: Sequence[str]
     allowed_callables: Sequence[str]
     allowed_tasks: Sequence[str] = ()
+    allow_network: bool = False
+    allow_requirements: bool = False
     allowed_queues: Sequence[str] = ()
     allowed_job_types: Sequence[str] = ()
     max_log_bytes: int | None = None

@@ -26,7 +26,7 @@ class TooMuchError(ValueError):
 
 
 def of(execution_id: UUID) -> dict[str, Any]:
-    """By step, ``state``, ``reason`` and ``result`` of those directly before an execution's step; empty if it is none.
+    """By step, ``id``, ``state``, ``reason`` and ``result`` of those directly before an execution's step; empty if it is none.
 
     Raises :class:`TooMuchError`. What was to be masked in a result was masked when it was stored.
     """
@@ -34,7 +34,9 @@ def of(execution_id: UUID) -> dict[str, Any]:
     rows = sql.run("upstream_results", id=execution_id, low=low, high=high, most=MOST)
     if row := next((row for row in rows if row.is_too_much), None):
         raise TooMuchError(row.step)
-    return {row.step: {"state": row.state, "reason": row.reason, "result": row.result} for row in rows}
+    return {
+        row.step: {"id": str(row.id), "state": row.state, "reason": row.reason, "result": row.result} for row in rows
+    }
 
 
 def standing(execution_id: UUID) -> dict[str, str]:

@@ -18,6 +18,8 @@ class Worker(models.Model):
     concurrency = models.PositiveIntegerField()
     pid = models.IntegerField()
     pids = ArrayField(models.IntegerField())
+    #: Why it refuses jobs of some types, by the type.
+    refuses = models.JSONField(default=dict, db_default=models.Value({}, output_field=models.JSONField()))
     draining = models.BooleanField(default=False)
     started_at = models.DateTimeField()
     renewed_at = models.DateTimeField()

@@ -27,7 +27,7 @@ MAX_DEPTH = 25
 NAMES = {
     "payload": "the payload with the overrides of the execution",
     "secrets": "the tenant's secrets, by name",
-    "upstream": "the jobs before this one, by name, each with its state, reason and result",
+    "upstream": "the jobs before this one, by name, each with its id, state, reason and result",
     "execution": "id, attempt, trigger, scheduled_for and created_at",
     "job": "id, name and type",
     "tenant": "slug and name",
@@ -35,7 +35,7 @@ NAMES = {
     "event": "the event that started it: id, name, sender, received_at, payload and headers; null if none did",
 }
 #: What can be read of a job before this one.
-OF_UPSTREAMS = ("state", "reason", "result")
+OF_UPSTREAMS = ("id", "state", "reason", "result")
 #: What can be read of an event.
 OF_EVENTS = ("id", "name", "sender", "received_at", "payload", "headers")
 _COMPARISONS = {"eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin"}

@@ -2,8 +2,8 @@
 
 -- name: renew_lease
 -- The clock is read once: both instants and their distance, the lease, belong together.
-INSERT INTO worker (id, name, queues, pool, concurrency, pid, pids, draining, started_at, renewed_at, lease_expires_at)
-SELECT %(id)s, %(name)s, %(queues)s, %(pool)s, %(concurrency)s, %(pid)s, %(pids)s, %(draining)s, now, now, now + %(lease)s
+INSERT INTO worker (id, name, queues, pool, concurrency, pid, pids, refuses, draining, started_at, renewed_at, lease_expires_at)
+SELECT %(id)s, %(name)s, %(queues)s, %(pool)s, %(concurrency)s, %(pid)s, %(pids)s, %(refuses)s, %(draining)s, now, now, now + %(lease)s
 FROM (SELECT clock_timestamp() AS now OFFSET 0) clock
 ON CONFLICT (id) DO UPDATE SET pids = excluded.pids, draining = excluded.draining, concurrency = excluded.concurrency,
     renewed_at = excluded.renewed_at, lease_expires_at = excluded.lease_expires_at

@@ -75,7 +75,7 @@ ORDER BY id FOR NO KEY UPDATE
 
 -- name: upstream_results
 -- What the steps directly before a step have come to. Results beyond `most` characters of JSON, taken together, are left out.
-SELECT u.step, e.state, e.reason, CASE WHEN sum(e.size) OVER (ORDER BY u.place) <= %(most)s THEN e.result END AS result,
+SELECT u.step, e.id, e.state, e.reason, CASE WHEN sum(e.size) OVER (ORDER BY u.place) <= %(most)s THEN e.result END AS result,
     sum(e.size) OVER (ORDER BY u.place) > %(most)s AS is_too_much
 FROM execution me
 JOIN workflow_run r ON r.id = me.workflow_run_id
@@ -83,7 +83,7 @@ CROSS JOIN LATERAL (
     SELECT edge ->> 'step' AS step, place
     FROM jsonb_array_elements(r.graph -> 'steps' -> me.step -> 'upstreams') WITH ORDINALITY AS t(edge, place)) u
 CROSS JOIN LATERAL (
-    SELECT state, reason, result, octet_length(result::text) AS size FROM execution o
+    SELECT id, state, reason, result, octet_length(result::text) AS size FROM execution o
     WHERE o.workflow_run_id = me.workflow_run_id AND o.step = u.step AND NOT o.superseded
         AND o.id BETWEEN %(low)s AND %(high)s LIMIT 1) e
 WHERE me.id = %(id)s

@@ -67,7 +67,9 @@ def seed(*, demo: bool) -> dict[str, Any]:
     with context.within(context.PLATFORM), transaction.atomic():
         tenant = Tenant.objects.filter(slug=SLUG).first()
         if tenant is None:
-            tenant = tenants.create(slug=SLUG, name="Local", allowed_hosts=LOOPBACK, allowed_callables=["*"])
+            tenant = tenants.create(
+                slug=SLUG, name="Local", allowed_hosts=LOOPBACK, allowed_callables=["*"], allow_network=True
+            )
             _make_jobs(tenant, DEMO if demo else [])
         _make_administrator(tenant, password)
         _make_room(tenant)

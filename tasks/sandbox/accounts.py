@@ -44,10 +44,10 @@ def service_account() -> Account | None:
 
 
 def hand_over(folder: Path, account: Account | None) -> None:
-    """Make the folder and the files in it the account's own, and make sure it can get there."""
+    """Make the folder and all that is in it the account's own, and make sure it can get there."""
     if account is None:
         return
-    for path in (*folder.iterdir(), folder):
+    for path in (*folder.rglob("*"), folder):
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
     for parent in folder.parents:
         if not _may_enter(parent, account):

@@ -3,19 +3,19 @@
     worker ──lifeline──▶ leash (sub-reaper) ──▶ command ──▶ its children, daemons …
            ◀──report────
 
-A program of its own, run as ``python -I -S leash.py <label> <spec fd>``: it imports nothing of
-ours, and of the standard library only what loads fast, to start within 30 ms. The spec is a
-marshalled dictionary (see ``process.py``).
+A program of its own, run as ``python -I -S leash.py <label> <spec fd>``: of ours it imports two modules
+that import nothing else, and of the standard library only what loads fast, to start within 30 ms. The
+spec is a marshalled dictionary (see ``process.py``).
 
 Whatever loses its parent below the leash becomes the leash's own child, so nothing gets away by
 forking twice. The leash ends all of it when the command ends, when it is told to by SIGTERM (the
-command gets the signal first, and a grace), when the lifeline closes, or when its parent dies. To
-the report it writes ``code 0``, or ``error …`` if the command could not be started.
+command gets the signal first, and a grace), when the lifeline closes, when its parent dies, or when it
+uses more than it may. To the report it writes ``code 0``, ``limit memory``, or ``error …`` if the command
+could not be started.
 """
 
 from __future__ import annotations
 
-import ctypes
 import marshal
 import os
 import resource
@@ -24,6 +24,10 @@ import signal
 import sys
 import time
 from typing import Any, NoReturn
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+
+from tasks.sandbox import namespaces, usage
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -47,9 +51,14 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         _become(spec)
-    code = _watch(child, spec, wakeup)
+    watch = usage.Watch(spec["watch"], spec["folder"])
+    code, exceeded = _watch(child, spec, wakeup, watch)
     _end_all(wakeup)
     if code is not None:
+        exceeded = watch.at_the_end(code)
+    if exceeded is not None:
+        _report(spec, "limit", exceeded)
+    elif code is not None:
         _report(spec, "code", code)
     os._exit(0)  # an orderly end of the interpreter takes longer than all of the above
 
@@ -78,8 +87,7 @@ def _hear_signals() -> int:
 
 
 def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+    namespaces.call("prctl", option, value, 0, 0, 0)
 
 
 def _become(spec: dict[str, Any]) -> NoReturn:
@@ -89,21 +97,40 @@ def _become(spec: dict[str, Any]) -> NoReturn:
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        os.chdir(spec["folder"])
-        for name, wanted in spec["limits"].items():
-            _limit(getattr(resource, name), wanted)
+        os.chdir(os.path.join(spec["folder"], spec["start"]))
+        _be_first_to_go()
+        _limit_all(spec["limits"])
         if spec["uid"] is not None:
             os.setgroups([])
             os.setresgid(spec["gid"], spec["gid"], spec["gid"])
             os.setresuid(spec["uid"], spec["uid"], spec["uid"])
-        if not spec["wrapped"]:
-            _prctl(PR_SET_NO_NEW_PRIVS, 1)  # a set-uid bubblewrap needs its privilege, and sets this itself
+        if spec["wrapped"]:
+            namespaces.enter(spec)
+            _limit_all(spec["limits_inside"])
+        else:
+            _prctl(PR_SET_NO_NEW_PRIVS, 1)  # bubblewrap sets this itself
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - the purpose of this program
     except OSError as error:
         _report(spec, "error", f"{error.strerror} ({error.filename or error.errno})")
+    except Exception as error:  # noqa: BLE001 - nobody is above us
+        _report(spec, "error", f"{type(error).__name__}: {error}")
     finally:
         os._exit(127)
+
+
+def _be_first_to_go() -> None:
+    """When the machine runs out of memory the kernel ends this, and not the worker."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass  # a container may forbid it; the other walls stand
+
+
+def _limit_all(limits: dict[str, int]) -> None:
+    for name, wanted in limits.items():
+        _limit(getattr(resource, name), wanted)
 
 
 def _limit(kind: int, wanted: int) -> None:
@@ -112,23 +139,28 @@ def _limit(kind: int, wanted: int) -> None:
     resource.setrlimit(kind, (allowed, allowed))
 
 
-def _watch(child: int, spec: dict[str, Any], wakeup: int) -> int | None:
-    """Wait for the command's exit code; None when it is to be ended instead."""
+def _watch(
+    child: int, spec: dict[str, Any], wakeup: int, watch: usage.Watch
+) -> tuple[int, None] | tuple[None, str | None]:
+    """Wait for the command's exit code; without one it is to be ended, for the limit that it has exceeded if so."""
     poller = select.poll()
     poller.register(wakeup, select.POLLIN)
     poller.register(spec["lifeline"], select.POLLIN)
     deadline: float | None = None
     while True:
-        left = None if deadline is None else max(deadline - time.monotonic(), 0) * 1000
-        ready = {fd for fd, _ in poller.poll(left)}
-        if not ready or spec["lifeline"] in ready:
-            return None
-        signals = os.read(wakeup, 512)
+        waits = [watch.wait_ms(), None if deadline is None else max(deadline - time.monotonic(), 0) * 1000]
+        ready = {fd for fd, _ in poller.poll(min((wait for wait in waits if wait is not None), default=None))}
+        if spec["lifeline"] in ready or (deadline is not None and time.monotonic() >= deadline):
+            return None, None
+        signals = os.read(wakeup, 512) if wakeup in ready else b""
         code = _reap(child)
         if code is not None:
-            return code
+            return code, None
         if PARENT_DIED in signals:
-            return None
+            return None, None
+        exceeded = watch.exceeded()
+        if exceeded is not None:
+            return None, exceeded
         if signal.SIGTERM in signals and deadline is None:
             deadline = time.monotonic() + spec["grace"]
             _ask(child, spec)
@@ -138,7 +170,7 @@ def _watch(child: int, spec: dict[str, Any], wakeup: int) -> int | None:
 
 def _ask(child: int, spec: dict[str, Any]) -> None:
     # Asked to end, bubblewrap would end what it holds without asking it.
-    _send(signal.SIGTERM, _descendants() - ({child} if spec["wrapped"] else set()))
+    _send(signal.SIGTERM, set(usage.descendants()) - ({child} if spec["wrapped"] else set()))
 
 
 def _reap(child: int) -> int | None:
@@ -165,7 +197,7 @@ def _end_all(wakeup: int) -> None:
                 pass
         except ChildProcessError:
             return
-        alive = _descendants()
+        alive = set(usage.descendants())
         if alive - stopped:
             _send(signal.SIGSTOP, alive - stopped)
             stopped |= alive
@@ -181,25 +213,6 @@ def _send(number: int, pids: set[int]) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             continue
-
-
-def _descendants() -> set[int]:
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    parent = int(file.read().rpartition(b")")[2].split()[1])
-            except OSError:
-                continue  # ended meanwhile
-            children.setdefault(parent, []).append(int(name))
-    found: set[int] = set()
-    queue = [os.getpid()]
-    while queue:
-        below = children.get(queue.pop(), [])
-        found.update(below)
-        queue.extend(below)
-    return found
 
 
 if __name__ == "__main__":

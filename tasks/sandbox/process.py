@@ -10,6 +10,7 @@ import marshal
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,8 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.sandbox import bubble
+from tasks.sandbox import bubble, seccomp
 from tasks.sandbox.accounts import Account
+from tasks.sandbox.bubble import Mount
+from tasks.sandbox.limits import Limits
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: What has the leash ask its command to end, and do no more.
@@ -55,16 +58,24 @@ class Command:
     stdin: bytes = b""
     account: Account | None = None
     wrapper: Wrapper | None = None
+    limits: Limits = field(default_factory=Limits)
+    #: Only with a wrapper.
+    mounts: Sequence[Mount] = ()
+    #: Where below its folder it begins.
+    start: str = ""
+    #: A Unix socket through which what listens inside, on the one port there is, is handed out. Only with a wrapper.
+    gate: socket.socket | None = None
     #: Shown in the process list beside the leash.
     label: str = ""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended: its exit code (128 + n for signal n), or why it could not be started."""
+    """How a command ended: its exit code (128 + n for signal n), the limit it exceeded, or why it could not be started."""
 
     code: int | None = None
     error: str | None = None
+    limit: str | None = None
 
 
 def run(
@@ -214,40 +225,45 @@ class _Held:
         what, _, value = self._report.decode().partition("\n")[0].partition(" ")
         if what == "code":
             return Ending(code=int(value))
+        if what == "limit":
+            return Ending(limit=value)
         return Ending(error=value or "the process that held the command was killed")
 
 
 def _spec(command: Command, descriptors: ExitStack) -> tuple[dict[str, Any], list[int]]:
     """The leash's orders, and the descriptors it passes on."""
-    account = command.account
+    account, limits = command.account, command.limits
     spec: dict[str, Any] = {
         "parent": os.getpid(),
         "argv": list(command.argv),
         "env": dict(command.env),
         "folder": str(command.folder),
+        "start": command.start,
         "uid": account and account.uid,
         "gid": account and account.gid,
-        "limits": _limits(account),
+        "limits": limits.walls(is_service_account=account is not None, is_wrapped=command.wrapper is not None),
+        "limits_inside": limits.walls_inside(),
+        "watch": limits.watched(is_wrapped=command.wrapper is not None),
         "grace": GRACE_SECONDS,
         "wrapped": command.wrapper is not None,
+        "gate": None if command.gate is None else command.gate.fileno(),
     }
     if command.wrapper is None:
         return spec, []
+    filter_fd = _memory(seccomp.program() or b"", descriptors)
+    options = bubble.arguments(
+        command.folder,
+        command.env,
+        hardening=command.wrapper.hardening,
+        filter_fd=filter_fd,
+        tmp_bytes=limits.tmp_bytes,
+        mounts=command.mounts,
+        start=command.start,
+    )
     # Through a descriptor: a process list would show the environment, and bubblewrap must not live in it.
-    options = bubble.arguments(command.folder, command.env, command.wrapper.hardening)
     fd = _memory(b"".join(option.encode() + b"\0" for option in options), descriptors)
     spec |= {"argv": [command.wrapper.program, "--args", str(fd), "--", *command.argv], "env": {}}
-    return spec, [fd]
-
-
-def _limits(account: Account | None) -> dict[str, int]:
-    return {
-        "RLIMIT_CORE": 0,
-        "RLIMIT_NOFILE": 1024,
-        "RLIMIT_FSIZE": 1024**3,
-        # Counted over all processes of the user: an ordinary user's desktop is among them.
-        "RLIMIT_NPROC": 4096 if account is None else 1024,
-    }
+    return spec, [fd, filter_fd, *([] if command.gate is None else [command.gate.fileno()])]
 
 
 def _memory(data: bytes, descriptors: ExitStack) -> int:

@@ -69,6 +69,18 @@ class Limits(Editing, throttling.Rate):
         label="Celery tasks its jobs may run",
         help_text="Of its own apps, one a line, such as shop.tasks.settle or shop.tasks.*. Empty for none.",
     )
+    allow_network = forms.BooleanField(
+        required=False,
+        label="Network for scripts",
+        widget=widgets.UnfoldBooleanWidget,
+        help_text="Scripts that ask for it may reach what its calls may reach.",
+    )
+    allow_requirements = forms.BooleanField(
+        required=False,
+        label="Requirements for scripts",
+        widget=widgets.UnfoldBooleanWidget,
+        help_text="Python scripts may have packages installed for them.",
+    )
 
     field_order: tuple[str, ...] = (
         "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts",
@@ -145,6 +157,7 @@ class TenantAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Private hosts it may call", ", ".join(row.allowed_hosts) or "none"),
             ("Python callables its jobs may call", ", ".join(row.allowed_callables) or "none"),
             ("Celery tasks its jobs may run", ", ".join(row.allowed_tasks) or "none"),
+            ("Its scripts may", " and ".join(_granted(row)) or "neither use the network nor install requirements"),
             ("Created", marks.instant(row.created_at)),
             ("Its", _ways_on(request, row)),
         ]
@@ -237,3 +250,8 @@ def _ways_on(request: HttpRequest, tenant: Tenant) -> Any:
         if menu.shows_list(request, name)
     ]
     return marks.joined(links)
+
+
+def _granted(tenant: Tenant) -> list[str]:
+    granted = {"use the network": tenant.allow_network, "install requirements": tenant.allow_requirements}
+    return [name for name, is_granted in granted.items() if is_granted]

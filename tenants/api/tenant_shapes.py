@@ -77,6 +77,12 @@ class TenantChanges(QuotaInput):
         required=False,
         help_text="Tasks in Celery apps of its own that its jobs may run.",
     )
+    allow_network = serializers.BooleanField(
+        required=False, help_text="Whether its scripts may reach what its calls may reach."
+    )
+    allow_requirements = serializers.BooleanField(
+        required=False, help_text="Whether packages may be installed for its Python scripts."
+    )
 
 
 class NewTenant(TenantChanges):
@@ -134,6 +140,8 @@ class TenantShape(serializers.Serializer[Tenant]):
     allowed_hosts = serializers.ListField(child=serializers.CharField())
     allowed_callables = serializers.ListField(child=serializers.CharField())
     allowed_tasks = serializers.ListField(child=serializers.CharField())
+    allow_network = serializers.BooleanField()
+    allow_requirements = serializers.BooleanField()
     created_at = Instant()
 
     def get_throttle(self, tenant: Tenant) -> dict[str, Any] | None:

@@ -49,6 +49,12 @@ class Tenant(limited.Limited, Quotas, JobDefaults):
         blank=True,
         help_text="Names of tasks in Celery apps of its own that its jobs may run; * stands for anything.",
     )
+    allow_network = models.BooleanField(
+        default=False, db_default=False, help_text="Whether its scripts may reach what its calls may reach."
+    )
+    allow_requirements = models.BooleanField(
+        default=False, db_default=False, help_text="Whether packages may be installed for its Python scripts."
+    )
     api_rate_limit = models.CharField(
         max_length=16,
         blank=True,

@@ -21,6 +21,7 @@ _TASK = re.compile(r"[\w.:/*-]{1,200}")
 _FIELDS = (
     "name", "weight", "max_running", "rate_limit", "rate_burst", "api_rate_limit", "allowed_hosts", "allowed_callables",
     "allowed_tasks",
+    "allow_network", "allow_requirements",
 )  # fmt: skip
 
 
@@ -36,6 +37,8 @@ def change(
     allowed_hosts: Sequence[str],
     allowed_callables: Sequence[str],
     allowed_tasks: Sequence[str],
+    allow_network: bool,
+    allow_requirements: bool,
 ) -> Tenant:
     """Store new limits. A raised cap is used from the next admission on; nothing in flight is stopped by a lowered one."""
     wanted = {
@@ -48,6 +51,8 @@ def change(
         "allowed_hosts": list(allowed_hosts),
         "allowed_callables": list(allowed_callables),
         "allowed_tasks": list(allowed_tasks),
+        "allow_network": allow_network,
+        "allow_requirements": allow_requirements,
     }
     return merge(tenant=tenant, fields=wanted)
 

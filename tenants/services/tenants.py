@@ -25,6 +25,8 @@ def create(
     allowed_hosts: Sequence[str] = (),
     allowed_callables: Sequence[str] = (),
     allowed_tasks: Sequence[str] = (),
+    allow_network: bool = False,
+    allow_requirements: bool = False,
 ) -> Tenant:
     """A new tenant, active."""
     actors.require(permissions.PLATFORM)
@@ -40,6 +42,8 @@ def create(
         allowed_hosts=list(allowed_hosts),
         allowed_callables=list(allowed_callables),
         allowed_tasks=list(allowed_tasks),
+        allow_network=allow_network,
+        allow_requirements=allow_requirements,
     )
     try:
         tenant.clean_fields()

@@ -97,7 +97,13 @@ def standing(
     wanted: Mapping[str, int] = WANTED,
 ) -> Iterator[Stand]:
     """A stand with no process yet; ``environment`` is given to all of them."""
-    told = {"CARILLON_LEASE_SECONDS": str(lease), "CARILLON_DRAIN_SECONDS": "3", **(environment or {})}
+    told = {
+        "CARILLON_LEASE_SECONDS": str(lease),
+        "CARILLON_DRAIN_SECONDS": "3",
+        # Scripts pulse to the witness by themselves: through a worker's proxy, a stopped worker would silence them.
+        "CARILLON_SANDBOX": "process group",
+        **(environment or {}),
+    }
     with contextlib.ExitStack() as on_exit:
         _empty(on)
         history = History(folder / "history.jsonl")

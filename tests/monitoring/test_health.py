@@ -58,7 +58,7 @@ def test_part_that_was_never_heard_of_fails(empty_database):
 def test_workers_whose_lease_ended_do_not_count(well):
     rows.change("UPDATE worker SET lease_expires_at = now() - interval '1 second'")
     status, checks = asked()
-    assert (status, checks["workers"]) == (503, {"ok": False, "live": 0, "by_queue": {"default": 0}})
+    assert (status, checks["workers"]) == (503, {"ok": False, "live": 0, "by_queue": {"default": 0}, "refuses": {}})
 
 
 def test_redis_away_fails_without_its_address(well, settings):
@@ -108,3 +108,12 @@ def test_probes_answer_get_only_and_are_never_cached(path, empty_database):
     answer = Client().post(path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "METHOD_NOT_ALLOWED")
     assert "no-store" in Client().get(path)["Cache-Control"]
+
+
+def test_what_live_workers_refuse_is_told_with_the_reasons(well):
+    rows.worker(refuses='{"script": "no bubblewrap"}')
+    rows.worker(refuses='{"script": "no namespaces"}')
+    rows.worker(refuses='{"http": "gone"}', lease=-1)
+    status, checks = asked()
+    assert status == 200
+    assert checks["workers"]["refuses"] == {"script": ["no bubblewrap", "no namespaces"]}

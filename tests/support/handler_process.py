@@ -2,7 +2,7 @@
 
     python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null, "connections": {}}'
 
-Prints the execution's id and folder, then every line that is logged. ``level`` "process group" keeps bubblewrap out;
+Prints the execution's id and folder, then every line that is logged. ``level`` "process group" declares that sandbox;
 ``bookmarks`` names a file that keeps them from one process to the next. At the end it says what it took.
 """
 
@@ -13,6 +13,8 @@ import resource
 import sys
 from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from jobs import handlers
 from jobs.callables import registry
@@ -44,7 +46,7 @@ def main() -> None:
     handlers.load(["tasks.handlers"])
     registry.load(["tests.support.callables"])
     if order["level"] == "process group":
-        probe.wrapper = lambda: None  # type: ignore[assignment]
+        settings.SANDBOX = probe.PROCESS_GROUP
     context = Loud(order["allowed_hosts"], revealed=order["connections"], timeout=3600)
     if order.get("bookmarks"):
         context.kept_in = Path(order["bookmarks"])

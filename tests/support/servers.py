@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -32,6 +33,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 #: In every process of a test, as a developer's own module would be.
 os.environ["CARILLON_CALLABLES"] = '["tests.support.callables"]'
+#: A machine without bubblewrap tries the rest at the level that it can do.
+os.environ["CARILLON_SANDBOX"] = "full" if shutil.which("bwrap") else "process group"
 os.environ["CARILLON_ENCRYPTION_KEYS"] = "5e" * 32
 #: All of a run's requests come from one address, and many tests try what is refused without a key.
 os.environ["CARILLON_API_RATE_ANONYMOUS"] = ""

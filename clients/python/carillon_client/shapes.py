@@ -2574,6 +2574,8 @@ class NewTenant(TypedDict):
     api_rate_limit: NotRequired[str]
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
+    allow_network: NotRequired[bool]
+    allow_requirements: NotRequired[bool]
     slug: str
 
 
@@ -3207,6 +3209,8 @@ class TenantChanges(TypedDict):
     api_rate_limit: NotRequired[str]
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
+    allow_network: NotRequired[bool]
+    allow_requirements: NotRequired[bool]
 
 
 class WindowChanges(TypedDict):
@@ -3862,7 +3866,7 @@ class ScriptDeclaredJob(TypedDict):
 
 
 class ScriptJobDeclaration(TypedDict):
-    """Script. Runs a script. Its result is the JSON after '::result ' on a line of its output, or else the last line"""
+    """Script. Runs a script in a sandbox. Its result is the JSON after '::result ' on a line of its output, or else """
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -3871,7 +3875,7 @@ class ScriptJobDeclaration(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: ScriptPayload
+    payload: NotRequired[ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -3895,7 +3899,7 @@ class ScriptJobDeclaration(TypedDict):
 
 
 class ScriptJobInput(TypedDict):
-    """Script. Runs a script. Its result is the JSON after '::result ' on a line of its output, or else the last line"""
+    """Script. Runs a script in a sandbox. Its result is the JSON after '::result ' on a line of its output, or else """
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -3904,7 +3908,7 @@ class ScriptJobInput(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: ScriptPayload
+    payload: NotRequired[ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -3972,9 +3976,44 @@ class ScriptPayload(TypedDict):
     """ScriptPayload."""
 
     interpreter: NotRequired[Literal["sh", "bash", "python", "node"] | Expression]
-    script: str | Expression
+    script: NotRequired[str | None | Expression]
+    argv: NotRequired[list[str] | None | Expression]
     env: NotRequired[dict[str, Any] | Expression]
     stdin: NotRequired[str]
+    files: NotRequired[dict[str, str | ScriptPayload.Encoded | ScriptPayload.FromArtifact] | Expression]
+    working_dir: NotRequired[str | Expression]
+    artifacts: NotRequired[list[str | Expression] | Expression]
+    artifacts_on_failure: NotRequired[bool | Expression]
+    network: NotRequired[bool | Expression]
+    limits: NotRequired[ScriptPayload.Limits | Expression]
+    success_codes: NotRequired[list[int | Expression] | Expression]
+    retry_codes: NotRequired[list[int | Expression] | None | Expression]
+    fail_codes: NotRequired[list[int | Expression] | Expression]
+    requirements: NotRequired[list[str | Expression] | Expression]
+
+
+class ScriptPayload.Encoded(TypedDict):
+    """A file that is no text."""
+
+    base64: str
+
+
+class ScriptPayload.FromArtifact(TypedDict):
+    """A file that another execution has kept."""
+
+    artifact: dict[str, Any] | Expression
+    execution: str | Expression
+
+
+class ScriptPayload.Limits(TypedDict):
+    """What a script may use; without one, and at most, what the installation allows."""
+
+    cpu_seconds: NotRequired[int | None | Expression]
+    memory_mb: NotRequired[int | None | Expression]
+    processes: NotRequired[int | None | Expression]
+    disk_mb: NotRequired[int | None | Expression]
+    output_mb: NotRequired[int | None | Expression]
+    open_files: NotRequired[int | None | Expression]
 
 
 class ScriptRevision(TypedDict):
@@ -4359,6 +4398,8 @@ class Tenant(TypedDict):
     allowed_job_types: list[str]
     allowed_hosts: list[str]
     allowed_callables: list[str]
+    allow_network: bool
+    allow_requirements: bool
     created_at: str
 
 

@@ -31,3 +31,12 @@ def test_a_page_shows_what_runs_there_and_how_old_its_lease_is(console: Console)
 @pytest.mark.usefixtures("empty_database")
 def test_an_empty_list_says_what_to_do() -> None:
     assert "nothing runs until one does" in support.text_of(Console().page("jobs_worker_changelist"))
+
+
+@pytest.mark.usefixtures("empty_database")
+def test_a_worker_that_refuses_jobs_of_a_type_says_so_and_why(console: Console) -> None:
+    worker = rows.worker(refuses='{"script": "no namespaces <here>"}')
+    assert "refuses script" in support.text_of(console.page("jobs_worker_changelist"))
+    page = console.page("jobs_worker_change", worker)
+    assert "Refuses script jobs" in page
+    assert "no namespaces &lt;here&gt;" in page

@@ -193,7 +193,8 @@ def clean_up(owner, monkeypatch):
         """Deletes old carts."""
         return older_than_days
 
-    rows.change("""UPDATE tenant SET allowed_callables = '["shop.jobs:*"]' WHERE id = %s""", owner.tenant.id)
+    granted = """allowed_callables = '["shop.jobs:*"]', allow_network = true"""
+    rows.change(f"UPDATE tenant SET {granted} WHERE id = %s", owner.tenant.id)
 
 
 @pytest.mark.usefixtures("clean_up")

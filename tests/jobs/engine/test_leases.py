@@ -78,3 +78,8 @@ def test_what_a_cleanly_ended_worker_still_held_is_found_at_the_next_sweep():
 def test_a_lease_of_any_length_is_renewed_before_it_is_not_trusted(settings, seconds):
     settings.LEASE = timedelta(seconds=seconds)
     assert leases.renew_every() + heartbeat.LOOK_EVERY < seconds - leases.margin() < seconds
+
+
+def test_a_worker_tells_what_it_refuses_and_why():
+    Lease(name="w@host", refuses={"script": "no namespaces"}).renew([])
+    assert rows.fetch("SELECT refuses FROM worker") == [({"script": "no namespaces"},)]

@@ -32,7 +32,7 @@ def test_conditions_read_what_upstreams_left(source, named, value):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("upstream.extract.rows > 0", "an upstream has no 'rows'; it has state, reason, result (at character 1)"),
+        ("upstream.extract.rows > 0", "an upstream has no 'rows'; it has id, state, reason, result (at character 1)"),
         ("upstream == 1", "write which job: upstream.<name>, or upstream['a-name'] (at character 1)"),
         ("upstream[upstream.a.result] == 1", "write which job"),
         ("upstream[0] == 1", "write which job"),

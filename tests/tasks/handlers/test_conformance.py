@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import jsonschema
 import pytest
+from django.conf import settings
 from pydantic import ValidationError
 
 from jobs import handlers
@@ -72,7 +73,7 @@ def case(job_type: str, server: HttpServer) -> Case:
 @pytest.fixture
 def level(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "process group":
-        monkeypatch.setattr(probe, "wrapper", lambda: None)
+        monkeypatch.setattr(settings, "SANDBOX", probe.PROCESS_GROUP)
     return str(request.param)
 
 
@@ -132,7 +133,7 @@ def test_wrong_value_is_refused_by_its_fields_name(job_type: str, case: Case) ->
 def test_interrupted_handler_ends_and_leaves_nothing(
     job_type: str, case: Case, level: str, server: HttpServer, temporary: Path, interruption: type[Interrupted]
 ) -> None:
-    probe.wrapper()  # its own files and processes are not the handler's
+    probe.standing()  # its own files and processes are not the handler's
     files = open_files()
     with (
         contexts.recording(case.allowed_hosts, timeout=120, revealed=case.connections) as context,

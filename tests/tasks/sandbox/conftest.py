@@ -16,7 +16,7 @@ from tasks.sandbox.process import Command
 
 @pytest.fixture(params=["own level", "process group"])
 def wrapper(request: pytest.FixtureRequest) -> process.Wrapper | None:
-    return probe.wrapper() if request.param == "own level" else None
+    return probe.standing().wrapper if request.param == "own level" else None
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def folder() -> Iterator[Path]:
 def inside(folder: Path, script: str) -> str:
     """What the script prints, errors included."""
     heard: list[bytes] = []
-    wrapper = probe.wrapper()
+    wrapper = probe.standing().wrapper
     assert wrapper is not None
     command = process.Command(
         ["/bin/sh", "-c", script], folder, {"PATH": process.PATH}, account=accounts.service_account(), wrapper=wrapper
@@ -81,7 +81,7 @@ def test_tmp_is_gone_with_the_command(folder: Path) -> None:
 
 
 def test_no_further_user_namespace_can_be_made(folder: Path) -> None:
-    wrapper = probe.wrapper()
+    wrapper = probe.standing().wrapper
     assert wrapper is not None
     if not wrapper.hardening:
         pytest.skip("this bubblewrap knows no --disable-userns")

@@ -148,3 +148,16 @@ def test_secrets_of_one_stream_are_not_held_back_in_the_other(context: Recording
     printed.feed("stdout", b"a line\ns3cr")
     printed.feed("stderr", b"3t-token\n")
     assert [(line.stream, line.message) for line in context.lines] == [("stdout", "a line"), ("stderr", "3t-token")]
+
+
+def test_what_is_beyond_the_log_is_searched_and_not_kept(context: RecordingContext) -> None:
+    chunk = (b"x" * 99 + b"\n") * 1000
+    printed = output.Output(context)
+    for _ in range(300):
+        printed.feed("stdout", chunk)
+    printed.feed("stdout", b'{"rows": 1}\r\n::result 7\r\nx')
+    printed.close()
+    assert printed.result == 7
+    assert sum(len(line.message) + 1 for line in context.lines) + printed.dropped > 30_000_000
+    assert sum(len(line.message) for line in context.lines) <= output.LOGGED_BYTES + 200
+    assert printed._unfinished["stdout"] == b""

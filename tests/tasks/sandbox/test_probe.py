@@ -1,47 +1,84 @@
+"""Which level is declared, and that a machine which cannot do it says so."""
+
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 
-from tasks import sandbox
-from tasks.sandbox import bubble, probe, process
+from tasks.sandbox import bubble, probe, process, seccomp
 
 
 @pytest.fixture(autouse=True)
 def _unprobed() -> Iterator[None]:
-    probe.wrapper.cache_clear()
+    probing = probe._full
+    probing.cache_clear()
     yield
-    probe.wrapper.cache_clear()
+    probing.cache_clear()
 
 
+@pytest.fixture
+def full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SANDBOX", probe.FULL)
+
+
+@pytest.mark.usefixtures("full")
 @pytest.mark.needs("bwrap")
-def test_bubblewrap_that_works_is_used_hardened() -> None:
-    wrapper = probe.wrapper()
-    assert wrapper is not None
-    assert wrapper.hardening in (bubble.HARDENING, ())
-    assert sandbox.level() == "namespaces"
+def test_full_level_is_in_force_where_it_works() -> None:
+    standing = probe.standing()
+    assert (standing.level, standing.problem) == ("full", "")
+    assert standing.wrapper is not None
+    assert standing.wrapper.hardening in (bubble.HARDENING, ())
 
 
-def test_machine_without_bubblewrap_is_said_to_have_process_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    assert sandbox.level() == "process group"
+def test_process_group_is_in_force_wherever_it_is_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SANDBOX", probe.PROCESS_GROUP)
+    monkeypatch.setattr(probe, "_full", lambda: pytest.fail("probed what is not declared"))
+    assert probe.standing() == probe.Standing("process group")
 
 
-def test_program_that_is_there_and_does_not_work_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: "/bin/false")
-    assert sandbox.level() == "process group"
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize(
+    ("program", "why"), [(None, "bubblewrap is not installed"), ("/bin/false", "namespaces cannot be made here")]
+)
+def test_machine_that_cannot_do_the_declared_level_says_why(
+    monkeypatch: pytest.MonkeyPatch, program: str | None, why: str
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: program)
+    standing = probe.standing()
+    assert standing.wrapper is None
+    assert why in standing.problem
+    assert "CARILLON_SANDBOX='process group'" in standing.problem
 
 
+@pytest.mark.usefixtures("full")
+@pytest.mark.needs("bwrap")
+@pytest.mark.parametrize(
+    ("where", "name", "spoilt", "why"),
+    [
+        (seccomp, "program", lambda: None, "architecture"),
+        (bubble, "NAMESPACES", ("--unshare-no-such-thing",), "no-such-thing"),
+    ],
+)
+def test_wall_that_cannot_be_put_up_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, where: object, name: str, spoilt: object, why: str
+) -> None:
+    monkeypatch.setattr(where, name, spoilt)
+    assert why in probe.standing().problem
+
+
+@pytest.mark.usefixtures("full")
 def test_older_bubblewrap_is_used_without_what_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: "/usr/bin/bwrap")
-    monkeypatch.setattr(probe, "_works", lambda candidate: candidate.hardening == ())
-    assert probe.wrapper() == process.Wrapper("/usr/bin/bwrap", ())
+    monkeypatch.setattr(probe, "_tried", lambda candidate: "unknown option" if candidate.hardening else "")
+    assert probe.standing().wrapper == process.Wrapper("/usr/bin/bwrap", ())
 
 
+@pytest.mark.usefixtures("full")
 @pytest.mark.needs("bwrap")
 def test_machine_is_probed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox.level()
-    monkeypatch.setattr(probe, "_works", lambda candidate: pytest.fail("probed again"))
-    sandbox.level()
+    probe.standing()
+    monkeypatch.setattr(probe, "_tried", lambda candidate: pytest.fail("probed again"))
+    probe.standing()

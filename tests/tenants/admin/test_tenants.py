@@ -11,6 +11,7 @@ from tests.support.console import Console
 
 LIMITS = {"name": "Acme", "weight": 3, "max_running": 20, "allowed_hosts": "api.internal:8080\n10.0.0.0/8\n"}
 LIMITS["api_rate_limit"] = "50/s"
+LIMITS["allow_network"] = "on"
 LIMITS["allowed_callables"] = "shop.jobs:*\nreports.daily\n"
 LIMITS["allowed_tasks"] = "shop.tasks.*\n"
 
@@ -26,6 +27,8 @@ def test_a_new_tenant_is_made_with_its_limits(console: Console) -> None:
     ((made,),) = rows.fetch("SELECT id FROM tenant WHERE slug = %s", slug)
     assert answer["Location"] == support.url("tenants_tenant_change", made)
     assert _row(made) == ("Acme", 3, 20, ["api.internal:8080", "10.0.0.0/8"], "active")
+    assert rows.fetch("SELECT allow_network, allow_requirements FROM tenant WHERE id = %s", made) == [(True, False)]
+    assert "use the network" in console.page("tenants_tenant_change", made)
 
 
 def test_a_slug_taken_is_refused_beside_the_slug(console: Console) -> None:

@@ -65,6 +65,8 @@ def test_an_administrator_sees_and_names_their_own_and_changes_nothing_else(owne
         {"max_jobs": 1_000},
         {"weight": 100},
         {"allowed_callables": ["*"]},
+        {"allow_network": True},
+        {"allow_requirements": True},
         {"name": "X", "max_running": None},
     ):
         assert owner.api.patch(path, change).json()["error"]["code"] == "MISSING_SCOPE"

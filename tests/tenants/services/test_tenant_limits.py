@@ -33,6 +33,8 @@ def _change(tenant: Tenant, **fields: Any) -> Tenant:
         "allowed_hosts": [],
         "allowed_callables": [],
         "allowed_tasks": [],
+        "allow_network": False,
+        "allow_requirements": False,
     }
     return tenant_limits.change(tenant=tenant, **(defaults | fields))
 
@@ -108,3 +110,9 @@ def test_old_and_new_are_in_the_trail(tenant: Tenant) -> None:
 
     event = AuditEvent.objects.get(object_id=str(tenant.pk))
     assert (event.action, event.changes) == ("tenant.updated", {"weight": [1, 7]})
+
+
+@pytest.mark.parametrize("grant", ["allow_network", "allow_requirements"])
+def test_what_its_scripts_may_is_granted_and_taken_back(tenant: Tenant, grant: str) -> None:
+    assert getattr(_change(tenant, **{grant: True}), grant) is True
+    assert getattr(_change(tenant), grant) is False
