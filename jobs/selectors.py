@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from jobs import coming
 from jobs.coming import Run
@@ -19,6 +19,7 @@ from jobs.models import (
     Dependency,
     Execution,
     ExecutionLog,
+    Executor,
     Job,
     JobRevision,
     JobState,
@@ -43,8 +44,11 @@ _EDGES = Dependency.objects.select_related("upstream").defer("upstream__payload"
 UPSTREAMS = Prefetch("upstream_edges", _EDGES)
 _REVISION = JobRevision.objects.filter(job_id=OuterRef("job_id"), number=OuterRef("revision"))
 _TOLD = {
-    "revision_payload": _REVISION.values("spec__payload"),
-    "worker_name": Worker.objects.filter(pk=OuterRef("worker_id")).values("name"),
+    "revision_payload": Subquery(_REVISION.values("spec__payload")),
+    "worker_name": Coalesce(
+        Subquery(Worker.objects.filter(pk=OuterRef("worker_id")).values("name")),
+        Subquery(Executor.objects.filter(lease_id=OuterRef("worker_id")).values("name")),
+    ),
 }
 
 
@@ -96,7 +100,7 @@ def executions() -> QuerySet[Execution]:
 
 def with_told(executions: QuerySet[Execution], names: Collection[str]) -> QuerySet[Execution]:
     """Executions with what other tables hold of them, by the names of :func:`executions`."""
-    return executions.annotate(**{name: Subquery(rows) for name, rows in _TOLD.items() if name in names})
+    return executions.annotate(**{name: found for name, found in _TOLD.items() if name in names})
 
 
 def queues() -> QuerySet[Queue]:

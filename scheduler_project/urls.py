@@ -13,6 +13,7 @@ from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.dependencies import DependencyViewSet
 from jobs.api.events import EventViewSet
 from jobs.api.executions import ExecutionViewSet
+from jobs.api.executors import ExecutorViewSet
 from jobs.api.failure_groups import FailureGroupViewSet
 from jobs.api.forecast import ForecastViewSet
 from jobs.api.hooks import HookViewSet
@@ -31,6 +32,7 @@ from jobs.api.tags import TagViewSet
 from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
 from jobs.api.workflow_runs import WorkflowRunViewSet
 from monitoring import api as monitoring
+from tasks.executors.api import ClaimViewSet, ReportViewSet
 from tenants import oidc
 from tenants.api.accepting import AcceptViewSet
 from tenants.api.api_keys import ApiKeyViewSet
@@ -50,6 +52,9 @@ api.register("schedules", PreviewViewSet, basename="schedule-preview")
 api.register("schedules", ScheduleViewSet, basename="schedule")
 api.register("maintenance-windows", MaintenanceWindowViewSet, basename="maintenance-window")
 api.register("executions", ExecutionViewSet, basename="execution")
+api.register("executions", ReportViewSet, basename="execution-report")
+api.register("executors", ExecutorViewSet, basename="executor")
+api.register("executors", ClaimViewSet, basename="executor-claim")
 api.register("events", EventViewSet, basename="event")
 api.register("hooks", HookViewSet, basename="hook")
 api.register("operations", OperationViewSet, basename="operation")

@@ -68,6 +68,7 @@ class Wait(StrEnum):
     FREE_WORKER = "FREE_WORKER"
     AWAITING_UPSTREAM = "AWAITING_UPSTREAM"
     TAG_PAUSED = "TAG_PAUSED"
+    AWAITING_EXECUTOR = "AWAITING_EXECUTOR"
 
 
 class Course(StrEnum):
@@ -116,6 +117,7 @@ _WAITS = {
     "op": Wait.PACE,
     "shut": Wait.MAINTENANCE,
     "tag": Wait.TAG_PAUSED,
+    "exec": Wait.AWAITING_EXECUTOR,
 }
 #: The same by what is waited for, as clients name it.
 PARKS = {wait.value: tuple(part for part, each in _WAITS.items() if each is wait) for wait in _WAITS.values()}

@@ -141,6 +141,9 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.FREE_WORKER: Words("the next free worker of its queue takes it"),
     Wait.AWAITING_UPSTREAM: Words("the jobs before it have not ended"),
     Wait.TAG_PAUSED: Words("a tag of its job is paused", "Resume the tag to let it go on."),
+    Wait.AWAITING_EXECUTOR: Words(
+        "it waits for an executor to claim it", "Start one that fits, or give it more places: see docs/executors.md."
+    ),
 }
 
 _COURSES: Mapping[Course, Words] = {
