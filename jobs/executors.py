@@ -16,9 +16,14 @@ from jobs.rules.states import State
 
 def executors() -> QuerySet[Executor]:
     """Executors with ``running``, how many executions each holds."""
+    return counted(Executor.objects.all())
+
+
+def counted(rows: QuerySet[Executor]) -> QuerySet[Executor]:
+    """These, with that."""
     held = Execution.objects.filter(worker_id=OuterRef("lease_id"), state=State.RUNNING).order_by()
     counted = held.values("worker_id").annotate(n=Count("pk")).values("n")
-    return Executor.objects.annotate(running=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
+    return rows.annotate(running=Coalesce(Subquery(counted, output_field=IntegerField()), 0))
 
 
 def running(executor: Executor) -> int:

@@ -109,7 +109,7 @@ def queues() -> QuerySet[Queue]:
 
 
 def with_load(queues: QuerySet[Queue]) -> QuerySet[Queue]:
-    """Queues with ``flying``, the executions in flight, and ``seats``, the slots of live workers.
+    """Queues with ``flying``, the executions in flight, and ``seats``, the slots of live workers or places of executors.
 
     Both are the whole platform's only where the platform is in scope.
     """
@@ -117,11 +117,20 @@ def with_load(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     crews = Worker.objects.filter(
         queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), draining=False
     ).order_by()
+    theirs = Executor.objects.filter(
+        queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), state="active", draining=False
+    ).order_by()
     return queues.annotate(
         flying=Subquery(flights.values("queue").annotate(n=Count("pk")).values("n"), output_field=IntegerField()),
-        seats=Subquery(
-            crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"),
-            output_field=IntegerField(),
+        seats=Coalesce(
+            Subquery(
+                crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"),
+                output_field=IntegerField(),
+            ),
+            Subquery(
+                theirs.annotate(all=Value(1)).values("all").annotate(n=Sum("max_concurrent")).values("n"),
+                output_field=IntegerField(),
+            ),
         ),
     )
 

@@ -34,8 +34,9 @@ MOST_LINES = 1000
 #: A chunk counts for so much at least, so that many small ones are bounded too.
 LEAST_CHUNK = 1024
 _CLAIM = {field.name for field in fields(Claim)}
-#: What the engine alone says of an attempt.
+#: What the engine alone says of an attempt, and what becomes of one that says it succeeded.
 _OF_ENGINE = {Failure.TIMEOUT, Failure.WORKER_LOST}
+_OF_RESULTS = {"", Failure.RESULT_REFUSED, Failure.RESOURCE_LIMIT}
 
 
 class ClaimOver(errors.ServiceError):
@@ -121,6 +122,8 @@ def complete(tenant: Tenant, execution_id: UUID, token: str, *, result: Any) -> 
     """It succeeded, unless its job refuses the result or it is too large."""
     held = _held_or_ended(tenant, execution_id, token, {AttemptState.SUCCEEDED, AttemptState.FAILED})
     if isinstance(held, Outcome):
+        if held.error_code not in _OF_RESULTS:
+            raise ClaimOver
         return held
     journal, settling = _settling(held.claim)
     try:

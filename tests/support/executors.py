@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from jobs.engine import admission, executors, watchdog
 from jobs.engine.admission import Seen
@@ -20,6 +21,19 @@ def queue() -> str:
     name = f"x-{secrets.token_hex(4)}"
     rows.insert("queue", name=name, pool="external", created_at=rows.now())
     return name
+
+
+def row(tenant_id: UUID, **columns: Any) -> UUID:
+    """An executor that lives, as it is stored."""
+    identifier = uuid4()
+    defaults = {
+        "id": identifier, "tenant_id": tenant_id, "name": f"e-{secrets.token_hex(4)}", "description": "",
+        "capabilities": ["gpu"], "queues": ["external"], "max_concurrent": 2, "state": "active", "draining": False,
+        "lease_id": uuid4(), "started_at": rows.now(), "renewed_at": rows.now(),
+        "lease_expires_at": rows.now() + timedelta(seconds=30), "created_at": rows.now(), "created_by": "",
+    }  # fmt: skip
+    rows.insert("executor", **(defaults | columns))
+    return identifier
 
 
 def engine() -> None:
