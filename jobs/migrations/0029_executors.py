@@ -29,6 +29,7 @@ RETURNS TABLE (id uuid, name varchar, kind varchar, number int, in_force boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
 $$ SELECT s.id, s.name, s.kind, v.number, v.number = s.version, v.sealed
 FROM execution e
+JOIN job o ON o.tenant_id = e.tenant_id AND o.id = e.job_id AND o.type = 'external'
 JOIN executor x ON x.tenant_id = e.tenant_id AND x.lease_id = e.worker_id AND x.lease_expires_at > clock_timestamp()
 JOIN job_secret j ON j.tenant_id = e.tenant_id AND j.job_id = e.job_id
 JOIN secret s ON s.tenant_id = e.tenant_id AND s.name = j.name

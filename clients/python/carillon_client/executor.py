@@ -19,6 +19,7 @@ protocol, for executors in other languages, is in docs/executors.md.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -36,7 +37,8 @@ FLUSH_EVERY = 0.5
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 class Executor:

@@ -32,6 +32,9 @@ DstGapEnum = Literal["run_after_gap", "skip"]
 ExecutionStateEnum = Literal["scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"]
 
 
+ExecutorStateEnum = Literal["active", "inactive"]
+
+
 Expression = str
 
 
@@ -39,6 +42,9 @@ JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
 
 
 KindEnum = Literal["holidays", "dates", "ical"]
+
+
+LevelEnum = Literal["debug", "info", "warning", "error"]
 
 
 MaintenanceActionEnum = Literal["hold", "skip"]
@@ -71,7 +77,7 @@ OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
 OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all", "cancel_previous"]
 
 
-PoolEnum = Literal["prefork", "threads"]
+PoolEnum = Literal["prefork", "threads", "external"]
 
 
 ReasonEnum = Literal["FILTER", "FILTER_FAILED", "PAUSED_SCHEDULE", "PAUSED_JOB", "DISABLED", "NOT_YET", "ENDED", "INVALID", "QUOTA"]
@@ -95,7 +101,7 @@ SchemeEnum = Literal["standard", "github", "none"]
 ScopeEnum = Literal["tenant", "queue", "job", "platform"]
 
 
-ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
+ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "executors:serve", "admin", "platform"]
 
 
 SecurityEnum = Literal["starttls", "tls", "off"]
@@ -110,6 +116,9 @@ SourceEnum = Literal["own", "gallery"]
 StatusEnum = Literal["open", "resolved", "came_back"]
 
 
+StreamEnum = Literal["handler", "stdout", "stderr", "log"]
+
+
 TlsEnum = Literal["verify", "insecure", "off"]
 
 
@@ -122,7 +131,7 @@ TriggerRuleEnum = Literal["all_success", "all_failed", "all_done", "all_skipped"
 UseEnum = Literal["exclude", "include"]
 
 
-WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "TAG_PAUSED"]
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "TAG_PAUSED", "AWAITING_EXECUTOR"]
 
 
 WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
@@ -234,6 +243,24 @@ class BackfillPreview(TypedDict):
     first: Fire | None
     last: Fire | None
     estimate_seconds: float | None
+
+
+class BeatInput(TypedDict):
+    """That a process lives, and what it holds."""
+
+    lease: str
+    holding: NotRequired[list[str] | None]
+    draining: NotRequired[bool | None]
+
+
+class Beat(TypedDict):
+    """What a process is told with its heartbeat."""
+
+    state: ExecutorStateEnum
+    lease_expires_at: str
+    heartbeat_seconds: float
+    cancel: list[str]
+    stop: list[str]
 
 
 class BulkInput(TypedDict):
@@ -485,6 +512,44 @@ class Callable(TypedDict):
     schema: dict[str, Any]
 
 
+class ClaimInput(TypedDict):
+    """How many, and how long to wait for the first."""
+
+    lease: str
+    max: NotRequired[int]
+    wait_seconds: NotRequired[float]
+
+
+class ClaimedJob(TypedDict):
+    """Whose execution it is."""
+
+    id: str
+    name: str
+
+
+class Claimed(TypedDict):
+    """An execution that the executor holds from now on. Its payload may hold secrets, which are in this answer alone"""
+
+    execution: str
+    attempt: int
+    token: str
+    job: ClaimedJob
+    tenant: str
+    queue: str
+    capabilities: list[str]
+    payload: Any
+    timeout_seconds: float
+    deadline: str
+    idempotency_key: str
+    links: dict[str, str]
+
+
+class Claims(TypedDict):
+    """What was claimed; empty if there was nothing."""
+
+    data: list[Claimed]
+
+
 class ClockChange(TypedDict):
     """Clocks of the schedule's zone move."""
 
@@ -492,6 +557,13 @@ class ClockChange(TypedDict):
     offset_before: str
     offset_after: str
     effect: str
+
+
+class CompletionInput(TypedDict):
+    """That it succeeded."""
+
+    token: str
+    result: NotRequired[Any | None]
 
 
 class ConnectionTestDeclaredJob(TypedDict):
@@ -1387,6 +1459,38 @@ class ExecutionsInput(TypedDict):
     executions: list[NewExecutionInput]
 
 
+class ExecutorInput(TypedDict):
+    """What a process says of itself."""
+
+    name: str
+    description: NotRequired[str]
+    capabilities: NotRequired[list[str]]
+    queues: list[str]
+    max_concurrent: NotRequired[int]
+    instance: NotRequired[str]
+
+
+class Executor(TypedDict):
+    """An executor of this tenant."""
+
+    id: str
+    name: str
+    description: str
+    capabilities: list[str]
+    queues: list[str]
+    max_concurrent: int
+    state: ExecutorStateEnum
+    live: bool
+    draining: bool
+    running: int
+    started_at: str | None
+    renewed_at: str | None
+    lease_expires_at: str | None
+    created_at: str
+    created_by: str
+    allowed_actions: list[str]
+
+
 class Explanation(TypedDict):
     """Why an execution stands where it stands."""
 
@@ -1396,6 +1500,175 @@ class Explanation(TypedDict):
     position: int | None
     estimate_seconds: float | None
     neighbours: Neighbours | None
+
+
+class ExternalDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ExternalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ExternalJobDeclaration(TypedDict):
+    """External executor. Waits for an executor of your own, in any language and anywhere, to claim it over HTTP."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ExternalPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ExternalJobInput(TypedDict):
+    """External executor. Waits for an executor of your own, in any language and anywhere, to claim it over HTTP."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ExternalPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ExternalJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ExternalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ExternalPayload(TypedDict):
+    """What an executor must be able to do, and what it is told."""
+
+    capabilities: NotRequired[list[str] | Expression]
+    executor: NotRequired[str | None | Expression]
+    payload: NotRequired[Any]
+
+
+class ExternalRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ExternalPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class FailureGroup(TypedDict):
@@ -1425,6 +1698,18 @@ class FailureGroups(TypedDict):
     next_cursor: str | None
     read: int
     capped: bool
+
+
+class FailureInput(TypedDict):
+    """That it failed, and whether trying again may help."""
+
+    token: str
+    message: str
+    code: NotRequired[str]
+    tags: NotRequired[list[str]]
+    permanent: NotRequired[bool]
+    retry_after_seconds: NotRequired[float | None]
+    result: NotRequired[Any | None]
 
 
 class FileInput(TypedDict):
@@ -1493,6 +1778,13 @@ class Head(TypedDict):
     """Where a chain stands."""
 
     anchor: str | None
+
+
+class Held(TypedDict):
+    """How a claim that holds stands."""
+
+    cancel: bool
+    seconds_left: float
 
 
 class HookInput(TypedDict):
@@ -2029,6 +2321,12 @@ class Last(TypedDict):
     reason: Reason
 
 
+class LeaseInput(TypedDict):
+    """Which process speaks."""
+
+    lease: str
+
+
 class LeftOut(TypedDict):
     """A schedule that waits for such events, and did not take this one."""
 
@@ -2040,6 +2338,14 @@ class LeftOut(TypedDict):
     detail: str
 
 
+class LogInput(TypedDict):
+    """Some lines, under a number by which they are stored once."""
+
+    token: str
+    chunk: int
+    lines: list[SentLine]
+
+
 class LogLine(TypedDict):
     """One line of an execution's log."""
 
@@ -2049,6 +2355,14 @@ class LogLine(TypedDict):
     level: str
     stream: str
     message: str
+
+
+class Logged(TypedDict):
+    """What became of the lines."""
+
+    stored: int
+    dropped: int
+    cancel: bool
 
 
 class Me(TypedDict):
@@ -2615,6 +2929,16 @@ class OtherSchedule(TypedDict):
     updated_at: str
 
 
+class Outcome(TypedDict):
+    """How the attempt ended: the same, however often it is asked."""
+
+    execution: str
+    attempt: int
+    state: AttemptStateEnum
+    error_code: str
+    error_message: str
+
+
 class Outlook(TypedDict):
     """Why a job or a schedule starts nothing, or when it will, and how it went last."""
 
@@ -2852,6 +3176,14 @@ class Problem(TypedDict):
     code: str
     message: str
     details: dict[str, Any]
+
+
+class ProgressInput(TypedDict):
+    """How far it is."""
+
+    token: str
+    fraction: float
+    message: NotRequired[str]
 
 
 class PythonDeclaredJob(TypedDict):
@@ -3150,6 +3482,30 @@ class Refreshed(TypedDict):
     updated_at: str
     added: list[Date]
     removed: list[Date]
+
+
+class Registered(TypedDict):
+    """An executor, and what its process speaks with."""
+
+    id: str
+    name: str
+    description: str
+    capabilities: list[str]
+    queues: list[str]
+    max_concurrent: int
+    state: ExecutorStateEnum
+    live: bool
+    draining: bool
+    running: int
+    started_at: str | None
+    renewed_at: str | None
+    lease_expires_at: str | None
+    created_at: str
+    created_by: str
+    allowed_actions: list[str]
+    lease: str
+    lease_seconds: float
+    heartbeat_seconds: float
 
 
 class RepeatInput(TypedDict):
@@ -3637,6 +3993,14 @@ class SentInvitation(TypedDict):
     mailed: bool
 
 
+class SentLine(TypedDict):
+    """A line of the log."""
+
+    message: str
+    level: NotRequired[LevelEnum]
+    stream: NotRequired[StreamEnum]
+
+
 class Session(TypedDict):
     """A log-in over the API."""
 
@@ -3975,6 +4339,12 @@ class ThrottleWish(TypedDict):
     until: str
 
 
+class TokenInput(TypedDict):
+    """Whose claim it is."""
+
+    token: str
+
+
 class Tokens(TypedDict):
     """The tokens of a log-in. The refresh token is good once."""
 
@@ -4184,7 +4554,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | ExternalDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -4199,7 +4569,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ConnectionTestPayload | None | DummyPayload | None | ExternalPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4271,7 +4641,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | ExternalJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -4284,7 +4654,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[ConnectionTestPayload | DummyPayload | ExternalPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4307,7 +4677,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
+JobInput = ConnectionTestJobInput | DummyJobInput | ExternalJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
 
 
 class JobInputFields(TypedDict):
@@ -4320,7 +4690,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[ConnectionTestPayload | DummyPayload | ExternalPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4343,7 +4713,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
+Job = ConnectionTestJob | DummyJob | ExternalJob | HttpJob | PythonJob | ScriptJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -4358,7 +4728,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ConnectionTestPayload | None | DummyPayload | None | ExternalPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4448,7 +4818,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
+Revision = ConnectionTestRevision | DummyRevision | ExternalRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -4456,7 +4826,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ConnectionTestPayload | None | DummyPayload | None | ExternalPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
