@@ -47,6 +47,13 @@ class LeaseTaken(ServiceError):
     status = 409
 
 
+class ClaimOver(errors.ServiceError):
+    """This claim is over: the execution was cancelled, ran out of time, or belongs to another by now. Stop, and report nothing."""
+
+    code = "CLAIM_OVER"
+    status = 409
+
+
 class ExecutorFields(TypedDict, total=False):
     """What a process says of itself when it registers; its name is for ever."""
 

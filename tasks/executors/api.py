@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from jobs.api.streams.seats import Full
 from jobs.models import Execution, Executor
-from jobs.services.executors import SERVE, LeaseTaken
+from jobs.services.executors import SERVE, ClaimOver, LeaseTaken
 from tasks.executors import claiming, reporting
 from tasks.executors.polls import Awaited, Poll, Wish
-from tasks.executors.reporting import ClaimOver, Held
+from tasks.executors.reporting import Held
 from tasks.executors.shapes import (
     ClaimInput,
     ClaimsShape,

@@ -20,7 +20,7 @@ from jobs.engine.records import Claim, Line
 from jobs.handlers import Cancelled, HandlerError, PermanentFailure, Released, RetryLater
 from jobs.models import Attempt, AttemptState
 from jobs.rules.codes import Failure
-from jobs.services.executors import SERVE
+from jobs.services.executors import SERVE, ClaimOver
 from tasks import payloads, rendering, revealing
 from tasks.executors import tokens
 from tasks.executors.claiming import fence
@@ -37,13 +37,6 @@ _CLAIM = {field.name for field in fields(Claim)}
 #: What the engine alone says of an attempt, and what becomes of one that says it succeeded.
 _OF_ENGINE = {Failure.TIMEOUT, Failure.WORKER_LOST}
 _OF_RESULTS = {"", Failure.RESULT_REFUSED, Failure.RESOURCE_LIMIT}
-
-
-class ClaimOver(errors.ServiceError):
-    """This claim is over: the execution was cancelled, ran out of time, or belongs to another by now. Stop, and report nothing."""
-
-    code = "CLAIM_OVER"
-    status = 409
 
 
 @dataclass(frozen=True, slots=True)
