@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -57,6 +57,17 @@ class Masking(Protocol):
 
     def close(self) -> bytes:
         """The rest."""
+
+
+class ArtifactWriter(Protocol):
+    """Takes the bytes of an artifact, from front to back; any library may write to it as to a binary file."""
+
+    def write(self, data: bytes, /) -> int:
+        """All of them; RESOURCE_LIMIT beyond what an artifact may have."""
+
+    @property
+    def reference(self) -> Mapping[str, Json]:
+        """For the result, once its block has ended: ``{"artifact": name, "bytes", "sha256", "content_type"}``."""
 
 
 class Context(Protocol):
@@ -102,6 +113,17 @@ class Context(Protocol):
 
     def connection(self, name: str) -> Connection:
         """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
+
+    def artifact(
+        self, name: str, *, content_type: str = "application/octet-stream"
+    ) -> AbstractContextManager[ArtifactWriter]:
+        """A binary file that is kept with the execution if the block ends without an error, in place of a former one.
+
+        It is written as it comes, in constant memory. Nothing is left of one whose block was left by an error.
+        """
+
+    def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
+        """Read an artifact of this tenant's by what a result says of it; a HandlerError if it is no longer there."""
 
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""
@@ -214,6 +236,18 @@ class Defer(Exception):
     def __init__(self, delay: timedelta) -> None:
         super().__init__(f"deferred for {delay.total_seconds():g} s")
         self.delay = delay
+
+
+class Suspend(Exception):
+    """It waits for something that somebody else ends, and holds no worker meanwhile.
+
+    The same attempt goes on, and nothing is counted, when it is woken (jobs.engine.suspensions.wake), or after ``at_most``
+    at the latest. So what it waits for may have ended or not when it runs again: it looks, and suspends once more if it must.
+    """
+
+    def __init__(self, at_most: timedelta) -> None:
+        super().__init__(f"suspended for {at_most.total_seconds():g} s at most")
+        self.at_most = at_most
 
 
 class Interrupted(BaseException):

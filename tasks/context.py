@@ -6,8 +6,10 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
 
 from django.conf import settings
 
@@ -15,8 +17,9 @@ from jobs import connections, selectors
 from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import HandlerError, Json, Masking
+from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking
 from tasks import revealing
+from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
 from tasks.journal import Journal
 from tasks.patience import patiently
@@ -40,6 +43,7 @@ class RunningContext:
         self._attended = attended
         self._journal = journal
         self._folder: Path | None = None
+        self._artifacts = Artifacts(claim)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
@@ -86,6 +90,16 @@ class RunningContext:
             raise HandlerError(f"the secret {name} cannot be read: the database is away")
         self._journal.hide(connections.sensitive(found))
         return found
+
+    def artifact(
+        self, name: str, *, content_type: str = "application/octet-stream"
+    ) -> contextlib.AbstractContextManager[ArtifactWriter]:
+        """A file that is kept with the execution."""
+        return self._artifacts.writing(name, content_type)
+
+    def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
+        """Read what an execution of the tenant has left."""
+        return self._artifacts.reading(reference, UUID(str(execution_id)))
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import BinaryIO
+from uuid import UUID
 
 from django.db import connections
 
 from jobs.callables import current
 from jobs.connections import Connection
-from jobs.handlers import Context, HandlerError, Interrupted, Json, Masking
+from jobs.handlers import ArtifactWriter, Context, HandlerError, Interrupted, Json, Masking
 from tasks import failures
 
 
@@ -76,6 +78,16 @@ class ItemContext:
     def connection(self, name: str) -> Connection:
         """The attempt's."""
         return self._whole.connection(name)
+
+    def artifact(
+        self, name: str, *, content_type: str = "application/octet-stream"
+    ) -> AbstractContextManager[ArtifactWriter]:
+        """The attempt's: items that use one name replace each other's."""
+        return self._whole.artifact(name, content_type=content_type)
+
+    def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
+        """As the attempt does."""
+        return self._whole.open_artifact(reference, execution_id)
 
     def folder(self) -> Path:
         """A folder of the item's own."""

@@ -1,5 +1,6 @@
 """Definitions, executions and what surrounds them."""
 
+from jobs.models.artifact import Artifact, ArtifactState
 from jobs.models.attempt import Attempt, AttemptState
 from jobs.models.calendar import Calendar, CalendarKind
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
@@ -30,6 +31,8 @@ from jobs.models.workflow_run import WorkflowRun
 
 __all__ = [
     "Action",
+    "Artifact",
+    "ArtifactState",
     "Attempt",
     "AttemptState",
     "Calendar",

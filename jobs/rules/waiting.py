@@ -72,7 +72,7 @@ class Facts:
     ahead: int = 0
     #: Of one that executors claim: what it waits for, in words.
     executors: str = ""
-    #: Of a blocked one: what it waits for, in words, and until when at most.
+    #: Of a blocked one: what it waits for, in words, and until when at most. One that has been tried is suspended.
     upstreams: str = ""
     gives_up_at: datetime | None = None
 
@@ -101,8 +101,9 @@ def waiting_for(facts: Facts) -> Waiting | None:
             return _held(facts) or _unclaimed(facts) or _parked(facts) or _passed_over(facts) or _in_line(facts)
         case State.QUEUED:
             return Waiting(Wait.AWAITING_EXECUTOR if facts.executors else Wait.FREE_WORKER, why=facts.executors)
-        case State.BLOCKED if facts.upstreams:
-            return Waiting(Wait.AWAITING_UPSTREAM, until=facts.gives_up_at, why=facts.upstreams)
+        case State.BLOCKED if facts.tries or facts.upstreams:
+            code = Wait.SUSPENDED if facts.tries else Wait.AWAITING_UPSTREAM
+            return Waiting(code, until=facts.gives_up_at, why=facts.upstreams)
     return None
 
 

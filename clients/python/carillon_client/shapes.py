@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
-AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "lost"]
+AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "suspended", "lost"]
 
 
 BulkInputActionEnum = Literal["cancel", "skip", "replay", "redrive"]
@@ -131,7 +131,7 @@ TriggerRuleEnum = Literal["all_success", "all_failed", "all_done", "all_skipped"
 UseEnum = Literal["exclude", "include"]
 
 
-WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "TAG_PAUSED", "AWAITING_EXECUTOR"]
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "SUSPENDED", "TAG_PAUSED", "AWAITING_EXECUTOR"]
 
 
 WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
@@ -2473,7 +2473,10 @@ class NewTenant(TypedDict):
     max_schedules: NotRequired[int | None]
     max_unfinished: NotRequired[int | None]
     max_log_bytes: NotRequired[int | None]
+    max_artifact_bytes: NotRequired[int | None]
+    max_file_bytes: NotRequired[int | None]
     retention_days: NotRequired[int | None]
+    artifact_days: NotRequired[int | None]
     allowed_queues: NotRequired[list[str]]
     allowed_job_types: NotRequired[list[str]]
     name: str
@@ -3113,7 +3116,10 @@ class TenantChanges(TypedDict):
     max_schedules: NotRequired[int | None]
     max_unfinished: NotRequired[int | None]
     max_log_bytes: NotRequired[int | None]
+    max_artifact_bytes: NotRequired[int | None]
+    max_file_bytes: NotRequired[int | None]
     retention_days: NotRequired[int | None]
+    artifact_days: NotRequired[int | None]
     allowed_queues: NotRequired[list[str]]
     allowed_job_types: NotRequired[list[str]]
     name: NotRequired[str]
@@ -4308,7 +4314,10 @@ class Tenant(TypedDict):
     max_schedules: int | None
     max_unfinished: int | None
     max_log_bytes: int | None
+    max_artifact_bytes: int | None
+    max_file_bytes: int | None
     retention_days: int | None
+    artifact_days: int | None
     allowed_queues: list[str]
     allowed_job_types: list[str]
     allowed_hosts: list[str]

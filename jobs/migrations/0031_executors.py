@@ -42,8 +42,8 @@ WHERE e.id = wanted AND e.epoch = at_epoch AND e.state = 'running'
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0028_tags'),
-        ('tenants', '0014_calendars'),
+        ('jobs', '0030_artifacts'),
+        ('tenants', '0015_files'),
     ]
 
     operations = [
