@@ -55,7 +55,7 @@ class Task:
 
     def log(self, message: str, *, level: str = "info") -> None:
         """Append to the execution's log, within half a second."""
-        text = message.replace("\x00", "\ufffd")[:8192]
+        text = message.replace("\x00", "\ufffd").encode(errors="replace").decode()[:8192]
         with self._lock:
             self._lines.append({"message": text, "level": level})
 
