@@ -30,7 +30,7 @@ def row(tenant_id: UUID, **columns: Any) -> UUID:
         "id": identifier, "tenant_id": tenant_id, "name": f"e-{secrets.token_hex(4)}", "description": "",
         "capabilities": ["gpu"], "queues": ["external"], "max_concurrent": 2, "state": "active", "draining": False,
         "lease_id": uuid4(), "started_at": rows.now(), "renewed_at": rows.now(),
-        "lease_expires_at": rows.now() + timedelta(seconds=30), "created_at": rows.now(), "created_by": "",
+        "lease_expires_at": rows.now() + timedelta(hours=1), "created_at": rows.now(), "created_by": "",
     }  # fmt: skip
     rows.insert("executor", **(defaults | columns))
     return identifier
