@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from jobs import hit_days, holds, neighbours, paused_tags, selectors, shut, waits
 from jobs.engine import upstreams
-from jobs.models import DeadLetter, Execution, Job, JobState, Overlap, Schedule, TriggerKind, Worker
+from jobs.models import DeadLetter, Execution, Executor, Job, JobState, Overlap, Schedule, TriggerKind, Worker
 from jobs.rules import explaining
 from jobs.rules.codes import Absence, Course, Failure
 from jobs.rules.explaining import Ended, Explanation, Hold, Reason, Slot
@@ -61,8 +61,16 @@ def _waiting(execution: Execution, found: Waiting) -> Reason:
     )
 
 
+def _owner(execution: Execution) -> Worker | Executor | None:
+    """Who runs it: a worker, or an executor of its tenant."""
+    if execution.worker_id is None:
+        return None
+    worker = Worker.objects.filter(pk=execution.worker_id).first()
+    return worker or Executor.objects.filter(lease_id=execution.worker_id).first()
+
+
 def _running(execution: Execution, now: datetime) -> Reason:
-    worker = Worker.objects.filter(pk=execution.worker_id).first() if execution.worker_id else None
+    worker = _owner(execution)
     return explaining.running(
         since=execution.started_at or now,
         now=now,

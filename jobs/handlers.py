@@ -174,6 +174,8 @@ class Handler(ABC, Generic[P]):
     #: Whether it may also run in a thread beside others, on a queue whose pool is threads: it polls
     #: ``context.cancelled`` at least once a second, blocks nowhere longer, and cannot take its process down.
     threaded: ClassVar[bool] = False
+    #: Whether no worker ever runs it: somebody's own executor claims it over HTTP, on a queue whose pool is external.
+    external: ClassVar[bool] = False
     #: Fields of the payload that are what it works on and say nothing of what it does: whoever may run a job may
     #: give others for one run. To override any other field takes the right to change the job.
     inputs: ClassVar[frozenset[str]] = frozenset()

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from jobs import coming
 from jobs.coming import Run
@@ -22,6 +22,7 @@ from jobs.models import (
     Dependency,
     Execution,
     ExecutionLog,
+    Executor,
     Job,
     JobRevision,
     JobState,
@@ -46,8 +47,11 @@ _EDGES = Dependency.objects.select_related("upstream").defer("upstream__payload"
 UPSTREAMS = Prefetch("upstream_edges", _EDGES)
 _REVISION = JobRevision.objects.filter(job_id=OuterRef("job_id"), number=OuterRef("revision"))
 _TOLD = {
-    "revision_payload": _REVISION.values("spec__payload"),
-    "worker_name": Worker.objects.filter(pk=OuterRef("worker_id")).values("name"),
+    "revision_payload": Subquery(_REVISION.values("spec__payload")),
+    "worker_name": Coalesce(
+        Subquery(Worker.objects.filter(pk=OuterRef("worker_id")).values("name")),
+        Subquery(Executor.objects.filter(lease_id=OuterRef("worker_id")).values("name")),
+    ),
 }
 
 
@@ -99,7 +103,7 @@ def executions() -> QuerySet[Execution]:
 
 def with_told(executions: QuerySet[Execution], names: Collection[str]) -> QuerySet[Execution]:
     """Executions with what other tables hold of them, by the names of :func:`executions`."""
-    return executions.annotate(**{name: Subquery(rows) for name, rows in _TOLD.items() if name in names})
+    return executions.annotate(**{name: found for name, found in _TOLD.items() if name in names})
 
 
 def queues() -> QuerySet[Queue]:
@@ -108,7 +112,7 @@ def queues() -> QuerySet[Queue]:
 
 
 def with_load(queues: QuerySet[Queue]) -> QuerySet[Queue]:
-    """Queues with ``flying``, the executions in flight, and ``seats``, the slots of live workers.
+    """Queues with ``flying``, the executions in flight, and ``seats``, the slots of live workers or places of executors.
 
     Both are the whole platform's only where the platform is in scope.
     """
@@ -116,11 +120,20 @@ def with_load(queues: QuerySet[Queue]) -> QuerySet[Queue]:
     crews = Worker.objects.filter(
         queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), draining=False
     ).order_by()
+    theirs = Executor.objects.filter(
+        queues__contains=[OuterRef("pk")], lease_expires_at__gt=Now(), state="active", draining=False
+    ).order_by()
     return queues.annotate(
         flying=Subquery(flights.values("queue").annotate(n=Count("pk")).values("n"), output_field=IntegerField()),
-        seats=Subquery(
-            crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"),
-            output_field=IntegerField(),
+        seats=Coalesce(
+            Subquery(
+                crews.annotate(all=Value(1)).values("all").annotate(n=Sum("concurrency")).values("n"),
+                output_field=IntegerField(),
+            ),
+            Subquery(
+                theirs.annotate(all=Value(1)).values("all").annotate(n=Sum("max_concurrent")).values("n"),
+                output_field=IntegerField(),
+            ),
         ),
     )
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import paused_tags, shut, sql, upstreams
+from jobs import executors, paused_tags, shut, sql, upstreams
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
+from jobs.models.queue import Pool
 from jobs.rules import background, concurrency_keys, waiting
 from jobs.rules.codes import Wait, is_of_key, wait_of
 from jobs.rules.operations import State as OperationState
@@ -39,8 +40,16 @@ def waiting_for(execution: Execution) -> Waiting | None:
             gives_up_at=gives_up_at,
         )  # fmt: skip
         return waiting.waiting_for(facts)
-    outside = execution.state == State.SCHEDULED and shut.is_outside(execution, timezone.now())
-    facts = Facts(state=execution.state, not_before=execution.not_before, tries=execution.epoch, outside_window=outside)
+    now = timezone.now()
+    outside = execution.state == State.SCHEDULED and shut.is_outside(execution, now)
+    claimed_by = _executors(execution, now) if execution.state == State.QUEUED else ""
+    facts = Facts(
+        state=execution.state,
+        not_before=execution.not_before,
+        tries=execution.epoch,
+        outside_window=outside,
+        executors=claimed_by,
+    )
     return waiting.waiting_for(facts)
 
 
@@ -59,6 +68,7 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         maintenance=shut.by_maintenance(job, now),
         tag_pause=paused_tags.pausing(job, now),
         has_worker=has_worker(queue, now),
+        executors=_executors(execution, now),
         tenant=_limit(tenant, Execution.objects.filter(tenant=tenant), at[f"tenant:{tenant.pk}"], now),
         queue=_of_queue(queue, at[f"queue:{queue.pk}"], now),
         job=_of_job(job, at[f"job:{job.pk}"], now, counted=named is Wait.JOB_CAP),
@@ -71,8 +81,14 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
 
 
 def has_worker(queue: Queue, now: datetime) -> bool:
-    """Whether anybody takes work of it."""
+    """Whether anybody takes work of it. Of a queue of executors that is asked for each execution, see :mod:`jobs.executors`."""
+    if queue.pool == Pool.EXTERNAL:
+        return True
     return Worker.objects.filter(queues__contains=[queue.pk], lease_expires_at__gt=now, draining=False).exists()
+
+
+def _executors(execution: Execution, now: datetime) -> str:
+    return executors.awaited(execution, now) if execution.queue.pool == Pool.EXTERNAL else ""
 
 
 def _limit(

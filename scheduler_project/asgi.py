@@ -16,7 +16,7 @@ from django.core.handlers.asgi import ASGIHandler
 
 from scheduler_project import celery  # noqa: F401 - the app that rings and publishes
 from tenants.api import event_streams
-from tenants.api.event_streams import EventStream, Outlet
+from tenants.api.event_streams import Late, Outlet
 
 django.setup(set_prefix=False)
 
@@ -27,7 +27,8 @@ class Handler(ASGIHandler):
     All our middleware is synchronous. Django's own handler changes between thread and loop around each part of
     it, and that took half of the time of a request.
 
-    A stream of events is sent when its request is over: a request has a thread, and may have a connection.
+    A stream of events, or an answer that waits, is sent when its request is over: a request has a thread, and may have a
+    connection.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -37,7 +38,7 @@ class Handler(ASGIHandler):
             await event_streams.serve(partial(super().send_response, outlet.stream), receive, send)
 
     async def send_response(self, response: Any, send: Any) -> None:
-        if isinstance(response, EventStream) and isinstance(send, Outlet):
+        if isinstance(response, Late) and isinstance(send, Outlet):
             send.stream = response
         else:
             await super().send_response(response, send)

@@ -103,6 +103,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             _list("Queues", "stacks", "jobs_queue"),
             _list("Workers", "memory", "jobs_worker"),
+            _list("Executors", "lan", "jobs_executor"),
             _list("System results", "receipt_long", "django_celery_results_taskresult"),
         ],
     },

@@ -47,6 +47,8 @@ SETTINGS: dict[str, Any] = {
         "ExecutionStateEnum": "jobs.api.shapes.executions.STATES",
         "JobStateEnum": "jobs.models.JobState",
         "ScheduleStateEnum": "jobs.models.ScheduleState",
+        "AttemptShapeStateEnum": "jobs.models.AttemptState",
+        "ExecutorStateEnum": "jobs.models.ExecutorState",
         "MaintenanceActionEnum": "jobs.models.Action",
         "OutcomeEnum": "tenants.api.dry_runs.OUTCOMES",
         "DeclaredOutcomeEnum": "jobs.api.shapes.declarations.OUTCOMES",

@@ -14,6 +14,7 @@ from jobs.api.dead_letters import DeadLetterViewSet
 from jobs.api.dependencies import DependencyViewSet
 from jobs.api.events import EventViewSet
 from jobs.api.executions import ExecutionViewSet
+from jobs.api.executors import ExecutorViewSet
 from jobs.api.failure_groups import FailureGroupViewSet
 from jobs.api.forecast import ForecastViewSet
 from jobs.api.hooks import HookViewSet
@@ -32,6 +33,7 @@ from jobs.api.tags import TagViewSet
 from jobs.api.tenants import QuotaViewSet, TenantJobsViewSet
 from jobs.api.workflow_runs import WorkflowRunViewSet
 from monitoring import api as monitoring
+from tasks.executors.api import ClaimViewSet, ReportViewSet
 from tenants import oidc
 from tenants.api.accepting import AcceptViewSet
 from tenants.api.api_keys import ApiKeyViewSet
@@ -53,6 +55,9 @@ api.register("maintenance-windows", MaintenanceWindowViewSet, basename="maintena
 api.register("executions", ExecutionViewSet, basename="execution")
 api.register("executions", ExecutionArtifactViewSet, basename="execution-artifact")
 api.register("artifacts", ArtifactViewSet, basename="artifact")
+api.register("executions", ReportViewSet, basename="execution-report")
+api.register("executors", ExecutorViewSet, basename="executor")
+api.register("executors", ClaimViewSet, basename="executor-claim")
 api.register("events", EventViewSet, basename="event")
 api.register("hooks", HookViewSet, basename="hook")
 api.register("operations", OperationViewSet, basename="operation")

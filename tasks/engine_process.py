@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import ageing, operations, parking, partitions, watchdog
+from jobs.engine import ageing, executors, operations, parking, partitions, watchdog
 from jobs.engine.dispatch import ENGINE_QUEUE
 from jobs.engine.ringing import RungThread
 from jobs.engine.timer import Timer
@@ -54,6 +54,7 @@ class Watchdog(threading.Thread):
         self._attempt(partitions.make_ahead)
         while not self._stopping.wait(SWEEP_EVERY):
             self._attempt(watchdog.recover_lost)
+            self._attempt(executors.end_overdue)
             self._attempt(parking.wake_all)
             self._attempt(ageing.raise_all)
             self._attempt(lambda: watchdog.publish_stranded(self._redis))

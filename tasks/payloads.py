@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import pydantic
 
@@ -16,14 +17,16 @@ from tenants.rules import grants
 
 #: Told what the attempt must not write.
 Hide = Callable[[Iterable[str]], None]
+#: Values of a tenant's secrets by name.
+Reveal = Callable[[UUID, Sequence[str]], Mapping[str, Any]]
 
 MAX_RESULT_BYTES = 64 * 1024
 
 
-def resolve(claim: Claim, hide: Hide) -> tuple[Handler[Any], Params]:
+def resolve(claim: Claim, hide: Hide, reveal: Reveal | None = None) -> tuple[Handler[Any], Params]:
     """The revision's payload with the execution's overrides on top, checked by its job type and against its tenant.
 
-    ``hide`` is told of the secrets its expressions insert.
+    ``hide`` is told of the secrets its expressions insert; ``reveal`` gets them where the process may not read them all.
     """
     if claim.spec is None:
         raise PermanentFailure("the job's revision is gone: trigger the job again", code=Failure.CONFIG_INVALID)
@@ -36,7 +39,7 @@ def resolve(claim: Claim, hide: Hide) -> tuple[Handler[Any], Params]:
     if claim.spec.get("expressions"):
         from tasks import rendering  # noqa: PLC0415 - 8 MiB that a process without expressions does without
 
-        payload = rendering.rendered(claim, handler, payload, hide)
+        payload = rendering.rendered(claim, handler, payload, hide, reveal)
     try:
         params = handler.params.model_validate(payload)
     except pydantic.ValidationError as error:

@@ -23,17 +23,19 @@ from jobs.rules.expression_filters import instant
 from jobs.rules.payload_expressions import Expressions, InvalidPayload
 from tasks import revealing
 from tasks.patience import patiently
-from tasks.payloads import Hide
+from tasks.payloads import Hide, Reveal
 from tenants.rules.maskable import SHORTEST
 
 
-def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
+def rendered(
+    claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide, reveal: Reveal | None = None
+) -> dict[str, Any]:
     """The payload with the values of its expressions; overrides are data and hold none."""
     try:
         expressions = payload_expressions.find(
             payload, claim.payload or (), handler.without_secrets, handler.without_expressions
         )
-        revealed = _revealed(claim, expressions, hide)
+        revealed = _revealed(claim, expressions, hide, reveal or revealing.values)
         return payload_expressions.render(payload, expressions, _scope(claim, expressions.names, revealed))
     except InvalidPayload as error:
         raise PermanentFailure(str(error), code=Failure.PAYLOAD_INVALID) from None
@@ -41,20 +43,20 @@ def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hi
         raise PermanentFailure(str(error), code=Failure.RESOURCE_LIMIT) from None
 
 
-def _revealed(claim: Claim, expressions: Expressions, hide: Hide) -> dict[str, Any]:
+def _revealed(claim: Claim, expressions: Expressions, hide: Hide, reveal: Reveal) -> dict[str, Any]:
     named = expressions.secrets
     if not named:
         return {}
-    revealed = _read(claim, lambda: revealing.values(claim.tenant_id, list(named)))
+    revealed = _read(claim, lambda: reveal(claim.tenant_id, list(named)))
     for name, value in revealed.items():
-        hidden = _hidden(name, value)
-        hide(hidden)
-        if any(0 < len(text) < SHORTEST for text in hidden):
+        texts = hidden(name, value)
+        hide(texts)
+        if any(0 < len(text) < SHORTEST for text in texts):
             raise InvalidPayload([(named[name], _too_short(name))])
     return dict(revealed)
 
 
-def _hidden(name: str, value: str | Mapping[str, Any]) -> list[str]:
+def hidden(name: str, value: str | Mapping[str, Any]) -> list[str]:
     """The texts of a secret that nobody may read."""
     if isinstance(value, str):
         return [value]

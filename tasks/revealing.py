@@ -14,6 +14,7 @@ from jobs.handlers import HandlerError, PermanentFailure
 from jobs.rules.codes import Failure
 from tenants.errors import Unavailable
 from tenants.services import secrets
+from tenants.services.secrets import Claimed
 
 
 def values(tenant_id: UUID, names: Sequence[str]) -> dict[str, str | dict[str, Any]]:
@@ -24,6 +25,21 @@ def values(tenant_id: UUID, names: Sequence[str]) -> dict[str, str | dict[str, A
         raise PermanentFailure(str(error), code=Failure.CONFIG_INVALID) from None
     except Unavailable as error:
         raise HandlerError(str(error), code=Failure.CONFIG_INVALID) from None
+
+
+def claimed(execution_id: UUID, epoch: int) -> Claimed:
+    """What an executor's claim may be told, where the process may not read secrets; see :mod:`tenants.services.secrets`."""
+    try:
+        return secrets.reveal_claimed(execution_id, epoch)
+    except Unavailable as error:
+        raise HandlerError(str(error), code=Failure.CONFIG_INVALID) from None
+
+
+def named(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Those of these names; a failure that says which there are not."""
+    if missing := set(names) - values.keys():
+        raise PermanentFailure(str(secrets.UnknownSecrets(missing)), code=Failure.CONFIG_INVALID)
+    return {name: values[name] for name in names}
 
 
 def connection(tenant_id: UUID, name: str) -> Connection:

@@ -110,6 +110,11 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
 
 
 def _check_pool(handler: Handler[Any]) -> None:
+    if handler.external:
+        raise PermanentFailure(
+            f"{handler.job_type} runs in executors of your own and not in workers: move the job to a queue for them",
+            code=Failure.CONFIG_INVALID,
+        )
     if worker_process.lease.pool == Pool.THREADS and not handler.threaded:
         raise PermanentFailure(
             f"{handler.job_type} needs a process of its own and this queue runs jobs in threads: move the job",

@@ -13,6 +13,7 @@ from tenants.admin.dialogs import Editing
 _POOLS = [
     (Pool.PREFORK.value, "prefork: a process each"),
     (Pool.THREADS.value, "threads: many that wait at once"),
+    (Pool.EXTERNAL.value, "external: tenants' own executors, which claim over HTTP"),
 ]
 
 
@@ -23,7 +24,7 @@ class Fields(Editing, throttling.Rate):
         choices=_POOLS,
         initial=Pool.PREFORK,
         widget=widgets.UnfoldAdminSelectWidget,
-        help_text="What its workers run jobs in: processes every job type, threads those that allow it. "
+        help_text="What its workers run jobs in: processes every job type, threads those that allow it. External: no worker, and jobs of the type external alone. "
         "It can change only while no job uses the queue.",
     )
     batch_size = forms.IntegerField(

@@ -77,7 +77,7 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("State", marks.state(_state(load))),
             ("Paused since", marks.instant(row.paused_at)),
             ("In flight" if actors.current().of_platform else "In flight, of this tenant", load.flying or 0),
-            ("Slots of live workers", load.seats or 0),
+            ("Slots of live workers" if row.pool != Pool.EXTERNAL else "Places of live executors", load.seats or 0),
             ("Most in flight", row.max_running or "no cap"),
             ("Pool", row.pool),
             ("Most in one message", row.batch_size if row.batch_size > 1 else "1, each travels alone"),
@@ -86,8 +86,9 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
             ("Waiting raises after", marks.length(row.ageing_seconds) if row.ageing_seconds else "never"),
             ("Created", marks.instant(row.created_at)),
         ]
-        command = worker_command(row) if self.allows(permissions.PLATFORM) else None
-        return {"facts": facts, "command": command, "unserved": not load.seats}
+        has_workers = row.pool != Pool.EXTERNAL
+        command = worker_command(row) if has_workers and self.allows(permissions.PLATFORM) else None
+        return {"facts": facts, "command": command, "unserved": has_workers and not load.seats}
 
     def offered(self, row: Queue) -> Collection[str]:
         lifting = {"unthrottle"} if throttling.is_throttled(row) else set()

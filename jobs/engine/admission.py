@@ -8,7 +8,7 @@ An execution in flight (queued or running) is its own permit: caps are counts, n
 window (jobs.rules.windows) is how many may lie published and unclaimed in a queue. So Redis stays small,
 priority works, and a cancelled execution never travelled. Work behind all that is live takes a share of a queue's slots
 at most (jobs.rules.background), and what belongs to an operation keeps to its pace. A tenant with nothing in flight does not
-wait for a window that another's backlog has filled.
+wait for a window that another's backlog has filled. Where executors claim (jobs.engine.executors) each tenant's own are the window.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from typing import Any
 from django.db import transaction
 
 from jobs import sql
-from jobs.engine import dispatch, parking, transitions
+from jobs.engine import dispatch, executors, parking, transitions
 from jobs.engine.batches import Paces
 from jobs.models import Execution
+from jobs.models.queue import Pool
 from jobs.rules import background
 from jobs.rules.windows import Window
 
@@ -88,7 +89,7 @@ def admit_all(seen: Seen) -> Round:
 
 def _round(seen: Seen) -> Round:
     published: list[tuple[Any, list[Any]]] = []
-    moved, drains_in = 0, None
+    claimable, moved, drains_in = 0, 0, None
     with transaction.atomic():
         if not sql.run("lock_admission", key=LOCK_KEY)[0].held:
             return Round(held=False)
@@ -96,6 +97,11 @@ def _round(seen: Seen) -> Round:
         now = sql.run("clock")[0].now
         moved = _ripen(now)
         for queue in sql.run("capacity"):
+            if queue.pool == Pool.EXTERNAL:
+                # Who claims there asks the database: nothing is published.
+                done, shifted = executors.admit(queue)
+                claimable, moved = claimable + done, moved + done + shifted
+                continue
             rows, parked, full_for = _admit(queue, seen.windows[queue.queue])
             moved += len(rows) + parked
             published.append((queue, rows))
@@ -104,7 +110,8 @@ def _round(seen: Seen) -> Round:
     seen.heard.keep(horizon)
     for queue, rows in published:
         dispatch.publish(queue.queue, seen.paces.messages(rows, slots=queue.slots, batch_size=queue.batch_size))
-    return Round(held=True, admitted=sum(len(rows) for _, rows in published), moved=moved, drains_in=drains_in)
+    admitted = claimable + sum(len(rows) for _, rows in published)
+    return Round(held=True, admitted=admitted, moved=moved, drains_in=drains_in)
 
 
 def _ripen(now: datetime) -> int:

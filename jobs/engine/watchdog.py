@@ -55,9 +55,7 @@ def _recover(row: Any) -> bool:
     if row.batch_size > 1:
         # Its batch is lost, and nobody knows at which member: each comes again alone, and none is charged with it.
         return bool(transitions.release(fence, attempt_state="lost"))
-    problem = Problem(
-        code=Failure.WORKER_LOST, message=f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone"
-    )
+    problem = Problem(code=Failure.WORKER_LOST, message=_gone(row))
     policy = retry_fields.parse((row.spec or {}).get("retry", {}))
     now = sql.run("clock")[0].now
     answer = retries.next_attempt(
@@ -69,6 +67,12 @@ def _recover(row: Any) -> bool:
     if isinstance(answer, retries.RetryAt):
         return bool(transitions.retry(fence, problem, delay=answer.at - now, attempt_state="lost", crashes=1))
     return bool(transitions.exhaust(fence, problem, attempt_state="lost", crashes=1))
+
+
+def _gone(row: Any) -> str:
+    if row.is_external:
+        return f"the executor {row.worker} has not been heard of for longer than its lease"
+    return f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone"
 
 
 def _fence(row: Any) -> Fence:

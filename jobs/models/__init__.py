@@ -9,6 +9,7 @@ from jobs.models.dependency import Dependency, DependencyMode
 from jobs.models.event import Event
 from jobs.models.execution import Execution, TriggerKind
 from jobs.models.execution_log import ExecutionLog
+from jobs.models.executor import Executor, ExecutorState
 from jobs.models.failure_resolution import FailureResolution
 from jobs.models.hook import Hook
 from jobs.models.job import Duplicate, Job, JobState, Overlap
@@ -46,6 +47,8 @@ __all__ = [
     "Event",
     "Execution",
     "ExecutionLog",
+    "Executor",
+    "ExecutorState",
     "FailureResolution",
     "Hook",
     "Job",

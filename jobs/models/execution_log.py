@@ -16,6 +16,7 @@ class ExecutionLog(PartitionedByTime):
     first_seq = models.PositiveBigIntegerField()
     last_seq = models.PositiveBigIntegerField()
     lines = models.JSONField()
+    size = models.PositiveIntegerField(null=True, help_text="What it counts for, of chunks that an executor sent.")
 
     class Meta:
         db_table = "execution_log"

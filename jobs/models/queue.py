@@ -13,10 +13,11 @@ NAME_MESSAGE = "must be small letters and digits, with single hyphens between th
 
 
 class Pool(models.TextChoices):
-    """What runs a queue's executions in a worker; Celery's names."""
+    """What runs a queue's executions: a worker, by Celery's names of pools, or somebody's executor."""
 
     PREFORK = "prefork"  # processes: any job type, and each can be stopped and may crash by itself
     THREADS = "threads"  # many waiting at once for little memory: job types that allow it only
+    EXTERNAL = "external"  # executors of tenants, which claim over HTTP: job types that run there, and no others
 
 
 class Queue(limited.Limited):

@@ -69,6 +69,7 @@ class Wait(StrEnum):
     AWAITING_UPSTREAM = "AWAITING_UPSTREAM"
     SUSPENDED = "SUSPENDED"
     TAG_PAUSED = "TAG_PAUSED"
+    AWAITING_EXECUTOR = "AWAITING_EXECUTOR"
 
 
 class Course(StrEnum):
@@ -117,6 +118,7 @@ _WAITS = {
     "op": Wait.PACE,
     "shut": Wait.MAINTENANCE,
     "tag": Wait.TAG_PAUSED,
+    "exec": Wait.AWAITING_EXECUTOR,
 }
 #: The same by what is waited for, as clients name it.
 PARKS = {wait.value: tuple(part for part, each in _WAITS.items() if each is wait) for wait in _WAITS.values()}

@@ -70,6 +70,8 @@ class Facts:
     lane: Limit = FREE
     operation_paused: bool = False
     ahead: int = 0
+    #: Of one that executors claim: what it waits for, in words.
+    executors: str = ""
     #: Of a blocked one: what it waits for, in words, and until when at most. One that has been tried is suspended.
     upstreams: str = ""
     gives_up_at: datetime | None = None
@@ -96,9 +98,9 @@ def waiting_for(facts: Facts) -> Waiting | None:
         case State.SCHEDULED:
             return Waiting(Wait.BACK_OFF if facts.tries else Wait.NOT_DUE, until=facts.not_before)
         case State.PENDING:
-            return _held(facts) or _parked(facts) or _passed_over(facts) or _in_line(facts)
+            return _held(facts) or _unclaimed(facts) or _parked(facts) or _passed_over(facts) or _in_line(facts)
         case State.QUEUED:
-            return Waiting(Wait.FREE_WORKER)
+            return Waiting(Wait.AWAITING_EXECUTOR if facts.executors else Wait.FREE_WORKER, why=facts.executors)
         case State.BLOCKED if facts.tries or facts.upstreams:
             code = Wait.SUSPENDED if facts.tries else Wait.AWAITING_UPSTREAM
             return Waiting(code, until=facts.gives_up_at, why=facts.upstreams)
@@ -115,6 +117,13 @@ def _held(facts: Facts) -> Waiting | None:
     if facts.tag_pause:
         return Waiting(Wait.TAG_PAUSED, until=facts.tag_pause.until, why=facts.tag_pause.why)
     return None if facts.has_worker else Waiting(Wait.NO_WORKER)
+
+
+def _unclaimed(facts: Facts) -> Waiting | None:
+    """It is parked for want of an executor, or nothing else is in its way."""
+    if facts.executors and wait_of(facts.waiting_on) is Wait.AWAITING_EXECUTOR:
+        return Waiting(Wait.AWAITING_EXECUTOR, why=facts.executors)
+    return None
 
 
 def _parked(facts: Facts) -> Waiting | None:

@@ -145,6 +145,9 @@ _WAITS: Mapping[Wait, Words] = {
         "It goes on when that has ended, and looks by itself at the instant named at the latest.",
     ),
     Wait.TAG_PAUSED: Words("a tag of its job is paused", "Resume the tag to let it go on."),
+    Wait.AWAITING_EXECUTOR: Words(
+        "it waits for an executor to claim it", "Start one that fits, or give it more places: see docs/executors.md."
+    ),
 }
 
 _COURSES: Mapping[Course, Words] = {

@@ -13,7 +13,7 @@ from django.db.models import Model
 from jobs import errors, handlers
 from jobs.models import Job
 from jobs.models.queue import Pool
-from jobs.rules import concurrency_keys, retry_fields
+from jobs.rules import concurrency_keys, retry_fields, templates
 from jobs.services import payload_checks, queue_states
 from tenants.rules import grants
 
@@ -143,10 +143,27 @@ def _check_pool(job: Job) -> None:
     pool = queue_states.hold(str(job.queue_id))
     if pool is None:
         raise errors.invalid({"queue": [f"{job.queue_id} was deleted just now: choose another queue"]})
+    _check_executors(job, pool)
     if pool == Pool.THREADS and not handlers.get(job.type).threaded:
         fit = [name for name, handler in sorted(handlers.registered().items()) if handler.threaded]
         message = f"{job.queue_id} runs jobs in threads, and {job.type} needs a process of its own: choose another"
         raise errors.invalid({"queue": [f"{message} queue. In threads run: {', '.join(fit)}"]})
+
+
+def _check_executors(job: Job, pool: str) -> None:
+    """What executors run is on a queue of theirs, and nothing else is; what it needs of them is literal, since lines form by it."""
+    external = handlers.get(job.type).external
+    if external and pool != Pool.EXTERNAL:
+        message = f"{job.queue_id} is worked by workers, and {job.type} runs in executors: choose a queue whose pool is external"
+        raise errors.invalid({"queue": [message]})
+    if not external and pool == Pool.EXTERNAL:
+        message = f"executors of tenants claim what is on {job.queue_id}, and {job.type} runs in workers: choose another queue"
+        raise errors.invalid({"queue": [message]})
+    for field in ("capabilities", "executor") if external else ():
+        if templates.BEGIN in json.dumps(job.payload.get(field)):
+            raise errors.invalid(
+                {f"payload.{field}": ["must be literal: executors are chosen by it before it is rendered"]}
+            )
 
 
 def _check_tags(tags: list[str]) -> None:

@@ -153,7 +153,7 @@ WHERE e.state = 'pending' AND e.waiting_on <> '' AND e.waiting_on >= 'held:' AND
 -- name: capacity
 -- Per open queue: slots of live workers, what is published and unclaimed, what in flight goes behind live work, and room
 -- under the queue's cap and rate. What a maintenance window of the platform covers is not open.
-SELECT q.name AS queue, q.batch_size, w.slots,
+SELECT q.name AS queue, q.batch_size, q.pool, CASE WHEN q.pool = 'external' THEN x.slots ELSE w.slots END AS slots,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.state = 'queued') AS queued,
     (SELECT count(*) FROM execution e WHERE e.queue_id = q.name AND e.priority < 0 AND e.state IN ('queued', 'running'))
         AS behind,
@@ -169,6 +169,11 @@ CROSS JOIN LATERAL (
     SELECT coalesce(sum(concurrency), 0)::int AS slots FROM worker
     WHERE q.name = ANY(queues) AND pool = q.pool AND lease_expires_at > clock_timestamp() AND NOT draining
 ) w
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(max_concurrent), 0)::int AS slots FROM executor
+    WHERE q.pool = 'external' AND q.name = ANY(queues) AND state = 'active' AND lease_expires_at > clock_timestamp()
+        AND NOT draining
+) x
 WHERE q.paused_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM maintenance_window m WHERE m.tenant_id IS NULL AND (m.queue_id IS NULL OR m.queue_id = q.name)
         AND m.action = 'hold' AND m.opens_at <= statement_timestamp() AND m.closes_at > statement_timestamp())

@@ -4,14 +4,16 @@
 -- Running, and its owner is gone: no lease, or the process that claimed it is no longer among the
 -- owner's. Two seconds of slack: a process forked and claiming while the list was being read is in
 -- the next one. A worker may take its first message before its own row is stored: one that is not there
--- is given a lease's time. A row without owner is a parent ended by its children, not a lost one.
+-- is given a lease's time. A row without owner is a parent ended by its children, not a lost one. What an executor claimed
+-- has its lease, and no process that we could see.
 SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.epoch, e.attempt, e.crashes, e.worker_pid, e.batch_size,
-    e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, '') AS worker
+    e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, x.name, '') AS worker, x.id IS NOT NULL AS is_external
 FROM execution e
 LEFT JOIN worker w ON w.id = e.worker_id
+LEFT JOIN executor x ON x.lease_id = e.worker_id
 LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
 WHERE e.state = 'running' AND e.worker_id IS NOT NULL AND e.id > %(after)s
-    AND (w.id IS NULL AND e.started_at < clock_timestamp() - %(lease)s OR w.lease_expires_at < clock_timestamp()
+    AND (w.id IS NULL AND x.id IS NULL AND e.started_at < clock_timestamp() - %(lease)s OR x.lease_expires_at < clock_timestamp() OR w.lease_expires_at < clock_timestamp()
          OR (NOT e.worker_pid = ANY(w.pids) AND e.started_at < w.renewed_at - interval '2 seconds'))
 ORDER BY e.id LIMIT %(limit)s
 
@@ -21,7 +23,9 @@ SELECT id, carillon_child_id(id, epoch::text) AS attempt_id, epoch FROM executio
 WHERE id = ANY(%(ids)s) AND state = 'running' AND worker_id = %(worker_id)s AND worker_pid = %(pid)s
 
 -- name: queued_counts
-SELECT queue_id AS queue, count(*) AS queued FROM execution WHERE state = 'queued' GROUP BY queue_id
+-- What executors claim is never in the broker.
+SELECT queue_id AS queue, count(*) AS queued FROM execution WHERE state = 'queued'
+    AND queue_id <> ALL(ARRAY(SELECT name FROM queue WHERE pool = 'external')) GROUP BY queue_id
 
 -- name: publish_again
 -- The oldest of a queue's published rows that the broker seems to have lost; each at most once in 30 s.

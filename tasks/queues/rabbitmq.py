@@ -55,7 +55,7 @@ class RabbitSession:
         except BaseException as error:
             self._session.collect()
             if isinstance(error, amqp.AMQPError | OSError):
-                raise _told(error) from None
+                raise told(error) from None
             raise
         return self
 
@@ -80,7 +80,7 @@ class RabbitSession:
                 yield from flow.confirmed()
             yield from flow.confirmed()
         except (amqp.AMQPError, OSError) as error:
-            raise _told(error) from None
+            raise told(error) from None
 
     def _routing_key(self, message: Outgoing) -> str:
         if message.partition is not None:
@@ -110,7 +110,7 @@ class RabbitSession:
                     yield _unpacked(message)
                 arrived.clear()
         except (amqp.AMQPError, OSError) as error:
-            raise _told(error) from None
+            raise told(error) from None
 
     def acknowledge(self) -> bool:
         try:
@@ -119,7 +119,7 @@ class RabbitSession:
             # Answered only after the acknowledgement, which has no answer of its own.
             self._channel.close()
         except (amqp.AMQPError, OSError) as error:
-            raise _told(error) from None
+            raise told(error) from None
         return True
 
     def depth(self, reading: Reading) -> Mapping[str, Any]:
@@ -128,14 +128,14 @@ class RabbitSession:
         try:
             found = self._channel.queue_declare(self._queue, passive=True)
         except (amqp.AMQPError, OSError) as error:
-            raise _told(error) from None
+            raise told(error) from None
         return {"messages": found.message_count, "consumers": found.consumer_count}
 
     def purge(self) -> int | None:
         try:
             return int(self._channel.queue_purge(self._queue))
         except (amqp.AMQPError, OSError) as error:
-            raise _told(error) from None
+            raise told(error) from None
 
 
 class _Flow:
@@ -263,15 +263,13 @@ def _unpacked(message: amqp.Message) -> Incoming:
     return Incoming(body, headers=headers, place=place)
 
 
-def _told(error: Exception) -> BrokerRefuses:
-    """A failure in the broker's words."""
+def told(error: Exception) -> BrokerRefuses:
+    """A failure of such a session in the broker's words."""
     if isinstance(error, amqp.NotFound):
         return BrokerRefuses(f"RabbitMQ: {error.reply_text}", "not_found")
     if isinstance(error, amqp.AccessRefused):
         return BrokerRefuses(f"RabbitMQ refuses: {error.reply_text}", "refused")
-    if isinstance(error, amqp.AMQPError | OSError):
-        return BrokerRefuses(f"RabbitMQ: {error or type(error).__name__}", "connection")
-    return error
+    return BrokerRefuses(f"RabbitMQ: {error or type(error).__name__}", "connection")
 
 
 def opened(connection: RabbitMq, context: Context) -> amqp.Connection:
@@ -281,10 +279,7 @@ def opened(connection: RabbitMq, context: Context) -> amqp.Connection:
         session.connect()
     except BaseException as error:
         session.collect()
-        raise _told(error) from None
+        if isinstance(error, amqp.AMQPError | OSError):
+            raise told(error) from None
+        raise
     return session
-
-
-def told(error: BaseException) -> BaseException:
-    """A failure of such a session in the broker's words."""
-    return _told(error)

@@ -52,7 +52,11 @@ def retry(milliseconds: int) -> bytes:
     return b"retry: %d\n\n" % milliseconds
 
 
-class EventStream(StreamingHttpResponse):
+class Late(StreamingHttpResponse):
+    """An answer that is sent, or goes on, when its request is over."""
+
+
+class EventStream(Late):
     """An answer of events."""
 
     def __init__(self, source: Source) -> None:
@@ -75,7 +79,7 @@ class Outlet:
     """Where Django sends an answer to; notes a stream instead, to be sent when its request is over."""
 
     def __init__(self, send: Send) -> None:
-        self.stream: EventStream | None = None
+        self.stream: Late | None = None
         self._send = send
 
     async def __call__(self, message: Any) -> None:

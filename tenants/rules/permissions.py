@@ -9,6 +9,9 @@ ADMIN = "admin"
 #: For what belongs to the installation and to no tenant. No other word includes it, and only the platform's
 #: administrators give it.
 PLATFORM = "platform"
+#: For the keys of executors: to register, and to claim and run what is for them. Nothing else asks for it, and no role of a
+#: person's but the administrator's has it.
+EXECUTORS = "executors:serve"
 #: What whoever is known may do: look at themselves.
 ANYBODY = ""
 #: What a tenant's own administrator can give.
@@ -21,6 +24,7 @@ OF_TENANTS = (
     "payloads:read",
     "secrets:write",
     "audit:read",
+    EXECUTORS,
     ADMIN,
 )
 

@@ -9,7 +9,8 @@ A secret of kind ``text`` is a str. A connection is a dict of its fields, those 
 defaults, and its ``kind`` among them; :func:`jobs.connections.load` makes it an object, and
 :func:`jobs.connections.sensitive` names the texts in it that must be masked. Names are like
 identifiers (:data:`NAME`); those that there are not raise :class:`UnknownSecrets`, which lists them.
-Nothing else here, or anywhere, gives a value back: the app's log-in cannot read the column.
+Nothing else here, or anywhere, gives a value back: the app's log-in cannot read the column. It gets those that a job
+names while an executor of its tenant holds an execution of it, by :func:`reveal_claimed`.
 
 What a connection of some kind must hold is checked by :mod:`jobs.services.secrets`, before it comes here.
 """
@@ -19,15 +20,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from tenants import actors, errors
+from tenants import actors, context, errors
 from tenants.models import Secret, SecretVersion, Tenant
 from tenants.quotas import QuotaExceeded
 from tenants.rules import sealing
@@ -154,6 +156,46 @@ def reveal(tenant_id: UUID, names: Collection[str]) -> dict[str, str | dict[str,
     values = {name: _opened(row, data_key) for name, row in found.items()}
     _touch([row.secret for row in found.values()])
     return values
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Of what the job of a claim names: values in force by name, and every value that is kept, which nobody may read."""
+
+    values: Mapping[str, str | dict[str, Any]]
+    kept: Collection[tuple[str, str | dict[str, Any]]]
+
+
+def reveal_claimed(execution_id: UUID, epoch: int) -> Claimed:
+    """For the process that an executor speaks to, with the app's log-in: nothing, unless an executor of the tenant in
+    scope holds that execution just now.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM carillon_claimed_secrets(%s, %s)", [execution_id, epoch])
+        rows = cursor.fetchall()
+    if not rows:
+        return Claimed({}, ())
+    tenant_id = _in_scope()
+    data_key, values, kept = data_keys.for_reading(tenant_id), {}, []
+    for secret_id, name, kind, number, in_force, sealed in rows:
+        secret = Secret(pk=secret_id, tenant_id=tenant_id, name=name, kind=kind)
+        value = _opened(SecretVersion(secret=secret, number=number, sealed=sealed), data_key)
+        kept.append((name, value))
+        if in_force:
+            values[name] = value
+    return Claimed(values, kept)
+
+
+def note_use(tenant_id: UUID, names: Collection[str]) -> None:
+    """That these were told to somebody who runs the tenant's work."""
+    _touch(list(Secret.objects.filter(tenant=tenant_id, name__in=names)))
+
+
+def _in_scope() -> UUID:
+    tenant_id = context.current().tenant_id
+    if tenant_id is None:
+        raise RuntimeError("whose secrets they are is the tenant's in scope, and there is none")
+    return tenant_id
 
 
 def _opened(row: SecretVersion, data_key: bytes) -> str | dict[str, Any]:

@@ -98,6 +98,7 @@ def test_functions_that_act_as_the_owner_are_closed_and_have_a_fixed_path():
     )
     assert found == [
         ("carillon_audit_row_written", True, None),
+        ("carillon_claimed_secrets", True, [APP]),
         ("carillon_drop_partitions", True, [ENGINE]),
         ("carillon_find_api_key", True, [APP]),
         ("carillon_find_hook", True, [APP]),

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = (
-    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "tenants/tenant", "tenants/user",
+    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "jobs/executor", "tenants/tenant", "tenants/user",
     "tenants/apikey", "tenants/secret", "jobs/calendar", "jobs/tag", "jobs/jobtemplate", "tenants/auditevent", "tenants/membership", "tenants/invitation",
     "django_celery_results/taskresult", "django_celery_results/groupresult",
 )  # fmt: skip

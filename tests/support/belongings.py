@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import artifacts, invitees, operations, rows, shut, workflow_runs
+from tests.support import artifacts, executors, invitees, operations, rows, shut, workflow_runs
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -18,6 +18,7 @@ TABLES = (
     "execution",
     "artifact",
     "dead_letter",
+    "executor",
     "failure_resolution",
     "operation",
     "workflow_run",
@@ -62,6 +63,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
         "hooks": [_hook(owner)],
         "failure-groups": [_fingerprint(owner, job["id"])],
+        "executors": [executors.play(owner).id],
         "queues": ["default"],
         "job-types": ["dummy"],
         "secrets": [kept["id"], secret],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from tests.support import actors, artifacts, invitees, operations, rows, shut, tags, workflow_runs
+from tests.support import actors, artifacts, executors, invitees, operations, rows, shut, tags, workflow_runs
 
 ICAL = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n"
 
@@ -104,6 +104,14 @@ class World:
         made = self.actor.api.post("/api/v1/secrets", {"name": name, "kind": "redis", "value": value})
         assert made.status_code == 201, made.content
         return name
+
+    def executor(self, state: str = "active") -> str:
+        made = executors.play(self.actor).id
+        rows.change("UPDATE executor SET state = %s WHERE id = %s", state, made)
+        return made
+
+    def registered(self) -> dict[str, Any]:
+        return {"name": f"e-{uuid4().hex[:12]}", "queues": [executors.queue()]}
 
     def awaited(self) -> dict[str, Any]:
         """An event that a schedule waits for."""
@@ -244,6 +252,10 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/dependencies"): (None, lambda w: {"upstream": w.job(), "downstream": w.job()}),
     ("patch", "/dependencies/{id}"): (World.edge, lambda w: {"trigger_rule": "all_done"}),
     ("delete", "/dependencies/{id}"): (World.edge, lambda w: None),
+    ("post", "/executors"): (None, World.registered),
+    ("post", "/executors/{id}/activate"): (lambda w: w.executor("inactive"), lambda w: {}),
+    ("post", "/executors/{id}/deactivate"): (World.executor, lambda w: {}),
+    ("delete", "/executors/{id}"): (World.executor, lambda w: None),
     ("post", "/events"): (None, World.awaited),
     ("post", "/hooks"): (None, lambda w: {"name": f"h-{uuid4().hex[:12]}", "event": "a", "scheme": "standard"}),
     ("patch", "/hooks/{id}"): (World.hook, lambda w: {"event": "order.refunded"}),

@@ -1,7 +1,7 @@
 """What a job type's cases_<type>.py gives to the conformance suite: a function ``case(server) -> Case``.
 
 The server is a running :class:`tests.support.http_server.HttpServer`, for those that call something. A
-type that runs commands in the sandbox says ``SANDBOXED = True`` in its module.
+type that executors run says the first two alone; one that runs commands in the sandbox says ``SANDBOXED = True`` in its module.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ Payload = Mapping[str, Any]
 class Case:
     #: Ends at once, and with a result that ``accepts`` is true of.
     success: Payload
-    accepts: Callable[[Any], bool]
+    accepts: Callable[[Any], bool] = bool
     #: Payloads that are wrong in one field, by that field.
-    wrong: Mapping[str, Payload]
+    wrong: Mapping[str, Payload] = field(default_factory=dict)
     #: Would go on for two minutes, however it is asked to end.
-    slow: Payload
+    slow: Payload = field(default_factory=dict)
     #: True once the slow one is in the middle of it, told from its log so far.
-    under_way: Callable[[Sequence[str]], bool]
+    under_way: Callable[[Sequence[str]], bool] = bool
     #: Ends by itself and produces more than anybody wants to keep.
-    oversized: Payload
+    oversized: Payload = field(default_factory=dict)
     allowed_hosts: Sequence[str] = ()
     #: Fields of connections, with their kind, by the name of the secret.
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import ids, invitees, operations, rows, servers, shut, tags, workflow_runs
+from tests.support import executors, ids, invitees, operations, rows, servers, shut, tags, workflow_runs
 
 #: How long a browser waits, in milliseconds: the machine may do other things beside.
 PATIENCE = 120_000
@@ -119,6 +119,7 @@ def furnish() -> Furniture:
             tenant, rows.schedule(job, kind="event", expression="", event="order.paid"), job
         ),
         "jobs.worker": rows.worker(),
+        "jobs.executor": executors.row(tenant),
         "jobs.queue": "default",
         "tenants.user": user.pk,
         "tenants.membership": rows.membership(tenant, user.pk),

@@ -46,7 +46,7 @@ class Hub:
         self._followers.add(follower)
         if self._poller is None or self._poller.done() or self._poller.get_loop() is not loop:
             self._poller = loop.create_task(self._poll())
-            _at_the_end(lambda: loop.call_soon_threadsafe(self.go_elsewhere))
+            at_the_end(lambda: loop.call_soon_threadsafe(self.go_elsewhere))
 
     def leave(self, follower: Follower) -> None:
         """Its reader has gone, or it is over."""
@@ -99,7 +99,7 @@ class Hub:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
 
-def _at_the_end(callback: Callable[[], Any]) -> None:
+def at_the_end(callback: Callable[[], Any]) -> None:
     """Call back when this process is told to end: the server waits for open answers, and streams have no end of their own."""
     if threading.current_thread() is not threading.main_thread():
         return

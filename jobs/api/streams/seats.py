@@ -20,15 +20,16 @@ Name = tuple[str, str]
 
 
 class Full(errors.Unavailable):
-    """This process follows as many executions as it may: try again shortly."""
+    """This process has as many answers open as it may: try again shortly."""
 
     retry_after = RETRY_AFTER
 
 
 class Seats:
-    """Taken and given back from any thread."""
+    """Taken and given back from any thread. ``what`` there are too many of, in a refusal."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "streams") -> None:
+        self._what = what
         self._lock = threading.Lock()
         self._taken: Counter[Name] = Counter()
 
@@ -48,7 +49,7 @@ class Seats:
         with self._lock:
             for name in names:
                 if self._taken[name] >= settings.STREAMS[name[0]]:
-                    raise _refusal(name[0], settings.STREAMS[name[0]])
+                    raise _refusal(self._what, name[0], settings.STREAMS[name[0]])
             self._taken.update(names)
         return names
 
@@ -59,14 +60,15 @@ class Seats:
             self._taken += Counter()
 
 
-def _refusal(limit: str, most: int) -> errors.ServiceError:
+def _refusal(what: str, limit: str, most: int) -> errors.ServiceError:
     if limit == "process":
         return Full()
     message = (
-        f"too many streams of {_WHOSE[limit]} are open here, at most {most}: close one, or try again in {RETRY_AFTER} s"
+        f"too many {what} of {_WHOSE[limit]} are open here, at most {most}: close one, or try again in {RETRY_AFTER} s"
     )
     error = RateLimited(
-        message, details={"limit": f"streams_{limit}", "most": most, "retry_after_seconds": RETRY_AFTER}
+        message,
+        details={"limit": f"{what.replace(' ', '_')}_{limit}", "most": most, "retry_after_seconds": RETRY_AFTER},
     )
     error.retry_after = RETRY_AFTER
     return error

@@ -65,6 +65,11 @@ NEEDS = {
     ("GET", "secrets"): "secrets:write", ("POST", "secrets"): "secrets:write", ("GET", "secrets/x"): "secrets:write",
     ("GET", "secrets/x/versions"): "secrets:write", ("GET", "secrets/x/used-by"): "secrets:write",
     ("POST", "secrets/x/test"): "secrets:write", ("GET", "connection-types"): "secrets:write",
+    ("GET", "executors"): "jobs:read", ("GET", "executors/x"): "jobs:read", ("POST", "executors"): "executors:serve",
+    ("POST", "executors/x/heartbeat"): "executors:serve", ("POST", "executors/x/claim"): "executors:serve",
+    ("POST", "executors/x/leave"): "executors:serve", ("POST", "executors/x/activate"): "jobs:write",
+    ("POST", "executors/x/deactivate"): "jobs:write", ("DELETE", "executors/x"): "jobs:write",
+    **{("POST", f"executions/x/{verb}"): "executors:serve" for verb in ("start", "log", "progress", "complete", "fail", "cancelled", "release")},
 }  # fmt: skip
 
 

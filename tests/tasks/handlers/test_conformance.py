@@ -1,4 +1,9 @@
-"""What every job type must do, whichever it is. Adding a type means adding its cases_<type>.py, nothing here."""
+"""What every job type must do, whichever it is. Adding a type means adding its cases_<type>.py, nothing here.
+
+What executors run (``Handler.external``) is never run here: of such a type the payload is tried, and that a worker refuses
+it. Success, failure, time-out, cancel, oversized output, secrets in it and the death of who runs it are the protocol's,
+and tried in tests/tasks/executors and tests/acceptance/test_executors.py.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,8 @@ from django.conf import settings
 from pydantic import ValidationError
 
 from jobs import handlers
-from jobs.handlers import Cancelled, Interrupted, Released, TimedOut
+from jobs.handlers import Cancelled, Interrupted, PermanentFailure, Released, TimedOut
+from jobs.rules.codes import Failure
 from tasks.sandbox import probe
 from tests.support import contexts, http_server
 from tests.support.conformance import Case
@@ -33,15 +39,17 @@ from tests.support.processes import eventually, marked
 
 handlers.load(["tasks.handlers"])
 TYPES = sorted(handlers.registered())
+#: Those that workers run: of them `level` asks, as every test does that runs one.
+RUN_HERE = [job_type for job_type in TYPES if not handlers.get(job_type).external]
 #: Asked to end, a handler is gone after this even on a busy machine; by itself it would go on for 120 s.
 BOUND_SECONDS = 30
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "level" in metafunc.fixturenames:
-        pairs = [(job_type, level) for job_type in TYPES for level in levels(job_type)]
+        pairs = [(job_type, level) for job_type in RUN_HERE for level in levels(job_type)]
         metafunc.parametrize(("job_type", "level"), pairs, indirect=["level"])
-    else:
+    elif "job_type" in metafunc.fixturenames:
         metafunc.parametrize("job_type", TYPES)
 
 
@@ -119,6 +127,15 @@ def test_unknown_field_is_refused_by_name(job_type: str, case: Case) -> None:
     with pytest.raises(ValidationError) as caught:
         handlers.get(job_type).params.model_validate({**case.success, "surprise": 1})
     assert [error["loc"] for error in caught.value.errors()] == [("surprise",)]
+
+
+def test_what_executors_run_is_refused_by_a_worker() -> None:
+    external = set(TYPES) - set(RUN_HERE)
+    assert external
+    for job_type in external:
+        with contexts.recording() as context, pytest.raises(PermanentFailure) as caught:
+            run(job_type, handlers.get(job_type).example, context)
+        assert caught.value.code == Failure.CONFIG_INVALID
 
 
 def test_wrong_value_is_refused_by_its_fields_name(job_type: str, case: Case) -> None:
