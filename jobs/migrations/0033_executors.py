@@ -42,7 +42,7 @@ WHERE e.id = wanted AND e.epoch = at_epoch AND e.state = 'running'
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0030_artifacts'),
+        ('jobs', '0032_worker_refuses'),
         ('tenants', '0015_files'),
     ]
 
