@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jobs.engine import gates, upstreams
+from jobs.engine import gates, sub_runs, upstreams
 from jobs.models import Execution
 from jobs.rules.states import TERMINAL
 
@@ -15,13 +15,18 @@ MOST_NAMED = 5
 def awaited(execution: Execution) -> tuple[str, datetime | None]:
     """In words, and until when at most; an empty text if it waits for no upstream."""
     if execution.epoch:
-        return "", execution.resume_at
+        return _said_of_children(execution), execution.resume_at
     if execution.workflow_run_id and execution.step and execution.decide_at is None:
         return _said(_of_step(execution)), None
     if execution.decide_at is not None and execution.scheduled_for is not None:
         left, until = gates.waited_for(execution.pk)
         return _said([(name, gate.said()) for name, gate in left]), until
     return "", None
+
+
+def _said_of_children(execution: Execution) -> str:
+    found = sub_runs.standing(execution.pk)
+    return f"it waits for {found[0]} of {found[1]} children" if found else ""
 
 
 def _of_step(execution: Execution) -> list[tuple[str, str]]:

@@ -30,7 +30,9 @@ from tenants.rules.maskable import SHORTEST
 def rendered(claim: Claim, handler: Handler[Any], payload: Mapping[str, Any], hide: Hide) -> dict[str, Any]:
     """The payload with the values of its expressions; overrides are data and hold none."""
     try:
-        expressions = payload_expressions.find(payload, claim.payload or (), handler.without_secrets)
+        expressions = payload_expressions.find(
+            payload, {*(claim.payload or ()), *handler.templated}, handler.without_secrets
+        )
         revealed = _revealed(claim, expressions, hide)
         return payload_expressions.render(payload, expressions, _scope(claim, expressions.names, revealed))
     except InvalidPayload as error:
