@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from jobs.engine import gates, sub_runs, upstreams
 from jobs.models import Execution
+from jobs.rules import identity
 from jobs.rules.states import TERMINAL
 
 #: Upstreams that are named.
 MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """The executions that one runs as its own: of which workflow run they are, and how many have not ended."""
+
+    run: UUID
+    total: int
+    unfinished: int
+
+
+def children(execution: Execution) -> Children | None:
+    """None if it runs none. Asked of what has begun alone: before, there are none."""
+    found = sub_runs.standing(execution.pk) if execution.epoch else None
+    return Children(identity.sub_run_id(execution.pk), found[1], found[0]) if found else None
 
 
 def awaited(execution: Execution) -> tuple[str, datetime | None]:
@@ -25,8 +43,8 @@ def awaited(execution: Execution) -> tuple[str, datetime | None]:
 
 
 def _said_of_children(execution: Execution) -> str:
-    found = sub_runs.standing(execution.pk)
-    return f"it waits for {found[0]} of {found[1]} children" if found else ""
+    found = children(execution)
+    return f"it waits for {found.unfinished} of {found.total} children" if found else ""
 
 
 def _of_step(execution: Execution) -> list[tuple[str, str]]:

@@ -174,9 +174,7 @@ def _draw(tenant_id: UUID, rows: list[NewExecution]) -> None:
         raise HandlerError(message, code=Failure.RESOURCE_LIMIT, tags={"quota"})
 
 
-def _row(
-    run: WorkflowRun, parent: Execution, step: str, job: Job, payload: Mapping[str, Any] | None
-) -> NewExecution:
+def _row(run: WorkflowRun, parent: Execution, step: str, job: Job, payload: Mapping[str, Any] | None) -> NewExecution:
     is_disabled = job.state == JobState.DISABLED
     is_behind = background.is_behind(parent.priority)
     return NewExecution(

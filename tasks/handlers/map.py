@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
@@ -91,6 +92,7 @@ def _children(params: MapParams) -> list[Child]:
 def _told(ended: Ended) -> dict[str, Any]:
     """Counts, and the results in the items' order as long as they fit; null for what has none."""
     told = children.counts(ended)
-    entries = [child.result if child.state == State.SUCCEEDED else None for child in ended.children]
-    kept, truncated = children.within(told, entries, left_out=any(child.omitted for child in ended.children))
+    known = list(itertools.takewhile(lambda child: not child.omitted, ended.children))
+    entries = [child.result if child.state == State.SUCCEEDED else None for child in known]
+    kept, truncated = children.within(told, entries, left_out=len(known) < len(ended.children))
     return {**told, "results": entries[:kept], "truncated": truncated}

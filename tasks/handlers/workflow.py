@@ -132,7 +132,11 @@ def _told(ended: Ended) -> dict[str, Any]:
     """Counts, and each step with its result as long as they fit."""
     told = children.counts(ended)
     entries = [
-        (child.step, {"state": child.state} | ({"result": child.result} if child.state == State.SUCCEEDED else {}))
+        (
+            child.step,
+            {"state": child.state}
+            | ({"result": child.result} if child.state == State.SUCCEEDED and not child.omitted else {}),
+        )
         for child in ended.children
     ]
     kept, truncated = children.within(told, entries, left_out=any(child.omitted for child in ended.children))

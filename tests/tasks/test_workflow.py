@@ -71,7 +71,7 @@ def test_a_failed_step_fails_it_by_name_and_a_retry_runs_only_what_did_not_succe
     world.job("flaky", payload={"fail_rate": 1})
     steps = {"extract": {"job": "extract"}, "shaky": {"job": "flaky", "upstreams": [{"step": "extract"}]}}
     steps["after"] = {"job": "load", "upstreams": [{"step": "shaky"}]}
-    world.job("three", type="workflow", payload={"steps": steps}, retry={"max_attempts": 2, "delay_seconds": 0})
+    world.job("three", type="workflow", payload={"steps": steps}, retry={"max_attempts": 2, "delay_seconds": 100})
     execution = world.start("three", max_attempts=2)
     rows.change("UPDATE execution SET max_attempts = 1 WHERE step = 'shaky'")
     world.settle()
@@ -140,7 +140,7 @@ def test_cancelled_children_fail_it_for_good(world):
 
 
 def test_within_each_other_they_end_at_a_depth(world):
-    world.job("loop", type="workflow", payload={"steps": {"again": {"job": "loop"}}})
+    world.job("loop", type="workflow", payload={"steps": {"again": {"job": "loop"}}}, retry={"max_attempts": 1})
     execution = world.start("loop")
     world.settle()
     assert children.outcome(execution)[0] == "failed"
@@ -161,7 +161,7 @@ def test_a_job_of_another_tenant_or_one_that_is_gone_is_refused_by_name(world):
 
 
 def test_children_count_against_the_quota_of_unfinished_executions(world):
-    rows.change("UPDATE tenant SET max_unfinished_executions = 2")
+    rows.change("UPDATE tenant SET max_unfinished = 2")
     execution = world.start("both")
     assert children.outcome(execution)[2] == "the tenant's quota of unfinished executions has no room for 2 more"
     assert children.members(execution) == {}
