@@ -26,7 +26,6 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -34,7 +33,35 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from jobs.connections import Connection
-from jobs.rules.codes import Failure
+from jobs.outcomes import (
+    Cancelled,
+    Defer,
+    HandlerError,
+    Interrupted,
+    LeaseLost,
+    PermanentFailure,
+    Released,
+    RetryLater,
+    SoftTimeLimit,
+    Suspend,
+    TimedOut,
+)
+from jobs.rules.sub_runs import Ended, Plan
+
+#: Those of :mod:`jobs.outcomes` belong to the contract, too.
+__all__ = [
+    "Cancelled",
+    "Defer",
+    "HandlerError",
+    "Interrupted",
+    "LeaseLost",
+    "PermanentFailure",
+    "Released",
+    "RetryLater",
+    "SoftTimeLimit",
+    "Suspend",
+    "TimedOut",
+]
 
 #: Anything json.dumps takes.
 Json = Any
@@ -139,6 +166,10 @@ class Context(Protocol):
     def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
         """Read an artifact of this tenant's by what a result says of it; a HandlerError if it is no longer there."""
 
+    def children(self, plan: Plan) -> Ended:
+        """How these have ended, which run as one: made when it is asked first, once for each execution. :class:`Suspend` is
+        raised, and to be let pass, until they have. After a failed attempt those run again that did not succeed."""
+
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""
 
@@ -180,6 +211,9 @@ class Handler(ABC, Generic[P]):
     #: give others for one run. To override any other field takes the right to change the job.
     inputs: ClassVar[frozenset[str]] = frozenset()
 
+    #: Fields whose expressions are for executions that it makes: it renders them itself, with what they may read there.
+    templated: ClassVar[frozenset[str]] = frozenset()
+
     #: Fields in which no secret may stand, because others could see what is in them; and what to do instead.
     without_secrets: ClassVar[Mapping[str, str]] = {}
     #: Fields in which no expression may stand, because their text is parsed later: what is put into it could change what
@@ -194,6 +228,10 @@ class Handler(ABC, Generic[P]):
         """
         return {}
 
+    def named_jobs(self, payload: Mapping[str, Json]) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """The jobs, by name or id, that a payload has it run, by the payload's field; of any payload, valid or not."""
+        return {}
+
     @abstractmethod
     def run(self, params: P, context: Context) -> Json:
         """Do the work once and return a JSON-able result (at most 64 KiB when encoded).
@@ -202,102 +240,6 @@ class Handler(ABC, Generic[P]):
         ``EXECUTION_FAILED`` with its trimmed traceback in the log. On :class:`Interrupted`
         (a ``BaseException``) clean up and let it pass.
         """
-
-
-class HandlerError(Exception):
-    """The attempt failed; the job's retry policy decides what follows.
-
-    ``code`` is one of :class:`jobs.rules.codes.Failure`; ``tags`` are finer marks that
-    ``retry_on`` and ``no_retry_on`` may name, such as ``http:503`` and ``http:5xx``;
-    ``result`` is stored with the attempt although it failed.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str = Failure.EXECUTION_FAILED,
-        tags: Iterable[str] = (),
-        result: Json = None,
-    ) -> None:
-        super().__init__(message)
-        self.code = str(code)
-        self.tags = frozenset(tags)
-        self.result = result
-
-
-class PermanentFailure(HandlerError):
-    """Trying again cannot help: no retry, whatever the policy says."""
-
-
-class RetryLater(HandlerError):
-    """Failed, and the other side said when to try again; counts as an attempt."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        delay: timedelta,
-        code: str = Failure.EXECUTION_FAILED,
-        tags: Iterable[str] = (),
-        result: Json = None,
-    ) -> None:
-        super().__init__(message, code=code, tags=tags, result=result)
-        self.delay = delay
-
-
-class SoftTimeLimit(HandlerError):
-    """Raised once in a running callable at the job's ``soft_timeout_seconds``: catch it, tidy up and return what there is.
-
-    Whoever lets it pass has failed with ``TIMEOUT``.
-    """
-
-    def __init__(self) -> None:
-        super().__init__("it did not end by itself at soft_timeout_seconds", code=Failure.TIMEOUT)
-
-
-class Defer(Exception):
-    """Not yet: look again after ``delay``. The same attempt goes on, and nothing is counted.
-
-    ``keep`` is stored until then, bounded and masked like a result, and found by :meth:`Context.kept`, after a crash too.
-    """
-
-    def __init__(self, delay: timedelta, keep: Json = None) -> None:
-        super().__init__(f"deferred for {delay.total_seconds():g} s")
-        self.delay = delay
-        self.keep = keep
-
-
-class Suspend(Exception):
-    """It waits for something that somebody else ends, and holds no worker meanwhile.
-
-    The same attempt goes on, and nothing is counted, when it is woken (jobs.engine.suspensions.wake), or after ``at_most``
-    at the latest. So what it waits for may have ended or not when it runs again: it looks, and suspends once more if it must.
-    """
-
-    def __init__(self, at_most: timedelta) -> None:
-        super().__init__(f"suspended for {at_most.total_seconds():g} s at most")
-        self.at_most = at_most
-
-
-class Interrupted(BaseException):
-    """Raised inside a running handler when it must stop now. Not an Exception, so `except Exception` lets it pass."""
-
-
-class Cancelled(Interrupted):
-    """Somebody asked for this execution to be cancelled."""
-
-
-class TimedOut(Interrupted):
-    """The attempt's time is over."""
-
-
-class Released(Interrupted):
-    """The worker shuts down; the same attempt runs again elsewhere, unpunished."""
-
-
-class LeaseLost(Interrupted):
-    """The worker may no longer speak for this execution: stop and write nothing."""
 
 
 class UnknownJobTypeError(LookupError):

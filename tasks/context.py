@@ -6,6 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
@@ -14,9 +15,11 @@ from django.conf import settings
 
 from jobs import connections, selectors
 from jobs.connections import Connection
+from jobs.engine import sub_runs
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, Released
+from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, Released, Suspend
+from jobs.rules.sub_runs import Ended, Plan
 from tasks import revealing
 from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
@@ -28,12 +31,15 @@ from tenants.rules.quotas import FILE_BYTES
 
 #: Attempts last a day at most.
 FOLDER_PREFIX = "carillon-attempt-"
+#: At the latest, if nobody woke it: its children do, as they end.
+LOOK_AGAIN = timedelta(minutes=15)
 
 
 class RunningContext:
     """Of one attempt. Implements the protocol; nothing of it leaves the worker's memory."""
 
     def __init__(self, claim: Claim, journal: Journal, attended: Attended) -> None:
+        self._claim = claim
         self.execution_id = claim.id
         self.attempt = claim.attempt
         self.tenant = claim.tenant
@@ -127,6 +133,18 @@ class RunningContext:
     def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
         """Read what an execution of the tenant has left."""
         return self._artifacts.reading(reference, UUID(str(execution_id)))
+
+    def children(self, plan: Plan) -> Ended:
+        """How they have ended; suspended until then. While the database is away this waits, and then is given back."""
+        done = patiently(
+            lambda: [sub_runs.ended(self._claim, plan)], until=boot_time() + settings.LEASE.total_seconds()
+        )
+        if done is None:
+            raise Released
+        if done[0] is None:
+            self._journal.write("waiting for its children", level="info", stream="carillon")
+            raise Suspend(LOOK_AGAIN)
+        return done[0]
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

@@ -23,7 +23,8 @@ from django.db import connections
 
 from jobs.callables import current
 from jobs.connections import Connection
-from jobs.handlers import ArtifactWriter, Context, HandlerError, Interrupted, Json, Masking
+from jobs.handlers import ArtifactWriter, Context, HandlerError, Interrupted, Json, Masking, PermanentFailure
+from jobs.rules.sub_runs import Ended, Plan
 from tasks import failures
 
 
@@ -105,6 +106,10 @@ class ItemContext:
     def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
         """As the attempt does."""
         return self._whole.open_artifact(reference, execution_id)
+
+    def children(self, plan: Plan) -> Ended:  # noqa: ARG002 - as the attempt's
+        """An item is no execution, and runs none."""
+        raise PermanentFailure("an item cannot run other jobs: use a job of type map or workflow")
 
     def folder(self) -> Path:
         """A folder of the item's own."""

@@ -33,7 +33,10 @@ def rendered(
     """The payload with the values of its expressions; overrides are data and hold none."""
     try:
         expressions = payload_expressions.find(
-            payload, claim.payload or (), handler.without_secrets, handler.without_expressions
+            payload,
+            {*(claim.payload or ()), *handler.templated},
+            handler.without_secrets,
+            handler.without_expressions,
         )
         revealed = _revealed(claim, expressions, hide, reveal or revealing.values)
         return payload_expressions.render(payload, expressions, _scope(claim, expressions.names, revealed))

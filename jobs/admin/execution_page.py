@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from jobs import explanations, selectors
+from jobs import explanations, selectors, upstreams
 from jobs.admin import wording
 from jobs.engine.records import Line
 from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Operation, Schedule, WorkflowRun
@@ -82,6 +82,11 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
     if execution.workflow_run_id:
         run = marks.link(pages.page_of(WorkflowRun, execution.workflow_run_id), execution.step or "its root")
         facts.insert(4, ("Step of a workflow run", run))
+    if found := upstreams.children(execution):
+        said = (
+            f"{found.total}, {found.unfinished} of them not ended" if found.unfinished else f"{found.total}, all ended"
+        )
+        facts.insert(4, ("Children", marks.link(pages.page_of(WorkflowRun, found.run), said)))
     if execution.replay_of:
         facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
     return facts

@@ -83,7 +83,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="First job")
     def root(self, run: WorkflowRun) -> Any:
-        return marks.shortened(run.root_job.name, 40)
+        return marks.shortened(f"in {run.root_job.name}" if run.parent_execution_id else run.root_job.name, 40)
 
     @admin.display(description="Tenant")
     def tenant_name(self, run: WorkflowRun) -> Any:
@@ -116,7 +116,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
         }
 
     def offered(self, row: WorkflowRun) -> Collection[str]:
-        return rules.allowed_actions(row.state)
+        return rules.allowed_actions(row.state, of_parent=row.parent_execution_id is not None)
 
     @dialog(
         "Resume",
@@ -173,8 +173,11 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
 
 
 def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
+    parent = row.parent_execution_id
+    of_parent = marks.link(pages.page_of(Execution, parent), parent) if parent else None
     return [
-        ("First job", pages.link_to(row.root_job, row.root_job.name)),
+        ("Children of" if of_parent else "First job", of_parent or pages.link_to(row.root_job, row.root_job.name)),
+        *([("Its job", pages.link_to(row.root_job, row.root_job.name))] if of_parent else []),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
         ("Steps", len(graph.steps)),
         ("Asked for by", row.triggered_by or marks.NOTHING),

@@ -2,7 +2,8 @@
 
     run locked ─► members locked ─► new ones inserted ─► former ones superseded ─► upstreams untold ─► run running
 
-What is inserted waits blocked until jobs.engine.workflows lets it go, as at first; a root is due at once. A blocked step
+What is inserted waits blocked until jobs.engine.workflows lets it go, as at first; a root is due at once, but not the first steps of an
+execution's children: their cap lets them go. A blocked step
 whose upstreams are over would never be looked at: so they count as not yet told.
 """
 
@@ -36,7 +37,10 @@ def insert(
 ) -> list[UUID]:
     """Have these steps run again; returns the new ids. Ids are derived, so the same rerun meets its own rows."""
     number = run.reruns + 1
-    placed = [_placed(run, step, row, number, has_upstreams=bool(upstreams.get(step))) for step, row in rows.items()]
+    placed = [
+        _placed(run, step, row, number, waits=bool(upstreams.get(step) or run.parent_execution_id))
+        for step, row in rows.items()
+    ]
     transitions.create(placed)
     sql.run("supersede", ids=list(former))
     run.state, run.finished_at, run.cancel_requested_at, run.reruns = RunState.RUNNING, None, None, number
@@ -45,7 +49,7 @@ def insert(
     return [row.id for row in placed]
 
 
-def _placed(run: WorkflowRun, step: str, row: NewExecution, number: int, *, has_upstreams: bool) -> NewExecution:
-    state = State.BLOCKED if has_upstreams else State.SCHEDULED
+def _placed(run: WorkflowRun, step: str, row: NewExecution, number: int, *, waits: bool) -> NewExecution:
+    state = State.BLOCKED if waits else State.SCHEDULED
     id_ = identity.step_id(run.pk, step, number)
     return replace(row, id=id_, state=state, workflow_run_id=run.pk, step=step, with_downstream=False)

@@ -19,7 +19,7 @@ import structlog
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import admission, gates, maintenance, planner, spreads, suspensions, workflows
+from jobs.engine import admission, gates, maintenance, planner, spreads, sub_runs, suspensions, workflows
 from jobs.engine.ringing import RungThread
 
 COALESCE = 0.02
@@ -84,6 +84,7 @@ class Timer(RungThread):
             admission.withdraw_held()
             admission.expire_late()
             spreads.postpone_late()
+            let_go |= bool(sub_runs.cancel_orphans())
             self._withdrawn = monotonic()
         sql.run("pulse", name="dispatch")
         if not done.held:

@@ -18,8 +18,7 @@ Whoever changes a run otherwise (cancels it, reruns a step) locks it first and c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -30,11 +29,11 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
 from jobs import sql
-from jobs.engine import transitions, upstreams, workflow_plans
+from jobs.engine import run_steps, sub_steps, suspensions, transitions, upstreams, workflow_plans
+from jobs.engine.run_steps import Steps
 from jobs.models import Execution, WorkflowRun
 from jobs.rules import identity, workflow_graphs
 from jobs.rules.states import TERMINAL, State
-from jobs.rules.trigger_rules import Outcome
 from jobs.rules.workflow_graphs import Decision, Graph
 from jobs.rules.workflow_runs import RunState
 
@@ -69,7 +68,7 @@ def move(run_id: UUID) -> bool:
     run = WorkflowRun.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=run_id).first()
     if run is None:
         if not WorkflowRun.objects.filter(pk=run_id).exists():  # it has been pruned
-            _tell(_steps(run_id).ended)
+            _tell(run_steps.of(run_id).ended)
         return False
     if run.state == RunState.PLANNED and not _begin(run):
         return False
@@ -119,7 +118,7 @@ def _bury(run_id: UUID, error: Exception) -> None:
         for pk in blocked.values_list("pk", flat=True):
             transitions.reject(pk, f"its workflow run cannot go on: {error}"[:500])
         _end(run, RunState.FAILED)
-    _tell(_steps(run_id).ended)
+    _tell(run_steps.of(run_id).ended)
 
 
 def _begin(run: WorkflowRun) -> bool:
@@ -164,40 +163,8 @@ def _plan(run: WorkflowRun, root: Execution) -> None:
     transitions.create(workflow_plans.steps(run, root, jobs, now=now))
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """The execution that stands for each step, and how they stand; ``ended`` is what has, of all that was read or done."""
-
-    executions: Mapping[str, Any]
-    states: dict[str, tuple[str, str]]
-    ended: set[UUID]
-
-    @property
-    def unfinished(self) -> list[str]:
-        return [step for step, (state, _) in self.states.items() if state not in TERMINAL]
-
-    @property
-    def blocked(self) -> list[str]:
-        """Those that wait for nothing but their upstreams."""
-        return [
-            step for step, (state, _) in self.states.items()
-            if state == State.BLOCKED and not self.executions[step].waits_for_more
-        ]  # fmt: skip
-
-    def ids(self, steps: Iterable[str]) -> list[UUID]:
-        return [self.executions[step].id for step in steps]
-
-    def note(self, steps: Iterable[str], changed: set[UUID], state: State, reason: str = "") -> None:
-        """What was changed by us; whatever was changed by somebody else is found untold."""
-        for step in steps:
-            if (execution := self.executions[step].id) in changed:
-                self.states[step] = (state, reason)
-                if state in TERMINAL:
-                    self.ended.add(execution)
-
-
 def _advance(run: WorkflowRun) -> bool:
-    steps = _steps(run.pk)
+    steps = run_steps.of(run.pk)
     if run.finished_at is not None:
         _tell(steps.ended)
         return False
@@ -209,18 +176,16 @@ def _advance(run: WorkflowRun) -> bool:
     return started
 
 
-def _conclude(run: WorkflowRun, graph: Graph, steps: _Steps) -> tuple[RunState | None, bool]:
+def _conclude(run: WorkflowRun, graph: Graph, steps: Steps) -> tuple[RunState | None, bool]:
     """Do what follows. Returns the state it is to end in, if that is not its leaves', and whether something was let go."""
     if run.cancel_requested_at is not None:
         steps.note(steps.unfinished, _cancel_rest(run.pk), State.CANCELLED)
         return RunState.CANCELLED, False
-    root = steps.executions.get(graph.root or "")
+    root = None if run.parent_execution_id else steps.executions.get(graph.root or "")
     if root is not None and workflow_graphs.never_began(root.state, root.reason, root.began):
         return _follow_root(root, steps), False
     started = False
-    while decisions := workflow_graphs.decide(
-        graph, _outcomes(steps), steps.blocked, lambda step: upstreams.judged(graph, step, steps.executions[step].id)
-    ):
+    while decisions := _decisions(run, graph, steps):
         started |= _carry_out(decisions, steps)
         if not set(steps.blocked).isdisjoint(decision.step for decision in decisions):
             return None, started  # somebody else was there first: it is found untold
@@ -231,7 +196,17 @@ def _conclude(run: WorkflowRun, graph: Graph, steps: _Steps) -> tuple[RunState |
     return None, started
 
 
-def _follow_root(root: Any, steps: _Steps) -> RunState:
+def _decisions(run: WorkflowRun, graph: Graph, steps: Steps) -> Sequence[Decision]:
+    found = workflow_graphs.decide(
+        graph, steps.outcomes, steps.blocked, lambda step: upstreams.judged(graph, step, steps.executions[step].id)
+    )
+    if run.parent_execution_id is None:
+        return found
+    found = workflow_graphs.of_children(graph, found, steps.states, steps.blocked)
+    return [sub_steps.filled(graph, each, steps.executions[each.step].id) for each in found]
+
+
+def _follow_root(root: Any, steps: Steps) -> RunState:
     """The root has ended before it began, so the others do not begin either."""
     blocked = steps.blocked
     if root.state == State.SKIPPED:
@@ -241,7 +216,7 @@ def _follow_root(root: Any, steps: _Steps) -> RunState:
     return RunState.CANCELLED
 
 
-def _carry_out(decisions: Sequence[Decision], steps: _Steps) -> bool:
+def _carry_out(decisions: Sequence[Decision], steps: Steps) -> bool:
     starting = [decision.step for decision in decisions if decision.starts]
     steps.note(starting, transitions.unblock_all(steps.ids(starting)), State.SCHEDULED)
     for reason in sorted({decision.reason for decision in decisions if decision.reason}):
@@ -263,25 +238,6 @@ def _cancel_rest(run_id: UUID) -> set[UUID]:
     return set(Execution.objects.filter(pk__in=waiting, state=State.CANCELLED).values_list("pk", flat=True))
 
 
-def _outcomes(steps: _Steps) -> dict[str, Outcome]:
-    return {step: workflow_graphs.outcome(*standing) for step, standing in steps.states.items()}
-
-
-def _steps(run_id: UUID) -> _Steps:
-    rows = _read(run_id)
-    standing = {row.step: row for row in rows if not row.superseded}
-    return _Steps(
-        executions=standing,
-        states={step: (row.state, row.reason) for step, row in standing.items()},
-        ended={row.id for row in rows if row.state in TERMINAL and not row.is_told},
-    )
-
-
-def _read(run_id: UUID) -> list[Any]:
-    low, high = identity.beside(run_id)
-    return sql.run("steps_of_run", run=run_id, low=low, high=high)
-
-
 def _tell(ended: Iterable[UUID]) -> None:
     if ids := list(ended):
         sql.run("tell", ids=ids)
@@ -290,6 +246,8 @@ def _tell(ended: Iterable[UUID]) -> None:
 def _end(run: WorkflowRun, state: RunState) -> None:
     run.state, run.finished_at = state, _now()
     run.save(update_fields=["state", "finished_at"])
+    if run.parent_execution_id is not None:
+        suspensions.wake([run.parent_execution_id])
     log.info("workflow_run.ended", workflow_run=str(run.pk), state=str(state))
 
 

@@ -19,6 +19,9 @@ class WorkflowRun(TenantOwned):
         Job, on_delete=models.PROTECT, related_name="workflow_runs", db_constraint=False, db_index=False
     )
     root_execution_id = models.UUIDField()
+    parent_execution_id = models.UUIDField(
+        null=True, help_text="Whose own children its steps are; then that is its root as well, and no step of it."
+    )
     state = models.CharField(max_length=16, default=RunState.PLANNED, choices=[(s.value, s.value) for s in RunState])
     graph = models.JSONField(default=dict)
     due_at = models.DateTimeField(help_text="When its root is due, and its graph is looked up.")
@@ -48,6 +51,11 @@ class WorkflowRun(TenantOwned):
                 fields=["id"],
                 condition=Q(cancel_requested_at__isnull=False, finished_at__isnull=True),
                 name="workflow_run_cancelling",
+            ),
+            models.Index(
+                fields=["parent_execution_id"],
+                condition=Q(parent_execution_id__isnull=False, finished_at__isnull=True),
+                name="workflow_run_of_parent",
             ),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="workflow_run_ended"),
         ]

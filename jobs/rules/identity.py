@@ -40,6 +40,11 @@ def step_id(run: UUID, step: str, generation: int) -> UUID:
     return ids.version_7(milliseconds(run), _digest(run.bytes, step, str(generation)))
 
 
+def sub_run_id(parent: UUID) -> UUID:
+    """The id of the workflow run of an execution's own children: one for each, the same however often it is made."""
+    return ids.version_7(milliseconds(parent), _digest(parent.bytes, "children"))
+
+
 def beside(value: UUID) -> tuple[UUID, UUID]:
     """The lowest and the highest id with its milliseconds."""
     low = value.int >> 80 << 80

@@ -69,17 +69,19 @@ def find(
     overridden: Collection[str] = (),
     without_secrets: Mapping[str, str] | None = None,
     without_expressions: Mapping[str, str] | None = None,
+    *,
+    further: frozenset[str] = frozenset(),
 ) -> Expressions:
     """A payload's expressions, all but those in its overrides. Raises :class:`InvalidPayload` if any cannot be read.
 
     ``without_secrets`` are fields in which no secret may stand, ``without_expressions`` such in which nothing may that
-    is put together when it runs; both with what to do instead.
+    is put together when it runs; both with what to do instead. ``further`` names may be read.
     """
     found: dict[Place, Template] = {}
     problems: list[tuple[Place, str]] = []
     for place, text in _texts({key: value for key, value in payload.items() if key not in overridden}):
         try:
-            template = templates.parse(text)
+            template = templates.parse(text, further)
         except InvalidTemplate as error:
             problems.append((place, str(error)))
             continue

@@ -72,8 +72,8 @@ class Template:
             raise InvalidTemplate(str(error), self.text, offset) from None
 
 
-def parse(text: str) -> Template | None:
-    """The text's template; None for a text without expressions. Raises :class:`InvalidTemplate`."""
+def parse(text: str, further: frozenset[str] = frozenset()) -> Template | None:
+    """The text's template; None for a text without expressions. ``further`` names may be read as well. Raises :class:`InvalidTemplate`."""
     if BEGIN not in text:
         return None
     if len(text) > MAX_VALUE:
@@ -81,7 +81,7 @@ def parse(text: str) -> Template | None:
     parts: list[str | tuple[int, Expression]] = []
     last = 0
     for begin, end in spans(text):
-        parts += [text[last:begin], (begin, _expression(text, begin + len(BEGIN), end - len(END)))]
+        parts += [text[last:begin], (begin, _expression(text, begin + len(BEGIN), end - len(END), further))]
         last = end
     parts.append(text[last:])
     _refuse_statements(text, parts)
@@ -96,11 +96,11 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         yield begin, last
 
 
-def _expression(text: str, begin: int, end: int) -> Expression:
+def _expression(text: str, begin: int, end: int, further: frozenset[str]) -> Expression:
     from jobs.rules import expression_language  # noqa: PLC0415 - 8 MiB that a process without expressions does without
 
     try:
-        return expression_language.parse(text[begin:end])
+        return expression_language.parse(text[begin:end], further)
     except InvalidExpression as error:
         # One that as a whole is refused is found at its opening braces.
         offset = begin + error.offset if error.offset else begin - len(BEGIN)

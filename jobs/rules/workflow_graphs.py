@@ -2,21 +2,21 @@
 
     stored: {"steps": {name: {"job": id, "upstreams": [{"step": name, "rule": trigger rule, "condition": expression}]}}}
 
-The root is the step without upstreams. Steps are judged in memory, all that wait at once: one that is skipped decides those
+The root is the step without upstreams; of the children of an execution there may be several (jobs.rules.sub_runs). Steps are judged in memory, all that wait at once: one that is skipped decides those
 after it in the same pass, however deep the graph is.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from jobs.rules import trigger_rules
 from jobs.rules.codes import Absence
-from jobs.rules.states import State
+from jobs.rules.states import TERMINAL, State
 from jobs.rules.trigger_rules import Outcome, Rule, Verdict
 from jobs.rules.workflow_runs import RunState
 
@@ -61,9 +61,14 @@ Conditions = Callable[[str], Decision]
 
 @dataclass(frozen=True)
 class Graph:
-    """Upstream edges by step."""
+    """Upstream edges by step; of the children of an execution, how many may run at once, how many may fail before no further
+    one starts, and the payloads to be rendered when their step does."""
 
     upstreams: Mapping[str, Sequence[Edge]]
+    cap: int | None = None
+    most_failures: int | None = None
+    payloads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def downstreams(self) -> Mapping[str, Sequence[str]]:
@@ -91,7 +96,11 @@ def parse(stored: Mapping[str, Any]) -> Graph:
         {
             name: [Edge(edge["step"], Rule(edge["rule"]), edge.get("condition", "")) for edge in step["upstreams"]]
             for name, step in stored.get("steps", {}).items()
-        }
+        },
+        cap=stored.get("cap"),
+        most_failures=stored.get("most_failures"),
+        payloads={name: step["payload"] for name, step in stored.get("steps", {}).items() if "payload" in step},
+        parameters=stored.get("parameters", {}),
     )
 
 
@@ -134,6 +143,21 @@ def decide(
         if not decision.starts:
             looked_at.extend(graph.downstreams.get(step, ()))
     return list(made.values())
+
+
+def of_children(
+    graph: Graph, decisions: Sequence[Decision], states: Mapping[str, tuple[str, str]], blocked: Collection[str]
+) -> list[Decision]:
+    """What becomes of an execution's children, of which those without upstreams wait for nothing but the cap."""
+    failed = sum(outcome(*found) is Outcome.FAILED for found in states.values())
+    if graph.most_failures is not None and failed > graph.most_failures:
+        return [Decision(step, reason=Absence.NO_LONGER_NEEDED) for step in sorted(blocked)]
+    firsts = [Decision(step) for step in sorted(blocked) if not graph.upstreams.get(step)]
+    if graph.cap is None:
+        return [*firsts, *decisions]
+    active = sum(state not in TERMINAL for step, (state, _) in states.items() if step not in blocked)
+    starting = [each for each in (*firsts, *decisions) if each.starts][: max(graph.cap - active, 0)]
+    return [*starting, *(each for each in decisions if not each.starts)]
 
 
 def ending(graph: Graph, states: Mapping[str, tuple[str, str]], *, cancelled: bool) -> RunState:

@@ -23,8 +23,13 @@ class RunState(StrEnum):
 TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.SKIPPED})
 
 
-def allowed_actions(state: str) -> tuple[str, ...]:
-    """What may be asked of a run in ``state``; which of its steps it then concerns is seen when it is asked."""
+def allowed_actions(state: str, *, of_parent: bool = False) -> tuple[str, ...]:
+    """What may be asked of a run in ``state``; which of its steps it then concerns is seen when it is asked.
+
+    The children of an execution run again only with it: whoever wants that retries the parent.
+    """
+    if of_parent:
+        return ("cancel", "skip") if state == RunState.RUNNING else ()
     match RunState(state):
         case RunState.PLANNED:
             return ("cancel",)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 from uuid import UUID
 
-from jobs import errors, selectors, sql
+from jobs import errors, handlers, selectors, sql
 from jobs.models import Dependency, DependencyMode, Job, Schedule, ScheduleState
 from jobs.rules import conditions, graphs, payload_expressions
 from jobs.rules.conditions import InvalidCondition
@@ -241,9 +241,15 @@ def _read_by(condition: str) -> frozenset[str]:
         return frozenset()
 
 
+def _templated(job: Job) -> Collection[str]:
+    """Fields that speak of the upstreams of others: of what it runs itself."""
+    known = handlers.registered().get(job.type)
+    return known.templated if known else ()
+
+
 def _read_by_payload(job: Job) -> Iterable[tuple[payload_expressions.Place, frozenset[str]]]:
     try:
-        found = payload_expressions.find(job.payload)
+        found = payload_expressions.find(job.payload, _templated(job))
     except payload_expressions.InvalidPayload:  # is told where payloads are checked
         return
     for place, template in found.templates.items():

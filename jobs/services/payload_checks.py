@@ -16,6 +16,7 @@ from jobs.handlers import Handler
 from jobs.models import Job
 from jobs.rules import payload_expressions
 from jobs.rules.payload_expressions import NO_EXPRESSIONS, Expressions, InvalidPayload, Place
+from jobs.services import named_jobs
 from tenants.models import Secret, Tenant
 
 Problems = Mapping[str, Sequence[str]]
@@ -28,7 +29,8 @@ def problems(
 ) -> Problems:
     """Messages by field; empty for nothing. ``overridden`` fields hold no expressions, ``path`` is what it is called."""
     try:
-        found = payload_expressions.find(payload, overridden, handler.without_secrets, handler.without_expressions)
+        whole = {*overridden, *handler.templated}
+        found = payload_expressions.find(payload, whole, handler.without_secrets, handler.without_expressions)
     except InvalidPayload as error:
         return _by_field(error.problems, path)
     if wrong := _unknown(found, job.tenant):
@@ -37,7 +39,7 @@ def problems(
         params = handler.params.model_validate(payload)
     except pydantic.ValidationError as error:
         return _by_field(_of_fields(error, payload, found), path)
-    refusals = handler.refusals(params, job.tenant)
+    refusals = {**named_jobs.problems(job, handler, payload), **handler.refusals(params, job.tenant)}
     return {f"{path}.{field}": texts for field, texts in refusals.items() if not _is_open(field, found)}
 
 

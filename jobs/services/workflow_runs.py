@@ -35,7 +35,7 @@ def cancel(*, run: WorkflowRun) -> WorkflowRun:
         if stored.state in TERMINAL:
             raise _impossible(stored, f"this workflow run has ended already: it is {stored.state}")
         members = [row.id for row in sorted(engine.members(stored).values(), key=lambda row: row.id)]
-        transitions.cancel_all(members or [stored.root_execution_id])
+        transitions.cancel_all(members or ([stored.root_execution_id] if stored.parent_execution_id is None else []))
         if stored.cancel_requested_at is None:
             stored.cancel_requested_at = sql.run("clock")[0].now
             stored.save(update_fields=["cancel_requested_at"])
@@ -143,7 +143,11 @@ def _standing(members: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _refuse_unless(run: WorkflowRun, action: str) -> None:
-    if action not in allowed_actions(run.state):
+    if action not in _allowed(run):
+        if run.parent_execution_id and run.state != RunState.RUNNING:
+            raise _impossible(
+                run, f"{action} is not possible: these are children of execution {run.parent_execution_id}; retry that"
+            )
         raise _impossible(run, f"{action} is not possible: this workflow run is {run.state}")
     if action != "skip" and run.state == RunState.RUNNING and run.cancel_requested_at is not None:
         raise _impossible(run, "this workflow run is being cancelled: wait until it has ended")
@@ -155,7 +159,11 @@ def _refuse_unknown(graph: Collection[str], step: str) -> None:
 
 
 def _impossible(run: WorkflowRun, message: str) -> errors.InvalidState:
-    return errors.InvalidState(message, state=run.state, allowed_actions=allowed_actions(run.state))
+    return errors.InvalidState(message, state=run.state, allowed_actions=_allowed(run))
+
+
+def _allowed(run: WorkflowRun) -> tuple[str, ...]:
+    return allowed_actions(run.state, of_parent=run.parent_execution_id is not None)
 
 
 def _record(what: str, run: WorkflowRun, changes: Mapping[str, Any], *, reason: str = "") -> None:

@@ -16,10 +16,15 @@ from uuid import UUID, uuid4
 from jobs import connections
 from jobs.artifacts.writing import ArtifactFile
 from jobs.connections import Connection
-from jobs.handlers import HandlerError, PermanentFailure
+from jobs.handlers import Cancelled, HandlerError, PermanentFailure
 from jobs.rules import artifacts as rules
+from jobs.rules import sub_runs
 from jobs.rules.codes import Failure
 from jobs.rules.masking import Masker
+from jobs.rules.sub_runs import Ended, EndedChild, Plan
+
+#: A job whose executions end only when they are asked to.
+NEVER_ENDS = "never ends"
 
 
 @dataclass(frozen=True)
@@ -156,6 +161,21 @@ class RecordingContext:
         if kept is None or kept.reference["sha256"] != reference["sha256"]:
             raise HandlerError(f"the artifact {reference['artifact']} is not there any more")
         return kept.open()
+
+    def children(self, plan: Plan) -> Ended:
+        """All succeed, with what their payload says; those of the job :data:`NEVER_ENDS` go on until they are interrupted."""
+        if any(child.job == NEVER_ENDS for child in plan.children):
+            self.log("its children run")
+            while not self.stop.wait(0.05):
+                pass
+            raise Cancelled
+        made = {child.step: {"parameters": plan.parameters, **child.scope} for child in plan.children}
+        given = {child.step: sub_runs.rendered(child.payload, made[child.step]) for child in plan.children}
+        results = {step: payload.get("result") for step, payload in given.items()}
+        return Ended(
+            state="succeeded",
+            children=[EndedChild(step=step, state="succeeded", result=results[step]) for step in sorted(results)],
+        )
 
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""

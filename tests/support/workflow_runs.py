@@ -24,12 +24,17 @@ def graph(jobs: Mapping[str, Any], upstreams: Mapping[str, Sequence[str]], rule:
 
 
 def make(
-    tenant: UUID, upstreams: Mapping[str, Sequence[str]], states: Mapping[str, str], **columns: Any
+    tenant: UUID,
+    upstreams: Mapping[str, Sequence[str]],
+    states: Mapping[str, str],
+    *,
+    run: UUID | None = None,
+    **columns: Any,
 ) -> tuple[UUID, dict[str, UUID]]:
     """A run of such steps in such states, a job each; a skipped one for want of what came before. (id, executions)."""
     jobs = {name: rows.job(tenant) for name in upstreams}
     root = next(name for name, before in upstreams.items() if not before)
-    run = identity.request_id(rows.now())
+    run = run or identity.request_id(rows.now())
     ended = all(state in TERMINAL for state in states.values())
     state = ("failed" if set(states.values()) - {"succeeded"} else "succeeded") if ended else "running"
     made = {name: _step(run, name, jobs[name], states[name], is_root=name == root) for name in upstreams}

@@ -7,12 +7,13 @@ from typing import Any, ClassVar, Protocol, TypedDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from jobs import waits
+from jobs import upstreams, waits
 from jobs.api.shapes.payloads import Guarded
 from jobs.models import Attempt, AttemptState, DeadLetter, DeadLetterState, Execution, Job, TriggerKind
 from jobs.rules import codes, states
 from jobs.rules.waiting import Waiting
 from jobs.services import dead_letters
+from jobs.upstreams import Children
 from tenants.api.fields import Instant, Object, StrictSerializer
 from tenants.requests import LONGEST_REASON
 
@@ -204,15 +205,29 @@ class WaitingShape(serializers.Serializer[Waiting]):
     )
 
 
+class ChildrenShape(serializers.Serializer[Children]):
+    """The executions that one runs as its own."""
+
+    workflow_run = serializers.UUIDField(source="run", help_text="Whose steps they are.")
+    total = serializers.IntegerField()
+    unfinished = serializers.IntegerField()
+
+
 class OneExecutionShape(ExecutionShape):
     """One run, with what it waits for."""
 
+    children = serializers.SerializerMethodField(help_text="Of a job of type workflow or map; null if it has none.")
     waiting_for = serializers.SerializerMethodField(help_text="Null once it has started.")
 
     @extend_schema_field(WaitingShape(allow_null=True))
     def get_waiting_for(self, execution: Execution) -> Any:
         found = waits.waiting_for(execution)
         return None if found is None else WaitingShape(found).data
+
+    @extend_schema_field(ChildrenShape(allow_null=True))
+    def get_children(self, execution: Execution) -> Any:
+        found = upstreams.children(execution)
+        return None if found is None else ChildrenShape(found).data
 
 
 class AttemptShape(serializers.Serializer[Attempt]):

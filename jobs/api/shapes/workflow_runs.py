@@ -29,6 +29,11 @@ class WorkflowRunShape(serializers.Serializer[WorkflowRun]):
     id = serializers.UUIDField()
     job = JobReference(source="root_job", help_text="Of its root, which starts all the others.")
     root_execution = serializers.UUIDField(source="root_execution_id")
+    parent_execution = serializers.UUIDField(
+        source="parent_execution_id",
+        allow_null=True,
+        help_text="Whose own children its steps are: of a job of type workflow or map.",
+    )
     state = serializers.ChoiceField(RUN_STATES)
     due_at = Instant(help_text="When its root is due, and its graph is taken down.")
     reruns = serializers.IntegerField(help_text="How often it was resumed, or steps of it were run again.")
@@ -40,7 +45,7 @@ class WorkflowRunShape(serializers.Serializer[WorkflowRun]):
     allowed_actions = serializers.SerializerMethodField()
 
     def get_allowed_actions(self, run: WorkflowRun) -> list[str]:
-        return list(allowed_actions(run.state))
+        return list(allowed_actions(run.state, of_parent=run.parent_execution_id is not None))
 
 
 class StepExecutionShape(serializers.Serializer[Execution]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jobs.rules import identity
 from tests.support import console as support
 from tests.support import rows
 from tests.support.console import Console
@@ -50,3 +51,19 @@ def test_two_hundred_steps_are_drawn_without_one_over_another(console: Console) 
     page = console.page("jobs_workflowrun_change", run)
     places = [part.split(" width")[0] for part in page.split("<rect ")[1:]]
     assert (len(places), len(set(places))) == (200, 200)
+
+
+def test_the_children_of_an_execution_are_linked_with_it_both_ways(console: Console) -> None:
+    tenant = rows.tenant()
+    parent = rows.execution(rows.job(tenant, name="nightly"), "running")
+    run, _ = make(
+        tenant, {"0": [], "1": []}, {"0": "succeeded", "1": "running"},
+        run=identity.sub_run_id(parent), parent_execution_id=parent, root_execution_id=parent,
+    )  # fmt: skip
+    page = console.page("jobs_workflowrun_change", run)
+    assert "Children of" in support.text_of(page)
+    assert support.url("jobs_execution_change", parent) in page
+    assert offered(page, run) == ["skip", "cancel"]
+    page = console.page("jobs_execution_change", parent)
+    assert support.url("jobs_workflowrun_change", run) in page
+    assert "2, 1 of them not ended" in support.text_of(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from jobs.rules import identity
 from tests.support import rows
 from tests.support.workflow_runs import chain, make, members
 
@@ -163,3 +164,17 @@ def test_a_blocked_step_says_which_upstreams_it_waits_for(owner):
     assert explained["reasons"][0]["code"] == "AWAITING_UPSTREAM"
     assert "clean (running)" in explained["summary"]
     assert "count" not in explained["summary"]
+
+
+def test_the_children_of_an_execution_lead_to_it_and_it_to_them_and_run_again_only_with_it(owner):
+    parent = rows.execution(rows.job(owner.tenant.id), "running")
+    run, _ = make(
+        owner.tenant.id, {"extract": [], "load": ["extract"]}, {"extract": "failed", "load": "skipped"},
+        run=identity.sub_run_id(parent), parent_execution_id=parent, root_execution_id=parent,
+    )  # fmt: skip
+    told = owner.api.get(f"{RUNS}/{run}").json()
+    assert (told["parent_execution"], told["allowed_actions"]) == (str(parent), [])
+    children = owner.api.get(f"/api/v1/executions/{parent}").json()["children"]
+    assert children == {"workflow_run": str(run), "total": 2, "unfinished": 0}
+    refused = post(owner, run, "resume")
+    assert (refused.status_code, "retry that" in refused.json()["error"]["message"]) == (409, True)
