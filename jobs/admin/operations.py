@@ -236,6 +236,7 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
         ),
         ("Done", f"{row.done:,}"),
         *_making(row),
+        *([("Downstream", "the jobs that depend on them start, too")] if row.with_downstream else []),
         ("Left out", marks.joined(left_out, ", ") if left_out else "0"),
         ("Asked for", marks.instant(row.created_at)),
         ("Paused", marks.instant(row.paused_at)),

@@ -219,6 +219,7 @@ class BackfillInput(TypedDict):
     order: NotRequired[OrderEnum]
     max_active: NotRequired[int]
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
     reason: NotRequired[str]
 
 
@@ -244,6 +245,7 @@ class BulkInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
     canary: NotRequired[int]
     canary_must_succeed: NotRequired[int]
+    with_downstream: NotRequired[bool]
     action: BulkInputActionEnum
     filter: NotRequired[dict[str, Any]]
     ids: NotRequired[list[str]]
@@ -2423,6 +2425,7 @@ class Operation(TypedDict):
     filter: Any | None
     ids: int | None
     payload: Any
+    with_downstream: bool
     reason: str
     rate_per_second: float
     max_active: int | None
@@ -3160,12 +3163,14 @@ class RepeatInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
     canary: NotRequired[int]
     canary_must_succeed: NotRequired[int]
+    with_downstream: NotRequired[bool]
 
 
 class ReplayInput(TypedDict):
     """What to change for the next run."""
 
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
 
 
 class RerunInput(TypedDict):
@@ -3690,6 +3695,7 @@ class SkippedInput(TypedDict):
     """Which slot, where the row stands for many."""
 
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
     scheduled_for: NotRequired[str]
 
 
@@ -3697,6 +3703,7 @@ class SlotInput(TypedDict):
     """A slot of the schedule."""
 
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
     scheduled_for: str
 
 
