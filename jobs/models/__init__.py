@@ -1,5 +1,6 @@
 """Definitions, executions and what surrounds them."""
 
+from jobs.models.approval import Approval
 from jobs.models.attempt import Attempt, AttemptState
 from jobs.models.calendar import Calendar, CalendarKind
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
@@ -29,6 +30,7 @@ from jobs.models.workflow_run import WorkflowRun
 
 __all__ = [
     "Action",
+    "Approval",
     "Attempt",
     "AttemptState",
     "Calendar",

@@ -16,6 +16,7 @@ import jobs.services
 import tenants.services
 from jobs import selectors
 from jobs.models import (
+    Approval,
     Calendar,
     DeadLetter,
     Dependency,
@@ -97,6 +98,7 @@ def arguments() -> dict[str, Any]:
             "execution": selectors.executions().get(pk=execution_id),
             "dead_letter": DeadLetter(tenant=job.tenant, job=job),
             "operation": Operation(tenant=job.tenant),
+            "approval": Approval(tenant=job.tenant, job=job),
             "run": WorkflowRun(tenant=job.tenant, root_job=job),
             "hook": Hook(tenant=job.tenant),
             "dependency": Dependency(tenant=job.tenant, upstream=job, downstream=job),

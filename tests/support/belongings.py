@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import invitees, operations, rows, shut, workflow_runs
+from tests.support import approvals, invitees, operations, rows, shut, workflow_runs
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -20,6 +20,7 @@ TABLES = (
     "failure_resolution",
     "operation",
     "workflow_run",
+    "approval",
     "hook",
     "received_event",
     "api_key",
@@ -57,6 +58,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "dependencies": [_dependency(owner, job["id"])],
         "operations": [operations.row(owner.tenant.id)],
         "workflow-runs": [workflow_runs.chain(owner.tenant.id)[0]],
+        "approvals": [approvals.waiting(owner.tenant.id)],
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
         "hooks": [_hook(owner)],
         "failure-groups": [_fingerprint(owner, job["id"])],

@@ -38,6 +38,8 @@ NEEDS = {
     ("GET", "workflow-runs"): "executions:read", ("GET", "workflow-runs/x/graph"): "executions:read",
     ("POST", "workflow-runs/x/cancel"): "executions:run", ("POST", "workflow-runs/x/resume"): "executions:run",
     ("POST", "workflow-runs/x/rerun"): "executions:run", ("POST", "workflow-runs/x/steps/load/skip"): "executions:run",
+    ("GET", "approvals"): "executions:read", ("POST", "approvals/x/approve"): "executions:run",
+    ("POST", "approvals/x/reject"): "executions:run",
     ("POST", "failure-groups/x/retry"): "executions:run", ("POST", "failure-groups/x/resolve"): "executions:run",
     ("GET", "jobs/nightly/explain"): "jobs:read", ("GET", "forecast"): "jobs:read",
     ("GET", "jobs/nightly/stats"): "executions:read", ("GET", "stats"): "executions:read",
