@@ -214,6 +214,18 @@ class Defer(Exception):
         self.delay = delay
 
 
+class Suspend(Exception):
+    """It waits for something that somebody else ends, and holds no worker meanwhile.
+
+    The same attempt goes on, and nothing is counted, when it is woken (jobs.engine.suspensions.wake), or after ``at_most``
+    at the latest. So what it waits for may have ended or not when it runs again: it looks, and suspends once more if it must.
+    """
+
+    def __init__(self, at_most: timedelta) -> None:
+        super().__init__(f"suspended for {at_most.total_seconds():g} s at most")
+        self.at_most = at_most
+
+
 class Interrupted(BaseException):
     """Raised inside a running handler when it must stop now. Not an Exception, so `except Exception` lets it pass."""
 

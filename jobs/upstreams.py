@@ -1,4 +1,4 @@
-"""What a blocked execution waits for: steps of its workflow run, or slots that its job's gates name."""
+"""What a blocked execution waits for: steps of its workflow run, or slots that its job's gates name; one that has begun, its wake."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ MOST_NAMED = 5
 
 def awaited(execution: Execution) -> tuple[str, datetime | None]:
     """In words, and until when at most; an empty text if it waits for no upstream."""
+    if execution.epoch:
+        return "", execution.resume_at
     if execution.workflow_run_id and execution.step and execution.decide_at is None:
         return _said(_of_step(execution)), None
     if execution.decide_at is not None and execution.scheduled_for is not None:

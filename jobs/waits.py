@@ -35,8 +35,9 @@ def waiting_for(execution: Execution) -> Waiting | None:
     if execution.state == State.BLOCKED:
         awaited, gives_up_at = upstreams.awaited(execution)
         facts = Facts(
-            state=execution.state, not_before=execution.not_before, upstreams=awaited, gives_up_at=gives_up_at
-        )
+            state=execution.state, not_before=execution.not_before, tries=execution.epoch, upstreams=awaited,
+            gives_up_at=gives_up_at,
+        )  # fmt: skip
         return waiting.waiting_for(facts)
     outside = execution.state == State.SCHEDULED and shut.is_outside(execution, timezone.now())
     facts = Facts(state=execution.state, not_before=execution.not_before, tries=execution.epoch, outside_window=outside)

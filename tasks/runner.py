@@ -1,6 +1,6 @@
 """A message's attempts, from claim to finish, each as a list of named steps.
 
-    claim ─► resolve ─► run (attended) ─► settle: succeed, retry, exhaust, release, defer, acknowledge
+    claim ─► resolve ─► run (attended) ─► settle: succeed, retry, exhaust, release, defer, suspend, acknowledge
 
 The claim is a compare-and-set, the settling is fenced by its epoch; in between nothing touches the
 execution's row. A database that goes away meanwhile delays the settling, up to the end of the lease.
@@ -99,6 +99,8 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
         return partial(settling.interrupted, attended.interruption or interruption)
     except handlers.Defer as answer:
         return partial(settling.deferred, answer.delay)
+    except handlers.Suspend as answer:
+        return partial(settling.suspended, answer.at_most)
     except HandlerError as error:
         attended.journal.write(str(error), level="error", stream="carillon")
         return partial(settling.failed, error)

@@ -75,6 +75,11 @@ class Settling:
         tail = self._journal.rest()
         self._write("execution.deferred", lambda: transitions.defer(self._fence, delay=delay, tail=tail))
 
+    def suspended(self, at_most: timedelta) -> None:
+        """Go on when what it waits for has ended."""
+        tail = self._journal.rest()
+        self._write("execution.suspended", lambda: transitions.suspend(self._fence, at_most=at_most, tail=tail))
+
     def interrupted(self, interruption: Interrupted) -> None:
         """It was stopped: cancelled, out of time, or given back. After a lost lease nothing is written."""
         match interruption:

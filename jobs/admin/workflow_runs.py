@@ -52,7 +52,11 @@ class Blocked(OneStep):
 
     def steps(self, row: WorkflowRun) -> Iterable[str]:
         found = run_graphs.of_run(row).steps
-        return [step.name for step in found if step.execution and step.execution.state == State.BLOCKED]
+        return [step.name for step in found if step.execution and _has_not_begun(step.execution)]
+
+
+def _has_not_begun(execution: Execution) -> bool:
+    return execution.state == State.BLOCKED and not execution.epoch
 
 
 @admin.register(WorkflowRun)

@@ -19,7 +19,7 @@ import structlog
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import admission, gates, maintenance, planner, spreads, workflows
+from jobs.engine import admission, gates, maintenance, planner, spreads, suspensions, workflows
 from jobs.engine.ringing import RungThread
 
 COALESCE = 0.02
@@ -34,12 +34,13 @@ log = structlog.get_logger(__name__)
 
 
 class Timer(RungThread):
-    """Admits, publishes, moves workflow runs and plans."""
+    """Admits, publishes, moves workflow runs, resumes what is suspended and plans."""
 
     def __init__(self) -> None:
         super().__init__("carillon-timer")
         self._seen = admission.Seen()
         self._gates = gates.Heard()
+        self._may_resume = True
         self._withdrawn = 0.0
 
     def run(self) -> None:
@@ -75,6 +76,8 @@ class Timer(RungThread):
         """
         done = admission.admit_all(self._seen)
         let_go = _apart(workflows.move_on)
+        if self._may_resume:
+            let_go |= _apart(suspensions.resume_due)
         _apart(lambda: gates.round_of(self._gates))
         planner.plan_due(most=planner.ROWS)
         if monotonic() - self._withdrawn > WITHDRAW_EVERY:
@@ -87,6 +90,7 @@ class Timer(RungThread):
             return BUSY
         instants = sql.run("next_instants")[0]
         self._gates.waits = instants.decides_at is not None
+        self._may_resume = instants.resumes_at is not None
         if _until(instants.reopens_at, instants) <= 0:
             maintenance.roll()
             return 0
@@ -101,6 +105,7 @@ class Timer(RungThread):
             max(_until(instants.eases_at, instants), COALESCE),
             max(_until(instants.begins_at, instants), BUSY),
             max(_until(instants.decides_at, instants), COALESCE),
+            max(_until(instants.resumes_at, instants), BUSY),
         )
         if instants.backlog and done.drains_in is not None:
             delay = min(delay, done.drains_in)

@@ -135,14 +135,9 @@ def succeed_all(endings: Sequence[Ending]) -> dict[UUID, Ended]:
 
 
 def exhaust(
-    fence: Fence,
-    problem: Problem,
-    *,
-    attempt_state: str = "failed",
-    crashes: int = 0,
-    result: Any = None,
+    fence: Fence, problem: Problem, *, attempt_state: str = "failed", crashes: int = 0, result: Any = None,
     tail: Tail = NO_TAIL,
-) -> Ended | None:
+) -> Ended | None:  # fmt: skip
     """Failed for good: a dead letter. Its job may be paused for it."""
     ending = Ending(fence=fence, result=result, tail=tail)
     with transaction.atomic():
@@ -158,15 +153,9 @@ def acknowledge_cancel(fence: Fence, *, attempt_state: str = "cancelled", tail: 
 
 
 def retry(
-    fence: Fence,
-    problem: Problem,
-    *,
-    delay: timedelta,
-    attempt_state: str = "failed",
-    crashes: int = 0,
-    result: Any = None,
-    tail: Tail = NO_TAIL,
-) -> Ended | None:
+    fence: Fence, problem: Problem, *, delay: timedelta, attempt_state: str = "failed", crashes: int = 0,
+    result: Any = None, tail: Tail = NO_TAIL,
+) -> Ended | None:  # fmt: skip
     """Failed, and the next attempt is due after ``delay``; cancelled instead if somebody has asked for that."""
     ending = Ending(fence=fence, result=result, tail=tail)
     return _put_back(
@@ -187,6 +176,16 @@ def release_all(fences: Sequence[Fence]) -> dict[UUID, Ended]:
 def defer(fence: Fence, *, delay: timedelta, tail: Tail = NO_TAIL) -> Ended | None:
     """The handler asked to look again later; the same attempt goes on, or not if a cancel was asked for."""
     return _put_back(Event.DEFER, [Ending(fence=fence, tail=tail)], "deferred", delay=delay).get(fence.id)
+
+
+def suspend(fence: Fence, *, at_most: timedelta, tail: Tail = NO_TAIL) -> Ended | None:
+    """The handler waits for what somebody else ends; the same attempt goes on then, or not if a cancel was asked for."""
+    return _put_back(Event.SUSPEND, [Ending(fence=fence, tail=tail)], "suspended", at_most=at_most).get(fence.id)
+
+
+def resume(*, limit: int) -> int:
+    """What is suspended goes on, if its time has come or it was woken. Returns how many."""
+    return len(sql.run("resume", limit=limit, **_guard(Event.UNBLOCK)))
 
 
 def reject(execution_id: UUID, message: str) -> bool:
@@ -241,7 +240,7 @@ def cancel_all(execution_ids: Sequence[UUID]) -> set[UUID]:
 
 
 #: Kinds of the events that tell of an execution which goes on later.
-_PAST = {Event.RETRY: "retried", Event.RELEASE: "released", Event.DEFER: "deferred"}
+_PAST = {Event.RETRY: "retried", Event.RELEASE: "released", Event.DEFER: "deferred", Event.SUSPEND: "suspended"}
 
 
 def cancel_waiting_of(*, tenant_id: UUID, job_id: UUID) -> int:
@@ -275,11 +274,12 @@ def _put_back(
     *,
     problem: Problem = NO_PROBLEM,
     delay: timedelta = timedelta(),
+    at_most: timedelta | None = None,
     step: int = 0,
     crashes: int = 0,
 ) -> dict[UUID, Ended]:
     parameters = {**problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
-    again = {"kind": f"execution.{_PAST[event]}", "delay": delay, "step": step}
+    again = {"kind": f"execution.{_PAST[event]}", "delay": delay, "at_most": at_most, "step": step}
     rows = sql.run("put_back", rows=[ending.row() for ending in endings], **again, **parameters, **_guard(event))
     moved = {row.id: Ended(row.frees_somebody) for row in rows}
     if refused := [ending for ending in endings if ending.fence.id not in moved]:

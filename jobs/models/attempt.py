@@ -9,7 +9,7 @@ from tenants.models.owned import PartitionedByTime
 
 
 class AttemptState(models.TextChoices):
-    """How an attempt stands. Released and deferred ones keep their number: nothing was used up."""
+    """How an attempt stands. Released, deferred and suspended ones keep their number: nothing was used up."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -17,6 +17,7 @@ class AttemptState(models.TextChoices):
     CANCELLED = "cancelled"
     RELEASED = "released"
     DEFERRED = "deferred"
+    SUSPENDED = "suspended"
     LOST = "lost"
 
 

@@ -109,6 +109,9 @@ class Execution(PartitionedByTime):
         default=False, db_default=False, help_text="Its run has taken note that it has ended."
     )
     decide_at = models.DateTimeField(null=True, help_text="When a blocked one is looked at next.")
+    resume_at = models.DateTimeField(
+        null=True, help_text="When a suspended one goes on; of one that runs, that it was woken meanwhile."
+    )
     cancel_requested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     ripened_at = models.DateTimeField(null=True)
@@ -169,7 +172,7 @@ class Execution(PartitionedByTime):
                 condition=Q(
                     trigger="schedule",
                     ripened_at__isnull=False,
-                    state__in=["scheduled", "pending", "queued", "running"],
+                    state__in=["scheduled", "blocked", "pending", "queued", "running"],
                 ),
                 name="execution_overlapping",
             ),
@@ -209,7 +212,7 @@ class Execution(PartitionedByTime):
             ),
             models.Index(
                 fields=["expires_at"],
-                condition=Q(expires_at__isnull=False, state__in=["scheduled", "pending", "queued"]),
+                condition=Q(expires_at__isnull=False, state__in=["scheduled", "blocked", "pending", "queued"]),
                 name="execution_expiring",
             ),
             models.Index(
@@ -227,6 +230,9 @@ class Execution(PartitionedByTime):
                 fields=["job", "decide_at"],
                 condition=Q(state="blocked", decide_at__isnull=False),
                 name="execution_gated",
+            ),
+            models.Index(
+                fields=["resume_at"], condition=Q(state="blocked", resume_at__isnull=False), name="execution_suspended"
             ),
             # For lists alone. None but the first holds what succeeded, and that is written to it once, at its end.
             models.Index(

@@ -17,7 +17,7 @@ class State(StrEnum):
     """Where an execution stands."""
 
     SCHEDULED = "scheduled"  # not due: a future slot, a back-off, a deferral
-    BLOCKED = "blocked"  # waits for upstreams or an approval
+    BLOCKED = "blocked"  # waits for upstreams; one that has begun waits for what somebody else ends
     PENDING = "pending"  # due, waits for capacity
     QUEUED = "queued"  # published to the broker
     RUNNING = "running"  # a worker holds it
@@ -41,6 +41,7 @@ class Event(StrEnum):
     RETRY = "retry"
     RELEASE = "release"
     DEFER = "defer"
+    SUSPEND = "suspend"
     EXHAUST = "exhaust"
     REJECT = "reject"
     CANCEL = "cancel"
@@ -81,6 +82,7 @@ TRANSITIONS: Mapping[Event, Transition] = MappingProxyType(
         Event.RETRY: _from(S.RUNNING, to=S.SCHEDULED, fenced=True),
         Event.RELEASE: _from(S.RUNNING, to=S.PENDING, fenced=True),
         Event.DEFER: _from(S.RUNNING, to=S.SCHEDULED, fenced=True),
+        Event.SUSPEND: _from(S.RUNNING, to=S.BLOCKED, fenced=True),
         Event.EXHAUST: _from(S.RUNNING, to=S.FAILED, fenced=True),
         Event.REJECT: _from(*WAITING, to=S.FAILED),
         Event.CANCEL: _from(*WAITING, to=S.CANCELLED),

@@ -28,7 +28,7 @@ _ROOM = 8
 #: As many claims as the column counts.
 _LAST_EPOCH = 2**31 - 1
 _CURSOR = re.compile(r"(0|[1-9][0-9]{0,11})-(0|[1-9][0-9]{0,17})-([0-9a-f]{8})", re.ASCII)
-_BACK_IN_LINE = {"execution.released": State.PENDING}
+_BACK_IN_LINE = {"execution.released": State.PENDING, "execution.suspended": State.BLOCKED}
 
 
 class Rank(IntEnum):
@@ -188,7 +188,7 @@ def _steps(facts: Facts, after: int) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _all_steps(facts: Facts) -> Iterator[tuple[int, dict[str, Any]]]:
-    first = State.BLOCKED if facts.state == State.BLOCKED else State.SCHEDULED
+    first = State.BLOCKED if facts.state == State.BLOCKED and not facts.epoch else State.SCHEDULED
     slot = {"scheduled_for": instant(facts.scheduled_for)} if facts.scheduled_for else {}
     yield _step(0, Rank.SCHEDULED), _state(first, facts.created_at, 1, **slot)
     if facts.ripened_at and facts.state != State.SKIPPED:
@@ -211,7 +211,7 @@ def _of_try(tried: Try) -> Iterator[tuple[int, dict[str, Any]]]:
     if tried.went_back:
         state = _BACK_IN_LINE.get(tried.went_back, State.SCHEDULED)
         error = {"code": tried.error_code, "message": tried.error_message} if tried.error_code else None
-        again = {"again_at": instant(tried.again_at)} if state == State.SCHEDULED else {}
+        again = {"again_at": instant(tried.again_at)} if state != State.PENDING else {}
         yield (
             _step(tried.epoch, Rank.ENDED),
             _state(state, tried.finished_at, tried.number, ended=tried.state, error=error, **again),

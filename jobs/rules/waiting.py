@@ -70,7 +70,7 @@ class Facts:
     lane: Limit = FREE
     operation_paused: bool = False
     ahead: int = 0
-    #: Of a blocked one: what it waits for, in words, and until when at most.
+    #: Of a blocked one: what it waits for, in words, and until when at most. One that has been tried is suspended.
     upstreams: str = ""
     gives_up_at: datetime | None = None
 
@@ -99,8 +99,9 @@ def waiting_for(facts: Facts) -> Waiting | None:
             return _held(facts) or _parked(facts) or _passed_over(facts) or _in_line(facts)
         case State.QUEUED:
             return Waiting(Wait.FREE_WORKER)
-        case State.BLOCKED if facts.upstreams:
-            return Waiting(Wait.AWAITING_UPSTREAM, until=facts.gives_up_at, why=facts.upstreams)
+        case State.BLOCKED if facts.tries or facts.upstreams:
+            code = Wait.SUSPENDED if facts.tries else Wait.AWAITING_UPSTREAM
+            return Waiting(code, until=facts.gives_up_at, why=facts.upstreams)
     return None
 
 

@@ -140,6 +140,10 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.BEHIND_OTHERS: Words("others of its tenant go before it"),
     Wait.FREE_WORKER: Words("the next free worker of its queue takes it"),
     Wait.AWAITING_UPSTREAM: Words("the jobs before it have not ended"),
+    Wait.SUSPENDED: Words(
+        "it has begun, and waits without a worker for what somebody else ends",
+        "It goes on when that has ended, and looks by itself at the instant named at the latest.",
+    ),
     Wait.TAG_PAUSED: Words("a tag of its job is paused", "Resume the tag to let it go on."),
 }
 

@@ -82,7 +82,10 @@ WITH RECURSIVE ended AS MATERIALIZED (
     FROM keys k
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = split_part(k.waiting_on, ':', 2)::uuid LIMIT 1) j
     CROSS JOIN LATERAL (
-        SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
+        SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') + (
+            SELECT count(*) FROM execution o WHERE o.job_id = j.id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
+                AND o.state = 'blocked') AS slots
+        FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
     ) f
     WHERE split_part(k.waiting_on, ':', 1) NOT IN ('key', 'keyrate', 'op')
@@ -200,7 +203,7 @@ FROM run GROUP BY job_id HAVING count(*) >= %(least)s
 -- name: next_instants
 -- When the timer must look again: the next row to ripen, the next schedule to plan, the next token of a
 -- drained bucket, the end of a throttle or of a tag's pause, the opening of a maintenance window, and the end of one, after
--- which it is moved on to its next, the next workflow run whose root is due, and the next slot that waits at a gate. Read with the clock
+-- which it is moved on to its next, the next workflow run whose root is due, the next slot that waits at a gate, and the next suspended execution to go on. Read with the clock
 -- they are compared to. The order of the last keeps to the index: EXISTS would read the table and expect
 -- to be lucky soon, past all that has ended.
 SELECT clock_timestamp() AS now,
@@ -216,6 +219,7 @@ SELECT clock_timestamp() AS now,
     (SELECT w.due_at FROM workflow_run w WHERE w.state = 'planned' ORDER BY w.due_at LIMIT 1) AS begins_at,
     (SELECT decide_at FROM execution WHERE state = 'blocked' AND decide_at IS NOT NULL AND trigger = 'schedule'
      ORDER BY decide_at LIMIT 1) AS decides_at,
+    (SELECT resume_at FROM execution WHERE state = 'blocked' AND resume_at IS NOT NULL ORDER BY resume_at LIMIT 1) AS resumes_at,
     coalesce((SELECT true FROM execution WHERE state = 'pending' AND waiting_on = '' ORDER BY queue_id LIMIT 1), false)
         AS backlog
 

@@ -1,8 +1,9 @@
 -- What a rerun writes of executions beside their state, which is in transitions.sql. The caller has locked the run.
 
 -- name: lock_members
--- The executions that stand for the steps of a run, in the order of their ids.
-SELECT id, step, state, reason FROM execution
+-- The executions that stand for the steps of a run, in the order of their ids. A suspended one has begun: it is told apart
+-- from what waits for its upstreams.
+SELECT id, step, CASE WHEN state = 'blocked' AND epoch > 0 THEN 'suspended' ELSE state END AS state, reason FROM execution
 WHERE workflow_run_id = %(run)s AND NOT superseded ORDER BY id FOR NO KEY UPDATE
 
 -- name: supersede

@@ -63,9 +63,9 @@ SELECT id FROM made
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
 -- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
 -- from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
--- `withdraw` takes it back. What has waited too long does not start either: `expire` ends it. What has begun is bound by no window any more: its retries go on.
+-- `withdraw` takes it back. Whoever wakes it from now on finds it running: see put_back. What has waited too long does not start either: `expire` ends it. What has begun is bound by no window any more: its retries go on.
 WITH claimed AS (
-    UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s,
+    UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s, resume_at = NULL,
         started_at = clock_timestamp(), publish_again_at = NULL, expires_at = CASE WHEN e.epoch > 0 THEN e.expires_at END, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
     FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
@@ -140,8 +140,9 @@ SELECT e.id, e.priority < 0 OR e.workflow_run_id IS NOT NULL OR EXISTS (SELECT 1
 FROM ended e
 
 -- name: put_back
--- The execution goes on later: a retry, a release on shutdown, a deferral. Not if somebody wants it cancelled,
+-- The execution goes on later: a retry, a release on shutdown, a deferral, a suspension. Not if somebody wants it cancelled,
 -- or has deleted its job. From its first return on it must have ended within its job's max_total_seconds of its first start.
+-- A suspended one goes on when it is woken; if it was while it still ran, it has `resume_at` already, and goes on at once.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8)
@@ -150,13 +151,15 @@ WITH given AS MATERIALIZED (
         not_before = clock_timestamp() + %(delay)s,
         expires_at = coalesce(e.expires_at, e.started_at + make_interval(secs => r.waited) + make_interval(secs => (
             SELECT j.max_total_seconds FROM job j WHERE j.id = e.job_id))),
+        resume_at = least(e.resume_at, clock_timestamp() + %(at_most)s),
+        decide_at = NULL,
         worker_id = NULL, worker_pid = NULL, queued_at = NULL,
         error_code = %(error_code)s, error_message = %(error_message)s, error_fingerprint = %(error_fingerprint)s
     FROM given r
     WHERE e.id = r.id AND e.epoch = r.epoch AND e.state = ANY(%(sources)s) AND e.cancel_requested_at IS NULL
         AND NOT EXISTS (SELECT 1 FROM job j WHERE j.id = e.job_id AND j.state = 'deleted')
-    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.not_before, e.concurrency_key, e.priority,
-        e.operation_id
+    RETURNING e.id, e.tenant_id, e.job_id, e.attempt - %(step)s AS attempt, e.epoch, e.concurrency_key, e.priority,
+        e.operation_id, CASE WHEN e.state = 'blocked' THEN e.resume_at ELSE e.not_before END AS again_at
 ), closed AS (
     UPDATE attempt a SET state = %(attempt_state)s, started_at = a.started_at + make_interval(secs => r.waited),
         finished_at = clock_timestamp(), result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
@@ -170,10 +173,10 @@ WITH given AS MATERIALIZED (
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
     SELECT carillon_child_id(id, 'back:' || epoch), tenant_id, %(kind)s, job_id, id,
-        jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', not_before), clock_timestamp()
+        jsonb_build_object('attempt', attempt, 'error_code', %(error_code)s::text, 'again_at', again_at), clock_timestamp()
     FROM moved
 )
-SELECT m.id, m.priority < 0 OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
+SELECT m.id, m.priority < 0 OR m.again_at <= clock_timestamp() OR EXISTS (SELECT 1 FROM execution p WHERE p.state = 'pending' AND p.waiting_on <> ''
     AND p.waiting_on IN ('job:' || m.job_id, 'slot:' || m.job_id,
         'key:' || m.tenant_id || ':' || m.concurrency_key, 'op:' || m.operation_id))
     AS frees_somebody
@@ -181,11 +184,11 @@ FROM moved m
 
 -- name: expire
 -- What waits for its first start longer than its job's max_wait_seconds is skipped; what has begun and waits for another
--- one beyond max_total_seconds has failed. Sources and states are spelled out so that the index applies. Of the skipped the schedules
+-- one, or is suspended, beyond max_total_seconds has failed. Sources and states are spelled out so that the index applies. Of the skipped the schedules
 -- whose runs they were come back.
 WITH late AS MATERIALIZED (
     SELECT id FROM execution
-    WHERE expires_at <= clock_timestamp() AND state IN ('scheduled', 'pending', 'queued') AND state = ANY(%(sources)s)
+    WHERE expires_at <= clock_timestamp() AND state IN ('scheduled', 'blocked', 'pending', 'queued') AND state = ANY(%(sources)s)
     ORDER BY expires_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 ), ended AS (
     UPDATE execution e SET state = CASE WHEN e.epoch = 0 THEN %(skipped)s ELSE %(failed)s END,
@@ -367,6 +370,15 @@ WITH held AS MATERIALIZED (
 UPDATE execution SET state = %(target)s, not_before = greatest(not_before, clock_timestamp())
 WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s) RETURNING id
 
+-- name: resume
+-- Suspended, and woken or waited for long enough: they go on, and are due at once.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE state = 'blocked' AND resume_at <= clock_timestamp() AND state = ANY(%(sources)s)
+    ORDER BY resume_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE execution SET state = %(target)s, not_before = clock_timestamp()
+WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s) RETURNING id
+
 -- name: settle
 -- Of executions that wait for their events to settle: each becomes what the newest event asks for, under its own id, and
 -- waits anew, yet not beyond its cap, counted from its making. One that is due already, or has ripened in this moment, is
@@ -421,7 +433,7 @@ WITH picked AS MATERIALIZED (
         SELECT count(*) AS total, count(*) FILTER (WHERE o.state IN ('pending', 'queued')) AS waiting
         FROM execution o
         WHERE d.is_judged AND o.job_id = d.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
-            AND o.state IN ('scheduled', 'pending', 'queued', 'running')
+            AND o.state IN ('scheduled', 'blocked', 'pending', 'queued', 'running')
             AND (o.operation_id IS NULL OR o.state IN ('queued', 'running'))
     ) active ON true
 ), newest AS MATERIALIZED (
@@ -432,7 +444,7 @@ WITH picked AS MATERIALIZED (
     SELECT e.id FROM newest n CROSS JOIN LATERAL (
         SELECT o.id FROM execution o
         WHERE o.job_id = n.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
-            AND o.state IN ('scheduled', 'pending', 'queued', 'running')
+            AND o.state IN ('scheduled', 'blocked', 'pending', 'queued', 'running')
             AND (o.operation_id IS NULL OR o.state IN ('queued', 'running'))
     ) e
 ), moved AS (
@@ -472,7 +484,7 @@ RETURNING e.id
 -- Tenants come by a loose index scan, each one's best rows by a lateral top-K: the cost follows the
 -- window, not what is stored. A tenant at its cap, or out of tokens, is passed over whole; a row whose
 -- job or concurrency key is full, or whose job is disabled, of a paused tag, in a maintenance window or out of tokens, is parked out of the ready
--- index under the name of what it waits for. Whatever is admitted takes its tokens in the same statement.
+-- index under the name of what it waits for; a suspended slot is still under way there, and fills no cap. Whatever is admitted takes its tokens in the same statement.
 -- What goes behind live work (a priority below 0) comes from a line of its own, of which `lane` more may be in flight
 -- in this queue; what keeps to an operation's pace is parked while that is full or paused.
 -- `room` are admitted, and beyond it, up to `most`, the first of a tenant that has nothing in flight (as many as
@@ -557,7 +569,10 @@ WITH RECURSIVE walk AS (
             carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()) END AS tokens
     ) r
     CROSS JOIN LATERAL (
-        SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') AS slots FROM execution e
+        SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') + CASE WHEN j.overlap = 'allow' THEN 0 ELSE (
+            SELECT count(*) FROM execution o WHERE o.job_id = d.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
+                AND o.state = 'blocked') END AS slots
+        FROM execution e
         WHERE (c.max_running IS NOT NULL OR j.overlap <> 'allow')
             AND e.tenant_id = d.tenant_id AND e.job_id = d.job_id AND e.state IN ('queued', 'running')
     ) f

@@ -23,7 +23,7 @@ SELECT id FROM (
 -- name: steps_of_run
 -- How its steps stand: of each the execution that stands for it, and those that were superseded and have ended untold.
 SELECT id, step, state, reason, superseded, is_told, epoch > 0 AS began, cancel_requested_at IS NOT NULL AS cancelling,
-    state = 'blocked' AND (decide_at IS NOT NULL OR reason <> '') AS waits_for_more
+    state = 'blocked' AND (decide_at IS NOT NULL OR reason <> '' OR epoch > 0) AS waits_for_more
 FROM execution
 WHERE workflow_run_id = %(run)s AND id BETWEEN %(low)s AND %(high)s AND (NOT superseded OR NOT is_told)
 

@@ -35,7 +35,7 @@ SELECT e.id::text, t.slug AS tenant, e.job_id::text AS job, e.schedule_id::text 
     extract(epoch FROM e.scheduled_for)::float8 AS slot, extract(epoch FROM e.folded_until)::float8 AS folded_until,
     e.folded_count, e.attempt, e.crashes, e.epoch, extract(epoch FROM e.created_at)::float8 AS created_at,
     extract(epoch FROM coalesce(c.begun, e.created_at))::float8 AS begun_at,
-    extract(epoch FROM e.not_before)::float8 AS not_before, extract(epoch FROM e.cancel_requested_at)::float8 AS cancel_requested_at,
+    extract(epoch FROM CASE WHEN e.state = 'blocked' AND e.epoch > 0 THEN e.resume_at ELSE e.not_before END)::float8 AS not_before, extract(epoch FROM e.cancel_requested_at)::float8 AS cancel_requested_at,
     CASE WHEN e.trigger = 'manual' THEN coalesce(e.payload #>> '{headers,X-Operation}', e.payload ->> 'stdin', e.payload ->> 'result')::int END
         AS operation
 FROM execution e JOIN tenant t ON t.id = e.tenant_id

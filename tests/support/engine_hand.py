@@ -46,7 +46,7 @@ class Hand:
     def retry(self, execution: UUID, epoch: int, first: int = 0, count: int = 0) -> Hand:
         return self._leave(
             "put_back", execution, epoch, first, count, target="scheduled", attempt_state="failed",
-            kind="execution.retried", step=1, delay=timedelta(seconds=1), error_code="TIMEOUT",
+            kind="execution.retried", step=1, delay=timedelta(seconds=1), at_most=None, error_code="TIMEOUT",
         )  # fmt: skip
 
     def succeed(self, execution: UUID, epoch: int, first: int = 0, count: int = 0) -> Hand:

@@ -11,8 +11,8 @@ import pytest
 from django.db import OperationalError
 from pydantic import Field
 
-from jobs.engine import transitions
-from jobs.handlers import Defer, HandlerError, Params, PermanentFailure, RetryLater
+from jobs.engine import suspensions, transitions
+from jobs.handlers import Defer, HandlerError, Params, PermanentFailure, RetryLater, Suspend
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
 from tasks import payloads, run, runner
@@ -110,6 +110,15 @@ def test_deferral_goes_on_with_the_same_attempt():
     assert waits(outcome) == about(HUNDRED)
     outcome.run_again(lambda params, context: None)
     assert (outcome.state, outcome.attempt) == (State.SUCCEEDED, 1)
+
+
+def test_what_is_suspended_goes_on_with_the_same_attempt_when_it_is_woken():
+    outcome = attempt(raising(Suspend(HUNDRED)), retry={"max_attempts": 1})
+    assert (outcome.state, outcome.attempt, outcome.attempts) == (State.BLOCKED, 1, [(1, "suspended", "")])
+    assert suspensions.resume_due() == 0
+    assert suspensions.wake([outcome.id]) == suspensions.resume_due() == 1
+    outcome.run_again(lambda params, context: "woken")
+    assert (outcome.state, outcome.attempt, outcome.result) == (State.SUCCEEDED, 1, "woken")
 
 
 def divide(params, context):

@@ -15,7 +15,7 @@ LEGAL = frozenset(
     {
         (None, "scheduled"), (None, "blocked"), (None, "pending"), (None, "skipped"),
         ("blocked", "scheduled"), ("scheduled", "pending"), ("pending", "queued"), ("queued", "running"), ("queued", "pending"),
-        ("running", "succeeded"), ("running", "failed"), ("running", "cancelled"), ("running", "scheduled"), ("running", "pending"),
+        ("running", "succeeded"), ("running", "failed"), ("running", "cancelled"), ("running", "scheduled"), ("running", "pending"), ("running", "blocked"),
         ("scheduled", "skipped"), ("blocked", "skipped"), ("pending", "skipped"), ("queued", "skipped"),
         *((state, "cancelled") for state in WAITING), *((state, "failed") for state in WAITING),
     }

@@ -122,6 +122,7 @@ class Execution:
     #: The row was decided on between these two: its transaction's beginning, and its insertion.
     begun_at: float
     created_at: float
+    #: Of a suspended one, when it goes on at the latest.
     not_before: float
     cancel_requested_at: float | None
     operation: int | None = None

@@ -126,6 +126,14 @@ def test_a_blocked_step_is_left_out_with_a_reason_and_no_other(owner):
     assert (refused.status_code, refused.json()["error"]["details"]["state"]) == (409, "running")
 
 
+def test_a_suspended_step_has_begun_so_it_is_neither_left_out_nor_run_again(owner):
+    run, made = chain(owner.tenant.id, extract="succeeded", load="blocked", report="blocked")
+    rows.change("UPDATE execution SET epoch = 1, resume_at = now() WHERE id = %s", made["load"])
+    refused = post(owner, run, "steps/load/skip", {"reason": "not today"})
+    assert (refused.status_code, refused.json()["error"]["details"]["state"]) == (409, "running")
+    assert "load (suspended)" in post(owner, run, "rerun", {"step": "extract"}).json()["error"]["message"]
+
+
 def test_cancelling_ends_what_waits_and_asks_what_runs(owner):
     run, made = chain(owner.tenant.id)
     answer = post(owner, run, "cancel")

@@ -63,6 +63,7 @@ ACTIONS: dict[Event, Callable[[UUID], object]] = {
     Event.RETRY: lambda id_: transitions.retry(_fence(id_), PROBLEM, delay=timedelta(seconds=1)),
     Event.RELEASE: lambda id_: transitions.release(_fence(id_)),
     Event.DEFER: lambda id_: transitions.defer(_fence(id_), delay=timedelta(seconds=1)),
+    Event.SUSPEND: lambda id_: transitions.suspend(_fence(id_), at_most=timedelta(seconds=1)),
     Event.EXHAUST: lambda id_: transitions.exhaust(_fence(id_), PROBLEM),
     Event.REJECT: lambda id_: transitions.reject(id_, "no such type"),
     Event.CANCEL: lambda id_: transitions.cancel(id_) is State.CANCELLED,
@@ -152,10 +153,10 @@ def test_retry_counts_up_and_waits():
     assert owner is None
 
 
-@pytest.mark.parametrize(("act", "state"), [("release", "released"), ("defer", "deferred")])
+@pytest.mark.parametrize(("act", "state"), [("release", "released"), ("defer", "deferred"), ("suspend", "suspended")])
 def test_given_back_attempts_keep_their_number(act, state):
     claim = _claimed()
-    options = {"delay": timedelta(0)} if act == "defer" else {}
+    options = {"defer": {"delay": timedelta(0)}, "suspend": {"at_most": timedelta(0)}}.get(act, {})
     assert getattr(transitions, act)(_fence_of(claim), **options)
     assert rows.fetch("SELECT attempt, crashes FROM execution") == [(1, 0)]
     assert rows.fetch("SELECT number, state FROM attempt") == [(1, state)]
@@ -203,7 +204,7 @@ def test_fingerprint_ignores_numbers_ids_and_quoted_text():
     assert records.fingerprint(one) == records.fingerprint(two) != records.fingerprint(other)
 
 
-@pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER])
+@pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER, Event.SUSPEND])
 def test_what_somebody_wants_cancelled_does_not_go_on_later(event):
     execution = rows.execution(rows.job(), State.RUNNING)
     transitions.cancel(execution)
@@ -213,7 +214,7 @@ def test_what_somebody_wants_cancelled_does_not_go_on_later(event):
     assert rows.fetch("SELECT count(*) FROM dead_letter") == [(0,)]
 
 
-@pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER])
+@pytest.mark.parametrize("event", [Event.RETRY, Event.RELEASE, Event.DEFER, Event.SUSPEND])
 def test_what_runs_for_a_deleted_job_does_not_go_on_later(event):
     execution = rows.execution(rows.job(state="deleted"), State.RUNNING)
     assert ACTIONS[event](execution)

@@ -73,7 +73,12 @@ class Life:
 
     def back(self) -> None:
         kind, state, step = self.random.choice(
-            [("retried", State.SCHEDULED, 1), ("released", State.PENDING, 0), ("deferred", State.SCHEDULED, 0)]
+            [
+                ("retried", State.SCHEDULED, 1),
+                ("released", State.PENDING, 0),
+                ("deferred", State.SCHEDULED, 0),
+                ("suspended", State.BLOCKED, 0),
+            ]
         )
         self.log()  # the tail, in the same statement
         closed = replace(

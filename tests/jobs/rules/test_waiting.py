@@ -67,6 +67,11 @@ def test_a_published_one_waits_for_a_free_worker():
     assert waiting_for(Facts(state="queued", not_before=NOW)) == Waiting(Wait.FREE_WORKER)
 
 
+def test_a_blocked_one_that_has_begun_is_suspended():
+    found = waiting_for(Facts(state="blocked", not_before=NOW, tries=1, gives_up_at=LATER))
+    assert found == Waiting(Wait.SUSPENDED, until=LATER)
+
+
 @pytest.mark.parametrize("state", [*sorted(TERMINAL), State.RUNNING, State.BLOCKED])
 def test_nothing_is_said_of_one_that_has_started_or_ended(state):
     assert waiting_for(Facts(state=state, not_before=NOW)) is None

@@ -117,6 +117,8 @@ EXPECTED = {
     "gated_slot": {"execution_pkey"},
     "gates_of": {"dependency_gating", "execution_by_job"},
     "decide_later": {"execution_pkey"},
+    "resume": {"execution_suspended"},
+    "wake": {"execution_pkey"},
     "count_failures": {"job_pkey"},
     "forget_failures": {"job_pkey"},
     "expire": {"execution_expiring"},
