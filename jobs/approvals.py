@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 
-from jobs.models import Approval
+from jobs.models import Approval, Execution
 from jobs.rules import approvals as rules
 from jobs.rules.approvals import Asked, Decider, Standing
 from tenants import actors
@@ -56,6 +57,14 @@ def may_decide(approval: Approval, actor: Actor | None = None) -> bool:
     """Whether who acts may."""
     who = decider(actor or actors.current(), approval.tenant_id)
     return who is not None and not rules.why_not(asked(approval), who)
+
+
+def awaited(execution: Execution) -> tuple[str, datetime | None]:
+    """Whose decision a blocked one waits for, in words, and until when; an empty text if it waits for none."""
+    if not execution.epoch:
+        return "", None
+    found = Approval.objects.filter(execution_id=execution.pk, state=Standing.WAITING).first()
+    return (Names(found.tenant_id).in_words(found), found.until) if found else ("", None)
 
 
 def mine(tenant_id: UUID) -> Q:

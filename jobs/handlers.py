@@ -34,6 +34,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from jobs.connections import Connection
+from jobs.rules.approvals import Decision, Question
 from jobs.rules.codes import Failure
 
 #: Anything json.dumps takes.
@@ -102,6 +103,10 @@ class Context(Protocol):
 
     def connection(self, name: str) -> Connection:
         """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
+
+    def ask(self, question: Question) -> Decision:
+        """What somebody has decided; one question for each execution, whatever its attempt. :class:`Suspend` is raised, and to
+        be let pass, while nobody has."""
 
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import paused_tags, shut, sql, upstreams
+from jobs import approvals, paused_tags, shut, sql, upstreams
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.rules import background, concurrency_keys, waiting
 from jobs.rules.codes import Wait, is_of_key, wait_of
@@ -34,9 +34,10 @@ def waiting_for(execution: Execution) -> Waiting | None:
         return waiting.waiting_for(_surroundings(execution, timezone.now()))
     if execution.state == State.BLOCKED:
         awaited, gives_up_at = upstreams.awaited(execution)
+        deciders, decided_until = approvals.awaited(execution)
         facts = Facts(
             state=execution.state, not_before=execution.not_before, tries=execution.epoch, upstreams=awaited,
-            gives_up_at=gives_up_at,
+            gives_up_at=decided_until or gives_up_at, deciders=deciders,
         )  # fmt: skip
         return waiting.waiting_for(facts)
     outside = execution.state == State.SCHEDULED and shut.is_outside(execution, timezone.now())

@@ -7,15 +7,18 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 
 from jobs import connections, selectors
 from jobs.connections import Connection
+from jobs.engine import approvals
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import HandlerError, Json, Masking
+from jobs.handlers import HandlerError, Json, Masking, RetryLater
+from jobs.rules.approvals import Decision, Question
 from tasks import revealing
 from tasks.attendant import Attended
 from tasks.journal import Journal
@@ -23,6 +26,7 @@ from tasks.patience import patiently
 
 #: Attempts last a day at most.
 FOLDER_PREFIX = "carillon-attempt-"
+AWAY = timedelta(seconds=10)
 
 
 class RunningContext:
@@ -86,6 +90,14 @@ class RunningContext:
             raise HandlerError(f"the secret {name} cannot be read: the database is away")
         self._journal.hide(connections.sensitive(found))
         return found
+
+    def ask(self, question: Question) -> Decision:
+        """Asked once, and looked at whenever it goes on."""
+        until = boot_time() + settings.LEASE.total_seconds()
+        found = patiently(lambda: approvals.ask(self.execution_id, question), until=until)
+        if found is None:
+            raise RetryLater("the decision cannot be looked at: the database is away", delay=AWAY)
+        return approvals.decision_of(found)
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

@@ -22,6 +22,7 @@ from django.db import connections
 from jobs.callables import current
 from jobs.connections import Connection
 from jobs.handlers import Context, HandlerError, Interrupted, Json, Masking
+from jobs.rules.approvals import Decision, Question
 from tasks import failures
 
 
@@ -76,6 +77,10 @@ class ItemContext:
     def connection(self, name: str) -> Connection:
         """The attempt's."""
         return self._whole.connection(name)
+
+    def ask(self, question: Question) -> Decision:
+        """The attempt's: an execution asks one question."""
+        return self._whole.ask(question)
 
     def folder(self) -> Path:
         """A folder of the item's own."""

@@ -9,7 +9,6 @@ Whoever decides wakes the execution in the same transaction: one that has not su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,9 +16,11 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from jobs import sql
+from jobs.engine import suspensions
+from jobs.handlers import Suspend
 from jobs.models import Approval
 from jobs.rules import states
-from jobs.rules.approvals import AFTER_ALL, Default, Standing
+from jobs.rules.approvals import AFTER_ALL, Decision, Default, Question, Standing
 
 IN_ONE_SWEEP = 500
 #: What is kept with one that nobody decided on.
@@ -28,32 +29,34 @@ NOBODY = "nobody decided in time"
 _LIVE = sorted(set(states.State) - states.TERMINAL)
 
 
-def ask(
-    execution_id: UUID,
-    *,
-    question: str,
-    roles: Sequence[str],
-    members: Sequence[str],
-    api_keys: Sequence[str],
-    not_by_requester: bool,
-    limit: timedelta,
-    by_default: Default,
-) -> Approval:
+def ask(execution_id: UUID, question: Question) -> Approval:
     """The execution's approval, made if it has none: how it stands now, lapsed if its time is over."""
-    named: dict[str, Any] = {"roles": roles, "members": members, "api_keys": api_keys}
+    named: dict[str, Any] = {name: getattr(question, name) for name in ("roles", "members", "api_keys")}
     sql.run(
         "ask_approval",
         execution_id=execution_id,
-        question=question,
-        not_by_requester=not_by_requester,
-        limit=limit,
-        by_default=str(by_default),
+        question=question.text,
+        not_by_requester=question.not_by_requester,
+        limit=question.limit,
+        by_default=str(question.by_default),
         **{name: Jsonb(list(values)) for name, values in named.items()},
     )
     approval = Approval.objects.get(execution_id=execution_id)
     if approval.state == Standing.WAITING and lapse(approval):
         approval.refresh_from_db()
     return approval
+
+
+def decision_of(approval: Approval) -> Decision:
+    """What was decided.
+
+    Raises:
+        jobs.handlers.Suspend: nobody has yet; whoever does wakes it.
+    """
+    if approval.decided_at is None:
+        now = sql.run("clock")[0].now
+        raise Suspend(max(approval.until - now, timedelta()))
+    return Decision(Standing(approval.state), approval.decided_by, approval.reason, approval.decided_at)
 
 
 def lapse(approval: Approval) -> bool:
@@ -63,8 +66,11 @@ def lapse(approval: Approval) -> bool:
 
 
 def decide(approval: Approval, state: Standing, *, by: str, reason: str) -> bool:
-    """Somebody decides; False if it is decided already, its time is over, or its execution has ended."""
-    return _decide(approval, state, by=by, reason=reason, is_late=False)
+    """Somebody decides, and it goes on; False if it is decided already, its time is over, or its execution has ended."""
+    decided = _decide(approval, state, by=by, reason=reason, is_late=False)
+    if decided:
+        suspensions.wake([approval.execution_id])
+    return decided
 
 
 def withdraw() -> int:

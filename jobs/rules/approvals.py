@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -33,6 +34,37 @@ class Default(StrEnum):
 AFTER_ALL: Mapping[Default, Standing] = MappingProxyType(
     {Default.APPROVE: Standing.APPROVED, Default.REJECT: Standing.REJECTED, Default.FAIL: Standing.LAPSED}
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What an execution wants decided, by whom of those who may run jobs, and within how long."""
+
+    text: str
+    roles: Sequence[str] = ()
+    members: Sequence[str] = ()
+    api_keys: Sequence[str] = ()
+    not_by_requester: bool = False
+    limit: timedelta
+    by_default: Default
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How it was decided; ``by`` is empty where nobody did in time."""
+
+    standing: Standing
+    by: str
+    reason: str
+    at: datetime
+
+
+def in_a_sentence(decision: Decision) -> str:
+    """For the log and for errors."""
+    if decision.standing is Standing.LAPSED:
+        return "nobody decided in time"
+    by = f" by {decision.by}" if decision.by else " by default"
+    return f"{decision.standing}{by}" + (f": {decision.reason}" if decision.reason else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

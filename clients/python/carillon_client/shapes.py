@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+ApprovalStateEnum = Literal["waiting", "approved", "rejected", "lapsed", "withdrawn"]
+
+
 AttemptStateEnum = Literal["running", "succeeded", "failed", "cancelled", "released", "deferred", "suspended", "lost"]
 
 
@@ -21,6 +24,9 @@ DeclaredOutcomeEnum = Literal["created", "updated", "unchanged"]
 
 
 DedupConflictEnum = Literal["reject", "return_existing", "replace"]
+
+
+DefaultEnum = Literal["approve", "reject", "fail"]
 
 
 DstFoldEnum = Literal["first", "second", "both"]
@@ -122,7 +128,7 @@ TriggerRuleEnum = Literal["all_success", "all_failed", "all_done", "all_skipped"
 UseEnum = Literal["exclude", "include"]
 
 
-WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "SUSPENDED", "TAG_PAUSED"]
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "SUSPENDED", "AWAITING_APPROVAL", "TAG_PAUSED"]
 
 
 WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
@@ -175,6 +181,213 @@ class ApiKey(TypedDict):
     last_used_address: str | None
     created_at: str
     created_by: str
+
+
+class ApprovalDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ApprovalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ApprovalJobDeclaration(TypedDict):
+    """Approval. Waits for somebody to approve or reject, in the console or over the API."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ApprovalPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ApprovalJobInput(TypedDict):
+    """Approval. Waits for somebody to approve or reject, in the console or over the API."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ApprovalPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ApprovalJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ApprovalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ApprovalPayload(TypedDict):
+    """ApprovalPayload."""
+
+    question: str | Expression
+    who: NotRequired[ApprovalPayload.Who | Expression]
+    limit_seconds: NotRequired[int | Expression]
+    default: NotRequired[Literal["approve", "reject", "fail"] | Expression]
+    on_reject: NotRequired[Literal["fail", "succeed"] | Expression]
+    not_by_requester: NotRequired[bool | Expression]
+
+
+class ApprovalPayload.Who(TypedDict):
+    """ApprovalPayload.Who."""
+
+    roles: NotRequired[list[Literal["runner", "editor", "admin"] | Expression] | Expression]
+    members: NotRequired[list[str | Expression] | Expression]
+    api_keys: NotRequired[list[str | Expression] | Expression]
+
+
+class ApprovalRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ApprovalPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class Approval(TypedDict):
+    """A decision that an execution waits for."""
+
+    id: str
+    job: JobReference
+    execution: str
+    question: Any
+    state: ApprovalStateEnum
+    who: PutTo
+    may_decide: list[str]
+    not_by_requester: bool
+    requested_by: str
+    until: str
+    default: DefaultEnum
+    decided_by: str | None
+    decided_at: str | None
+    reason: str
+    created_at: str
+    allowed_actions: list[str]
+
+
+class ApproveInput(TypedDict):
+    """Why, if that is to be kept."""
+
+    reason: NotRequired[str]
 
 
 class AskedInput(TypedDict):
@@ -2857,6 +3070,14 @@ class Problem(TypedDict):
     details: dict[str, Any]
 
 
+class PutTo(TypedDict):
+    """Of those who may run jobs, who may decide; nobody named: any of them."""
+
+    roles: list[str]
+    members: list[str]
+    api_keys: list[str]
+
+
 class PythonDeclaredJob(TypedDict):
     """A job, and what became of it."""
 
@@ -3153,6 +3374,12 @@ class Refreshed(TypedDict):
     updated_at: str
     added: list[Date]
     removed: list[Date]
+
+
+class RejectInput(TypedDict):
+    """Why."""
+
+    reason: NotRequired[str]
 
 
 class RepeatInput(TypedDict):
@@ -4191,7 +4418,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+DeclaredJob = ApprovalDeclaredJob | ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -4206,7 +4433,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ApprovalPayload | None | ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4278,7 +4505,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+JobDeclaration = ApprovalJobDeclaration | ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -4291,7 +4518,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[ApprovalPayload | ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4314,7 +4541,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
+JobInput = ApprovalJobInput | ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
 
 
 class JobInputFields(TypedDict):
@@ -4327,7 +4554,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[ApprovalPayload | ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4350,7 +4577,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
+Job = ApprovalJob | ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -4365,7 +4592,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ApprovalPayload | None | ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4455,7 +4682,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
+Revision = ApprovalRevision | ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -4463,7 +4690,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ApprovalPayload | None | ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from jobs.engine import approvals as engine
+from jobs.rules.approvals import Default, Question
 from tests.support import actors, approvals, logins, people, rows
 from tests.support.people import quick_hashes  # noqa: F401 - a fixture
 
@@ -158,8 +161,23 @@ def test_what_waits_is_withdrawn_when_its_execution_has_ended(owner):
     assert [approvals.state(each) for each in (gone, ended, waits)] == ["withdrawn", "withdrawn", "waiting"]
 
 
+def test_job_that_asks_is_stored_and_refused_with_a_secret_in_its_question(owner):
+    payload = {"question": "Deploy {{ payload.limit_seconds }}?", "limit_seconds": 60, "who": {"members": ["A@b.c"]}}
+    wanted = {"name": "gate", "type": "approval", "payload": payload}
+    assert owner.api.post("/api/v1/jobs", wanted).status_code == 201
+    owner.api.post("/api/v1/secrets", {"name": "token", "value": "a value of theirs"})
+    payload["question"] = "Deploy with {{ secrets.token }}?"
+    answer = owner.api.post("/api/v1/jobs", {**wanted, "name": "other"})
+    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, ["payload.question"])
+
+
+def test_worked_example_of_the_docs_is_taken_as_it_stands(owner):
+    text = (Path(__file__).parents[3] / "docs" / "dependencies.md").read_text()
+    example = json.loads(text.split("## An approval in between")[1].split("```json")[1].split("```")[0])
+    for wanted in example["jobs"]:
+        answer = owner.api.post("/api/v1/jobs", wanted)
+        assert answer.status_code == 201, answer.content
+
+
 def _ask(execution):
-    return engine.ask(
-        execution, question="Deploy now?", roles=[], members=[], api_keys=[], not_by_requester=False,
-        limit=timedelta(days=1), by_default=engine.Default.FAIL,
-    )  # fmt: skip
+    return engine.ask(execution, Question(text="Deploy now?", limit=timedelta(days=1), by_default=Default.FAIL))

@@ -74,7 +74,7 @@ EXPECTED = {
     "cancel_all": {"execution_pkey"},
     "skip_all": {"execution_pkey"},
     "ask_approval": {"execution_pkey"},
-    "decide_approval": {"approval_pkey", "execution_pkey"},
+    "decide_approval": {"approval_waiting", "execution_pkey"},
     "withdraw_approvals": {"approval_waiting", "execution_pkey"},
     "prune_approvals": {"approval_ended", "approval_pkey"},
     "take_operation": {"operation_to_step"},
@@ -237,6 +237,11 @@ FILL = (
        FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
     """UPDATE execution e SET workflow_run_id = r.id, step = 'a', is_told = true FROM workflow_run r
        WHERE r.root_execution_id = e.id""",
+    """INSERT INTO approval (id, tenant_id, job_id, execution_id, question, state, roles, members, api_keys, not_by_requester,
+           requested_by, until, by_default, decided_by, reason, created_at, decided_at)
+       SELECT carillon_child_id(id, 'approval'), tenant_id, job_id, id, '', CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'approved' END,
+           '[]', '[]', '[]', false, '', now(), 'fail', '', '', now(), CASE WHEN n % 100 > 0 THEN now() - n * interval '1 hour' END
+       FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
 )
 
 
@@ -252,7 +257,7 @@ def _many_rows() -> Iterator[None]:
     yield
     rows.change(
         "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation,"
-        " received_event, maintenance_window, calendar, dependency, workflow_run CASCADE"
+        " received_event, maintenance_window, calendar, dependency, workflow_run, approval CASCADE"
     )
     rows.change("ANALYZE")
 
