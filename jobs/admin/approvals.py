@@ -65,7 +65,7 @@ class ApprovalAdmin(pages.ConsoleAdmin):
     empty_hint = "An execution of a job of type approval makes one when it runs, and goes on when somebody has decided."
     change_form_template = "console/approval.html"
     list_before_template = "console/approvals_waiting.html"
-    list_display = ("since", "standing", "asks", "job_name", "tenant_name", "ends", "decider")
+    list_display = ("since", "standing", "asks", "job_name", "tenant_name", "decider")
     list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
     actions_detail = ("approve", "reject")
 
@@ -86,23 +86,19 @@ class ApprovalAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="Question")
     def asks(self, approval: Approval) -> Any:
-        return marks.shortened(question(approval), 60)
+        return marks.shortened(question(approval), 40)
 
     @admin.display(description="Job")
     def job_name(self, approval: Approval) -> Any:
-        return marks.shortened(approval.job.name, 40)
+        return marks.shortened(approval.job.name, 24)
 
     @admin.display(description="Tenant")
     def tenant_name(self, approval: Approval) -> Any:
         return marks.shortened(approval.tenant.slug, 24)
 
-    @admin.display(description="Until")
-    def ends(self, approval: Approval) -> Any:
-        return marks.instant(approval.until)
-
     @admin.display(description="Decided by")
     def decider(self, approval: Approval) -> Any:
-        return marks.shortened(decided_by(approval), 30)
+        return marks.shortened(decided_by(approval), 24)
 
     def name_of(self, row: Approval) -> str:
         return f"{row.job.name} · {marks.instant_text(row.created_at)}"
@@ -168,8 +164,8 @@ def shown(approval: Approval) -> dict[str, Any]:
 def _waiting(rows: Iterable[Approval]) -> dict[str, Any]:
     cells = [
         (
-            pages.link_to(row, marks.shortened(question(row), 90)),
-            marks.shortened(row.job.name, 40),
+            pages.link_to(row, marks.shortened(question(row), 60)),
+            marks.shortened(row.job.name, 30),
             marks.instant(row.until),
             "you may decide" if service.allowed_actions(row) else "",
         )

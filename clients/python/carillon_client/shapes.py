@@ -3279,6 +3279,16 @@ class Queue(TypedDict):
     created_at: str
 
 
+class QueueShares(TypedDict):
+    """Who used a queue in a time."""
+
+    queue: str
+    since: str
+    until: str
+    shares: list[Use]
+    capped: bool
+
+
 class RabbitmqConnection(TypedDict):
     """A RabbitMQ virtual host."""
 
@@ -4307,6 +4317,14 @@ class Usage(TypedDict):
     data: list[UsageDay]
     now: dict[str, int]
     counted_up_to: int
+
+
+class Use(TypedDict):
+    """What one tenant, or all others together, used."""
+
+    tenant: str
+    seconds: float
+    share: float
 
 
 class User(TypedDict):
