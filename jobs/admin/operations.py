@@ -223,7 +223,7 @@ def _progress(operation: Operation) -> str:
 def _facts(row: Operation) -> list[tuple[str, Any]]:
     left_out = [f"{count:,} {why}" for why, count in sorted(row.left_out.items())]
     return [
-        ("Does", row.kind),
+        ("Does", f"{row.kind}; the jobs that depend on them start, too" if row.with_downstream else row.kind),
         ("Reason", row.reason),
         ("Asked for by", row.created_by),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
@@ -236,7 +236,6 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
         ),
         ("Done", f"{row.done:,}"),
         *_making(row),
-        *([("Downstream", "the jobs that depend on them start, too")] if row.with_downstream else []),
         ("Left out", marks.joined(left_out, ", ") if left_out else "0"),
         ("Asked for", marks.instant(row.created_at)),
         ("Paused", marks.instant(row.paused_at)),

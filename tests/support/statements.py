@@ -43,6 +43,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
         "id": EXECUTION, "state": "approved", "by": "user:a@b.c", "reason": "", "is_late": False, "live": ["blocked"],
     },
     "withdraw_approvals": {"live": ["blocked"], "limit": 500},
+    "prune_resolutions": {"age": timedelta(days=90)},
+    "tell_of_run": {"run": EXECUTION, "word": "started"},
     "prune_approvals": {"tenant_id": None, "age": timedelta(days=90), "limit": 10_000},
     "lock_admission": {"key": LOCK_KEY},
     "wake_parked": {"horizon": "1", "after": "", "page": 500},
