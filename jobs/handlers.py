@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, BinaryIO, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -58,6 +58,17 @@ class Masking(Protocol):
 
     def close(self) -> bytes:
         """The rest."""
+
+
+class ArtifactWriter(Protocol):
+    """Takes the bytes of an artifact, from front to back; any library may write to it as to a binary file."""
+
+    def write(self, data: bytes, /) -> int:
+        """All of them; RESOURCE_LIMIT beyond what an artifact may have."""
+
+    @property
+    def reference(self) -> Mapping[str, Json]:
+        """For the result, once its block has ended: ``{"artifact": name, "bytes", "sha256", "content_type"}``."""
 
 
 class Context(Protocol):
@@ -107,6 +118,17 @@ class Context(Protocol):
     def ask(self, question: Question) -> Decision:
         """What somebody has decided; one question for each execution, whatever its attempt. :class:`Suspend` is raised, and to
         be let pass, while nobody has."""
+
+    def artifact(
+        self, name: str, *, content_type: str = "application/octet-stream"
+    ) -> AbstractContextManager[ArtifactWriter]:
+        """A binary file that is kept with the execution if the block ends without an error, in place of a former one.
+
+        It is written as it comes, in constant memory. Nothing is left of one whose block was left by an error.
+        """
+
+    def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
+        """Read an artifact of this tenant's by what a result says of it; a HandlerError if it is no longer there."""
 
     def folder(self) -> Path:
         """A private temporary folder, removed when the attempt ends."""

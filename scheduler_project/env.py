@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from scheduler_project.env_of_files import EnvOfFiles
 from scheduler_project.env_of_work import EnvOfWork
 
 #: As in tenants.rules.rates, or empty.
@@ -22,7 +23,7 @@ LOWER = BeforeValidator(lambda text: text.lower() if isinstance(text, str) else 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-class Env(EnvOfWork):
+class Env(EnvOfFiles, EnvOfWork):
     """The environment of one process. Lengths of time are in seconds."""
 
     model_config = SettingsConfigDict(case_sensitive=True, extra="ignore")
@@ -250,12 +251,16 @@ class Env(EnvOfWork):
         validation_alias="CARILLON_RETENTION_DAYS",
         description="How long executions, attempts, logs and events are kept.",
     )
-    quotas: dict[Literal["jobs", "schedules", "unfinished", "log_bytes"], Annotated[int, Field(ge=0)]] = Field(
+    quotas: dict[
+        Literal["jobs", "schedules", "unfinished", "log_bytes", "artifact_bytes", "file_bytes"],
+        Annotated[int, Field(ge=0)],
+    ] = Field(
         {},
         validation_alias="CARILLON_QUOTAS",
         description=(
             "What a tenant without a number of its own may have, a JSON object of `jobs`, `schedules`, `unfinished` "
-            "(executions that have not ended) and `log_bytes` (of one attempt); what is left out is unlimited."
+            "(executions that have not ended), `log_bytes` (of one attempt), `artifact_bytes` and `file_bytes` (stored); what "
+            "is left out is unlimited."
         ),
     )
     streams: dict[Literal["key", "tenant", "process"], Annotated[int, Field(ge=0)]] = Field(

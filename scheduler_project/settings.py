@@ -211,6 +211,11 @@ LEASE = timedelta(seconds=_env.lease_seconds)
 DRAIN = timedelta(seconds=_env.drain_seconds)
 CANCEL_GRACE = timedelta(seconds=_env.cancel_grace_seconds)
 RETENTION = timedelta(days=_env.retention_days)
+ARTIFACTS_URL = _env.artifacts_url.get_secret_value() or str(_env.home.absolute() / "artifacts")
+ARTIFACT_RETENTION = timedelta(days=_env.artifact_days)
+MAX_ARTIFACT_BYTES = _env.max_artifact_bytes
+FILES = _env.files or _env.home.absolute() / "files"
+MAINTENANCE_EVERY = timedelta(seconds=_env.maintenance_seconds)
 JOBS_USER = _env.jobs_user
 JOB_DEFAULTS = _env.job_defaults
 QUOTAS: dict[str, int] = {str(name): most for name, most in _env.quotas.items()}

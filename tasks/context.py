@@ -6,9 +6,11 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
 
 from django.conf import settings
 
@@ -17,9 +19,10 @@ from jobs.connections import Connection
 from jobs.engine import approvals
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import HandlerError, Json, Masking, RetryLater
+from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, RetryLater
 from jobs.rules.approvals import Decision, Question
 from tasks import revealing
+from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
 from tasks.journal import Journal
 from tasks.patience import patiently
@@ -44,6 +47,7 @@ class RunningContext:
         self._attended = attended
         self._journal = journal
         self._folder: Path | None = None
+        self._artifacts = Artifacts(claim)
 
     def remaining(self) -> float:
         """Seconds until the deadline."""
@@ -98,6 +102,16 @@ class RunningContext:
         if found is None:
             raise RetryLater("the decision cannot be looked at: the database is away", delay=AWAY)
         return approvals.decision_of(found)
+
+    def artifact(
+        self, name: str, *, content_type: str = "application/octet-stream"
+    ) -> contextlib.AbstractContextManager[ArtifactWriter]:
+        """A file that is kept with the execution."""
+        return self._artifacts.writing(name, content_type)
+
+    def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
+        """Read what an execution of the tenant has left."""
+        return self._artifacts.reading(reference, UUID(str(execution_id)))
 
     def folder(self) -> Path:
         """A private temporary folder, made at the first call."""

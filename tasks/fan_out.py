@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import BinaryIO
+from uuid import UUID
 
 from django.db import connections
 
 from jobs.callables import current
 from jobs.connections import Connection
-from jobs.handlers import Context, HandlerError, Interrupted, Json, Masking
+from jobs.handlers import ArtifactWriter, Context, HandlerError, Interrupted, Json, Masking
 from jobs.rules.approvals import Decision, Question
 from tasks import failures
 
@@ -81,6 +83,16 @@ class ItemContext:
     def ask(self, question: Question) -> Decision:
         """The attempt's: an execution asks one question."""
         return self._whole.ask(question)
+
+    def artifact(
+        self, name: str, *, content_type: str = "application/octet-stream"
+    ) -> AbstractContextManager[ArtifactWriter]:
+        """The attempt's: items that use one name replace each other's."""
+        return self._whole.artifact(name, content_type=content_type)
+
+    def open_artifact(self, reference: Mapping[str, Json], execution_id: UUID | str) -> BinaryIO:
+        """As the attempt does."""
+        return self._whole.open_artifact(reference, execution_id)
 
     def folder(self) -> Path:
         """A folder of the item's own."""

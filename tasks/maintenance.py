@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from celery import shared_task
 
-from jobs.engine import partitions, retention, usage
+from jobs.engine import artifacts, partitions, retention, usage
 from tenants import retention as log_ins
 from tenants.services import audit_sealing
 
@@ -26,7 +26,7 @@ def maintain() -> dict[str, Any]:
     log_ins.prune()
     if head := audit_sealing.head():
         log.info("audit.anchored", anchor=str(head))
-    return {**report, "expired": retention.expire()}
+    return {**report, "expired": retention.expire(), "artifacts": artifacts.prune()}
 
 
 @shared_task(name="tasks.maintenance.count_usage", ignore_result=True)

@@ -14,7 +14,7 @@ from tests.support import servers
 
 SERVERS = os.environ.get(servers.VARIABLE) != servers.OFF
 _TENANT_TABLES = re.compile(
-    r'"(membership|invitation|api_key|audit_event|audit_seal|job|job_revision|job_tag|schedule|execution|attempt|execution_log|event|dead_letter|reservation|secret|secret_version|data_key|job_secret|quota_room|usage_day|operation|hook|received_event|job_template|dependency|workflow_run|tag)"'
+    r'"(membership|invitation|api_key|audit_event|audit_seal|job|job_revision|job_tag|schedule|execution|attempt|execution_log|event|dead_letter|reservation|secret|secret_version|data_key|job_secret|quota_room|usage_day|operation|hook|received_event|job_template|dependency|workflow_run|tag|artifact)"'
 )
 
 
@@ -83,6 +83,15 @@ def _patient_limits() -> None:
         from tenants import buckets
 
         buckets.TIMEOUT = buckets.PATIENCE = 10.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _artifacts_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Not the developer's own."""
+    if SERVERS:
+        from django.conf import settings
+
+        settings.ARTIFACTS_URL = str(tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture

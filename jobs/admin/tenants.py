@@ -18,7 +18,7 @@ from tenants.admin.dialogs import Dialog, Editing, dialog
 from tenants.admin.tenants import TenantAdmin
 from tenants.models import Tenant
 from tenants.rules import permissions
-from tenants.rules.quotas import LEAST_LOG, MOST, MOST_LOG
+from tenants.rules.quotas import LEAST_LOG, MOST, MOST_BYTES, MOST_LOG
 from tenants.services import tenant_quotas
 
 _WHOLE = widgets.UnfoldAdminIntegerFieldWidget
@@ -38,9 +38,12 @@ class Quotas(Editing):
     max_log_bytes = _most(
         "Most log of an attempt, in bytes", "What follows is not kept.", min_value=LEAST_LOG, max_value=MOST_LOG
     )
+    max_artifact_bytes = _most("Most bytes of artifacts", "Of all that are kept.", max_value=MOST_BYTES)
+    max_file_bytes = _most("Most bytes of files", "In its folder.", max_value=MOST_BYTES)
     retention_days = _most(
         "Kept for, in days", "Ended executions. Never longer than the installation's.", min_value=1, max_value=3650
     )
+    artifact_days = _most("Artifacts kept for, in days", "The same of artifacts.", min_value=1, max_value=3650)
     allowed_queues = console_forms.LinesField(required=False, label="Queues", help_text="One a line. Empty for all.")
     allowed_job_types = console_forms.LinesField(
         required=False, label="Job types", help_text="One a line, such as http. Empty for all."
@@ -89,6 +92,7 @@ class TenantWithJobsAdmin(TenantAdmin):
         facts = [
             *shown["facts"],
             ("Ended executions are kept", f"{row.retention_days} days" if row.retention_days else "as long as any"),
+            ("Artifacts are kept", f"{row.artifact_days} days" if row.artifact_days else "as long as any"),
             ("Queues", ", ".join(row.allowed_queues) or "all"),
             ("Job types", ", ".join(row.allowed_job_types) or "all"),
             ("Zone of new schedules", row.default_timezone or "UTC"),

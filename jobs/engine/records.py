@@ -64,6 +64,7 @@ class Claim:
     allowed_queues: Sequence[str] = ()
     allowed_job_types: Sequence[str] = ()
     max_log_bytes: int | None = None
+    max_file_bytes: int | None = None
     queue: str = ""
     job_id: UUID
     job: str

@@ -1,6 +1,7 @@
 """Definitions, executions and what surrounds them."""
 
 from jobs.models.approval import Approval
+from jobs.models.artifact import Artifact, ArtifactState
 from jobs.models.attempt import Attempt, AttemptState
 from jobs.models.calendar import Calendar, CalendarKind
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
@@ -31,6 +32,8 @@ from jobs.models.workflow_run import WorkflowRun
 __all__ = [
     "Action",
     "Approval",
+    "Artifact",
+    "ArtifactState",
     "Attempt",
     "AttemptState",
     "Calendar",

@@ -11,7 +11,7 @@ from jobs.models import UsageDay
 from jobs.services import room
 from tenants import quotas
 from tenants.models import Tenant
-from tenants.rules.quotas import ALL, COUNTED, Quota
+from tenants.rules.quotas import ALL, ARTIFACT_BYTES, COUNTED, Quota
 
 #: Counted up to here where no quota is higher.
 COUNTED_UP_TO = 10_000
@@ -37,6 +37,9 @@ def standings(tenant: Tenant) -> list[Standing]:
 
 def _standing(tenant: Tenant, quota: Quota) -> Standing:
     limit = quotas.limit(tenant, quota)
+    if quota is ARTIFACT_BYTES:
+        stored = int(sql.run("count_artifact_bytes", tenant_id=tenant.pk)[0].used)
+        return Standing(quota.name, quota.what, limit, stored, at_least=False)
     if quota not in COUNTED:
         return Standing(quota.name, quota.what, limit, None, at_least=False)
     most = COUNTED_UP_TO if limit is None else min(limit + 1, 10 * COUNTED_UP_TO)

@@ -81,7 +81,7 @@ WITH claimed AS (
     FROM claimed
 )
 SELECT c.id, carillon_child_id(c.id, c.epoch::text) AS attempt_id, c.tenant_id, t.slug AS tenant, t.allowed_hosts,
-    t.allowed_callables, t.allowed_queues, t.allowed_job_types, t.max_log_bytes, c.queue_id AS queue, c.job_id, j.name AS job, r.spec, c.payload, c.event, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
+    t.allowed_callables, t.allowed_queues, t.allowed_job_types, t.max_log_bytes, t.max_file_bytes, c.queue_id AS queue, c.job_id, j.name AS job, r.spec, c.payload, c.event, c.attempt, c.crashes, c.epoch, c.timeout_seconds,
     coalesce(extract(epoch FROM c.expires_at - clock_timestamp())::float8, j.max_total_seconds) AS seconds_left, j.soft_timeout_seconds,
     j.pause_after_failures IS NOT NULL AS is_counted,
     CASE WHEN c.epoch > 1

@@ -76,6 +76,9 @@ WITH gone AS MATERIALIZED (
         AND e.id BETWEEN (SELECT low FROM span) AND (SELECT high FROM span)
 ), letters AS (
     DELETE FROM dead_letter d USING gone WHERE d.execution_id = gone.id
+), left_behind AS (
+    UPDATE artifact a SET state = 'deleted', expires_at = clock_timestamp() FROM gone
+    WHERE a.execution_id = gone.id AND a.state <> 'deleted'
 ), ended AS (
     DELETE FROM execution e USING gone WHERE e.id = gone.id
         AND e.id BETWEEN (SELECT low FROM span) AND (SELECT high FROM span) RETURNING e.id

@@ -33,10 +33,15 @@ class QuotaInput(StrictSerializer):
     max_schedules = _most("Most schedules stored.")
     max_unfinished = _most("Most executions that have not ended, waiting or running.")
     max_log_bytes = _most("Most bytes that one attempt may log.", min_value=rules.LEAST_LOG, max_value=rules.MOST_LOG)
+    max_artifact_bytes = _most("Most bytes of all artifacts that are kept.", max_value=rules.MOST_BYTES)
+    max_file_bytes = _most("Most bytes of files in its folder.", max_value=rules.MOST_BYTES)
     retention_days = _most(
         "How long ended executions are kept; never longer than the installation keeps them.",
         min_value=1,
         max_value=3650,
+    )
+    artifact_days = _most(
+        "How long artifacts are kept; never longer than the installation keeps them.", min_value=1, max_value=3650
     )
     allowed_queues = _names("Queues its jobs may use; empty for all.")
     allowed_job_types = _names("Types its jobs may have; empty for all.")
@@ -114,7 +119,10 @@ class TenantShape(serializers.Serializer[Tenant]):
     max_schedules = serializers.IntegerField(allow_null=True)
     max_unfinished = serializers.IntegerField(allow_null=True)
     max_log_bytes = serializers.IntegerField(allow_null=True)
+    max_artifact_bytes = serializers.IntegerField(allow_null=True)
+    max_file_bytes = serializers.IntegerField(allow_null=True)
     retention_days = serializers.IntegerField(allow_null=True)
+    artifact_days = serializers.IntegerField(allow_null=True)
     allowed_queues = serializers.ListField(child=serializers.CharField())
     allowed_job_types = serializers.ListField(child=serializers.CharField())
     allowed_hosts = serializers.ListField(child=serializers.CharField())

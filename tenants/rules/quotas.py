@@ -13,6 +13,8 @@ from datetime import timedelta
 
 #: Largest number a quota may be.
 MOST = 2_000_000_000
+#: The same of bytes stored: what every JSON reader can tell exactly.
+MOST_BYTES = 2**53 - 1
 #: What one attempt may log at most, whoever it is of, and the least that can be asked.
 MOST_LOG = 16 * 1024 * 1024
 LEAST_LOG = 1024
@@ -36,8 +38,10 @@ SCHEDULES = Quota("schedules", "max_schedules", "schedules")
 #: Waiting and running ones: only making one adds to them, whatever states they pass through.
 UNFINISHED = Quota("unfinished", "max_unfinished", "executions that have not ended")
 LOG_BYTES = Quota("log_bytes", "max_log_bytes", "bytes that one attempt may log")
-ALL = (JOBS, SCHEDULES, UNFINISHED, LOG_BYTES)
-#: Those that refuse with QUOTA_EXCEEDED.
+ARTIFACT_BYTES = Quota("artifact_bytes", "max_artifact_bytes", "bytes of artifacts")
+FILE_BYTES = Quota("file_bytes", "max_file_bytes", "bytes of files")
+ALL = (JOBS, SCHEDULES, UNFINISHED, LOG_BYTES, ARTIFACT_BYTES, FILE_BYTES)
+#: Those that refuse with QUOTA_EXCEEDED; of the others an attempt is told, which fails with RESOURCE_LIMIT.
 COUNTED = (JOBS, SCHEDULES, UNFINISHED)
 
 

@@ -22,7 +22,10 @@ class QuotaFields(TypedDict, total=False):
     max_schedules: int | None
     max_unfinished: int | None
     max_log_bytes: int | None
+    max_artifact_bytes: int | None
+    max_file_bytes: int | None
     retention_days: int | None
+    artifact_days: int | None
     allowed_queues: Sequence[str]
     allowed_job_types: Sequence[str]
 

@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from jobs import connections
+from jobs.artifacts.writing import ArtifactFile
 from jobs.connections import Connection
-from jobs.handlers import PermanentFailure
+from jobs.handlers import HandlerError, PermanentFailure
+from jobs.rules import artifacts as rules
 from jobs.rules.approvals import Decision, Question, Standing
 from jobs.rules.codes import Failure
 from jobs.rules.masking import Masker
@@ -30,6 +32,32 @@ class Line:
     message: str
     level: str
     stream: str
+
+
+class Kept:
+    """An artifact in a file without a name, so that nothing of it outlives the test."""
+
+    def __init__(self) -> None:
+        self.file: Any = tempfile.TemporaryFile()  # noqa: SIM115 - closed with what holds it
+        self.reference: Mapping[str, Any] = {}
+
+    def write(self, data: bytes | memoryview) -> None:
+        self.file.write(data)
+
+    def finish(self) -> None:
+        self.file.flush()
+
+    def abandon(self) -> None:
+        self.file.close()
+
+    def open(self) -> BinaryIO:
+        """From its beginning, apart from whoever else reads it."""
+        return open(f"/proc/self/fd/{self.file.fileno()}", "rb")
+
+    @property
+    def content(self) -> bytes:
+        with self.open() as file:
+            return file.read()
 
 
 @dataclass
@@ -50,6 +78,10 @@ class RecordingContext:
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
+    #: What was kept of it, by name; ``content`` and ``reference`` of each.
+    artifacts: dict[str, Kept] = field(default_factory=dict)
+    #: Most bytes of one.
+    most_artifact: int = 64 * 1024 * 1024
     #: Set by the first line that is logged, so a test can wait for a handler to be under way.
     logged: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -99,6 +131,29 @@ class RecordingContext:
             time.sleep(120)
         return Decision(self.answer, "user:ann@example.com", "x" * 500, datetime.now(UTC))
 
+    @contextmanager
+    def artifact(self, name: str, *, content_type: str = "application/octet-stream") -> Iterator[ArtifactFile]:
+        rules.check(name, content_type)
+        sink = Kept()
+        file = ArtifactFile(sink, name=name, content_type=content_type, most=self.most_artifact)
+        try:
+            yield file
+            sink.finish()
+        except BaseException:
+            sink.abandon()
+            raise
+        sink.reference = file.reference
+        if former := self.artifacts.pop(name, None):
+            former.abandon()
+        self.artifacts[name] = sink
+
+    def open_artifact(self, reference: Mapping[str, Any], execution_id: UUID | str) -> BinaryIO:
+        """Whosever it is: those that a test has kept with this context."""
+        kept = self.artifacts.get(reference["artifact"])
+        if kept is None or kept.reference["sha256"] != reference["sha256"]:
+            raise HandlerError(f"the artifact {reference['artifact']} is not there any more")
+        return kept.open()
+
     def folder(self) -> Path:
         """Directly below the system's temporary folder, which every user can reach."""
         if self._folder is None:
@@ -106,6 +161,8 @@ class RecordingContext:
         return self._folder
 
     def clean(self) -> None:
+        for kept in self.artifacts.values():
+            kept.abandon()
         if self._folder is not None:
             shutil.rmtree(self._folder)
             self._folder = None

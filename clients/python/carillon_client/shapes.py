@@ -336,15 +336,15 @@ class ApprovalPayload(TypedDict):
     """ApprovalPayload."""
 
     question: str | Expression
-    who: NotRequired[ApprovalPayload.Who | Expression]
+    who: NotRequired[ApprovalPayloadWho | Expression]
     limit_seconds: NotRequired[int | Expression]
     default: NotRequired[Literal["approve", "reject", "fail"] | Expression]
     on_reject: NotRequired[Literal["fail", "succeed"] | Expression]
     not_by_requester: NotRequired[bool | Expression]
 
 
-class ApprovalPayload.Who(TypedDict):
-    """ApprovalPayload.Who."""
+class ApprovalPayloadWho(TypedDict):
+    """ApprovalPayloadWho."""
 
     roles: NotRequired[list[Literal["runner", "editor", "admin"] | Expression] | Expression]
     members: NotRequired[list[str | Expression] | Expression]
@@ -2374,7 +2374,10 @@ class NewTenant(TypedDict):
     max_schedules: NotRequired[int | None]
     max_unfinished: NotRequired[int | None]
     max_log_bytes: NotRequired[int | None]
+    max_artifact_bytes: NotRequired[int | None]
+    max_file_bytes: NotRequired[int | None]
     retention_days: NotRequired[int | None]
+    artifact_days: NotRequired[int | None]
     allowed_queues: NotRequired[list[str]]
     allowed_job_types: NotRequired[list[str]]
     name: str
@@ -3005,7 +3008,10 @@ class TenantChanges(TypedDict):
     max_schedules: NotRequired[int | None]
     max_unfinished: NotRequired[int | None]
     max_log_bytes: NotRequired[int | None]
+    max_artifact_bytes: NotRequired[int | None]
+    max_file_bytes: NotRequired[int | None]
     retention_days: NotRequired[int | None]
+    artifact_days: NotRequired[int | None]
     allowed_queues: NotRequired[list[str]]
     allowed_job_types: NotRequired[list[str]]
     name: NotRequired[str]
@@ -4188,7 +4194,10 @@ class Tenant(TypedDict):
     max_schedules: int | None
     max_unfinished: int | None
     max_log_bytes: int | None
+    max_artifact_bytes: int | None
+    max_file_bytes: int | None
     retention_days: int | None
+    artifact_days: int | None
     allowed_queues: list[str]
     allowed_job_types: list[str]
     allowed_hosts: list[str]

@@ -136,6 +136,7 @@ def test_quotas_say_what_is_allowed_and_used(owner, teammate, settings):
     shown = {row.pop("quota"): row for row in teammate.api.get("/api/v1/quotas").json()["data"]}
     assert {name: (row["limit"], row["used"], row["at_least"]) for name, row in shown.items()} == {
         "jobs": (3, 1, False), "schedules": (9, 0, False), "unfinished": (None, 1, False), "log_bytes": (4096, None, False),
+        "artifact_bytes": (None, 0, False), "file_bytes": (None, None, False),
     }  # fmt: skip
 
 

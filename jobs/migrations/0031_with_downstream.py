@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0029_awaiting'),
+        ('jobs', '0030_artifacts'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0031_approvals'),
+        ('jobs', '0032_approvals'),
     ]
 
     operations = rls.grant("failure_resolution", app="", engine="DELETE")
