@@ -46,6 +46,7 @@ from jobs.outcomes import (
     Suspend,
     TimedOut,
 )
+from jobs.rules.approvals import Decision, Question
 from jobs.rules.sub_runs import Ended, Plan
 
 #: Those of :mod:`jobs.outcomes` belong to the contract, too.
@@ -154,6 +155,10 @@ class Context(Protocol):
 
     def connection(self, name: str) -> Connection:
         """The connection that the tenant's secret of that name holds; a HandlerError says why it cannot be had."""
+
+    def ask(self, question: Question) -> Decision:
+        """What somebody has decided; one question for each execution, whatever its attempt. :class:`Suspend` is raised, and to
+        be let pass, while nobody has."""
 
     def artifact(
         self, name: str, *, content_type: str = "application/octet-stream"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jobs import sql
 from jobs.models import Execution
 from jobs.rules import neighbours
-from jobs.rules.neighbours import Neighbours
+from jobs.rules.neighbours import Neighbours, Use
 from jobs.rules.states import State
 from tenants import actors, context
 from tenants.models import Tenant
@@ -38,6 +39,25 @@ def of_execution(execution: Execution, now: datetime) -> Neighbours | None:
         tenant=own,
         capped=capped,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Who used a queue in a time, the largest first; ``capped``: older executions were not looked at."""
+
+    queue: str
+    since: datetime
+    until: datetime
+    shares: tuple[Use, ...]
+    capped: bool
+
+
+def of_queue(queue: str, *, lately: timedelta, now: datetime) -> Usage:
+    """By name for the platform's people; a tenant's see themselves and, as one, all others."""
+    actor = actors.current()
+    own = None if actor.of_platform else actor.tenant.slug if actor.tenant else ""
+    seconds, capped = used(queue, now - lately, now)
+    return Usage(queue, now - lately, now, neighbours.uses(seconds, own=own), capped)
 
 
 def used(queue: str, since: datetime, until: datetime) -> tuple[dict[str, float], bool]:

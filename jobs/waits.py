@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import executors, paused_tags, shut, sql, upstreams
+from jobs import approvals, executors, paused_tags, shut, sql, upstreams
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.models.queue import Pool
 from jobs.rules import background, concurrency_keys, waiting
@@ -35,9 +35,10 @@ def waiting_for(execution: Execution) -> Waiting | None:
         return waiting.waiting_for(_surroundings(execution, timezone.now()))
     if execution.state == State.BLOCKED:
         awaited, gives_up_at = upstreams.awaited(execution)
+        deciders, decided_until = approvals.awaited(execution)
         facts = Facts(
             state=execution.state, not_before=execution.not_before, tries=execution.epoch, upstreams=awaited,
-            gives_up_at=gives_up_at,
+            gives_up_at=decided_until or gives_up_at, deciders=deciders,
         )  # fmt: skip
         return waiting.waiting_for(facts)
     now = timezone.now()

@@ -82,6 +82,7 @@ NAVIGATION: list[dict[str, Any]] = [
             },
             _list("Dead letters", "mark_email_unread", "jobs_deadletter"),
             _list("Workflow runs", "account_tree", "jobs_workflowrun"),
+            _list("Approvals", "how_to_vote", "jobs_approval"),
             _list("Operations", "playlist_play", "jobs_operation"),
         ]
     },

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from jobs.api.approvals import ApprovalViewSet
 from jobs.api.artifacts import ArtifactViewSet, ExecutionArtifactViewSet
 from jobs.api.calendars import CalendarViewSet
 from jobs.api.dead_letters import DeadLetterViewSet
@@ -62,6 +63,7 @@ api.register("events", EventViewSet, basename="event")
 api.register("hooks", HookViewSet, basename="hook")
 api.register("operations", OperationViewSet, basename="operation")
 api.register("workflow-runs", WorkflowRunViewSet, basename="workflow-run")
+api.register("approvals", ApprovalViewSet, basename="approval")
 api.register("failure-groups", FailureGroupViewSet, basename="failure-group")
 api.register("jobs", JobInsightViewSet, basename="job-insight")
 api.register("schedules", ScheduleInsightViewSet, basename="schedule-insight")

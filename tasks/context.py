@@ -15,10 +15,11 @@ from django.conf import settings
 
 from jobs import connections, selectors
 from jobs.connections import Connection
-from jobs.engine import sub_runs
+from jobs.engine import approvals, sub_runs
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, Released, Suspend
+from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, Released, RetryLater, Suspend
+from jobs.rules.approvals import Decision, Question
 from jobs.rules.sub_runs import Ended, Plan
 from tasks import revealing
 from tasks.artifacts import Artifacts
@@ -33,6 +34,7 @@ from tenants.rules.quotas import FILE_BYTES
 FOLDER_PREFIX = "carillon-attempt-"
 #: At the latest, if nobody woke it: its children do, as they end.
 LOOK_AGAIN = timedelta(minutes=15)
+AWAY = timedelta(seconds=10)
 
 
 class RunningContext:
@@ -123,6 +125,14 @@ class RunningContext:
             raise HandlerError(f"the secret {name} cannot be read: the database is away")
         self._journal.hide(connections.sensitive(found))
         return found
+
+    def ask(self, question: Question) -> Decision:
+        """Asked once, and looked at whenever it goes on."""
+        until = boot_time() + settings.LEASE.total_seconds()
+        found = patiently(lambda: approvals.ask(self.execution_id, question), until=until)
+        if found is None:
+            raise RetryLater("the decision cannot be looked at: the database is away", delay=AWAY)
+        return approvals.decision_of(found)
 
     def artifact(
         self, name: str, *, content_type: str = "application/octet-stream"

@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from jobs import sql
-from jobs.engine import ageing, executors, operations, parking, partitions, watchdog
+from jobs.engine import ageing, approvals, executors, operations, parking, partitions, watchdog
 from jobs.engine.dispatch import ENGINE_QUEUE
 from jobs.engine.ringing import RungThread
 from jobs.engine.timer import Timer
@@ -57,6 +57,7 @@ class Watchdog(threading.Thread):
             self._attempt(executors.end_overdue)
             self._attempt(parking.wake_all)
             self._attempt(ageing.raise_all)
+            self._attempt(approvals.withdraw)
             self._attempt(lambda: watchdog.publish_stranded(self._redis))
             self._attempt(lambda: sql.run("pulse", name="watch"))
         connection.close()

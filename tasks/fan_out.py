@@ -24,6 +24,7 @@ from django.db import connections
 from jobs.callables import current
 from jobs.connections import Connection
 from jobs.handlers import ArtifactWriter, Context, HandlerError, Interrupted, Json, Masking, PermanentFailure
+from jobs.rules.approvals import Decision, Question
 from jobs.rules.sub_runs import Ended, Plan
 from tasks import failures
 
@@ -96,6 +97,10 @@ class ItemContext:
     def connection(self, name: str) -> Connection:
         """The attempt's."""
         return self._whole.connection(name)
+
+    def ask(self, question: Question) -> Decision:
+        """The attempt's: an execution asks one question."""
+        return self._whole.ask(question)
 
     def artifact(
         self, name: str, *, content_type: str = "application/octet-stream"

@@ -63,6 +63,11 @@ _MARKS: Mapping[str, tuple[str, str]] = {
     "unmatched": ("search_off", "calm"),
     "duplicate": ("content_copy", "calm"),
     "refused": ("block", "bad"),
+    "waiting": ("how_to_vote", "warning"),
+    "approved": ("thumb_up", "good"),
+    "rejected": ("thumb_down", "bad"),
+    "lapsed": ("timer_off", "warning"),
+    "withdrawn": ("cancel", "calm"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from unfold import widgets
 
 from jobs.models import Execution
 from tenants import actors
@@ -12,10 +13,21 @@ from tenants.admin import forms as console_forms
 from tenants.admin.dialogs import Dialog
 
 
+def with_downstream() -> forms.BooleanField:
+    """Whether what runs again starts what comes after it."""
+    return forms.BooleanField(
+        required=False,
+        label="With downstream",
+        help_text="Start the jobs that depend on it, too, as one workflow run.",
+        widget=widgets.UnfoldBooleanWidget,
+    )
+
+
 class Again(Dialog):
     """The payload that the next run gets; what differs from it when the form is posted are the overrides."""
 
     payload = console_forms.JsonObjectField(required=False, label="Payload")
+    with_downstream = with_downstream()
 
     def __init__(self, row: Any, data: Any = None) -> None:
         super().__init__(row, data)

@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path
 from unfold import widgets
 
-from jobs.admin import wording
+from jobs.admin import again_form, wording
 from jobs.models import Execution, Operation, Schedule
 from jobs.rules import background
 from jobs.rules.backfills import Order, Which
@@ -45,6 +45,7 @@ class Anyway(Dialog):
     payload = console_forms.JsonObjectField(
         required=False, label="Payload overrides", help_text="A JSON object; goes over the schedule's, key by key."
     )
+    with_downstream = again_form.with_downstream()
 
     def __init__(self, row: Execution, data: Any = None) -> None:
         super().__init__(row, data)
@@ -66,6 +67,7 @@ class Asked(forms.Form):
     payload = console_forms.JsonObjectField(
         required=False, label="Payload overrides", help_text="A JSON object; goes over the schedule's, key by key."
     )
+    with_downstream = again_form.with_downstream()
     reason = forms.CharField(
         required=False, max_length=500, label="Reason", help_text="For the audit trail.", widget=_TEXT
     )
@@ -76,7 +78,10 @@ def run_skipped(form: Anyway) -> Execution:
     """Have the slot run that the dialog names."""
     given = form.cleaned_data
     return backfills.run_skipped(
-        execution=form.row, scheduled_for=given.get("scheduled_for"), payload=given["payload"] or None
+        execution=form.row,
+        scheduled_for=given.get("scheduled_for"),
+        payload=given["payload"] or None,
+        with_downstream=given["with_downstream"],
     )
 
 
@@ -113,7 +118,7 @@ def _page(page: Any, request: HttpRequest, schedule: Schedule) -> HttpResponse:
 
     def go_on(given: dict[str, Any]) -> str | HttpResponse:
         wish = _wish(schedule, given)
-        counted = f"{wish.since} {wish.until} {wish.which} {wish.order} {wish.max_active}"
+        counted = f"{wish.since} {wish.until} {wish.which} {wish.order} {wish.max_active} {wish.with_downstream}"
         if given["counted"] == counted:
             return pages.page_of(Operation, backfills.create(wish=wish, reason=given["reason"]).pk)
         found = backfills.preview(wish=wish)
@@ -139,6 +144,7 @@ def _wish(schedule: Schedule, given: dict[str, Any]) -> Wish:
     return Wish(
         schedule=schedule, since=given["since"], until=given["until"], which=Which(given["which"]),
         order=Order(given["order"]), max_active=given["max_active"], payload=given["payload"] or None,
+        with_downstream=given["with_downstream"],
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from unfold import widgets
 
-from jobs.admin import recent, wording
+from jobs.admin import again_form, recent, wording
 from jobs.models import Job, Operation, TriggerKind
 from jobs.rules import canaries, states
 from jobs.rules import operations as rules
@@ -77,6 +77,7 @@ class AskedAgain(Asked):
         help_text="All if left empty.",
         widget=widgets.UnfoldAdminTextInputWidget,
     )
+    with_downstream = again_form.with_downstream()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,19 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from jobs import explanations, selectors, upstreams
-from jobs.admin import wording
+from jobs.admin import approvals, wording
 from jobs.engine.records import Line
-from jobs.models import Attempt, DeadLetter, Execution, ExecutionLog, JobRevision, Operation, Schedule, WorkflowRun
+from jobs.models import (
+    Approval,
+    Attempt,
+    DeadLetter,
+    Execution,
+    ExecutionLog,
+    JobRevision,
+    Operation,
+    Schedule,
+    WorkflowRun,
+)
 from jobs.rules import states
 from tenants import actors, marks
 from tenants.admin import pages
@@ -39,6 +49,7 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "dead_letter": DeadLetter.objects.filter(execution_id=execution.pk).first(),
         "live": states.State(execution.state) not in states.TERMINAL,
         "facts": _facts(execution),
+        "asked": _asked(execution),
         "attempts": _attempts(execution, now),
         "lines": lines,
         "cut": cut,
@@ -49,6 +60,12 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "result": execution.result if may_see else None,
         "overridden": sorted(execution.payload or {}) if may_see else [],
     }
+
+
+def _asked(execution: Execution) -> dict[str, Any] | None:
+    """The approval that it waits for, or waited for."""
+    approval = Approval.objects.select_related("job", "tenant").filter(execution_id=execution.pk).first()
+    return approvals.shown(approval) if approval else None
 
 
 def _facts(execution: Execution) -> list[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from jobs.admin import backfills, bulk, execution_page, failure_groups, recent, wording
+from jobs.admin import again_form, backfills, bulk, execution_page, failure_groups, recent, wording
 from jobs.models import Execution, Job
 from jobs.rules import states
 from jobs.services import executions as service
@@ -43,6 +43,12 @@ class Overrides(Dialog):
     payload = console_forms.JsonObjectField(
         required=False, label="Payload overrides", help_text="A JSON object; goes over the payload, key by key."
     )
+
+
+class Replaying(Overrides):
+    """And whether what comes after it runs again."""
+
+    with_downstream = again_form.with_downstream()
 
 
 class RunNow(Overrides):
@@ -232,12 +238,12 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         title="Run it again?",
         description="Makes a new execution of the job's newest revision. This one's overrides are kept; yours go over them.",
         icon="replay",
-        form=Overrides,
+        form=Replaying,
         variant=ActionVariant.PRIMARY,
         permission="executions:run",
     )
-    def replay(self, request: HttpRequest, form: Overrides) -> HttpResponse:
-        execution = service.replay(execution=form.row, payload=form.cleaned_data["payload"])
+    def replay(self, request: HttpRequest, form: Replaying) -> HttpResponse:
+        execution = service.replay(execution=form.row, **form.cleaned_data)
         return self.done(request, "Runs again, as this new execution.", self.row_url(execution.pk))
 
 

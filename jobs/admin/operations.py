@@ -223,7 +223,7 @@ def _progress(operation: Operation) -> str:
 def _facts(row: Operation) -> list[tuple[str, Any]]:
     left_out = [f"{count:,} {why}" for why, count in sorted(row.left_out.items())]
     return [
-        ("Does", row.kind),
+        ("Does", f"{row.kind}; the jobs that depend on them start, too" if row.with_downstream else row.kind),
         ("Reason", row.reason),
         ("Asked for by", row.created_by),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),

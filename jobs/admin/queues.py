@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from unfold.enums import ActionVariant
 from unfold.views import ChangeList
 
-from jobs import selectors
+from jobs import neighbours, selectors
 from jobs.admin import queue_form
 from jobs.engine import dispatch
 from jobs.models import Queue
@@ -24,6 +25,9 @@ from tenants.admin import forms as console_forms
 from tenants.admin import pages, throttling
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.rules import permissions
+
+#: Minutes that the table of a queue's page is about, and tenants that it names.
+_LATELY, _MOST = timedelta(minutes=60), 20
 
 
 @admin.register(Queue)
@@ -88,7 +92,8 @@ class QueueAdmin(throttling.Throttling, pages.ConsoleAdmin):
         ]
         has_workers = row.pool != Pool.EXTERNAL
         command = worker_command(row) if has_workers and self.allows(permissions.PLATFORM) else None
-        return {"facts": facts, "command": command, "unserved": has_workers and not load.seats}
+        unserved = has_workers and not load.seats
+        return {"facts": facts, "command": command, "unserved": unserved, "used": _used(row)}
 
     def offered(self, row: Queue) -> Collection[str]:
         lifting = {"unthrottle"} if throttling.is_throttled(row) else set()
@@ -175,3 +180,18 @@ def worker_command(queue: Queue) -> str:
     }
     lines = [f"    --{name}={value}" for name, value in options.items()]
     return " \\\n".join(["celery --app=scheduler_project", "    worker", *lines])
+
+
+def _used(queue: Queue) -> dict[str, Any]:
+    """Who used it lately: tenants by name for the platform's people alone."""
+    found = neighbours.of_queue(queue.name, lately=_LATELY, now=timezone.now())
+    cells = [
+        (
+            marks.shortened(use.tenant, 40) if use.tenant else "other tenants",
+            marks.length(use.seconds),
+            f"{use.share:.0%}",
+        )
+        for use in found.shares[:_MOST]
+    ]
+    title = "Who used it in the last hour" + (", by the newest executions" if found.capped else "")
+    return {"title": title, "headers": ("Tenant", "Ran for", "Share"), "rows": cells, "empty": "Nothing ran there."}

@@ -14,9 +14,10 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.enums import ActionVariant
 
 from jobs import run_graphs
-from jobs.admin import run_graph, wording
-from jobs.models import Execution, WorkflowRun
+from jobs.admin import approvals, run_graph, wording
+from jobs.models import Approval, Execution, WorkflowRun
 from jobs.rules import workflow_runs as rules
+from jobs.rules.approvals import Standing
 from jobs.rules.states import State
 from jobs.run_graphs import Graph, Step
 from jobs.services import workflow_runs as service
@@ -27,6 +28,8 @@ from tenants.admin.dialogs import Dialog, dialog
 _HEADERS = ("Step", "State", "Why", "Started", "Took", "Attempt", "Former")
 #: Former executions of a step that its row links to.
 _FORMER = 3
+#: Approvals that its page shows at once.
+_ASKED = 5
 
 
 class OneStep(Dialog):
@@ -110,6 +113,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
             "run": row,
             "live": row.state not in rules.TERMINAL,
             "counted": sorted(graph.counted().items()),
+            "all_asked": [approvals.shown(each) for each in _waiting(row, graph)],
             "picture": run_graph.drawn(graph),
             "facts": _facts(row, graph),
             "steps": _table(graph),
@@ -170,6 +174,15 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
     def cancel(self, request: HttpRequest, form: Dialog) -> HttpResponse:
         run = service.cancel(run=form.row)
         return self.done(request, "It is being cancelled.", self.row_url(run.pk))
+
+
+def _waiting(row: WorkflowRun, graph: Graph) -> list[Approval]:
+    """Approvals that steps of it wait for, the first."""
+    blocked = [step.execution.pk for step in graph.steps if step.execution and step.execution.state == State.BLOCKED]
+    if not blocked:
+        return []
+    rows = Approval.objects.select_related("job", "tenant").filter(tenant=row.tenant_id, state=Standing.WAITING)
+    return list(rows.filter(execution_id__in=blocked).order_by("pk")[:_ASKED])
 
 
 def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:

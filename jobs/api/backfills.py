@@ -44,6 +44,7 @@ class ScheduleBackfills(DryRuns, TenantViewSet):
         wish = Wish(
             schedule=schedule, since=given["from"], until=given["until"], which=Which(given["which"]),
             order=Order(given["order"]), max_active=given["max_active"], payload=given.get("payload"),
+            with_downstream=given["with_downstream"],
         )  # fmt: skip
         if self.is_dry:
             return self._told(schedule, backfills.preview(wish=wish))

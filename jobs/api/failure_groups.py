@@ -27,7 +27,7 @@ from jobs.api.shapes.operations import (
     RepeatInput,
 )
 from jobs.failure_groups import Group
-from jobs.services import failure_groups, operations
+from jobs.services import failure_groups, operations, reasons
 from tenants.api import fields
 from tenants.api.dry_runs import DRY_RUN, DryRuns
 from tenants.api.parameters import Parameter, choice, whole
@@ -98,6 +98,7 @@ class FailureGroupViewSet(DryRuns, ApiViewSet):
         group = self.row()
         asked = self.body(RepeatInput)
         if self.is_dry:
+            reasons.required(asked["reason"])
             return self._previewed(group, "redrive")
         operation = failure_groups.retry(**self._about(group), **asked)
         return self.shown(OperationShape, operation, status=202)
@@ -109,6 +110,7 @@ class FailureGroupViewSet(DryRuns, ApiViewSet):
         group = self.row()
         asked = self.body(AskedInput)
         if self.is_dry:
+            reasons.required(asked["reason"])
             return self._previewed(group, "discard")
         operation = failure_groups.resolve(**self._about(group), **asked)
         return self.shown(OperationShape, operation, status=202)

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import errors, selectors
-from jobs.api.shapes.queues import QueueChanges, QueueInput, QueueShape
+from jobs import errors, neighbours, selectors
+from jobs.api.shapes.queues import QueueChanges, QueueInput, QueueShape, QueueSharesShape
 from jobs.api.shapes.throttles import ThrottleInput
 from jobs.models import Queue
 from jobs.services import descriptions, queue_states, queues
@@ -21,7 +23,10 @@ from tenants import context
 from tenants.api.conditions import Conditional
 from tenants.api.fields import NoFields
 from tenants.api.pagination import PAGED
+from tenants.api.parameters import whole
 from tenants.rules import permissions
+
+USUAL_MINUTES = 60
 
 
 class QueueViewSet(Conditional):
@@ -38,7 +43,10 @@ class QueueViewSet(Conditional):
         "create": (errors.Conflict,),
         **dict.fromkeys(("partial_update", "destroy", "pause", "resume"), (errors.InvalidState,)),
     }
-    query_parameters = {"list": PAGED}
+    query_parameters = {
+        "list": PAGED,
+        "shares": (whole("minutes", 1, 1440, "So many minutes until now.", default=USUAL_MINUTES),),
+    }
 
     def row(self) -> Queue:
         name = self.kwargs["id"]
@@ -62,6 +70,13 @@ class QueueViewSet(Conditional):
         """Queues by name."""
         with context.within(context.PLATFORM):
             return self.listed(QueueShape, self.get_queryset())
+
+    @extend_schema(responses=QueueSharesShape)
+    @action(detail=True)
+    def shares(self, request: Request, id: str) -> Response:
+        """Who used it in the last minutes: by name for the platform's people, else one's own tenant and all others."""
+        lately = timedelta(minutes=self.query.get("minutes", USUAL_MINUTES))
+        return self.shown(QueueSharesShape, neighbours.of_queue(self.row().name, lately=lately, now=timezone.now()))
 
     @extend_schema(request=QueueInput, responses={201: QueueShape})
     def create(self, request: Request) -> Response:

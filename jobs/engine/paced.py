@@ -38,7 +38,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many there are of those that were counted; ``left_out`` are those skipped or cancelled, by reason."""
+    """How many there are of those that were counted; ``left_out`` are those skipped or cancelled, by reason. Steps that come
+    after them, in workflow runs, count among the ``unfinished`` alone."""
 
     total: int
     unfinished: int
@@ -49,16 +50,19 @@ class Tally:
 
 def tally(operation: Operation, *, made_at: datetime | None = None, states: Collection[State] = tuple(State)) -> Tally:
     """Count its executions in these states; all have ids of the instant ``made_at``, if that is given."""
-    totals, left_out = Counter[State](), Counter[str]()
+    totals, left_out, steps = Counter[State](), Counter[str](), Counter[State]()
     low = UUID(int=0) if made_at is None else identity.floor_id(made_at)
     high = _LAST if made_at is None else identity.floor_id(made_at + _MILLISECOND)
     asked = [str(state) for state in states]
     for row in sql.run("count_of_operation", operation_id=operation.pk, states=asked, low=low, high=high):
+        if row.is_step:
+            steps[State(row.state)] += row.total
+            continue
         totals[State(row.state)] += row.total
         if row.state in (State.SKIPPED, State.CANCELLED):
             left_out[row.reason or str(row.state).upper()] += row.total
     return Tally(
-        total=totals.total(), unfinished=sum(totals[state] for state in State if state not in TERMINAL),
+        total=totals.total(), unfinished=sum((totals + steps)[state] for state in State if state not in TERMINAL),
         succeeded=totals[State.SUCCEEDED], failed=totals[State.FAILED], left_out=left_out,
     )  # fmt: skip
 

@@ -45,6 +45,7 @@ def insert(
     sql.run("supersede", ids=list(former))
     run.state, run.finished_at, run.cancel_requested_at, run.reruns = RunState.RUNNING, None, None, number
     run.save(update_fields=["state", "finished_at", "cancel_requested_at", "reruns"])
+    sql.run("tell_of_run", run=run.pk, word="started")
     sql.run("tell_again", run=run.pk, steps=sorted({each for step in rows for each in upstreams.get(step, ())}))
     return [row.id for row in placed]
 

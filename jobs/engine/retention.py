@@ -18,7 +18,7 @@ MOST = 100_000
 
 
 def prune() -> None:
-    """Delete ended workers' rows, full buckets, used-up reservations, old operations, workflow runs and events; cancel what a deleted job left waiting."""
+    """Delete ended workers' rows, full buckets, used-up reservations, old operations, workflow runs, approvals, resolutions and events; cancel what a deleted job left waiting."""
     for job in sql.run("held_of_deleted"):
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.job_id)
     sql.run("forget_workers")
@@ -26,6 +26,8 @@ def prune() -> None:
     _in_batches("expire_reservations")
     sql.run("prune_operations", age=settings.RETENTION, limit=BATCH)
     sql.run("prune_runs", tenant_id=None, age=settings.RETENTION, limit=BATCH)
+    sql.run("prune_approvals", tenant_id=None, age=settings.RETENTION, limit=BATCH)
+    sql.run("prune_resolutions", age=settings.RETENTION)
     _in_batches("forget_events", age=event_outcomes.KEPT_FOR)
 
 
@@ -52,5 +54,6 @@ def _expire(row: Any) -> int:
         deleted += count
         if count < EXECUTIONS:
             break
-    sql.run("prune_runs", tenant_id=row.tenant_id, age=age, limit=BATCH)
+    for belongings in ("prune_runs", "prune_approvals"):
+        sql.run(belongings, tenant_id=row.tenant_id, age=age, limit=BATCH)
     return deleted

@@ -157,6 +157,7 @@ def _plan(run: WorkflowRun, root: Execution) -> None:
     jobs = workflow_plans.read(run.root_job_id)
     run.graph, run.state, run.started_at = workflow_plans.snapshot(jobs), RunState.RUNNING, now
     run.save(update_fields=["graph", "state", "started_at"])
+    sql.run("tell_of_run", run=run.pk, word="started")
     name = next(job.name for job in jobs if job.id == run.root_job_id)
     if root.step != name:
         sql.run("name_step", id=root.pk, step=name)
@@ -248,6 +249,7 @@ def _end(run: WorkflowRun, state: RunState) -> None:
     run.save(update_fields=["state", "finished_at"])
     if run.parent_execution_id is not None:
         suspensions.wake([run.parent_execution_id])
+    sql.run("tell_of_run", run=run.pk, word=str(state))
     log.info("workflow_run.ended", workflow_run=str(run.pk), state=str(state))
 
 

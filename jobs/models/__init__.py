@@ -1,5 +1,6 @@
 """Definitions, executions and what surrounds them."""
 
+from jobs.models.approval import Approval
 from jobs.models.artifact import Artifact, ArtifactState
 from jobs.models.attempt import Attempt, AttemptState
 from jobs.models.bookmark import Bookmark
@@ -32,6 +33,7 @@ from jobs.models.workflow_run import WorkflowRun
 
 __all__ = [
     "Action",
+    "Approval",
     "Artifact",
     "ArtifactState",
     "Attempt",

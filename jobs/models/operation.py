@@ -29,6 +29,9 @@ class Operation(TenantOwned):
     conditions = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     ids = models.JSONField(null=True, encoder=DjangoJSONEncoder, help_text="In their order, where no filter was given.")
     payload = models.JSONField(null=True, help_text="Goes over the overrides of what is replayed.")
+    with_downstream = models.BooleanField(
+        default=False, db_default=False, help_text="What it runs starts the jobs that depend on it, too."
+    )
     reason = models.CharField(max_length=LONGEST_REASON)
     rate_per_second = models.FloatField()
     max_active = models.PositiveIntegerField(

@@ -142,7 +142,7 @@ def waiting(
     found: Waiting, *, attempt: int, max_attempts: int, error_code: str, expires_at: datetime | None = None
 ) -> Reason:
     """What an execution that has not started waits for, and until when at the latest."""
-    until = f"until {phrases.instant(found.until)}" if found.until else ""
+    why, until = found.why, f"until {phrases.instant(found.until)}" if found.until else ""
     match found.code:
         case Wait.BACK_OFF if error_code:
             clause = f"attempt {attempt} of {max_attempts} comes after a back-off, since {words.of_failure(error_code).plain} ({error_code})"
@@ -152,11 +152,13 @@ def waiting(
             clause, until = f"it is due at {phrases.instant(found.until)}", ""
         case Wait.RATE_LIMIT if found.rate:
             clause = f"{found.rate} allows no further start just now"
+        case Wait.AWAITING_APPROVAL:
+            clause, why = f"it waits for a decision of {found.why}", ""
         case _:
             clause = ""
     latest = f"at {phrases.instant(expires_at)} it does not start any more" if expires_at else ""
     return reason_of(
-        found.code, clause, details=(found.why, until, latest), limit=found.limit, used=found.used, until=found.until
+        found.code, clause, details=(why, until, latest), limit=found.limit, used=found.used, until=found.until
     )
 
 

@@ -21,6 +21,15 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """Of a queue in a time. ``tenant`` is empty for all others together."""
+
+    tenant: str
+    seconds: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """``capped``: older executions were not looked at."""
 
@@ -43,6 +52,15 @@ def shares(seconds: Mapping[str, float], *, own: str | None) -> tuple[Share, ...
     return tuple(
         Share(name, round(part, 3)) for name, part in sorted(seen.items(), key=lambda each: (-each[1], each[0]))
     )
+
+
+def uses(seconds: Mapping[str, float], *, own: str | None) -> tuple[Use, ...]:
+    """The same with the seconds that they ran."""
+    seen: dict[str, float] = {}
+    for tenant, part in seconds.items():
+        name = tenant if own is None or tenant == own else ""
+        seen[name] = seen.get(name, 0.0) + part
+    return tuple(Use(share.tenant, round(seen[share.tenant], 3), share.share) for share in shares(seconds, own=own))
 
 
 def told(

@@ -75,6 +75,8 @@ class Facts:
     #: Of a blocked one: what it waits for, in words, and until when at most. One that has been tried is suspended.
     upstreams: str = ""
     gives_up_at: datetime | None = None
+    #: Whose decision it waits for, in words.
+    deciders: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Waiting:
 
 
 def waiting_for(facts: Facts) -> Waiting | None:
-    """None for an execution that has started, has ended, or waits for a decision."""
+    """None for an execution that runs, or has ended."""
     match State(facts.state):
         case State.SCHEDULED if facts.outside_window:
             return Waiting(Wait.OUTSIDE_WINDOW, until=facts.not_before)
@@ -101,9 +103,17 @@ def waiting_for(facts: Facts) -> Waiting | None:
             return _held(facts) or _unclaimed(facts) or _parked(facts) or _passed_over(facts) or _in_line(facts)
         case State.QUEUED:
             return Waiting(Wait.AWAITING_EXECUTOR if facts.executors else Wait.FREE_WORKER, why=facts.executors)
-        case State.BLOCKED if facts.tries or facts.upstreams:
-            code = Wait.SUSPENDED if facts.tries else Wait.AWAITING_UPSTREAM
-            return Waiting(code, until=facts.gives_up_at, why=facts.upstreams)
+        case State.BLOCKED:
+            return _blocked(facts)
+    return None
+
+
+def _blocked(facts: Facts) -> Waiting | None:
+    if facts.deciders:
+        return Waiting(Wait.AWAITING_APPROVAL, until=facts.gives_up_at, why=facts.deciders)
+    if facts.tries or facts.upstreams:
+        code = Wait.SUSPENDED if facts.tries else Wait.AWAITING_UPSTREAM
+        return Waiting(code, until=facts.gives_up_at, why=facts.upstreams)
     return None
 
 

@@ -99,6 +99,9 @@ _FAILURES: Mapping[Failure, Words] = {
     Failure.RESULT_REFUSED: Words(
         "its job's retry_if does not accept the result", "Look at the result, or at the condition."
     ),
+    Failure.NOT_APPROVED: Words(
+        "somebody decided against it, or nobody decided in time", "Read why; to ask again, replay it."
+    ),
     Failure.RESOURCE_LIMIT: Words("it used more than it may", "Let it produce or take less, or split it."),
     Failure.CONFIG_INVALID: Words(
         "it cannot be run as it is stored", "Correct what the message names, then replay it."
@@ -140,6 +143,7 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.BEHIND_OTHERS: Words("others of its tenant go before it"),
     Wait.FREE_WORKER: Words("the next free worker of its queue takes it"),
     Wait.AWAITING_UPSTREAM: Words("the jobs before it have not ended"),
+    Wait.AWAITING_APPROVAL: Words("it waits for somebody to decide", "Approve or reject it, if you may."),
     Wait.SUSPENDED: Words(
         "it has begun, and waits without a worker for what somebody else ends",
         "It goes on when that has ended, and looks by itself at the instant named at the latest.",

@@ -15,7 +15,7 @@ from jobs import errors, job_stats, selectors, slot_runs, sql, triggers
 from jobs.engine import dispatch, planner, quotas, transitions
 from jobs.engine import operations as engine
 from jobs.models import Execution, Operation, Schedule, TriggerKind
-from jobs.rules import backfills, background, identity, states
+from jobs.rules import backfills, background, states
 from jobs.rules import operations as rules
 from jobs.rules.backfills import MOST_SLOTS, Order, Which
 from jobs.rules.slots import TICK, Slot, SlotKind, Trigger
@@ -34,7 +34,8 @@ _LATELY, _FEW = timedelta(days=30), 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Slots of [since, until) of a schedule; ``payload`` goes over the schedule's overrides."""
+    """Slots of [since, until) of a schedule; ``payload`` goes over the schedule's overrides, and
+    ``with_downstream`` starts the jobs that depend on it with each."""
 
     schedule: Schedule
     since: datetime
@@ -43,6 +44,7 @@ class Wish:
     order: Order = Order.OLDEST
     max_active: int = background.USUAL_ACTIVE
     payload: Mapping[str, Any] | None = None
+    with_downstream: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,22 +95,33 @@ def create(*, wish: Wish, reason: str) -> Operation:
     operation.filter = {**operation.conditions, "job": schedule.job.name}
     operation.matched, operation.matched_is_capped = found.matched, found.is_capped
     operation.max_active, operation.rate_per_second = wish.max_active, rules.FASTEST
+    operation.with_downstream = wish.with_downstream
     operation.payload, operation.reason = dict(wish.payload) if wish.payload else None, reason
     return operations.begin(operation=operation)
 
 
-def run_anyway(*, schedule: Schedule, scheduled_for: datetime, payload: Mapping[str, Any] | None = None) -> Execution:
+def run_anyway(
+    *,
+    schedule: Schedule,
+    scheduled_for: datetime,
+    payload: Mapping[str, Any] | None = None,
+    with_downstream: bool = False,
+) -> Execution:
     """Run one slot of a schedule that did not run, whatever the reason: now, at the job's own priority."""
     executions.require_run(schedule.job, payload)
     with transaction.atomic():
         schedule = _held(schedule)
         slot = _slot(schedule, scheduled_for)
         _refuse_if_run(schedule, slot)
-        return _run(schedule, slot, payload)
+        return _run(schedule, slot, payload, with_downstream)
 
 
 def run_skipped(
-    *, execution: Execution, scheduled_for: datetime | None = None, payload: Mapping[str, Any] | None = None
+    *,
+    execution: Execution,
+    scheduled_for: datetime | None = None,
+    payload: Mapping[str, Any] | None = None,
+    with_downstream: bool = False,
 ) -> Execution:
     """The same for the slot of a skipped execution; of one that stands for many, which of them is to be said."""
     executions.require_run(execution.job, payload)
@@ -130,7 +143,7 @@ def run_skipped(
         single = Slot(at, at.isoformat())
         slot = _slot(schedule, at) if execution.folded_count else single
         _refuse_if_run(schedule, slot)
-        return _run(schedule, slot, payload)
+        return _run(schedule, slot, payload, with_downstream)
 
 
 def _checked(wish: Wish) -> tuple[Trigger, int]:
@@ -231,13 +244,19 @@ def _refuse_if_run(schedule: Schedule, slot: Slot) -> None:
             raise errors.Conflict(message, details={"execution": str(row.id)})
 
 
-def _run(schedule: Schedule, slot: Slot, payload: Mapping[str, Any] | None) -> Execution:
+def _run(schedule: Schedule, slot: Slot, payload: Mapping[str, Any] | None, with_downstream: bool) -> Execution:
     job, now = schedule.job, _now()
     row = new_executions.prepare(job, TriggerKind.BACKFILL, now=now, overrides=_overrides(schedule, payload))
-    row = replace(row, id=identity.request_id(now), schedule_id=schedule.pk, scheduled_for=slot.at)
+    row = replace(row, schedule_id=schedule.pk, scheduled_for=slot.at, with_downstream=with_downstream)
     quotas.draw(job.tenant)
     transitions.create([row])
-    asked = {"job": job.name, "schedule": str(schedule.pk), "slot": _text(slot.at), "payload": row.payload}
+    asked: dict[str, Any] = {
+        "job": job.name,
+        "schedule": str(schedule.pk),
+        "slot": _text(slot.at),
+        "payload": row.payload,
+    }
+    asked["with_downstream"] = with_downstream or None
     audit.record(
         action="execution.run_anyway", object_type="execution", object_id=row.id, tenant=job.tenant,
         changes=changes.between({}, asked),

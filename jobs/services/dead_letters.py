@@ -15,14 +15,16 @@ from tenants import actors, requests
 from tenants.services import audit
 
 
-def redrive(*, dead_letter: DeadLetter, payload: Mapping[str, Any] | None = None) -> tuple[DeadLetter, Execution]:
+def redrive(
+    *, dead_letter: DeadLetter, payload: Mapping[str, Any] | None = None, with_downstream: bool = False
+) -> tuple[DeadLetter, Execution]:
     """Replay its execution and close it. ``payload`` goes over the former overrides, key by key."""
     with transaction.atomic():
         dead_letter = _lock_open(dead_letter)
         failed = selectors.executions().filter(pk=dead_letter.execution_id).first()
         if failed is None:
             raise errors.Conflict("its execution is no longer kept: trigger the job instead, and discard this")
-        execution = executions.replay(execution=failed, payload=payload)
+        execution = executions.replay(execution=failed, payload=payload, with_downstream=with_downstream)
         dead_letter.redriven_as = execution.pk
         _close(dead_letter, DeadLetterState.REDRIVEN)
     return dead_letter, execution

@@ -69,7 +69,9 @@ def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
             job = _there(wish.job)
             require_run(job, wish.payload)
             key = deduplication.key_of(job, wish.payload, wish.dedup_key)
-            row = _row(job, TriggerKind.MANUAL, overrides=wish.payload, run_at=wish.run_at, now=now, dedup_key=key)
+            row = _row(
+                job, TriggerKind.MANUAL, run_at=wish.run_at, now=now, dedup_key=key, about={"overrides": wish.payload}
+            )
             made.append((replace(row, id=id_), job))
     refusals.raise_any()
     _refuse_too_large(made)
@@ -82,10 +84,13 @@ def trigger_all(*, tenant: Tenant, wishes: Sequence[Wish]) -> list[Execution]:
     return [_told(stored[id_], each) for id_, each in zip(ids, taken, strict=True)]
 
 
-def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) -> Execution:
+def replay(
+    *, execution: Execution, payload: Mapping[str, Any] | None = None, with_downstream: bool = False
+) -> Execution:
     """Run an ended execution again, as a new one of the job's newest revision.
 
-    Its payload overrides are kept; ``payload`` goes over them, key by key.
+    Its payload overrides are kept; ``payload`` goes over them, key by key. Jobs that depend on its job are started with it only
+    ``with_downstream``.
     """
     require_run(execution.job, payload)
     state = states.State(execution.state)
@@ -97,7 +102,12 @@ def replay(*, execution: Execution, payload: Mapping[str, Any] | None = None) ->
         # So that an operation, which replays nothing twice, either sees this replay or is seen by nobody before it.
         Execution.objects.select_for_update(no_key=True).filter(pk=execution.pk).first()
         return _create(
-            execution.job, TriggerKind.REPLAY, overrides=overrides, replay_of=execution.pk, event=execution.event
+            execution.job,
+            TriggerKind.REPLAY,
+            overrides=overrides,
+            replay_of=execution.pk,
+            event=execution.event,
+            with_downstream=with_downstream,
         )
 
 
@@ -140,9 +150,11 @@ def _create(
     replay_of: UUID | None = None,
     event: Mapping[str, Any] | None = None,
     dedup_key: str = "",
+    with_downstream: bool | None = None,
 ) -> Execution:
-    row = _row(
-        job, kind, overrides=overrides, run_at=run_at, replay_of=replay_of, event=event, dedup_key=dedup_key, now=_now()
+    about = {"overrides": overrides, "replay_of": replay_of, "event": event}
+    row = replace(
+        _row(job, kind, run_at=run_at, now=_now(), dedup_key=dedup_key, about=about), with_downstream=with_downstream
     )
     with transaction.atomic():
         taken = deduplication.take(job, row)
@@ -175,12 +187,12 @@ def _told(execution: Execution, taken: Taken) -> Execution:
 
 
 def _row(
-    job: Job, kind: TriggerKind, *, run_at: datetime | None, now: datetime, dedup_key: str, **asked: Any
+    job: Job, kind: TriggerKind, *, run_at: datetime | None, now: datetime, dedup_key: str, about: Mapping[str, Any]
 ) -> NewExecution:
     if run_at is not None and run_at > now + LONGEST_AHEAD:
         message = f"must be at most {LONGEST_AHEAD.days} days ahead: use a schedule of kind once"
         raise errors.invalid({"run_at": [message]})
-    row = new_executions.prepare(job, kind, now=now, run_at=run_at, **asked)
+    row = new_executions.prepare(job, kind, now=now, run_at=run_at, **about)
     return replace(row, dedup_key=dedup_key)
 
 
@@ -227,6 +239,7 @@ def _asked(row: NewExecution, job: Job, taken: Taken = deduplication.FREE) -> di
         "job": job.name,
         "run_at": row.scheduled_for.isoformat() if row.scheduled_for else None,
         "replay_of": str(row.replay_of) if row.replay_of else None,
+        "with_downstream": row.with_downstream or None,
         "replaces": str(taken.replaced) if taken.replaced else None,
         "payload": row.payload,
     }

@@ -29,12 +29,14 @@ def retry(
     payload: Mapping[str, Any] | None = None,
     canary: int | None = None,
     canary_must_succeed: int | None = None,
+    with_downstream: bool = False,
 ) -> Operation:
     """Replay those that nobody has replayed yet, and close their dead letters as redriven."""
     actors.require("executions:run", tenant=tenant)
     return operations.create(
         tenant=tenant, kind="redrive", wanted=group(fingerprint, since, job_id), reason=reason,
         rate_per_second=rate_per_second, payload=payload, canary=canary, canary_must_succeed=canary_must_succeed,
+        with_downstream=with_downstream,
     )  # fmt: skip
 
 

@@ -71,12 +71,15 @@ def create(
     payload: Mapping[str, Any] | None = None,
     canary: int | None = None,
     canary_must_succeed: int | None = None,
+    with_downstream: bool = False,
 ) -> Operation:
     """Have the engine do this to each of them. One that is about nothing has succeeded at once. ``canary``: to so many first,
-    and to the rest only when all of those, or ``canary_must_succeed``, have succeeded."""
+    and to the rest only when all of those, or ``canary_must_succeed``, have succeeded. ``with_downstream``: what runs again starts
+    the jobs that depend on it, too."""
     actors.require(engine.PERMISSION, tenant=tenant)
     operation = _made(tenant, kind, wanted)
     operation.canary = asked_canaries.wanted(kind, canary, canary_must_succeed)
+    operation.with_downstream = _with_downstream(kind, with_downstream)
     operation.rate_per_second = _rate(rules.USUAL if rate_per_second is None else rate_per_second)
     operation.payload, operation.reason = payload or None, reason
     with transaction.atomic():
@@ -268,6 +271,12 @@ def _refuse_too_many(tenant: Tenant) -> None:
         raise errors.Conflict(f"{MOST_UNFINISHED} operations have not ended yet: wait for one, or cancel one")
 
 
+def _with_downstream(kind: str, wanted: bool) -> bool:
+    if wanted and not OVER_EXECUTIONS[kind].runs_again:
+        raise errors.invalid({"with_downstream": [f"is for what runs again, and this is a {kind}"]})
+    return wanted
+
+
 def _rate(rate: float) -> float:
     if not rules.SLOWEST <= rate <= rules.FASTEST:
         raise errors.invalid({"rate_per_second": [f"must be from {rules.SLOWEST:g} to {rules.FASTEST:g}"]})
@@ -278,7 +287,8 @@ def _told(operation: Operation) -> dict[str, Any]:
     about = {"filter": operation.filter} if operation.ids is None else {"ids": len(operation.ids)}
     counted = {"matched": operation.matched, "rate_per_second": operation.rate_per_second}
     first = {"canary": operation.canary["size"]} if operation.canary else {}
-    return {"kind": operation.kind, **about, **counted, **first, "payload": operation.payload}
+    downstream = {"with_downstream": True} if operation.with_downstream else {}
+    return {"kind": operation.kind, **about, **counted, **first, **downstream, "payload": operation.payload}
 
 
 def record(action: str, operation: Operation, changed: Mapping[str, Any]) -> None:

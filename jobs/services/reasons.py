@@ -6,6 +6,12 @@ from jobs import errors
 from tenants import requests
 
 
+def given(reason: str) -> str:
+    """What is given with the request, or in its header; empty where neither says anything."""
+    said = reason.strip() or requests.current().reason
+    return required(said) if said else ""
+
+
 def required(given: str) -> str:
     """What is given with the request, or in its header; refused where neither says anything."""
     reason = given.strip() or requests.current().reason

@@ -31,14 +31,14 @@ RETURNING id, tenant_id, matched
 -- name: count_of_operation
 -- How many of what keeps to an operation's pace are in each of some states: ranges of one index, in the partitions of some
 -- ids. Who knows how many there are in all leaves out those that succeeded, which become ever more.
-SELECT state, reason, count(*) AS total FROM execution
+SELECT state, reason, trigger = 'dependency' AS is_step, count(*) AS total FROM execution
 WHERE operation_id = %(operation_id)s AND state = ANY(%(states)s) AND id >= %(low)s AND id < %(high)s
-GROUP BY state, reason
+GROUP BY state, reason, is_step
 
 -- name: cuts_of_operation
 -- Of each schedule that has more than so many executions in an operation: before which slot the others lie.
 SELECT schedule_id, (array_agg(scheduled_for ORDER BY scheduled_for DESC))[%(keep)s] AS cut FROM execution
-WHERE operation_id = %(operation_id)s AND scheduled_for IS NOT NULL GROUP BY schedule_id HAVING count(*) > %(keep)s
+WHERE operation_id = %(operation_id)s AND trigger <> 'dependency' AND scheduled_for IS NOT NULL GROUP BY schedule_id HAVING count(*) > %(keep)s
 
 -- name: select_by_state
 -- A tenant's next executions in any of some states, in the order of their ids. One statement and so one snapshot: a row

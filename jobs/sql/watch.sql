@@ -118,3 +118,7 @@ DELETE FROM reservation WHERE id = ANY(ARRAY(
             AND (SELECT finished_at IS NULL FROM execution e WHERE e.id = r.execution_id LIMIT 1) IS NOT TRUE)
     ORDER BY expires_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING id
+
+-- name: prune_resolutions
+-- Kept as long as executions are: what fails so again after that is new.
+DELETE FROM failure_resolution WHERE resolved_at < clock_timestamp() - %(age)s

@@ -89,6 +89,14 @@ CROSS JOIN LATERAL (
 WHERE me.id = %(id)s
 ORDER BY u.place
 
+-- name: tell_of_run
+-- An event for each time that it starts, and that it ends: once for each time it goes on, whoever else is told.
+INSERT INTO event (id, tenant_id, kind, job_id, data, created_at)
+SELECT carillon_child_id(id, %(word)s::text || ':' || reruns), tenant_id, 'workflow_run.' || %(word)s::text, root_job_id,
+    jsonb_build_object('workflow_run', id, 'root_execution', root_execution_id, 'reruns', reruns), clock_timestamp()
+FROM workflow_run WHERE id = %(run)s
+ON CONFLICT DO NOTHING
+
 -- name: prune_runs
 -- Ended as long ago as executions are kept: of one tenant, or of all.
 DELETE FROM workflow_run WHERE id = ANY(ARRAY(

@@ -16,6 +16,7 @@ import jobs.services
 import tenants.services
 from jobs import selectors
 from jobs.models import (
+    Approval,
     Artifact,
     Calendar,
     DeadLetter,
@@ -100,6 +101,7 @@ def arguments() -> dict[str, Any]:
             "artifact": Artifact(tenant=job.tenant),
             "dead_letter": DeadLetter(tenant=job.tenant, job=job),
             "operation": Operation(tenant=job.tenant),
+            "approval": Approval(tenant=job.tenant, job=job),
             "run": WorkflowRun(tenant=job.tenant, root_job=job),
             "hook": Hook(tenant=job.tenant),
             "executor": Executor(tenant=job.tenant),

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tenants.models import User
-from tests.support import artifacts, executors, invitees, operations, rows, shut, workflow_runs
+from tests.support import approvals, artifacts, executors, invitees, operations, rows, shut, workflow_runs
 
 #: Tables that a test of other tenants' ids watches.
 TABLES = (
@@ -22,6 +22,7 @@ TABLES = (
     "failure_resolution",
     "operation",
     "workflow_run",
+    "approval",
     "hook",
     "received_event",
     "api_key",
@@ -60,6 +61,7 @@ def of(owner: Any) -> dict[str, list[Any]]:
         "artifacts": [artifacts.kept(owner.tenant.id, execution)],
         "operations": [operations.row(owner.tenant.id)],
         "workflow-runs": [workflow_runs.chain(owner.tenant.id)[0]],
+        "approvals": [approvals.waiting(owner.tenant.id)],
         "events": [owner.api.post("/api/v1/events", {"name": "order.paid"}).json()["id"]],
         "hooks": [_hook(owner)],
         "failure-groups": [_fingerprint(owner, job["id"])],

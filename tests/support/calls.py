@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from tests.support import actors, artifacts, executors, invitees, operations, rows, shut, tags, workflow_runs
+from tests.support import actors, approvals, artifacts, executors, invitees, operations, rows, shut, tags, workflow_runs
 
 ICAL = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n"
 
@@ -34,6 +34,9 @@ class World:
         """A workflow run of two steps, the first of which runs if no states are given."""
         given = dict(zip(("extract", "load"), states or ("running", "blocked"), strict=True))
         return str(workflow_runs.chain(self.actor.tenant.id, **given)[0])
+
+    def approval(self) -> str:
+        return str(approvals.waiting(self.actor.tenant.id))
 
     def execution(self, state: str) -> str:
         return str(rows.execution(rows.job(self.actor.tenant.id), state))
@@ -223,6 +226,8 @@ CALLS: dict[tuple[str, str], Call] = {
     ("post", "/workflow-runs/{id}/resume"): (lambda w: w.run("failed", "skipped"), lambda w: {}),
     ("post", "/workflow-runs/{id}/rerun"): (lambda w: w.run("succeeded", "succeeded"), lambda w: {"step": "extract"}),
     ("post", "/workflow-runs/{id}/steps/{step}/skip"): (lambda w: w.run(), lambda w: {}),
+    ("post", "/approvals/{id}/approve"): (World.approval, lambda w: {}),
+    ("post", "/approvals/{id}/reject"): (World.approval, lambda w: {"reason": "not today"}),
     ("post", "/operations/{id}/trim"): (World.recovery, lambda w: {"keep_newest": 1}),
     ("post", "/failure-groups/{id}/retry"): (World.failures, lambda w: {}),
     ("post", "/failure-groups/{id}/resolve"): (World.failures, lambda w: {}),

@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import executors, ids, invitees, operations, rows, servers, shut, tags, workflow_runs
+from tests.support import approvals, executors, ids, invitees, operations, rows, servers, shut, tags, workflow_runs
 
 #: How long a browser waits, in milliseconds: the machine may do other things beside.
 PATIENCE = 120_000
@@ -114,6 +114,7 @@ def furnish() -> Furniture:
         "jobs.deadletter": letter,
         "jobs.operation": operations.row(tenant),
         "jobs.workflowrun": workflow_runs.chain(tenant)[0],
+        "jobs.approval": approvals.waiting(tenant),
         "jobs.hook": hook(tenant),
         "jobs.receivedevent": received_event(
             tenant, rows.schedule(job, kind="event", expression="", event="order.paid"), job

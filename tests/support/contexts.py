@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
@@ -19,12 +20,16 @@ from jobs.connections import Connection
 from jobs.handlers import Cancelled, HandlerError, PermanentFailure
 from jobs.rules import artifacts as rules
 from jobs.rules import sub_runs
+from jobs.rules.approvals import Decision, Question, Standing
 from jobs.rules.codes import Failure
 from jobs.rules.masking import Masker
 from jobs.rules.sub_runs import Ended, EndedChild, Plan
 
 #: A job whose executions end only when they are asked to.
 NEVER_ENDS = "never ends"
+
+#: A question that nobody decides on.
+UNANSWERED = "Does anybody decide?"
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ class RecordingContext:
     secrets: Sequence[str] = ()
     #: What :meth:`connection` finds, by name, as a worker gets it revealed.
     revealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: How :meth:`ask` is answered.
+    answer: Standing = Standing.APPROVED
     execution_id: UUID = field(default_factory=uuid4)
     lines: list[Line] = field(default_factory=list)
     steps: list[tuple[float, str]] = field(default_factory=list)
@@ -138,6 +145,13 @@ class RecordingContext:
         if name not in self.revealed:
             raise PermanentFailure(f"there is no secret named {name}", code=Failure.CONFIG_INVALID)
         return connections.load(self.revealed[name])
+
+    def ask(self, question: Question) -> Decision:
+        """Approved at once; what nobody answers is waited for as if the worker was kept."""
+        if question.text == UNANSWERED:
+            self.log("nobody has decided")
+            time.sleep(120)
+        return Decision(self.answer, "user:ann@example.com", "x" * 500, datetime.now(UTC))
 
     @contextmanager
     def artifact(self, name: str, *, content_type: str = "application/octet-stream") -> Iterator[ArtifactFile]:

@@ -35,6 +35,17 @@ OF_RUN = {"run": EXECUTION, "low": EXECUTION, "high": EXECUTION}
 
 #: By statement; each shape is the one its only caller uses.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
+    "ask_approval": {
+        "execution_id": EXECUTION, "question": "now?", "roles": Jsonb([]), "members": Jsonb([]), "api_keys": Jsonb([]),
+        "not_by_requester": False, "limit": timedelta(days=1), "by_default": "fail",
+    },
+    "decide_approval": {
+        "id": EXECUTION, "state": "approved", "by": "user:a@b.c", "reason": "", "is_late": False, "live": ["blocked"],
+    },
+    "withdraw_approvals": {"live": ["blocked"], "limit": 500},
+    "prune_resolutions": {"age": timedelta(days=90)},
+    "tell_of_run": {"run": EXECUTION, "word": "started"},
+    "prune_approvals": {"tenant_id": None, "age": timedelta(days=90), "limit": 10_000},
     "lock_admission": {"key": LOCK_KEY},
     "wake_parked": {"horizon": "1", "after": "", "page": 500},
     "held_of_deleted": {},

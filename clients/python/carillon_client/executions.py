@@ -64,9 +64,13 @@ class Executions(Resource):
         """Run it again as it was: a new execution."""
         return cast(Execution, self._post(f"{quoted(id)}/retry"))
 
-    def replay(self, id: str, *, payload: Mapping[str, Any] | None = None) -> Execution:
-        """Run it again with an edited payload: a new execution."""
-        return cast(Execution, self._post(f"{quoted(id)}/replay", {} if payload is None else {"payload": payload}))
+    def replay(self, id: str, *, payload: Mapping[str, Any] | None = None, with_downstream: bool = False) -> Execution:
+        """Run it again with an edited payload: a new execution; ``with_downstream``: and what depends on its job."""
+        body = {
+            **({} if payload is None else {"payload": payload}),
+            **({"with_downstream": True} if with_downstream else {}),
+        }
+        return cast(Execution, self._post(f"{quoted(id)}/replay", body))
 
     def attempts(self, id: str) -> Sequence[Attempt]:
         """Every try, first to last."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from jobs.api.shapes.executions import WithDownstream
 from jobs.api.shapes.schedules import FireShape
 from jobs.rules import background
 from jobs.rules.backfills import MOST_SLOTS, Order, Which
@@ -38,6 +39,7 @@ class BackfillInput(StrictSerializer):
     payload = Object(
         required=False, allow_null=True, help_text="Goes over the schedule's overrides. Data, as they are."
     )
+    with_downstream = WithDownstream(help_text="Start the jobs that depend on it with each slot, too.")
     reason = serializers.CharField(
         required=False, default="", max_length=LONGEST_REASON, help_text="For the audit trail; or as X-Audit-Reason."
     )
@@ -74,6 +76,7 @@ class RunAnywayInput(StrictSerializer):
     payload = Object(
         required=False, allow_null=True, help_text="Goes over the schedule's overrides. Data, as they are."
     )
+    with_downstream = WithDownstream()
 
 
 class SlotInput(RunAnywayInput):

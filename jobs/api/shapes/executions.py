@@ -54,12 +54,21 @@ class ExecutionsInput(StrictSerializer):
     executions = serializers.ListField(child=NewExecutionInput(), min_length=1, max_length=MOST_IN_A_BATCH)
 
 
+class WithDownstream(serializers.BooleanField):
+    """Whether what runs again starts what comes after it."""
+
+    def __init__(self, **options: Any) -> None:
+        told = {"required": False, "default": False, "help_text": "Start the jobs that depend on it, too."}
+        super().__init__(**{**told, **options})
+
+
 class ReplayInput(StrictSerializer):
     """What to change for the next run."""
 
     example: ClassVar[dict[str, Any]] = {"payload": {"result": "of yesterday"}}
 
     payload = Object(required=False, allow_null=True, help_text="Goes over the former overrides. Data, as they are.")
+    with_downstream = WithDownstream()
 
 
 class SkipInput(StrictSerializer):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypedDict
 
 from rest_framework import serializers
 
-from jobs.api.shapes.executions import ExecutionShape
+from jobs.api.shapes.executions import ExecutionShape, WithDownstream
 from jobs.api.shapes.payloads import Guarded
 from jobs.failure_groups import Group, Status
 from jobs.models import Operation
@@ -92,6 +92,7 @@ class RepeatInput(AskedInput):
     canary_must_succeed = serializers.IntegerField(
         required=False, min_value=1, max_value=canaries.MOST, help_text="How many of those; all if left out."
     )
+    with_downstream = WithDownstream()
 
 
 class BulkInput(RepeatInput):
@@ -119,6 +120,8 @@ class BulkInput(RepeatInput):
             raise serializers.ValidationError({"filter": ["names nothing: give a filter, ids, or all: true"]})
         if attrs["action"] not in AGAIN and attrs.get("payload") is not None:
             raise serializers.ValidationError({"payload": [f"is for {' and '.join(AGAIN)}"]})
+        if attrs["action"] not in AGAIN and attrs["with_downstream"]:
+            raise serializers.ValidationError({"with_downstream": [f"is for {' and '.join(AGAIN)}"]})
         return attrs
 
 
@@ -161,6 +164,7 @@ class OperationShape(serializers.Serializer[Operation]):
     filter = serializers.JSONField(allow_null=True, help_text="As asked, with absolute instants; null with ids.")
     ids = serializers.SerializerMethodField(help_text="How many were named; null with a filter.")
     payload = Guarded()
+    with_downstream = serializers.BooleanField(help_text="What it runs starts the jobs that depend on it, too.")
     reason = serializers.CharField()
     rate_per_second = serializers.FloatField()
     max_active = serializers.IntegerField(

@@ -11,6 +11,8 @@ from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
 from jobs.models import Queue
 from jobs.models.queue import MOST_IN_A_MESSAGE, Pool
+from jobs.neighbours import Usage
+from jobs.rules.neighbours import Use
 from jobs.services import queue_states
 from tenants.api.fields import Instant
 
@@ -53,6 +55,24 @@ class QueueInput(QueueChanges):
     example = {"name": "reports", "pool": "prefork"}
 
     name = serializers.CharField(max_length=63, help_text="For ever: small letters, digits and single hyphens.")
+
+
+class UseShape(serializers.Serializer[Use]):
+    """What one tenant, or all others together, used."""
+
+    tenant = serializers.CharField(help_text="Empty for all others together: a tenant is told of no other by name.")
+    seconds = serializers.FloatField(help_text="That its executions ran.")
+    share = serializers.FloatField(help_text="Of all that ran there, from 0 to 1.")
+
+
+class QueueSharesShape(serializers.Serializer[Usage]):
+    """Who used a queue in a time."""
+
+    queue = serializers.CharField()
+    since = Instant()
+    until = Instant()
+    shares = UseShape(many=True, help_text="The largest first.")
+    capped = serializers.BooleanField(help_text="There was more to look at.")
 
 
 class QueueShape(serializers.Serializer[Queue]):

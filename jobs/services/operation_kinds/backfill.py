@@ -156,6 +156,7 @@ def rows(operation: Operation, schedule: Schedule, slots: Sequence[Slot], now: d
             not_before=now + place * TICK,
             priority=background.behind(schedule.job.priority),
             operation_id=operation.pk,
+            with_downstream=operation.with_downstream,
         )
         for place, slot in enumerate(slots)
     ]

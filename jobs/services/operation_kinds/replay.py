@@ -110,7 +110,13 @@ def _prepared(operation: Operation, wanted: Sequence[Execution], now: datetime, 
         if isinstance(checked, Refusal):
             outcome.refusals.append(replace(checked, execution=execution.pk))
         else:
-            row = replace(checked, id=identity.request_id(now), replay_of=execution.pk, event=execution.event)
+            row = replace(
+                checked,
+                id=identity.request_id(now),
+                replay_of=execution.pk,
+                event=execution.event,
+                with_downstream=operation.with_downstream,
+            )
             made.append(Again(execution, row))
     return made
 

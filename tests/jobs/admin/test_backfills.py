@@ -40,13 +40,18 @@ def test_slots_are_counted_before_anything_starts_and_started_as_they_were_count
     assert "Run 4" in text
     assert rows.fetch("SELECT count(*) FROM operation WHERE tenant_id = %s", hours.job[1]) == [(0,)]
     counted = answer.context["form"].data["counted"]
+    other = _post(console, hours, counted=counted, with_downstream="on").content.decode()
+    assert "Run 4" in support.text_of(other)
     assert "Run 3" not in support.text_of(_post(console, hours, counted=counted, order="newest").content.decode())
-    started = _post(console, hours, counted=counted, reason="the supplier was down")
+    answer = _post(console, hours, with_downstream="on")
+    ticked = {"counted": answer.context["form"].data["counted"], "with_downstream": "on"}
+    started = _post(console, hours, reason="the supplier was down", **ticked)
     assert started.status_code == 302, support.problems(started)
     key = started["Location"].split("/")[-3]
     operations.steps({"id": key})
     text = support.text_of(console.page("jobs_operation_change", key))
     assert "0 of 4" in text
+    assert "the jobs that depend on them start, too" in text
     assert "Its executions" in text
     console.pressed("jobs_operation_pace", key, rate_per_second="7")
     console.pressed("jobs_operation_active", key, max_active="3")

@@ -25,7 +25,7 @@ def _together(console: Console, action: str, letters: list[Any], **fields: Any) 
 
 def test_redrive_leads_to_the_new_execution(console: Console) -> None:
     execution, letter = support.failed_execution(rows.job())
-    leads_to = console.pressed("jobs_deadletter_redrive", letter)
+    leads_to = console.pressed("jobs_deadletter_redrive", letter, with_downstream="on")
     ((new, state, closed_by),) = rows.fetch(
         "SELECT redriven_as, state, closed_by FROM dead_letter WHERE id = %s", letter
     )

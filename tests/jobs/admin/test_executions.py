@@ -14,6 +14,7 @@ from tests.support import console as support
 from tests.support import rows
 from tests.support.actors import platform
 from tests.support.console import Console
+from tests.support.workflows import Jobs
 
 
 def _listed(console: Console, **query: Any) -> list[Any]:
@@ -157,6 +158,16 @@ def test_replay_leads_to_the_new_execution(console: Console) -> None:
     assert rows.fetch("SELECT trigger, replay_of, payload, triggered_by FROM execution WHERE id = %s", new) == [
         ("replay", former, {"duration_seconds": 1, "output_bytes": 5}, f"user:{console.user.email}")
     ]
+
+
+def test_replay_with_downstream_begins_a_workflow_run(console: Console) -> None:
+    jobs = Jobs()
+    jobs.edges("extract>load")
+    for ticked, begun in (({}, 0), ({"with_downstream": "on"}, 1)):
+        former = rows.execution(jobs["extract"], "failed")
+        new = console.pressed("jobs_execution_replay", former, payload="{}", **ticked).split("/")[-3]
+        found = rows.fetch("SELECT count(*) FROM workflow_run WHERE root_execution_id = %s", new)
+        assert found == [(begun,)]
 
 
 def test_replay_with_a_payload_the_type_refuses_says_which_field(console: Console) -> None:

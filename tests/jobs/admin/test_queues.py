@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -119,6 +120,19 @@ def test_members_see_a_queue_without_its_worker_command_and_only_what_is_theirs_
     assert "In flight, of this tenant 1 " in text
     assert "--queues=" not in page
     assert "</span>paused</span>" in page
+
+
+def test_page_says_who_used_it_and_members_see_others_without_a_name(console: Console) -> None:
+    queue = _queue()
+    tenant, other = rows.tenant(), rows.tenant(slug=f"other-{queue}")
+    for owner in (tenant, other, other):
+        columns = {"queue_id": queue, "started_at": rows.now() - timedelta(seconds=90), "finished_at": rows.now()}
+        rows.execution(rows.job(owner, queue_id=queue), "succeeded", **columns)
+    assert f"other-{queue}" in console.page("jobs_queue_change", queue)
+    page = support.text_of(Console(support.member(tenant, "viewer")).page("jobs_queue_change", queue))
+    assert "Who used it in the last hour" in page
+    assert "other tenants" in page
+    assert f"other-{queue}" not in page
 
 
 def test_two_hundred_queues_are_paged_and_found_by_name(console: Console) -> None:

@@ -183,6 +183,7 @@ def test_a_decision_can_be_tried_and_nothing_happens(owner, job):
     execution = failed(job)
     group = owner.api.get(GROUPS).json()["data"][0]["fingerprint"]
     for action, kind in (("retry", "redrive"), ("resolve", "discard")):
+        assert owner.api.post(f"{GROUPS}/{group}/{action}?dry_run=true", {}).status_code == 422
         answer = owner.api.post(f"{GROUPS}/{group}/{action}?dry_run=true", {"reason": "to see"})
         told = answer.json()
         assert (answer.status_code, told["dry_run"], told["kind"], told["matched"]) == (200, True, kind, 1)

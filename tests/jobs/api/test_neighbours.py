@@ -14,7 +14,7 @@ from tests.support import actors, rows
 def waited(owner, queue):
     """An execution of the owner's that waited 40 s, while another tenant ran for 30 of them and itself for 10."""
     now = rows.now()
-    other = rows.job(rows.tenant(slug="acme-of-neighbours"), queue_id=queue)
+    other = rows.job(rows.tenant(slug=f"acme-{queue}"), queue_id=queue)
     job = rows.job(owner.tenant.id, queue_id=queue)
     due, start = now - timedelta(seconds=50), now - timedelta(seconds=10)
 
@@ -42,10 +42,10 @@ def test_a_tenant_is_told_of_others_without_a_name_and_the_platform_by_name(owne
     found = answer.json()["neighbours"]
     assert [(share["tenant"], share["share"]) for share in found["shares"]] == [("", 0.75), (owner.tenant.slug, 0.25)]
     assert found["message"] == f"it waited 40 s while other tenants used 75% of queue {found['queue']}"
-    assert "acme" not in answer.content.decode()
+    assert "acme-" not in answer.content.decode()
     operator = actors.operator()
     seen = operator.api.get(f"/api/v1/executions/{waited}/explain", tenant=owner.tenant.slug).json()
-    assert "tenant acme-of-neighbours used 75%" in seen["neighbours"]["message"]
+    assert f"tenant acme-{found['queue']} used 75%" in seen["neighbours"]["message"]
 
 
 def test_what_started_at_once_or_is_not_due_has_no_neighbours(owner, queue):
@@ -54,3 +54,16 @@ def test_what_started_at_once_or_is_not_due_has_no_neighbours(owner, queue):
     later = rows.execution(job, "scheduled", queue_id=queue, not_before=now + timedelta(hours=1))
     for execution in (at_once, later):
         assert owner.api.get(f"/api/v1/executions/{execution}/explain").json()["neighbours"] is None
+
+
+def test_shares_of_a_queue_are_ones_own_and_all_others_or_by_name_for_the_platform(owner, waited, queue):
+    found = owner.api.get(f"/api/v1/queues/{queue}/shares", minutes=5).json()
+    assert (found["queue"], found["capped"]) == (queue, False)
+    assert [use["tenant"] for use in found["shares"]] == ["", owner.tenant.slug]
+    assert sum(use["share"] for use in found["shares"]) == pytest.approx(1, abs=0.01)
+    assert sum(use["seconds"] for use in found["shares"]) > 50
+    seen = actors.operator().api.get(f"/api/v1/queues/{queue}/shares").json()
+    assert [use["tenant"] for use in seen["shares"]] == [f"acme-{queue}", owner.tenant.slug]
+    assert owner.api.get(f"/api/v1/queues/{queue}/shares", minutes=0).status_code == 422
+    assert owner.api.get("/api/v1/queues/nowhere/shares").status_code == 404
+    assert "acme-" not in owner.api.get(f"/api/v1/queues/{queue}/shares").content.decode()

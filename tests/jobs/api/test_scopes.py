@@ -20,7 +20,7 @@ def with_scopes(owner):
 
 NEEDS = {
     ("GET", "jobs"): "jobs:read", ("GET", "schedules"): "jobs:read", ("GET", "job-types"): "jobs:read",
-    ("GET", "callables"): "jobs:read", ("GET", "queues"): "jobs:read", ("GET", "workers"): "jobs:read", ("GET", "jobs/nightly/next"): "jobs:read", ("GET", "jobs/nightly/executions"): "executions:read",
+    ("GET", "callables"): "jobs:read", ("GET", "queues"): "jobs:read", ("GET", "queues/default/shares"): "jobs:read", ("GET", "workers"): "jobs:read", ("GET", "jobs/nightly/next"): "jobs:read", ("GET", "jobs/nightly/executions"): "executions:read",
     ("POST", "schedules/preview"): "jobs:read", ("GET", "schedules/x/preview"): "jobs:read", ("POST", "jobs"): "jobs:write", ("PATCH", "jobs/nightly"): "jobs:write",
     ("PUT", "jobs/nightly"): "jobs:write", ("PUT", "schedules/x"): "jobs:write", ("POST", "jobs/nightly/rollback"): "jobs:write",
     ("POST", "jobs/nightly/duplicate"): "jobs:write", ("GET", "jobs/nightly/revisions/1"): "jobs:read",
@@ -40,6 +40,8 @@ NEEDS = {
     ("GET", "workflow-runs"): "executions:read", ("GET", "workflow-runs/x/graph"): "executions:read",
     ("POST", "workflow-runs/x/cancel"): "executions:run", ("POST", "workflow-runs/x/resume"): "executions:run",
     ("POST", "workflow-runs/x/rerun"): "executions:run", ("POST", "workflow-runs/x/steps/load/skip"): "executions:run",
+    ("GET", "approvals"): "executions:read", ("POST", "approvals/x/approve"): "executions:run",
+    ("POST", "approvals/x/reject"): "executions:run",
     ("POST", "failure-groups/x/retry"): "executions:run", ("POST", "failure-groups/x/resolve"): "executions:run",
     ("GET", "jobs/nightly/explain"): "jobs:read", ("GET", "forecast"): "jobs:read",
     ("GET", "jobs/nightly/stats"): "executions:read", ("GET", "stats"): "executions:read",

@@ -63,6 +63,8 @@ def test_resuming_runs_what_failed_and_all_after_it_once_and_keeps_the_rest(owne
     answer = post(owner, run, "resume")
     assert (answer.status_code, answer.json()["state"], answer.json()["reruns"]) == (202, "running", 1)
     assert answer.json()["finished_at"] is None
+    events = "SELECT kind, data ->> 'reruns' FROM event WHERE data ->> 'workflow_run' = %s"
+    assert rows.fetch(events, str(run)) == [("workflow_run.started", "1")]
     assert {step: state for step, (state, _) in members(run).items()} == {
         "extract": "succeeded", "count": "succeeded", "clean": "blocked", "report": "blocked",
     }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from jobs.engine import retention, transitions
 from jobs.rules import identity
 from jobs.rules.states import State
-from tests.support import console, ids, rows, workflows
+from tests.support import approvals, console, ids, rows, workflows
 from tests.support.workflows import Jobs
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -133,3 +133,19 @@ def test_workflow_runs_go_with_their_executions_and_stay_while_they_go_on():
     left = rows.fetch("SELECT id FROM workflow_run")
     assert (len(left), left != [(ended,)]) == (1, True)
     assert rows.fetch("SELECT workflow_run_id FROM execution") == left
+
+
+def test_approvals_and_resolutions_are_kept_as_long_as_executions(settings):
+    tenant = rows.tenant()
+    long_ago, lately = (rows.now() - settings.RETENTION + timedelta(days=days) for days in (-1, 1))
+    done = {"state": "approved", "decided_by": "user:ann@example.com"}
+    gone, kept = (approvals.waiting(tenant, decided_at=at, **done) for at in (long_ago, lately))
+    waits = approvals.waiting(tenant, created_at=long_ago)
+    for at in (long_ago, lately):
+        rows.insert(
+            "failure_resolution", id=uuid4(), tenant_id=tenant, fingerprint=uuid4().hex, note="", resolved_by="",
+            resolved_at=at, operation_id=uuid4(),
+        )  # fmt: skip
+    retention.prune()
+    assert {row[0] for row in rows.fetch("SELECT id FROM approval")} == {kept, waits} - {gone}
+    assert rows.fetch("SELECT resolved_at FROM failure_resolution") == [(lately,)]

@@ -135,3 +135,22 @@ def test_skipped_step_says_how_the_steps_before_it_ended(jobs):
     told = explanations.of_execution(Execution.objects.get(pk=runs.ids(run)["clean"]))
     assert told.reasons[0].code == "DEPENDENCY_FAILED"
     assert told.reasons[0].clause.endswith("; extract is failed")
+
+
+def test_a_run_tells_of_each_start_and_of_each_end_once():
+    def told(run):
+        query = """SELECT kind, job_id, data ->> 'reruns' FROM event WHERE data ->> 'workflow_run' = %s ORDER BY created_at"""
+        return [(kind.removeprefix("workflow_run."), job, reruns) for kind, job, reruns in rows.fetch(query, str(run))]
+
+    jobs = runs.diamond()
+    run = runs.started(jobs)
+    root = jobs["extract"][0]
+    assert told(run) == [("started", root, "0")]
+    runs.end(run, {"extract": "fail"})
+    runs.move()
+    assert told(run) == [("started", root, "0"), ("failed", root, "0")]
+    skipped = runs.new(jobs["extract"])
+    transitions.create([skipped])
+    transitions.skip(skipped.id, "OVERLAP")
+    runs.move()
+    assert told(runs.run_of(skipped.id)) == [("skipped", root, "0")]

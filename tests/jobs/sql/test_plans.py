@@ -73,6 +73,11 @@ EXPECTED = {
     "expire_executions": {"execution_recent"},
     "cancel_all": {"execution_pkey"},
     "skip_all": {"execution_pkey"},
+    "ask_approval": {"execution_pkey"},
+    "decide_approval": {"approval_waiting", "execution_pkey"},
+    "withdraw_approvals": {"approval_waiting", "execution_pkey"},
+    "tell_of_run": {"workflow_run_pkey"},
+    "prune_approvals": {"approval_ended", "approval_pkey"},
     "take_operation": {"operation_to_step"},
     "next_operation": {"operation_to_step"},
     "select_by_state": {"execution_by_state"},
@@ -145,6 +150,7 @@ NOTHING_TO_FIND = {
     "end_lease": "touches one of a few workers",
     "roll_windows": "touches the few that it is given",
     "pulse": "touches one of a few rows",
+    "prune_resolutions": "looks at the few kinds of failure that somebody decided on, once an hour",
     "allow_minutes": "changes settings",
     "wait_in_line": "changes settings",
     "make_partition": "calls a function of the owner's",
@@ -237,6 +243,11 @@ FILL = (
        FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
     """UPDATE execution e SET workflow_run_id = r.id, step = 'a', is_told = true FROM workflow_run r
        WHERE r.root_execution_id = e.id""",
+    """INSERT INTO approval (id, tenant_id, job_id, execution_id, question, state, roles, members, api_keys, not_by_requester,
+           requested_by, until, by_default, decided_by, reason, created_at, decided_at)
+       SELECT carillon_child_id(id, 'approval'), tenant_id, job_id, id, '', CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'approved' END,
+           '[]', '[]', '[]', false, '', now(), 'fail', '', '', now(), CASE WHEN n % 100 > 0 THEN now() - n * interval '1 hour' END
+       FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
 )
 
 
@@ -252,7 +263,7 @@ def _many_rows() -> Iterator[None]:
     yield
     rows.change(
         "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation,"
-        " received_event, maintenance_window, calendar, dependency, workflow_run CASCADE"
+        " received_event, maintenance_window, calendar, dependency, workflow_run, approval CASCADE"
     )
     rows.change("ANALYZE")
 
