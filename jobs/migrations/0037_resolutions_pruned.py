@@ -8,7 +8,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0032_approvals'),
+        ('jobs', '0036_approvals'),
     ]
 
     operations = rls.grant("failure_resolution", app="", engine="DELETE")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0030_artifacts'),
+        ('jobs', '0033_executors'),
         ('tenants', '0015_files'),
     ]
 

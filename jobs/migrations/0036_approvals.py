@@ -11,7 +11,7 @@ from tenants import rls
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0031_with_downstream'),
+        ('jobs', '0035_with_downstream'),
         ('tenants', '0014_calendars'),
     ]
 
