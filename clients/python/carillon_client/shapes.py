@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 
+ApprovalStateEnum = Literal["waiting", "approved", "rejected", "lapsed", "withdrawn"]
+
+
 ArtifactStateEnum = Literal["kept", "lost"]
 
 
@@ -26,6 +29,9 @@ DeclaredOutcomeEnum = Literal["created", "updated", "unchanged"]
 DedupConflictEnum = Literal["reject", "return_existing", "replace"]
 
 
+DefaultEnum = Literal["approve", "reject", "fail"]
+
+
 DstFoldEnum = Literal["first", "second", "both"]
 
 
@@ -35,6 +41,9 @@ DstGapEnum = Literal["run_after_gap", "skip"]
 ExecutionStateEnum = Literal["scheduled", "blocked", "pending", "queued", "running", "succeeded", "failed", "cancelled", "skipped"]
 
 
+ExecutorStateEnum = Literal["active", "inactive"]
+
+
 Expression = str
 
 
@@ -42,6 +51,9 @@ JobStateEnum = Literal["active", "paused", "disabled", "deleted"]
 
 
 KindEnum = Literal["holidays", "dates", "ical"]
+
+
+LevelEnum = Literal["debug", "info", "warning", "error"]
 
 
 MaintenanceActionEnum = Literal["hold", "skip"]
@@ -74,7 +86,7 @@ OutcomeEnum = Literal["created", "updated", "unchanged", "deleted"]
 OverlapEnum = Literal["allow", "skip", "queue_one", "queue_all", "cancel_previous"]
 
 
-PoolEnum = Literal["prefork", "threads"]
+PoolEnum = Literal["prefork", "threads", "external"]
 
 
 ReasonEnum = Literal["FILTER", "FILTER_FAILED", "PAUSED_SCHEDULE", "PAUSED_JOB", "DISABLED", "NOT_YET", "ENDED", "INVALID", "QUOTA"]
@@ -98,7 +110,7 @@ SchemeEnum = Literal["standard", "github", "none"]
 ScopeEnum = Literal["tenant", "queue", "job", "platform"]
 
 
-ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "admin", "platform"]
+ScopesEnum = Literal["jobs:read", "jobs:write", "executions:run", "executions:read", "logs:read", "payloads:read", "secrets:write", "audit:read", "executors:serve", "admin", "platform"]
 
 
 SecurityEnum = Literal["starttls", "tls", "off"]
@@ -113,6 +125,9 @@ SourceEnum = Literal["own", "gallery"]
 StatusEnum = Literal["open", "resolved", "came_back"]
 
 
+StreamEnum = Literal["handler", "stdout", "stderr", "log"]
+
+
 TlsEnum = Literal["verify", "insecure", "off"]
 
 
@@ -125,7 +140,7 @@ TriggerRuleEnum = Literal["all_success", "all_failed", "all_done", "all_skipped"
 UseEnum = Literal["exclude", "include"]
 
 
-WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "SUSPENDED", "TAG_PAUSED"]
+WaitingCodeEnum = Literal["NOT_DUE", "BACK_OFF", "TENANT_SUSPENDED", "QUEUE_PAUSED", "MAINTENANCE", "OUTSIDE_WINDOW", "NO_WORKER", "TENANT_CAP", "QUEUE_CAP", "JOB_CAP", "KEY_CAP", "RATE_LIMIT", "PACE", "OPERATION_PAUSED", "OVERLAP", "JOB_DISABLED", "BEHIND_OTHERS", "FREE_WORKER", "AWAITING_UPSTREAM", "SUSPENDED", "AWAITING_APPROVAL", "TAG_PAUSED", "AWAITING_EXECUTOR"]
 
 
 WarningCodeEnum = Literal["NEVER_FIRES", "PAST_END", "EITHER_DAY", "SHORT_INTERVAL", "FIRES_OFTENER_THAN_IT_TAKES", "CROWD", "SKIPPED_MONTHS", "FEBRUARY_29", "DST_SKIPS"]
@@ -135,6 +150,9 @@ WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "s
 
 
 WhichEnum = Literal["missing", "failed", "all"]
+
+
+WorkflowPayloadRule = Literal["all_success", "all_failed", "all_done", "all_skipped", "one_success", "one_failed", "one_done", "none_failed", "none_failed_min_one_success", "none_skipped", "always"]
 
 
 WorkflowRunStateEnum = Literal["planned", "running", "succeeded", "failed", "cancelled", "skipped"]
@@ -152,6 +170,184 @@ class Acceptance(TypedDict):
     token: str
     password: str
     name: NotRequired[str]
+
+
+class AggregationDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: AggregationPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class AggregationJobDeclaration(TypedDict):
+    """Aggregation. Stores a query's rows over a period in a table of the same database, in one transaction."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: AggregationPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class AggregationJobInput(TypedDict):
+    """Aggregation. Stores a query's rows over a period in a table of the same database, in one transaction."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: AggregationPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class AggregationJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: AggregationPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class AggregationPayload(TypedDict):
+    """AggregationPayload."""
+
+    connection: str | Expression
+    query: str | Expression
+    target: str | Expression
+    columns: list[str | Expression] | Expression
+    mode: Literal["replace", "upsert"] | Expression
+    keys: NotRequired[list[str | Expression] | Expression]
+    period_column: NotRequired[str | None | Expression]
+    period: NotRequired[Literal["hour", "day", "week", "month"] | Expression]
+    back: NotRequired[int | Expression]
+    at: NotRequired[str | None | Expression]
+    timezone: NotRequired[str]
+    params: NotRequired[dict[str, Any] | Expression]
+
+
+class AggregationRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: AggregationPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class ApiKeyInput(TypedDict):
@@ -178,6 +374,213 @@ class ApiKey(TypedDict):
     last_used_address: str | None
     created_at: str
     created_by: str
+
+
+class ApprovalDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ApprovalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ApprovalJobDeclaration(TypedDict):
+    """Approval. Waits for somebody to approve or reject, in the console or over the API."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ApprovalPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ApprovalJobInput(TypedDict):
+    """Approval. Waits for somebody to approve or reject, in the console or over the API."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ApprovalPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ApprovalJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ApprovalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ApprovalPayload(TypedDict):
+    """ApprovalPayload."""
+
+    question: str | Expression
+    who: NotRequired[ApprovalPayloadWho | Expression]
+    limit_seconds: NotRequired[int | Expression]
+    default: NotRequired[Literal["approve", "reject", "fail"] | Expression]
+    on_reject: NotRequired[Literal["fail", "succeed"] | Expression]
+    not_by_requester: NotRequired[bool | Expression]
+
+
+class ApprovalPayloadWho(TypedDict):
+    """ApprovalPayloadWho."""
+
+    roles: NotRequired[list[Literal["runner", "editor", "admin"] | Expression] | Expression]
+    members: NotRequired[list[str | Expression] | Expression]
+    api_keys: NotRequired[list[str | Expression] | Expression]
+
+
+class ApprovalRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ApprovalPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class Approval(TypedDict):
+    """A decision that an execution waits for."""
+
+    id: str
+    job: JobReference
+    execution: str
+    question: Any
+    state: ApprovalStateEnum
+    who: PutTo
+    may_decide: list[str]
+    not_by_requester: bool
+    requested_by: str
+    until: str
+    default: DefaultEnum
+    decided_by: str | None
+    decided_at: str | None
+    reason: str
+    created_at: str
+    allowed_actions: list[str]
+
+
+class ApproveInput(TypedDict):
+    """Why, if that is to be kept."""
+
+    reason: NotRequired[str]
 
 
 class Artifact(TypedDict):
@@ -237,6 +640,7 @@ class BackfillInput(TypedDict):
     order: NotRequired[OrderEnum]
     max_active: NotRequired[int]
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
     reason: NotRequired[str]
 
 
@@ -254,6 +658,24 @@ class BackfillPreview(TypedDict):
     estimate_seconds: float | None
 
 
+class BeatInput(TypedDict):
+    """That a process lives, and what it holds."""
+
+    lease: str
+    holding: NotRequired[list[str] | None]
+    draining: NotRequired[bool | None]
+
+
+class Beat(TypedDict):
+    """What a process is told with its heartbeat."""
+
+    state: ExecutorStateEnum
+    lease_expires_at: str
+    heartbeat_seconds: float
+    cancel: list[str]
+    stop: list[str]
+
+
 class BulkInput(TypedDict):
     """What to do, and to which executions: ``filter``, ``ids``, or ``all``."""
 
@@ -262,6 +684,7 @@ class BulkInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
     canary: NotRequired[int]
     canary_must_succeed: NotRequired[int]
+    with_downstream: NotRequired[bool]
     action: BulkInputActionEnum
     filter: NotRequired[dict[str, Any]]
     ids: NotRequired[list[str]]
@@ -276,6 +699,253 @@ class BulkPreview(TypedDict):
     matched: int
     matched_is_capped: bool
     sample: list[Execution]
+
+
+class CacheDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CachePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CacheJobDeclaration(TypedDict):
+    """Cache. Reads, writes, warms, expires and deletes keys of a Redis or Valkey."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CachePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CacheJobInput(TypedDict):
+    """Cache. Reads, writes, warms, expires and deletes keys of a Redis or Valkey."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CachePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CacheJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CachePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CachePayload(TypedDict):
+    """One operation on a region."""
+
+    connection: str | Expression
+    operation: Literal["get", "set", "delete", "delete_pattern", "expire", "warm", "stats", "flush"] | Expression
+    prefix: NotRequired[str | Expression]
+    keys: NotRequired[list[str | Expression] | None | Expression]
+    entries: NotRequired[dict[str, Any] | None | Expression]
+    ttl_seconds: NotRequired[int | None | Expression]
+    only_if_absent: NotRequired[bool | Expression]
+    pattern: NotRequired[str | None | Expression]
+    key: NotRequired[str | None | Expression]
+    call: NotRequired[CachePayloadHttpParams | None | Expression]
+    value: NotRequired[str | None | Expression]
+    confirm: NotRequired[str | None | Expression]
+    batch_size: NotRequired[int | Expression]
+    pause_ms: NotRequired[int | Expression]
+    max_keys: NotRequired[int | Expression]
+
+
+class CachePayloadAuth(TypedDict):
+    """Who the call says it is. A redirect to another origin takes nothing of it along."""
+
+    connection: NotRequired[str | None | Expression]
+    basic: NotRequired[CachePayloadBasic | None | Expression]
+    bearer: NotRequired[str | None | Expression]
+
+
+class CachePayloadBasic(TypedDict):
+    """A user and a password."""
+
+    user: str | Expression
+    password: str | Expression
+
+
+class CachePayloadExtracted(TypedDict):
+    """A place in the answer's JSON."""
+
+    pointer: str | Expression
+    optional: NotRequired[bool | Expression]
+
+
+class CachePayloadHttpParams(TypedDict):
+    """One call, and what is made of its answer."""
+
+    method: NotRequired[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] | Expression]
+    url: str | Expression
+    headers: NotRequired[dict[str, Any] | Expression]
+    query: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | Expression]
+    body: NotRequired[Any]
+    form: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | None | Expression]
+    base64: NotRequired[str | None]
+    content_type: NotRequired[str | None | Expression]
+    auth: NotRequired[CachePayloadAuth | None | Expression]
+    expected_status: NotRequired[int | str | list[int | str | Expression] | Expression]
+    success_if: NotRequired[str | Expression]
+    extract: NotRequired[dict[str, Any] | Expression]
+    follow_redirects: NotRequired[bool | Expression]
+    verify_tls: NotRequired[bool | Expression]
+    tls: NotRequired[CachePayloadTls | Expression]
+    max_answer_bytes: NotRequired[int | None | Expression]
+    too_large: NotRequired[Literal["truncate", "fail"] | None | Expression]
+    save_as: NotRequired[str | None | Expression]
+    poll: NotRequired[CachePayloadPoll | None | Expression]
+
+
+class CachePayloadPoll(TypedDict):
+    """After the answer: look at a status URL until it is done. Between looks no worker is held."""
+
+    url: NotRequired[str | None | Expression]
+    until: NotRequired[str | Expression]
+    fail_if: NotRequired[str | Expression]
+    interval_seconds: NotRequired[float | Expression]
+    backoff: NotRequired[float | Expression]
+    max_interval_seconds: NotRequired[float | Expression]
+    max_seconds: NotRequired[float | Expression]
+
+
+class CachePayloadTls(TypedDict):
+    """How the server is trusted, and how it is told who calls."""
+
+    ca: NotRequired[str | None | Expression]
+    client_certificate: NotRequired[str | None | Expression]
+    minimum_version: NotRequired[Literal["1.2", "1.3"] | Expression]
+
+
+class CacheRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: CachePayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class CalendarDeclaredSchedule(TypedDict):
@@ -503,6 +1173,400 @@ class Callable(TypedDict):
     schema: dict[str, Any]
 
 
+class CeleryTaskDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CeleryTaskPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CeleryTaskJobDeclaration(TypedDict):
+    """Celery task. Runs a task of a Celery app of your own, on its workers, and brings back its result."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CeleryTaskPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CeleryTaskJobInput(TypedDict):
+    """Celery task. Runs a task of a Celery app of your own, on its workers, and brings back its result."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CeleryTaskPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CeleryTaskJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CeleryTaskPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CeleryTaskPayload(TypedDict):
+    """One call of one task."""
+
+    connection: NotRequired[str | None | Expression]
+    task: str | Expression
+    args: NotRequired[list[Any] | Expression]
+    kwargs: NotRequired[dict[str, Any] | Expression]
+    queue: NotRequired[str | Expression]
+    wait: NotRequired[bool | Expression]
+    wait_seconds: NotRequired[float | None | Expression]
+    result_connection: NotRequired[str | None | Expression]
+    key_prefix: NotRequired[str | Expression]
+    result_key_prefix: NotRequired[str | Expression]
+
+
+class CeleryTaskRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: CeleryTaskPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
+class Children(TypedDict):
+    """The executions that one runs as its own."""
+
+    workflow_run: str
+    total: int
+    unfinished: int
+
+
+class ClaimInput(TypedDict):
+    """How many, and how long to wait for the first."""
+
+    lease: str
+    max: NotRequired[int]
+    wait_seconds: NotRequired[float]
+
+
+class ClaimedJob(TypedDict):
+    """Whose execution it is."""
+
+    id: str
+    name: str
+
+
+class Claimed(TypedDict):
+    """An execution that the executor holds from now on. Its payload may hold secrets, which are in this answer alone"""
+
+    execution: str
+    attempt: int
+    token: str
+    job: ClaimedJob
+    tenant: str
+    queue: str
+    capabilities: list[str]
+    payload: Any
+    timeout_seconds: float
+    deadline: str
+    idempotency_key: str
+    links: dict[str, str]
+
+
+class Claims(TypedDict):
+    """What was claimed; empty if there was nothing."""
+
+    data: list[Claimed]
+
+
+class CleanupDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CleanupPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class CleanupJobDeclaration(TypedDict):
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CleanupPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CleanupJobInput(TypedDict):
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: CleanupPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class CleanupJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: CleanupPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class CleanupPayload(TypedDict):
+    """CleanupPayload."""
+
+    connection: str | Expression
+    table: str | Expression
+    column: str | Expression
+    older_than_days: float | Expression
+    batch_rows: NotRequired[int | Expression]
+    pause_seconds: NotRequired[float | Expression]
+
+
+class CleanupRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: CleanupPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
 class ClockChange(TypedDict):
     """Clocks of the schedule's zone move."""
 
@@ -510,6 +1574,13 @@ class ClockChange(TypedDict):
     offset_before: str
     offset_after: str
     effect: str
+
+
+class CompletionInput(TypedDict):
+    """That it succeeded."""
+
+    token: str
+    result: NotRequired[Any | None]
 
 
 class ConnectionTestDeclaredJob(TypedDict):
@@ -862,6 +1933,193 @@ class CronSchedule(TypedDict):
     allowed_actions: list[str]
     created_at: str
     updated_at: str
+
+
+class DatabaseDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: DatabasePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class DatabaseJobDeclaration(TypedDict):
+    """Database. Runs SQL in PostgreSQL, MySQL, MariaDB or SQLite, and keeps a query's rows."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: DatabasePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class DatabaseJobInput(TypedDict):
+    """Database. Runs SQL in PostgreSQL, MySQL, MariaDB or SQLite, and keeps a query's rows."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: DatabasePayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class DatabaseJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: DatabasePayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class DatabasePayload(TypedDict):
+    """DatabasePayload."""
+
+    connection: str | Expression
+    query: NotRequired[str | None | Expression]
+    statements: NotRequired[list[str | Expression] | None | Expression]
+    params: NotRequired[dict[str, Any] | Expression]
+    transaction: NotRequired[Literal["all", "each"] | Expression]
+    isolation: NotRequired[Literal["read_uncommitted", "read_committed", "repeatable_read", "serializable"] | None | Expression]
+    read_only: NotRequired[bool | Expression]
+    output: NotRequired[Literal["result", "csv", "ndjson", "parquet"] | Expression]
+    name: NotRequired[str | Expression]
+    formulas: NotRequired[bool | Expression]
+    max_rows: NotRequired[int | None | Expression]
+    max_bytes: NotRequired[int | None | Expression]
+    expect: NotRequired[DatabasePayloadExpected | None | Expression]
+    statement_seconds: NotRequired[float | None | Expression]
+
+
+class DatabasePayloadExpected(TypedDict):
+    """How many rows there must be."""
+
+    min_rows: NotRequired[int | None | Expression]
+    max_rows: NotRequired[int | None | Expression]
+
+
+class DatabaseRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: DatabasePayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class DateInput(TypedDict):
@@ -1587,6 +2845,38 @@ class ExecutionsInput(TypedDict):
     executions: list[NewExecutionInput]
 
 
+class ExecutorInput(TypedDict):
+    """What a process says of itself."""
+
+    name: str
+    description: NotRequired[str]
+    capabilities: NotRequired[list[str]]
+    queues: list[str]
+    max_concurrent: NotRequired[int]
+    instance: NotRequired[str]
+
+
+class Executor(TypedDict):
+    """An executor of this tenant."""
+
+    id: str
+    name: str
+    description: str
+    capabilities: list[str]
+    queues: list[str]
+    max_concurrent: int
+    state: ExecutorStateEnum
+    live: bool
+    draining: bool
+    running: int
+    started_at: str | None
+    renewed_at: str | None
+    lease_expires_at: str | None
+    created_at: str
+    created_by: str
+    allowed_actions: list[str]
+
+
 class Explanation(TypedDict):
     """Why an execution stands where it stands."""
 
@@ -1596,6 +2886,175 @@ class Explanation(TypedDict):
     position: int | None
     estimate_seconds: float | None
     neighbours: Neighbours | None
+
+
+class ExternalDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ExternalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ExternalJobDeclaration(TypedDict):
+    """External executor. Waits for an executor of your own, in any language and anywhere, to claim it over HTTP."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ExternalPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ExternalJobInput(TypedDict):
+    """External executor. Waits for an executor of your own, in any language and anywhere, to claim it over HTTP."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotRequired[ExternalPayload]
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ExternalJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ExternalPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ExternalPayload(TypedDict):
+    """What an executor must be able to do, and what it is told."""
+
+    capabilities: NotRequired[list[str] | Expression]
+    executor: NotRequired[str | None | Expression]
+    payload: NotRequired[Any]
+
+
+class ExternalRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ExternalPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class FailureGroup(TypedDict):
@@ -1627,10 +3086,206 @@ class FailureGroups(TypedDict):
     capped: bool
 
 
+class FailureInput(TypedDict):
+    """That it failed, and whether trying again may help."""
+
+    token: str
+    message: str
+    code: NotRequired[str]
+    tags: NotRequired[list[str]]
+    permanent: NotRequired[bool]
+    retry_after_seconds: NotRequired[float | None]
+    result: NotRequired[Any | None]
+
+
 class FileInput(TypedDict):
     """An iCalendar file."""
 
     ical: str
+
+
+class FileSystemDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: FileSystemPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class FileSystemJobDeclaration(TypedDict):
+    """Files. Lists, copies, moves, deletes, packs, unpacks, compares and awaits files: in the tenant's folder, in a """
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: FileSystemPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class FileSystemJobInput(TypedDict):
+    """Files. Lists, copies, moves, deletes, packs, unpacks, compares and awaits files: in the tenant's folder, in a """
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: FileSystemPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class FileSystemJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: FileSystemPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class FileSystemPayload(TypedDict):
+    """FileSystemPayload."""
+
+    operation: Literal["list", "copy", "move", "delete", "mkdir", "checksum", "compress", "extract", "sync", "clean_up", "watch_for_file"] | Expression
+    path: NotRequired[str | Expression]
+    target: NotRequired[str | None | Expression]
+    connection: NotRequired[str | None | Expression]
+    target_connection: NotRequired[str | None | Expression]
+    recursive: NotRequired[bool | Expression]
+    overwrite: NotRequired[bool | Expression]
+    pattern: NotRequired[str | None | Expression]
+    verify: NotRequired[bool | Expression]
+    algorithm: NotRequired[Literal["sha256", "sha512", "sha1", "md5"] | Expression]
+    expected: NotRequired[str | None | Expression]
+    format: NotRequired[Literal["zip", "tar.gz", "tar.zst"] | Expression]
+    older_than_seconds: NotRequired[float | None | Expression]
+    delete_extra: NotRequired[bool | Expression]
+    dry_run: NotRequired[bool | Expression]
+    settled_seconds: NotRequired[float | Expression]
+    min_bytes: NotRequired[int | Expression]
+    poll_seconds: NotRequired[float | Expression]
+
+
+class FileSystemRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: FileSystemPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class Fire(TypedDict):
@@ -1693,6 +3348,13 @@ class Head(TypedDict):
     """Where a chain stands."""
 
     anchor: str | None
+
+
+class Held(TypedDict):
+    """How a claim that holds stands."""
+
+    cancel: bool
+    seconds_left: float
 
 
 class HookInput(TypedDict):
@@ -1906,7 +3568,7 @@ class HttpJob(TypedDict):
 
 
 class HttpPayload(TypedDict):
-    """HttpPayload."""
+    """One call, and what is made of its answer."""
 
     method: NotRequired[Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] | Expression]
     url: str | Expression
@@ -1914,9 +3576,61 @@ class HttpPayload(TypedDict):
     query: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | Expression]
     body: NotRequired[Any]
     form: NotRequired[dict[str, str | int | float | bool | list[str | int | float | bool]] | None | Expression]
+    base64: NotRequired[str | None]
+    content_type: NotRequired[str | None | Expression]
+    auth: NotRequired[HttpPayloadAuth | None | Expression]
     expected_status: NotRequired[int | str | list[int | str | Expression] | Expression]
+    success_if: NotRequired[str | Expression]
+    extract: NotRequired[dict[str, Any] | Expression]
     follow_redirects: NotRequired[bool | Expression]
     verify_tls: NotRequired[bool | Expression]
+    tls: NotRequired[HttpPayloadTls | Expression]
+    max_answer_bytes: NotRequired[int | None | Expression]
+    too_large: NotRequired[Literal["truncate", "fail"] | None | Expression]
+    save_as: NotRequired[str | None | Expression]
+    poll: NotRequired[HttpPayloadPoll | None | Expression]
+
+
+class HttpPayloadAuth(TypedDict):
+    """Who the call says it is. A redirect to another origin takes nothing of it along."""
+
+    connection: NotRequired[str | None | Expression]
+    basic: NotRequired[HttpPayloadBasic | None | Expression]
+    bearer: NotRequired[str | None | Expression]
+
+
+class HttpPayloadBasic(TypedDict):
+    """A user and a password."""
+
+    user: str | Expression
+    password: str | Expression
+
+
+class HttpPayloadExtracted(TypedDict):
+    """A place in the answer's JSON."""
+
+    pointer: str | Expression
+    optional: NotRequired[bool | Expression]
+
+
+class HttpPayloadPoll(TypedDict):
+    """After the answer: look at a status URL until it is done. Between looks no worker is held."""
+
+    url: NotRequired[str | None | Expression]
+    until: NotRequired[str | Expression]
+    fail_if: NotRequired[str | Expression]
+    interval_seconds: NotRequired[float | Expression]
+    backoff: NotRequired[float | Expression]
+    max_interval_seconds: NotRequired[float | Expression]
+    max_seconds: NotRequired[float | Expression]
+
+
+class HttpPayloadTls(TypedDict):
+    """How the server is trusted, and how it is told who calls."""
+
+    ca: NotRequired[str | None | Expression]
+    client_certificate: NotRequired[str | None | Expression]
+    minimum_version: NotRequired[Literal["1.2", "1.3"] | Expression]
 
 
 class HttpRevision(TypedDict):
@@ -2229,6 +3943,12 @@ class Last(TypedDict):
     reason: Reason
 
 
+class LeaseInput(TypedDict):
+    """Which process speaks."""
+
+    lease: str
+
+
 class LeftOut(TypedDict):
     """A schedule that waits for such events, and did not take this one."""
 
@@ -2240,6 +3960,14 @@ class LeftOut(TypedDict):
     detail: str
 
 
+class LogInput(TypedDict):
+    """Some lines, under a number by which they are stored once."""
+
+    token: str
+    chunk: int
+    lines: list[SentLine]
+
+
 class LogLine(TypedDict):
     """One line of an execution's log."""
 
@@ -2249,6 +3977,185 @@ class LogLine(TypedDict):
     level: str
     stream: str
     message: str
+
+
+class Logged(TypedDict):
+    """What became of the lines."""
+
+    stored: int
+    dropped: int
+    cancel: bool
+
+
+class MapDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: MapPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class MapJobDeclaration(TypedDict):
+    """Map. Runs a job once for each item of a list, so many at once, and collects their results."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: MapPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class MapJobInput(TypedDict):
+    """Map. Runs a job once for each item of a list, so many at once, and collects their results."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: MapPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class MapJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: MapPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class MapPayload(TypedDict):
+    """MapPayload."""
+
+    job: str | Expression
+    over: list[Any] | Expression
+    payload: NotRequired[dict[str, Any] | Expression]
+    cap: NotRequired[int | Expression]
+    allow_failures: NotRequired[int | str | Expression]
+
+
+class MapRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: MapPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class Me(TypedDict):
@@ -2436,8 +4343,8 @@ class MessageQueuePayload(TypedDict):
     key: NotRequired[str | None | Expression]
     headers: NotRequired[dict[str, Any] | Expression]
     partition: NotRequired[int | None | Expression]
-    messages: NotRequired[list[MessageQueuePayload.One | Expression] | None | Expression]
-    artifact: NotRequired[MessageQueuePayload.Source | None | Expression]
+    messages: NotRequired[list[MessageQueuePayloadOne | Expression] | None | Expression]
+    artifact: NotRequired[MessageQueuePayloadSource | None | Expression]
     lines: NotRequired[Literal["bodies", "messages"] | Expression]
     group: NotRequired[str | None | Expression]
     start: NotRequired[Literal["oldest", "newest"] | Expression]
@@ -2446,7 +4353,7 @@ class MessageQueuePayload(TypedDict):
     idle_seconds: NotRequired[float | Expression]
 
 
-class MessageQueuePayload.One(TypedDict):
+class MessageQueuePayloadOne(TypedDict):
     """One message of several, as it is in a payload and in the lines that a consumer leaves."""
 
     body: NotRequired[Any]
@@ -2456,7 +4363,7 @@ class MessageQueuePayload.One(TypedDict):
     encoding: NotRequired[Literal["json", "text", "base64"] | None | Expression]
 
 
-class MessageQueuePayload.Source(TypedDict):
+class MessageQueuePayloadSource(TypedDict):
     """An artifact, as a result names it."""
 
     artifact: str | Expression
@@ -2574,6 +4481,7 @@ class NewTenant(TypedDict):
     api_rate_limit: NotRequired[str]
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
+    allowed_tasks: NotRequired[list[str]]
     allow_network: NotRequired[bool]
     allow_requirements: NotRequired[bool]
     slug: str
@@ -2598,6 +4506,7 @@ class Oauth2ClientConnection(TypedDict):
     client_secret: str
     scope: NotRequired[str]
     send_in: NotRequired[SendInEnum]
+    base_url: NotRequired[str | None]
 
 
 class Oauth2ClientSecretInput(TypedDict):
@@ -2817,6 +4726,7 @@ class OneExecution(TypedDict):
     cancel_requested_at: str | None
     idempotency_key: str
     allowed_actions: list[str]
+    children: Children | None
     waiting_for: Waiting | None
 
 
@@ -2829,6 +4739,7 @@ class Operation(TypedDict):
     filter: Any | None
     ids: int | None
     payload: Any
+    with_downstream: bool
     reason: str
     rate_per_second: float
     max_active: int | None
@@ -3021,6 +4932,16 @@ class OtherSchedule(TypedDict):
     updated_at: str
 
 
+class Outcome(TypedDict):
+    """How the attempt ended: the same, however often it is asked."""
+
+    execution: str
+    attempt: int
+    state: AttemptStateEnum
+    error_code: str
+    error_message: str
+
+
 class Outlook(TypedDict):
     """Why a job or a schedule starts nothing, or when it will, and how it went last."""
 
@@ -3209,6 +5130,7 @@ class TenantChanges(TypedDict):
     api_rate_limit: NotRequired[str]
     allowed_hosts: NotRequired[list[str]]
     allowed_callables: NotRequired[list[str]]
+    allowed_tasks: NotRequired[list[str]]
     allow_network: NotRequired[bool]
     allow_requirements: NotRequired[bool]
 
@@ -3263,6 +5185,22 @@ class Problem(TypedDict):
     code: str
     message: str
     details: dict[str, Any]
+
+
+class ProgressInput(TypedDict):
+    """How far it is."""
+
+    token: str
+    fraction: float
+    message: NotRequired[str]
+
+
+class PutTo(TypedDict):
+    """Of those who may run jobs, who may decide; nobody named: any of them."""
+
+    roles: list[str]
+    members: list[str]
+    api_keys: list[str]
 
 
 class PythonDeclaredJob(TypedDict):
@@ -3466,6 +5404,16 @@ class Queue(TypedDict):
     created_at: str
 
 
+class QueueShares(TypedDict):
+    """Who used a queue in a time."""
+
+    queue: str
+    since: str
+    until: str
+    shares: list[Use]
+    capped: bool
+
+
 class RabbitmqConnection(TypedDict):
     """A RabbitMQ virtual host."""
 
@@ -3563,6 +5511,36 @@ class Refreshed(TypedDict):
     removed: list[Date]
 
 
+class Registered(TypedDict):
+    """An executor, and what its process speaks with."""
+
+    id: str
+    name: str
+    description: str
+    capabilities: list[str]
+    queues: list[str]
+    max_concurrent: int
+    state: ExecutorStateEnum
+    live: bool
+    draining: bool
+    running: int
+    started_at: str | None
+    renewed_at: str | None
+    lease_expires_at: str | None
+    created_at: str
+    created_by: str
+    allowed_actions: list[str]
+    lease: str
+    lease_seconds: float
+    heartbeat_seconds: float
+
+
+class RejectInput(TypedDict):
+    """Why."""
+
+    reason: NotRequired[str]
+
+
 class RepeatInput(TypedDict):
     """The same, and what to change."""
 
@@ -3571,12 +5549,14 @@ class RepeatInput(TypedDict):
     payload: NotRequired[dict[str, Any] | None]
     canary: NotRequired[int]
     canary_must_succeed: NotRequired[int]
+    with_downstream: NotRequired[bool]
 
 
 class ReplayInput(TypedDict):
     """What to change for the next run."""
 
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
 
 
 class RerunInput(TypedDict):
@@ -3980,32 +5960,32 @@ class ScriptPayload(TypedDict):
     argv: NotRequired[list[str] | None | Expression]
     env: NotRequired[dict[str, Any] | Expression]
     stdin: NotRequired[str]
-    files: NotRequired[dict[str, str | ScriptPayload.Encoded | ScriptPayload.FromArtifact] | Expression]
+    files: NotRequired[dict[str, str | ScriptPayloadEncoded | ScriptPayloadFromArtifact] | Expression]
     working_dir: NotRequired[str | Expression]
     artifacts: NotRequired[list[str | Expression] | Expression]
     artifacts_on_failure: NotRequired[bool | Expression]
     network: NotRequired[bool | Expression]
-    limits: NotRequired[ScriptPayload.Limits | Expression]
+    limits: NotRequired[ScriptPayloadLimits | Expression]
     success_codes: NotRequired[list[int | Expression] | Expression]
     retry_codes: NotRequired[list[int | Expression] | None | Expression]
     fail_codes: NotRequired[list[int | Expression] | Expression]
     requirements: NotRequired[list[str | Expression] | Expression]
 
 
-class ScriptPayload.Encoded(TypedDict):
+class ScriptPayloadEncoded(TypedDict):
     """A file that is no text."""
 
     base64: str
 
 
-class ScriptPayload.FromArtifact(TypedDict):
+class ScriptPayloadFromArtifact(TypedDict):
     """A file that another execution has kept."""
 
     artifact: dict[str, Any] | Expression
     execution: str | Expression
 
 
-class ScriptPayload.Limits(TypedDict):
+class ScriptPayloadLimits(TypedDict):
     """What a script may use; without one, and at most, what the installation allows."""
 
     cpu_seconds: NotRequired[int | None | Expression]
@@ -4083,6 +6063,14 @@ class SentInvitation(TypedDict):
     mailed: bool
 
 
+class SentLine(TypedDict):
+    """A line of the log."""
+
+    message: str
+    level: NotRequired[LevelEnum]
+    stream: NotRequired[StreamEnum]
+
+
 class Session(TypedDict):
     """A log-in over the API."""
 
@@ -4136,6 +6124,7 @@ class SkippedInput(TypedDict):
     """Which slot, where the row stands for many."""
 
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
     scheduled_for: NotRequired[str]
 
 
@@ -4143,6 +6132,7 @@ class SlotInput(TypedDict):
     """A slot of the schedule."""
 
     payload: NotRequired[dict[str, Any] | None]
+    with_downstream: NotRequired[bool]
     scheduled_for: str
 
 
@@ -4398,6 +6388,7 @@ class Tenant(TypedDict):
     allowed_job_types: list[str]
     allowed_hosts: list[str]
     allowed_callables: list[str]
+    allowed_tasks: list[str]
     allow_network: bool
     allow_requirements: bool
     created_at: str
@@ -4424,6 +6415,12 @@ class ThrottleWish(TypedDict):
 
     max_running: int
     until: str
+
+
+class TokenInput(TypedDict):
+    """Whose claim it is."""
+
+    token: str
 
 
 class Tokens(TypedDict):
@@ -4526,6 +6523,14 @@ class Usage(TypedDict):
     counted_up_to: int
 
 
+class Use(TypedDict):
+    """What one tenant, or all others together, used."""
+
+    tenant: str
+    seconds: float
+    share: float
+
+
 class User(TypedDict):
     """A job that names a secret."""
 
@@ -4618,12 +6623,197 @@ class Worker(TypedDict):
     renewed_at: str
 
 
+class WorkflowDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: WorkflowPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class WorkflowJobDeclaration(TypedDict):
+    """Workflow. Runs other jobs, each after those it depends on, as one execution with its own parameters."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: WorkflowPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class WorkflowJobInput(TypedDict):
+    """Workflow. Runs other jobs, each after those it depends on, as one execution with its own parameters."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: WorkflowPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class WorkflowJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: WorkflowPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class WorkflowPayload(TypedDict):
+    """WorkflowPayload."""
+
+    steps: dict[str, Any] | Expression
+    parameters: NotRequired[dict[str, Any] | Expression]
+
+
+class WorkflowPayloadStep(TypedDict):
+    """WorkflowPayloadStep."""
+
+    job: str | Expression
+    payload: NotRequired[dict[str, Any] | Expression]
+    upstreams: NotRequired[list[WorkflowPayloadUpstream | Expression] | Expression]
+
+
+class WorkflowPayloadUpstream(TypedDict):
+    """WorkflowPayloadUpstream."""
+
+    step: str | Expression
+    rule: NotRequired[WorkflowPayloadRule | Expression]
+    condition: NotRequired[str]
+
+
+class WorkflowRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: WorkflowPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
 class WorkflowRun(TypedDict):
     """One propagation through the graph of dependencies."""
 
     id: str
     job: JobReference
     root_execution: str
+    parent_execution: str | None
     state: WorkflowRunStateEnum
     due_at: str
     reruns: int
@@ -4635,7 +6825,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = ConnectionTestDeclaredJob | DbToKafkaDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | MessageQueueDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+DeclaredJob = AggregationDeclaredJob | ApprovalDeclaredJob | CacheDeclaredJob | CeleryTaskDeclaredJob | CleanupDeclaredJob | ConnectionTestDeclaredJob | DatabaseDeclaredJob | DbToKafkaDeclaredJob | DummyDeclaredJob | ExternalDeclaredJob | FileSystemDeclaredJob | HttpDeclaredJob | MapDeclaredJob | MessageQueueDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | WorkflowDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -4650,7 +6840,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DbToKafkaPayload | None | DummyPayload | None | HttpPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4722,7 +6912,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DbToKafkaJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | MessageQueueJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+JobDeclaration = AggregationJobDeclaration | ApprovalJobDeclaration | CacheJobDeclaration | CeleryTaskJobDeclaration | CleanupJobDeclaration | ConnectionTestJobDeclaration | DatabaseJobDeclaration | DbToKafkaJobDeclaration | DummyJobDeclaration | ExternalJobDeclaration | FileSystemJobDeclaration | HttpJobDeclaration | MapJobDeclaration | MessageQueueJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration | WorkflowJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -4735,7 +6925,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DbToKafkaPayload | DummyPayload | HttpPayload | MessageQueuePayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | PythonPayload | ScriptPayload | WorkflowPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4758,7 +6948,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = ConnectionTestJobInput | DbToKafkaJobInput | DummyJobInput | HttpJobInput | MessageQueueJobInput | PythonJobInput | ScriptJobInput
+JobInput = AggregationJobInput | ApprovalJobInput | CacheJobInput | CeleryTaskJobInput | CleanupJobInput | ConnectionTestJobInput | DatabaseJobInput | DbToKafkaJobInput | DummyJobInput | ExternalJobInput | FileSystemJobInput | HttpJobInput | MapJobInput | MessageQueueJobInput | PythonJobInput | ScriptJobInput | WorkflowJobInput
 
 
 class JobInputFields(TypedDict):
@@ -4771,7 +6961,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DbToKafkaPayload | DummyPayload | HttpPayload | MessageQueuePayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | PythonPayload | ScriptPayload | WorkflowPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4794,7 +6984,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = ConnectionTestJob | DbToKafkaJob | DummyJob | HttpJob | MessageQueueJob | PythonJob | ScriptJob | OtherJob
+Job = AggregationJob | ApprovalJob | CacheJob | CeleryTaskJob | CleanupJob | ConnectionTestJob | DatabaseJob | DbToKafkaJob | DummyJob | ExternalJob | FileSystemJob | HttpJob | MapJob | MessageQueueJob | PythonJob | ScriptJob | WorkflowJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -4809,7 +6999,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DbToKafkaPayload | None | DummyPayload | None | HttpPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4899,7 +7089,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = ConnectionTestRevision | DbToKafkaRevision | DummyRevision | HttpRevision | MessageQueueRevision | PythonRevision | ScriptRevision | OtherRevision
+Revision = AggregationRevision | ApprovalRevision | CacheRevision | CeleryTaskRevision | CleanupRevision | ConnectionTestRevision | DatabaseRevision | DbToKafkaRevision | DummyRevision | ExternalRevision | FileSystemRevision | HttpRevision | MapRevision | MessageQueueRevision | PythonRevision | ScriptRevision | WorkflowRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -4907,7 +7097,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: ConnectionTestPayload | None | DbToKafkaPayload | None | DummyPayload | None | HttpPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
