@@ -40,6 +40,7 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "live": states.State(execution.state) not in states.TERMINAL,
         "facts": _facts(execution),
         "attempts": _attempts(execution, now),
+        "artifacts": list(selectors.artifacts(execution.pk)),
         "lines": lines,
         "cut": cut,
         "log_url": request.build_absolute_uri(f"/api/v1/executions/{execution.pk}/logs"),

@@ -1451,6 +1451,190 @@ class FileInput(TypedDict):
     ical: str
 
 
+class FileSystemDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: FileSystemPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class FileSystemJobDeclaration(TypedDict):
+    """Files. Lists, copies, moves, deletes, packs, unpacks, compares and awaits files: in the tenant's folder, in a """
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: FileSystemPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class FileSystemJobInput(TypedDict):
+    """Files. Lists, copies, moves, deletes, packs, unpacks, compares and awaits files: in the tenant's folder, in a """
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: FileSystemPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class FileSystemJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: FileSystemPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class FileSystemPayload(TypedDict):
+    """FileSystemPayload."""
+
+    operation: Literal["list", "copy", "move", "delete", "mkdir", "checksum", "compress", "extract", "sync", "clean_up", "watch_for_file"] | Expression
+    path: NotRequired[str | Expression]
+    target: NotRequired[str | None | Expression]
+    connection: NotRequired[str | None | Expression]
+    target_connection: NotRequired[str | None | Expression]
+    recursive: NotRequired[bool | Expression]
+    overwrite: NotRequired[bool | Expression]
+    pattern: NotRequired[str | None | Expression]
+    verify: NotRequired[bool | Expression]
+    algorithm: NotRequired[Literal["sha256", "sha512", "sha1", "md5"] | Expression]
+    expected: NotRequired[str | None | Expression]
+    format: NotRequired[Literal["zip", "tar.gz", "tar.zst"] | Expression]
+    older_than_seconds: NotRequired[float | None | Expression]
+    delete_extra: NotRequired[bool | Expression]
+    dry_run: NotRequired[bool | Expression]
+    settled_seconds: NotRequired[float | Expression]
+    min_bytes: NotRequired[int | Expression]
+    poll_seconds: NotRequired[float | Expression]
+
+
+class FileSystemRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: FileSystemPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
+
+
 class Fire(TypedDict):
     """One slot to come."""
 
@@ -4211,7 +4395,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
+DeclaredJob = ConnectionTestDeclaredJob | DummyDeclaredJob | FileSystemDeclaredJob | HttpDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -4226,7 +4410,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ConnectionTestPayload | None | DummyPayload | None | FileSystemPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4298,7 +4482,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
+JobDeclaration = ConnectionTestJobDeclaration | DummyJobDeclaration | FileSystemJobDeclaration | HttpJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -4311,7 +4495,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[ConnectionTestPayload | DummyPayload | FileSystemPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4334,7 +4518,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = ConnectionTestJobInput | DummyJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
+JobInput = ConnectionTestJobInput | DummyJobInput | FileSystemJobInput | HttpJobInput | PythonJobInput | ScriptJobInput
 
 
 class JobInputFields(TypedDict):
@@ -4347,7 +4531,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[ConnectionTestPayload | DummyPayload | HttpPayload | PythonPayload | ScriptPayload]
+    payload: NotRequired[ConnectionTestPayload | DummyPayload | FileSystemPayload | HttpPayload | PythonPayload | ScriptPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -4370,7 +4554,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = ConnectionTestJob | DummyJob | HttpJob | PythonJob | ScriptJob | OtherJob
+Job = ConnectionTestJob | DummyJob | FileSystemJob | HttpJob | PythonJob | ScriptJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -4385,7 +4569,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ConnectionTestPayload | None | DummyPayload | None | FileSystemPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -4475,7 +4659,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = ConnectionTestRevision | DummyRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
+Revision = ConnectionTestRevision | DummyRevision | FileSystemRevision | HttpRevision | PythonRevision | ScriptRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -4483,7 +4667,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: ConnectionTestPayload | None | DummyPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
+    payload: ConnectionTestPayload | None | DummyPayload | None | FileSystemPayload | None | HttpPayload | None | PythonPayload | None | ScriptPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
