@@ -14,10 +14,11 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs import connections, selectors
+from jobs.attempt_streams import ArtifactWriter, Masking
 from jobs.connections import Connection
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking
+from jobs.handlers import HandlerError, Json
 from tasks import revealing
 from tasks.artifacts import Artifacts
 from tasks.attendant import Attended
