@@ -32,6 +32,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from jobs.attempt_streams import ArtifactWriter, Masking
 from jobs.connections import Connection
 from jobs.outcomes import (
     Cancelled,
@@ -75,27 +76,6 @@ class Params(BaseModel):
 
 
 P = TypeVar("P", bound=Params)
-
-
-class Masking(Protocol):
-    """Takes pieces of a stream, and gives them back without secrets."""
-
-    def feed(self, data: bytes) -> bytes:
-        """What can be said now; what may be the beginning of a secret comes later."""
-
-    def close(self) -> bytes:
-        """The rest."""
-
-
-class ArtifactWriter(Protocol):
-    """Takes the bytes of an artifact, from front to back; any library may write to it as to a binary file."""
-
-    def write(self, data: bytes, /) -> int:
-        """All of them; RESOURCE_LIMIT beyond what an artifact may have."""
-
-    @property
-    def reference(self) -> Mapping[str, Json]:
-        """For the result, once its block has ended: ``{"artifact": name, "bytes", "sha256", "content_type"}``."""
 
 
 class Context(Protocol):

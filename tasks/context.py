@@ -14,11 +14,12 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs import connections, selectors
+from jobs.attempt_streams import ArtifactWriter, Masking
 from jobs.connections import Connection
 from jobs.engine import approvals, sub_runs
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
-from jobs.handlers import ArtifactWriter, HandlerError, Json, Masking, Released, RetryLater, Suspend
+from jobs.handlers import HandlerError, Json, Released, RetryLater, Suspend
 from jobs.rules.approvals import Decision, Question
 from jobs.rules.sub_runs import Ended, Plan
 from tasks import revealing

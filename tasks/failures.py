@@ -6,7 +6,8 @@ import asyncio
 import traceback
 from pathlib import Path
 
-from jobs.handlers import HandlerError, Masking
+from jobs.attempt_streams import Masking
+from jobs.handlers import HandlerError
 
 _HERE = Path(__file__).parent
 #: What leads to somebody's code, and tells them nothing when it fails.

@@ -21,9 +21,10 @@ from uuid import UUID
 
 from django.db import connections
 
+from jobs.attempt_streams import ArtifactWriter, Masking
 from jobs.callables import current
 from jobs.connections import Connection
-from jobs.handlers import ArtifactWriter, Context, HandlerError, Interrupted, Json, Masking, PermanentFailure
+from jobs.handlers import Context, HandlerError, Interrupted, Json, PermanentFailure
 from jobs.rules.approvals import Decision, Question
 from jobs.rules.sub_runs import Ended, Plan
 from tasks import failures

@@ -51,6 +51,7 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "facts": _facts(execution),
         "asked": _asked(execution),
         "attempts": _attempts(execution, now),
+        "artifacts": list(selectors.artifacts(execution.pk)),
         "lines": lines,
         "cut": cut,
         "log_url": request.build_absolute_uri(f"/api/v1/executions/{execution.pk}/logs"),

@@ -6,7 +6,7 @@ which none may guess anew, and in a sandbox if one shows it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from django.http import HttpResponse, HttpResponseBase
@@ -26,11 +26,14 @@ POLICY = "sandbox; default-src 'none'; frame-ancestors 'none'"
 class Parts(Iterator[bytes]):
     """The bytes of a span, part by part; closed by who sends them, also when nobody reads on."""
 
-    def __init__(self, file: BinaryIO, span: Span) -> None:
-        file.seek(span.start)
-        self._file, self._left = file, span.length
+    def __init__(self, open_: Callable[[], BinaryIO], span: Span) -> None:
+        self._open, self._start, self._left = open_, span.start, span.length
+        self._file: BinaryIO | None = None
 
     def __next__(self) -> bytes:
+        if self._file is None:  # not before somebody reads: an answer that is never begun is never closed
+            self._file = self._open()
+            self._file.seek(self._start)
         part = self._file.read(min(CHUNK, self._left))
         if not part:
             raise StopIteration
@@ -39,9 +42,8 @@ class Parts(Iterator[bytes]):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
-
-    __del__ = close  # an answer that nobody begins to send is never closed
+        if self._file is not None:
+            self._file.close()
 
 
 def answer(
@@ -63,11 +65,15 @@ def answer(
 
 def _sent(artifact: Artifact, span: Span | None) -> HttpResponseBase:
     try:
-        file = artifacts.store().open(artifact.key)
+        artifacts.store().open(artifact.key).close()
     except FileNotFoundError:
         raise errors.Gone("its bytes are lost") from None
     sent = span or Span(0, artifact.bytes)
-    response = Download(Parts(file, sent), name="artifact", content_type=shown_type(artifact.content_type))
+    response = Download(
+        Parts(lambda: artifacts.store().open(artifact.key), sent),
+        name="artifact",
+        content_type=shown_type(artifact.content_type),
+    )
     response["Content-Length"] = str(sent.length)
     if span is not None:
         response.status_code = 206

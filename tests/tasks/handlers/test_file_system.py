@@ -235,14 +235,17 @@ def test_nobody_reaches_an_address_that_is_not_allowed(run, context, revealed, k
 
 
 @pytest.mark.parametrize("kind", ["s3", "sftp"])
-def test_a_name_that_means_another_address_the_second_time_is_asked_for_once(run, context, revealed, monkeypatch, kind):
+def test_a_name_that_means_another_address_the_second_time_is_asked_for_once(
+    run, context, revealed, monkeypatch, kind, server
+):
     names = Names(monkeypatch)
-    names.resolve("s3.amazonaws.com", ["127.0.0.1"], ["169.254.169.254"])
+    names.resolve("files.example.com", ["127.0.0.1"], ["169.254.169.254"])
     context.allowed_hosts = ["127.0.0.1"]
-    revealed["s3"] = s3(endpoint_url=s3_server.endpoint().replace("127.0.0.1", "s3.amazonaws.com"))
-    revealed["sftp"] = {**revealed["sftp"], "host": "s3.amazonaws.com"}
+    server.answer("/reports/", body=b"<ListBucketResult/>")
+    revealed["s3"] = s3(endpoint_url=server.url("").replace("127.0.0.1", "files.example.com"))
+    revealed["sftp"] = {**revealed["sftp"], "host": "files.example.com"}
     run("list", connection=kind)
-    assert names.asked.count("s3.amazonaws.com") == 1
+    assert names.asked.count("files.example.com") == 1
 
 
 def test_names_of_a_bucket_that_lead_elsewhere_are_copied_nowhere(run, folder, context, revealed, server):
