@@ -22,7 +22,8 @@ from tasks import databases
 from tasks.queues import rows, sending
 
 if TYPE_CHECKING:
-    from tasks.queues.kafka import Deliveries, KafkaSession
+    from tasks.queues.kafka import KafkaSession
+    from tasks.queues.kafka_messages import Deliveries
 
 TELL_SECONDS = 2.0
 #: The cursor's value in the query that goes on behind it; a name that no query has.
@@ -90,7 +91,8 @@ class DbToKafka(Handler[DbToKafkaParams]):
     }
 
     def run(self, params: DbToKafkaParams, context: Context) -> Json:
-        from tasks.queues.kafka import Deliveries, KafkaSession  # noqa: PLC0415 - loaded by those who use it
+        from tasks.queues.kafka import KafkaSession  # noqa: PLC0415 - loaded by those who use it
+        from tasks.queues.kafka_messages import Deliveries  # noqa: PLC0415
 
         source, target = context.connection(params.source), context.connection(params.target)
         place = Place(params, context)

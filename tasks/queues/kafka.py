@@ -7,9 +7,7 @@ coordinator is asked, and no group comes into being.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
@@ -21,7 +19,6 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicPartition,
 )
@@ -29,7 +26,7 @@ from confluent_kafka.admin import AdminClient
 
 from jobs.connections.brokers import Kafka
 from jobs.handlers import Context
-from tasks import egress, foreign
+from tasks import egress
 from tasks.queues import kafka_guard
 from tasks.queues.contract import (
     GLANCE_SECONDS,
@@ -41,11 +38,7 @@ from tasks.queues.contract import (
     Reading,
     not_here,
 )
-
-#: librdkafka's own words go to standard error of the worker if nobody takes them.
-_SILENT = logging.getLogger("carillon.librdkafka")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+from tasks.queues.kafka_messages import HOPELESS, NO_GROUP, SILENT, Deliveries, number, told, unpacked
 
 #: Of the messages on their way; a full queue makes the sender wait.
 MOST_QUEUED = 20_000
@@ -55,8 +48,6 @@ FETCHED_KILOBYTES = 8 * 1024
 DELIVERY_SECONDS = 120
 #: After which a reader that was killed is missed, and its partitions go to others.
 SESSION_SECONDS = 10.0
-#: Names the client to the broker where a group must have a name and none is meant.
-NO_GROUP = "carillon-none"
 
 
 class KafkaSession:
@@ -129,7 +120,7 @@ class KafkaSession:
                 self._check()
                 continue
             except KafkaException as error:
-                raise _told(error.args[0]) from None
+                raise told(error.args[0]) from None
             deliveries.expected += 1
             producer.poll(0)
             return
@@ -154,10 +145,10 @@ class KafkaSession:
             if (error := message.error()) is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
                     continue
-                raise _told(error)
+                raise told(error)
             left -= 1
-            self._positions[_number(message.partition())] = _number(message.offset()) + 1
-            yield _unpacked(message)
+            self._positions[number(message.partition())] = number(message.offset()) + 1
+            yield unpacked(message)
 
     def _reader(self, reading: Reading) -> Consumer:
         consumer = self._consumer = self._new_consumer(reading)
@@ -202,10 +193,10 @@ class KafkaSession:
         try:
             stored = consumer.commit(offsets=offsets, asynchronous=False) or []
         except KafkaException as error:
-            raise _told(error.args[0]) from None
+            raise told(error.args[0]) from None
         for each in stored:
             if each.error is not None:
-                raise _told(each.error)
+                raise told(each.error)
         return True
 
     def depth(self, reading: Reading) -> Mapping[str, Any]:
@@ -249,9 +240,9 @@ class KafkaSession:
             except KafkaException as error:
                 self._check()
                 if time.monotonic() > until:
-                    raise _told(error.args[0]) from None
+                    raise told(error.args[0]) from None
         if topic.error is not None:
-            raise _told(topic.error)
+            raise told(topic.error)
         return sorted(topic.partitions)
 
     def _asked(self, question: Any) -> Any:
@@ -259,7 +250,7 @@ class KafkaSession:
             return question()
         except KafkaException as error:
             self._check()
-            raise _told(error.args[0]) from None
+            raise told(error.args[0]) from None
 
     def _settings(self) -> dict[str, Any]:
         """All of a client but its servers, which the guard gives it."""
@@ -272,7 +263,7 @@ class KafkaSession:
             "socket.connection.setup.timeout.ms": 10_000,
             "reconnect.backoff.max.ms": 2_000,
             "log_level": 0,
-            "logger": _SILENT,
+            "logger": SILENT,
             "error_cb": self._on_error,
         }
         if connection.tls != "off":
@@ -301,64 +292,7 @@ class KafkaSession:
         failure, self._failure = self._failure, None
         if failure is None:
             return
-        if failure.fatal() or failure.code() in _HOPELESS:
-            raise _told(failure)
+        if failure.fatal() or failure.code() in HOPELESS:
+            raise told(failure)
         if failure.code() == KafkaError._ALL_BROKERS_DOWN and time.monotonic() > self._until:
             raise BrokerRefuses(f"no broker is reached: {self._watch.problem or failure.str()}", "connection")
-
-
-class Deliveries:
-    """Delivery reports as they come."""
-
-    def __init__(self) -> None:
-        self.expected = 0
-        self._error: KafkaError | None = None
-        self._places: deque[Mapping[str, Any]] = deque()
-
-    def report(self, error: KafkaError | None, message: Message) -> None:
-        """Called by the client while it is polled."""
-        self.expected -= 1
-        if error is not None:
-            self._error = self._error or error
-        else:
-            self._places.append({"partition": message.partition(), "offset": message.offset()})
-
-    def places(self) -> Iterator[Mapping[str, Any]]:
-        """Of those delivered since the last time; the failure of one ends all."""
-        if self._error is not None:
-            raise _told(self._error)
-        while self._places:
-            yield self._places.popleft()
-
-
-_HOPELESS = {
-    KafkaError._AUTHENTICATION,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError._SSL,
-}
-
-
-def _told(error: KafkaError) -> BrokerRefuses:
-    return BrokerRefuses(f"Kafka: {error.str()}", f"kafka:{error.name()}")
-
-
-def _number(value: int | None) -> int:
-    assert value is not None
-    return value
-
-
-def _unpacked(message: Message) -> Incoming:
-    key: Any = message.key()
-    place: dict[str, Any] = {"partition": message.partition(), "offset": message.offset()}
-    kind, at = message.timestamp()
-    if kind:
-        place["timestamp"] = at
-    headers: Any = message.headers() or []
-    texts = {name: foreign.text(value or b"") for name, value in headers}
-    if identity := texts.pop("message_id", None):
-        place["message_id"] = identity
-    body: Any = message.value()
-    return Incoming(body, None if key is None else foreign.text(key), texts, place)

@@ -8,37 +8,31 @@ attempt of the same execution at once.
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, Self
 
 import redis
-import redis.connection
 
 from jobs.connections.brokers import Redis
 from jobs.handlers import Context, HandlerError
-from tasks import egress, foreign, sockets
+from tasks import foreign
 from tasks.queues.contract import (
     GLANCE_SECONDS,
-    LONGEST_BODY,
     PATIENCE_SECONDS,
     BrokerRefuses,
     Incoming,
     Outgoing,
     Reading,
     not_here,
-    too_long,
 )
+from tasks.queues.redis_wire import opened
 
 AT_A_TIME = 100
 ABANDONED_SECONDS = 600
 #: For handing back, when the attempt must already have ended.
 HASTE_SECONDS = 2.0
-#: Of one answer, however many entries are in it.
-LONGEST_ANSWER = 8 * LONGEST_BODY
 #: Whom pending messages are handed back to; nobody reads by that name.
 RETURNED = "carillon-returned"
 _OWN_FIELDS = ("body", "key", "message_id")
@@ -53,7 +47,7 @@ class RedisSession:
         self._group: str | None = None
         self._left = 0
         self._unacknowledged: list[bytes] = []
-        self._again = partial(_opened, connection, context)
+        self._again = partial(opened, connection, context)
         self._session = self._again(max(min(PATIENCE_SECONDS, context.remaining()), 0.1))
 
     def __enter__(self) -> Self:
@@ -224,72 +218,6 @@ class RedisSession:
             return self._session.read_response()
         except (redis.RedisError, OSError) as error:
             raise BrokerRefuses(f"Redis: {error}") from None
-
-
-class _Counted:
-    """A socket that gives no more than so many bytes for one answer."""
-
-    def __init__(self, real: socket.socket) -> None:
-        self._real = real
-        self.left = LONGEST_ANSWER
-
-    def recv(self, size: int, *flags: int) -> bytes:
-        data = self._real.recv(size, *flags)
-        self.left -= len(data)
-        if self.left < 0:
-            raise too_long(LONGEST_ANSWER)
-        return data
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
-class _Given(redis.connection.Connection):
-    """Redis over a connection that is there already; it is never made again."""
-
-    def __init__(self, given: socket.socket, **options: Any) -> None:
-        self._real = given
-        self._counted: _Counted | None = None
-        super().__init__(**options)  # type: ignore[no-untyped-call]
-
-    def _connect(self) -> Any:
-        if self._counted is not None:
-            raise redis.ConnectionError("the connection was closed")
-        self._counted = _Counted(self._real)
-        return self._counted
-
-    def begin_answer(self) -> None:
-        """From here its length is counted."""
-        if self._counted is not None:
-            self._counted.left = LONGEST_ANSWER
-
-    def disconnect(self, *arguments: Any) -> None:
-        super().disconnect(*arguments)  # type: ignore[no-untyped-call]
-        with contextlib.suppress(OSError):
-            self._real.close()
-
-
-def _opened(connection: Redis, context: Context, patience: float) -> _Given:
-    (target,) = connection.targets()
-    guard = egress.Guard(context.allowed_hosts)
-    try:
-        reached = sockets.connect(guard, target.host, target.port, patience)
-        if target.tls:
-            reached = sockets.encrypted(reached, target.host, sockets.tls(connection.tls, connection.ca))
-    except OSError as error:
-        raise BrokerRefuses(f"{target.host} port {target.port} is not reached: {error}", "connection") from None
-    context.log(f"reached {target.host} port {target.port}")
-    return _Given(
-        reached,
-        host=target.host,
-        port=target.port,
-        db=connection.database,
-        username=connection.user,
-        password=connection.password.get_secret_value() if connection.password else None,
-        protocol=2,
-        driver_info=None,
-        socket_timeout=patience,
-    )
 
 
 def _fields(message: Outgoing) -> list[Any]:

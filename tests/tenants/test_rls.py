@@ -146,6 +146,10 @@ def fill_every_table() -> UUID:
         },
         "job_tag": {"job_id": job[0], "tag": "x"},
         "job_secret": {"job_id": job[0], "name": "x"},
+        "artifact": {
+            "execution_id": uuid4(), "attempt": 1, "name": "x", "bytes": 0, "sha256": "", "content_type": "", "key": uuid4(),
+            "state": "kept", "created_at": now, "expires_at": now,
+        },
         "bookmark": {"job_id": job[0], "name": "x", "value": {}, "moved_at": now, "execution_id": uuid4()},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
         "data_key": {"key_id": "", "wrapped": b"", "created_at": now},

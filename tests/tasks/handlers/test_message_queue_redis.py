@@ -14,7 +14,7 @@ from jobs import handlers
 from jobs.handlers import Cancelled, HandlerError, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import egress
-from tasks.queues import redis_streams
+from tasks.queues import redis_streams, redis_wire
 from tests.support import contexts, servers
 from tests.tasks.handlers.cases_message_queue import redis_fields
 from tests.tasks.handlers.queue_runs import LOCAL, consumed, run, stored
@@ -103,12 +103,12 @@ def test_nothing_is_acknowledged_before_the_artifact_is_kept(stream, look, monke
 
 
 def test_the_next_attempt_goes_on_with_what_a_killed_one_was_given(stream, look):
-    context = contexts.RecordingContext(LOCAL)
     run(FIELDS, queue=stream, body=1)
     look.xgroup_create(stream, "readers", "0")
-    look.xreadgroup("readers", f"carillon-{context.execution_id}", {stream: ">"})
-    run(FIELDS, queue=stream, context=context, operation="consume", group="readers", idle_seconds=0.5)
-    assert [each["body"] for each in stored(context)] == [1]
+    with contexts.recording(LOCAL) as context:
+        look.xreadgroup("readers", f"carillon-{context.execution_id}", {stream: ">"})
+        run(FIELDS, queue=stream, context=context, operation="consume", group="readers", idle_seconds=0.5)
+        assert [each["body"] for each in stored(context)] == [1]
 
 
 def test_what_somebody_else_left_long_ago_is_taken_over(stream, look, monkeypatch):
@@ -138,7 +138,7 @@ def test_reading_ends_behind_so_many_bytes_and_leaves_the_rest(stream):
 
 def test_an_answer_that_is_too_long_is_not_read_on(stream, monkeypatch):
     run(FIELDS, queue=stream, body="x" * 100_000)
-    monkeypatch.setattr(redis_streams, "LONGEST_ANSWER", 50_000)
+    monkeypatch.setattr(redis_wire, "LONGEST_ANSWER", 50_000)
     with pytest.raises(HandlerError) as caught:
         consumed(FIELDS, queue=stream, group="readers")
     assert caught.value.code == Failure.RESOURCE_LIMIT
