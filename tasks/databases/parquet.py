@@ -101,7 +101,7 @@ def _decimal(database: str, column: Column) -> pa.DataType:
 
 def _array(field: Any, values: list[Any]) -> Any:
     usual = _as_decimal if pa.types.is_decimal(field.type) else _same
-    convert = _CONVERSIONS.get(field.type, usual)
+    convert: Callable[[Any], Any] = _CONVERSIONS.get(field.type, usual)
     try:
         return pa.array([None if value is None else convert(value) for value in values], type=field.type)
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
