@@ -174,10 +174,7 @@ def release_all(fences: Sequence[Fence]) -> dict[UUID, Ended]:
 
 
 def defer(fence: Fence, *, delay: timedelta, keep: Any = None, tail: Tail = NO_TAIL) -> Ended | None:
-    """The handler asked to look again later; the same attempt goes on, or not if a cancel was asked for.
-
-    What it is to know then is kept as that attempt row's result.
-    """
+    """The handler looks again later, and then knows what it is to keep; not if a cancel was asked for."""
     ending = Ending(fence=fence, result=keep, tail=tail)
     return _put_back(Event.DEFER, [ending], "deferred", delay=delay).get(fence.id)
 
