@@ -3579,32 +3579,32 @@ class ScriptPayload(TypedDict):
     argv: NotRequired[list[str] | None | Expression]
     env: NotRequired[dict[str, Any] | Expression]
     stdin: NotRequired[str]
-    files: NotRequired[dict[str, str | ScriptPayload.Encoded | ScriptPayload.FromArtifact] | Expression]
+    files: NotRequired[dict[str, str | ScriptPayloadEncoded | ScriptPayloadFromArtifact] | Expression]
     working_dir: NotRequired[str | Expression]
     artifacts: NotRequired[list[str | Expression] | Expression]
     artifacts_on_failure: NotRequired[bool | Expression]
     network: NotRequired[bool | Expression]
-    limits: NotRequired[ScriptPayload.Limits | Expression]
+    limits: NotRequired[ScriptPayloadLimits | Expression]
     success_codes: NotRequired[list[int | Expression] | Expression]
     retry_codes: NotRequired[list[int | Expression] | None | Expression]
     fail_codes: NotRequired[list[int | Expression] | Expression]
     requirements: NotRequired[list[str | Expression] | Expression]
 
 
-class ScriptPayload.Encoded(TypedDict):
+class ScriptPayloadEncoded(TypedDict):
     """A file that is no text."""
 
     base64: str
 
 
-class ScriptPayload.FromArtifact(TypedDict):
+class ScriptPayloadFromArtifact(TypedDict):
     """A file that another execution has kept."""
 
     artifact: dict[str, Any] | Expression
     execution: str | Expression
 
 
-class ScriptPayload.Limits(TypedDict):
+class ScriptPayloadLimits(TypedDict):
     """What a script may use; without one, and at most, what the installation allows."""
 
     cpu_seconds: NotRequired[int | None | Expression]
