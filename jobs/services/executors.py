@@ -47,7 +47,7 @@ class LeaseTaken(ServiceError):
     status = 409
 
 
-class ClaimOver(errors.ServiceError):
+class ClaimOver(ServiceError):
     """This claim is over: the execution was cancelled, ran out of time, or belongs to another by now. Stop, and report nothing."""
 
     code = "CLAIM_OVER"
