@@ -61,8 +61,8 @@ def page() -> tuple[Path, str]:
 
 
 def plain_name(component: str) -> str:
-    """What the client calls a component: without what tells it from others on our side alone."""
-    return component.replace("Request", "").removeprefix("Patched").replace("Shape", "")
+    """What the client calls a component: without what tells it from others on our side alone. Parts of a payload have a dot."""
+    return component.replace("Request", "").removeprefix("Patched").replace("Shape", "").replace(".", "")
 
 
 def _alias(name: str, schema: Schema) -> str:

@@ -134,7 +134,7 @@ WeekendEnum = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "s
 WhichEnum = Literal["missing", "failed", "all"]
 
 
-WorkflowPayload.Rule = Literal["all_success", "all_failed", "all_done", "all_skipped", "one_success", "one_failed", "one_done", "none_failed", "none_failed_min_one_success", "none_skipped", "always"]
+WorkflowPayloadRule = Literal["all_success", "all_failed", "all_done", "all_skipped", "one_success", "one_failed", "one_done", "none_failed", "none_failed_min_one_success", "none_skipped", "always"]
 
 
 WorkflowRunStateEnum = Literal["planned", "running", "succeeded", "failed", "cancelled", "skipped"]
@@ -4515,19 +4515,19 @@ class WorkflowPayload(TypedDict):
     parameters: NotRequired[dict[str, Any] | Expression]
 
 
-class WorkflowPayload.Step(TypedDict):
-    """WorkflowPayload.Step."""
+class WorkflowPayloadStep(TypedDict):
+    """WorkflowPayloadStep."""
 
     job: str | Expression
     payload: NotRequired[dict[str, Any] | Expression]
-    upstreams: NotRequired[list[WorkflowPayload.Upstream | Expression] | Expression]
+    upstreams: NotRequired[list[WorkflowPayloadUpstream | Expression] | Expression]
 
 
-class WorkflowPayload.Upstream(TypedDict):
-    """WorkflowPayload.Upstream."""
+class WorkflowPayloadUpstream(TypedDict):
+    """WorkflowPayloadUpstream."""
 
     step: str | Expression
-    rule: NotRequired[WorkflowPayload.Rule | Expression]
+    rule: NotRequired[WorkflowPayloadRule | Expression]
     condition: NotRequired[str]
 
 
