@@ -25,7 +25,12 @@ def world() -> World:
 
 
 def start(world: World, over: Any, **payload: Any) -> UUID:
-    world.job("all", type="map", payload={"job": "each", "over": over, "payload": {"result": "{{ item }}"}} | payload)
+    world.job(
+        "all",
+        type="map",
+        payload={"job": "each", "over": over, "payload": {"result": "{{ item }}"}} | payload,
+        retry={"max_attempts": 1},
+    )
     return world.start("all")
 
 
