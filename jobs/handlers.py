@@ -34,6 +34,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from jobs.connections import Connection
+from jobs.interruptions import Cancelled as Cancelled  # noqa: PLC0414 - a handler's own word
+from jobs.interruptions import Interrupted as Interrupted  # noqa: PLC0414 - a handler's own word
+from jobs.interruptions import LeaseLost as LeaseLost  # noqa: PLC0414 - a handler's own word
+from jobs.interruptions import Released as Released  # noqa: PLC0414 - a handler's own word
+from jobs.interruptions import TimedOut as TimedOut  # noqa: PLC0414 - a handler's own word
 from jobs.rules.approvals import Decision, Question
 from jobs.rules.codes import Failure
 
@@ -251,26 +256,6 @@ class Suspend(Exception):
     def __init__(self, at_most: timedelta) -> None:
         super().__init__(f"suspended for {at_most.total_seconds():g} s at most")
         self.at_most = at_most
-
-
-class Interrupted(BaseException):
-    """Raised inside a running handler when it must stop now. Not an Exception, so `except Exception` lets it pass."""
-
-
-class Cancelled(Interrupted):
-    """Somebody asked for this execution to be cancelled."""
-
-
-class TimedOut(Interrupted):
-    """The attempt's time is over."""
-
-
-class Released(Interrupted):
-    """The worker shuts down; the same attempt runs again elsewhere, unpunished."""
-
-
-class LeaseLost(Interrupted):
-    """The worker may no longer speak for this execution: stop and write nothing."""
 
 
 class UnknownJobTypeError(LookupError):
