@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 import httpx2
 
-from jobs.handlers import ArtifactWriter, Context
+from jobs.attempt_streams import ArtifactWriter
+from jobs.handlers import Context
 from tasks.http.params import HttpParams
 
 #: What an artifact may say it is; anything else a server says is not taken over.

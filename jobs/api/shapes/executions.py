@@ -31,11 +31,9 @@ class TriggerInput(StrictSerializer):
     )
     run_at = Instant(required=False, allow_null=True, help_text="Now if left out; at most 90 days ahead.")
     dedup_key = serializers.CharField(
-        max_length=200,
-        required=False,
-        allow_null=True,
+        max_length=200, required=False, allow_null=True,
         help_text="Requests with the same key make one execution of the job. The job's own key if left out.",
-    )
+    )  # fmt: skip
 
 
 class NewExecutionInput(TriggerInput):
