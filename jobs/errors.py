@@ -100,3 +100,10 @@ class RevisionInvalid(ServiceError):
 
     code = "REVISION_INVALID"
     status = 422
+
+
+class BadRange(ServiceError):
+    """The range begins behind the end: ask for one within the bytes that Content-Range names."""
+
+    code = "RANGE_NOT_SATISFIABLE"
+    status = 416

@@ -7,8 +7,6 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
-from jobs.artifacts.bucket import Bucket
-
 
 class EnvOfFiles(BaseSettings):
     """What :class:`scheduler_project.env.Env` begins with."""
@@ -44,5 +42,7 @@ class EnvOfFiles(BaseSettings):
     @classmethod
     def _can_be_read(cls, given: SecretStr) -> SecretStr:
         if "://" in given.get_secret_value():
+            from jobs.artifacts.bucket import Bucket  # noqa: PLC0415 - beat, which has no jobs, reads these too
+
             Bucket(given.get_secret_value())
         return given

@@ -17,6 +17,7 @@ from jobs.models import Artifact, ArtifactState
 from jobs.rules import ranges
 from jobs.rules.artifacts import shown_type
 from jobs.rules.ranges import Span
+from tenants import errors as edge
 from tenants.api.streaming import Download
 
 CHUNK = 256 * 1024
@@ -58,8 +59,9 @@ def answer(
     try:
         span = ranges.parse(asked, artifact.bytes) if if_range in (None, tag) else None
     except ranges.Unsatisfiable:
-        refused = HttpResponse(status=416, headers={"Content-Range": f"bytes */{artifact.bytes}"})
-        return _headed(refused, artifact, tag)
+        refused = edge.answer(errors.BadRange())
+        refused["Content-Range"] = f"bytes */{artifact.bytes}"
+        return refused
     return _headed(_sent(artifact, span), artifact, tag)
 
 

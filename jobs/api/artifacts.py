@@ -51,7 +51,7 @@ class ArtifactViewSet(TenantViewSet):
     read_scope = "executions:read"
     write_scope = "executions:run"
     action_scopes = {"content": "payloads:read"}
-    refusals = {"content": (errors.Gone,)}
+    refusals = {"content": (errors.Gone, errors.BadRange)}
     answers_files = {"content": (_FILE, "text/csv", "text/plain", "application/pdf", "image/png")}
 
     def retrieve(self, request: Request, id: str) -> Response:
@@ -74,7 +74,6 @@ class ArtifactViewSet(TenantViewSet):
             (200, _FILE): OpenApiResponse(OpenApiTypes.BINARY, description="Its bytes, as an attachment."),
             (206, _FILE): OpenApiResponse(OpenApiTypes.BINARY, description="Those of the range."),
             304: OpenApiResponse(description="You have it."),
-            416: OpenApiResponse(description="The range begins after the end."),
         },
     )
     @action(detail=True)

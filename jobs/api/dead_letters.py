@@ -11,7 +11,8 @@ from rest_framework.response import Response
 
 from jobs import errors
 from jobs.api.lists import dead_letters as lists
-from jobs.api.shapes.executions import DeadLetterShape, ReplayInput
+from jobs.api.shapes.dead_letters import DeadLetterShape
+from jobs.api.shapes.executions import ReplayInput
 from jobs.models import DeadLetter
 from jobs.services import dead_letters
 from tenants.api.fields import NoFields

@@ -121,6 +121,11 @@ class ReportViewSet(TenantViewSet):
         given = self.body(TokenInput)
         return self._ended(reporting.release(self.tenant, self._id(), given["token"]))
 
+    def body(self, shape: Any) -> Any:
+        """What is not there is told before what is wrong with what was sent."""
+        self.row()
+        return super().body(shape)
+
     def _id(self) -> UUID:
         found = fields.id_of(self.kwargs["id"])
         if found is None:

@@ -59,7 +59,7 @@ class Approval(Handler[ApprovalParams]):
     threaded = True
     without_secrets: ClassVar[dict[str, str]] = {"question": "whoever looks at the approval reads it: leave it out"}
     example: ClassVar[dict[str, Json]] = {
-        "question": "Deploy {{ upstream.build.result.version }} to production?",
+        "question": "May {{ job.name }} deploy to production?",
         "who": {"roles": ["admin"]},
         "limit_seconds": DAY,
         "not_by_requester": True,

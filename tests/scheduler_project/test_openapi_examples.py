@@ -12,11 +12,13 @@ from scheduler_project import (
     celery,  # noqa: F401 - the API rings through it
     reference,
 )
-from tests.support import actors
+from tests.support import actors, rows
 
 DOCUMENT = reference.described()
 #: What only an installation of one's own has.
 UNHEARD_OF = {("jobs_create", "python"): "payload.callable"}
+#: Jobs that examples of jobs have run.
+NAMED = ("extract orders", "load orders", "resize image")
 
 
 def bodies() -> Iterator[tuple[str, str, dict[str, Any], Any]]:
@@ -49,9 +51,12 @@ def test_every_body_has_an_example_that_passes_its_schema():
 
 @pytest.fixture(scope="module")
 def tenant() -> Any:
-    """With a job of the name that examples speak of."""
+    """With what examples speak of: jobs of those names, a queue that executors work, a task that it may run."""
     owner = actors.owner()
-    assert owner.api.post("/api/v1/jobs", {"name": "nightly dummy", "type": "dummy"}).status_code == 201
+    rows.change("UPDATE tenant SET allowed_tasks = '[\"shop.tasks.*\"]' WHERE id = %s", owner.tenant.id)
+    rows.insert("queue", name="outside-examples", pool="external", created_at=rows.now())
+    for name in ("nightly dummy", *NAMED):
+        assert owner.api.post("/api/v1/jobs", {"name": name, "type": "dummy"}).status_code == 201
     return owner
 
 
@@ -65,6 +70,7 @@ def tenant() -> Any:
 def test_the_api_takes_its_own_examples(tenant, path, name, key, example):
     if name == "jobs_create":
         example = {**example, "name": f"{example['name']} of the test"}
+        example |= {"queue": "outside-examples"} if example["type"] == "external" else {}
     answer = tenant.api.post(path, example)
     if expected := UNHEARD_OF.get((name, key)):
         assert (answer.status_code, [*answer.json()["error"]["details"]]) == (422, [expected])

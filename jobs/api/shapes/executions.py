@@ -1,4 +1,4 @@
-"""Executions, attempts, log lines and dead letters as JSON."""
+"""Executions, attempts and log lines as JSON."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from rest_framework import serializers
 
 from jobs import upstreams, waits
 from jobs.api.shapes.payloads import Guarded
-from jobs.models import Attempt, AttemptState, DeadLetter, DeadLetterState, Execution, Job, TriggerKind
+from jobs.models import Attempt, AttemptState, Execution, Job, TriggerKind
 from jobs.rules import codes, states
 from jobs.rules.waiting import Waiting
-from jobs.services import dead_letters
 from jobs.upstreams import Children
 from tenants.api.fields import Instant, Object, StrictSerializer
 from tenants.requests import LONGEST_REASON
@@ -27,7 +26,7 @@ class TriggerInput(StrictSerializer):
     example: ClassVar[dict[str, Any]] = {"payload": {"result": "of today"}}
 
     payload = Object(
-        required=False, allow_null=True, help_text="Overrides the job's, key by key. Data: a {{ in it is literal."
+        required=False, allow_null=True, help_text="Overrides the job's, key by key. A {{ in it is literal."
     )
     run_at = Instant(required=False, allow_null=True, help_text="Now if left out; at most 90 days ahead.")
     dedup_key = serializers.CharField(
@@ -277,25 +276,3 @@ class LogLineShape(serializers.Serializer[dict[str, Any]]):
     level = serializers.CharField()
     stream = serializers.CharField(help_text="handler, stdout or stderr.")
     message = serializers.CharField()
-
-
-class DeadLetterShape(serializers.Serializer[DeadLetter]):
-    """An exhausted execution, until somebody decides."""
-
-    id = serializers.UUIDField()
-    job = JobReference()
-    execution = serializers.UUIDField(source="execution_id")
-    error = serializers.SerializerMethodField()
-    state = serializers.ChoiceField(DeadLetterState.choices)
-    redriven_as = serializers.UUIDField(allow_null=True)
-    closed_by = serializers.CharField()
-    note = serializers.CharField(help_text="Why it was closed, in the words of who did it.")
-    closed_at = Instant(allow_null=True)
-    created_at = Instant()
-    allowed_actions = serializers.SerializerMethodField()
-
-    def get_error(self, dead_letter: DeadLetter) -> ErrorShape | None:
-        return error_shape(dead_letter)
-
-    def get_allowed_actions(self, dead_letter: DeadLetter) -> list[str]:
-        return dead_letters.allowed_actions(dead_letter.state)
