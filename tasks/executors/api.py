@@ -12,6 +12,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from jobs.api.streams.seats import Full
 from jobs.models import Execution, Executor
@@ -121,10 +122,10 @@ class ReportViewSet(TenantViewSet):
         given = self.body(TokenInput)
         return self._ended(reporting.release(self.tenant, self._id(), given["token"]))
 
-    def body(self, shape: Any) -> Any:
+    def body(self, shape: type[BaseSerializer[Any]], *, partial: bool = False) -> dict[str, Any]:
         """What is not there is told before what is wrong with what was sent."""
         self.row()
-        return super().body(shape)
+        return super().body(shape, partial=partial)
 
     def _id(self) -> UUID:
         found = fields.id_of(self.kwargs["id"])
