@@ -16,7 +16,7 @@ import pytest
 
 from jobs.handlers import HandlerError, PermanentFailure
 from tasks import egress
-from tasks.databases import places, sqlite
+from tasks.files import Root
 from tests.support import databases, mariadb, servers
 from tests.tasks.databases.conftest import Opening
 
@@ -203,15 +203,24 @@ def test_sqlite_follows_no_link_and_opens_plain_files_only(files, opening: Openi
 
 def test_a_file_that_is_exchanged_while_sqlite_opens_it_is_not_taken(files, opening: Opening, monkeypatch, tmp_path):
     (tmp_path / "foreign.sqlite3").touch()
-    opened = places.opened
+    pinned = Root.pinned
 
     @contextmanager
-    def exchanging(root: Any, path: str) -> Iterator[int]:
-        with opened(root, path) as file:
-            (files / path).rename(files / "away")
+    def exchanging(root: Root, path: str) -> Iterator[str]:
+        with pinned(root, path) as file:
+            (files / path).unlink()
             (files / path).symlink_to(tmp_path / "foreign.sqlite3")
+            (files / f"{path} (deleted)").symlink_to(tmp_path / "foreign.sqlite3")  # as the kernel calls it now
             yield file
 
-    monkeypatch.setattr(sqlite.places, "opened", exchanging)
+    monkeypatch.setattr(Root, "pinned", exchanging)
     with pytest.raises(PermanentFailure, match="exchanged"), opening(SQLITE):
         pass
+
+
+def test_a_journal_lies_beside_the_file(files, opening: Opening):
+    (files / "in").mkdir()
+    (files / "shop.sqlite3").rename(files / "in/shop.sqlite3")
+    with opening({**SQLITE, "path": "in/shop.sqlite3"}) as (session, _), session.transaction():
+        session.execute("CREATE TABLE x (a)")
+        assert sorted(os.listdir(files / "in")) == ["shop.sqlite3", "shop.sqlite3-journal"]
