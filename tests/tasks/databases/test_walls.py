@@ -75,6 +75,19 @@ def test_nothing_is_taken_from_the_environment_or_the_home(opening: Opening, mon
             assert "connection" in refused(opening, without).tags
 
 
+@pytest.mark.parametrize("variable", ["PGSERVICEFILE", "PGSYSCONFDIR"])
+def test_no_service_of_the_workers_is_read(opening: Opening, monkeypatch, tmp_path, variable):
+    (tmp_path / "pg_service.conf").write_text("[ours]\noptions=-c statement_timeout=1234\n")
+    for service in ("ours", "nobody's"):
+        with monkeypatch.context() as patch:
+            patch.setenv("PGSERVICE", service)
+            patch.setenv("PGOPTIONS", "-c statement_timeout=4321")
+            patch.setenv(variable, str(tmp_path / ("pg_service.conf" if variable == "PGSERVICEFILE" else "")))
+            with opening(databases.postgresql()) as (session, _):
+                assert [row[0] for row in session.stream("SELECT current_setting('statement_timeout')")] == ["0"]
+            assert os.environ["PGSERVICE"] == service
+
+
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
 def test_a_server_without_tls_is_refused_where_tls_is_asked_for(kind: str, opening: Opening):
     for mode in ("verify", "insecure"):
