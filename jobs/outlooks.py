@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from jobs import explanations, holds, paused_tags, shut, sql, waits
+from jobs import executors, explanations, holds, paused_tags, shut, sql, waits
 from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
 from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
@@ -122,6 +122,8 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
     if (paused := paused_tags.pausing(job, now)) is not None:
         until = f"; until {phrases.instant(paused.until)}" if paused.until else ""
         found.append(explaining.outlook(Outlook.TAG_PAUSED, detail=paused.why + until))
+    if missing := executors.missing(job, now):
+        found.append(explaining.outlook(Outlook.NO_EXECUTOR, detail=missing))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
     return found + _quota(tenant)

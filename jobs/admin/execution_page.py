@@ -52,6 +52,7 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "asked": _asked(execution),
         "attempts": _attempts(execution, now),
         "artifacts": list(selectors.artifacts(execution.pk)),
+        "now": now,
         "lines": lines,
         "cut": cut,
         "log_url": request.build_absolute_uri(f"/api/v1/executions/{execution.pk}/logs"),

@@ -25,13 +25,15 @@ _CHOICE = widgets.UnfoldAdminSelectWidget
 _MERGED = ("payload", "retry")
 #: Kinds of schedule that a new job can be given here, and the field each is said in.
 _KINDS = {"cron": "expression", "rrule": "rrule", "calendar": "rule"}
+_BY_EXECUTORS = " (executors run it)"
 #: What a change of shows another preview.
 WATCHED = (*_KINDS.values(), "timezone")
 
 
 def job_types() -> list[tuple[str, str]]:
     """Every registered job type."""
-    return [(name, f"{name}: {handler.title}") for name, handler in sorted(handlers.registered().items())]
+    known = sorted(handlers.registered().items())
+    return [(name, f"{name}: {handler.title}{_BY_EXECUTORS if handler.external else ''}") for name, handler in known]
 
 
 def examples() -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -49,7 +51,11 @@ class Definition(throttling.Rate):
     """All that can be said of a job."""
 
     name = forms.CharField(max_length=200, widget=_TEXT)
-    type = forms.ChoiceField(choices=job_types, widget=_CHOICE)
+    type = forms.ChoiceField(
+        choices=job_types,
+        widget=_CHOICE,
+        help_text="Workers run it, or executors where that is said: those need a queue whose pool is external.",
+    )
     payload = console_forms.JsonObjectField(
         required=False,
         help_text="What the job type is told; examples are below. Any string may hold {{ expressions }}.",

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from jobs import file_room
 from tasks.files import names
 from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, TooMuch, Unsafe
 
@@ -179,7 +180,7 @@ class Root:
 
     def used(self) -> int:
         """Bytes of all files, those that are being written among them."""
-        return _used(self._fd)
+        return file_room.below(self._fd).bytes
 
     def sweep(self) -> None:
         """Delete what killed processes left unfinished."""
@@ -254,15 +255,6 @@ def _check_plain(path: str, found: os.stat_result) -> None:
 def _entry(path: str, found: os.stat_result) -> Entry:
     kind = FILE if stat.S_ISREG(found.st_mode) else FOLDER if stat.S_ISDIR(found.st_mode) else OTHER
     return Entry(path, kind, found.st_size if kind == FILE else 0, found.st_mtime)
-
-
-def _used(folder: int) -> int:
-    total = 0
-    for _, _, found, descriptor in os.fwalk(dir_fd=folder, follow_symlinks=False):
-        for name in found:
-            with contextlib.suppress(FileNotFoundError):
-                total += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size
-    return total
 
 
 def room(limit: int, used: int) -> Callable[[int], None]:

@@ -1438,7 +1438,7 @@ class CleanupDeclaredJob(TypedDict):
 
 
 class CleanupJobDeclaration(TypedDict):
-    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up; or old"""
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -1471,7 +1471,7 @@ class CleanupJobDeclaration(TypedDict):
 
 
 class CleanupJobInput(TypedDict):
-    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up; or old"""
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -1547,9 +1547,14 @@ class CleanupJob(TypedDict):
 class CleanupPayload(TypedDict):
     """CleanupPayload."""
 
-    connection: str | Expression
-    table: str | Expression
-    column: str | Expression
+    connection: NotRequired[str | None | Expression]
+    table: NotRequired[str | None | Expression]
+    column: NotRequired[str | None | Expression]
+    path: NotRequired[str | None | Expression]
+    store: NotRequired[str | None | Expression]
+    pattern: NotRequired[str | None | Expression]
+    recursive: NotRequired[bool | Expression]
+    dry_run: NotRequired[bool | Expression]
     older_than_days: float | Expression
     batch_rows: NotRequired[int | Expression]
     pause_seconds: NotRequired[float | Expression]
@@ -3887,6 +3892,7 @@ class JobType(TypedDict):
     schema: dict[str, Any]
     example: dict[str, Any]
     threaded: bool
+    external: bool
     inputs: list[str]
     defaults: dict[str, Any]
 
