@@ -187,6 +187,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "poke_gates": {"horizon": "1", "limit": 50},
     "lock_gated": {"limit": 50},
     "gated_slot": {"id": EXECUTION},
+    "slot_behind": {"id": EXECUTION, "most": 20},
+    "results_of": {"ids": [EXECUTION], "most": 1000},
     "gates_of": {"downstream": uuid4(), "at": rows.now(), "before": rows.now(), "low": EXECUTION, "high": EXECUTION},
     "decide_later": {"id": EXECUTION, "at": rows.now()},
     "hold_dependencies": {"tenant": uuid4()},

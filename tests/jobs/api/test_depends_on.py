@@ -95,6 +95,13 @@ def test_a_gate_comes_with_its_schedule_in_one_declaration(owner, named):
     assert list(refused(answer, 422, "VALIDATION_FAILED")) == ["depends_on.mode"]
 
 
+def test_a_payload_reads_upstreams_that_its_slots_wait_for(owner, named, make_job):
+    named("nightly")
+    reads = {"result": "{{ upstream.nightly.result.rows }}"}
+    made = make_job(name="report", payload=reads, schedules=[CRON], depends_on=[{"job": "nightly", "mode": "gate"}])
+    assert made["payload"] == reads
+
+
 def test_a_payload_reads_upstreams_of_its_job_and_no_others(owner, named, make_job):
     named("nightly-extract")
     reads = {"result": {"rows": "{{ upstream['nightly-extract'].result.rows }}"}}
