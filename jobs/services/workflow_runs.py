@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 
 from jobs import errors, selectors, sql
-from jobs.engine import dispatch, quotas, transitions
+from jobs.engine import dispatch, quotas, transitions, workflows
 from jobs.engine import reruns as engine
 from jobs.engine.records import NewExecution
 from jobs.models import Execution, JobState, TriggerKind, WorkflowRun
@@ -106,6 +106,8 @@ def _run_again(
     quotas.draw(run.tenant, sum(row.state != State.SKIPPED for row in rows.values()))
     former = [members[step].id for step in replaced if step in members]
     engine.insert(run, rows, upstreams=graph, former=former)
+    workflows.move(run.pk)  # a step that waits for no end, such as by `always`, would be looked at only at the next one
+    run.refresh_from_db(fields=["state", "finished_at"])
 
 
 def _rows(
