@@ -104,7 +104,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "queue_shares": {
         "queue": "default", "since": rows.now(), "until": rows.now(), "low": EXECUTION, "high": UUID(int=EXECUTION.int + (1 << 80)), "most": 1000,
     },
-    "raise_waiting": {"after": "", "page": 500, "limit": 500},
+    "raise_waiting": {"after": "", "page": 500, "limit": 500, "most": 5000},
     "queue_is_busy": {"queue": "default", "states": ["pending", "running"]},
     "readers_of_jobs": {},
     "draw": {"tenant_id": uuid4(), "wanted": 1, "most": 100},
@@ -187,6 +187,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "poke_gates": {"horizon": "1", "limit": 50},
     "lock_gated": {"limit": 50},
     "gated_slot": {"id": EXECUTION},
+    "slot_behind": {"id": EXECUTION, "most": 20},
+    "results_of": {"ids": [EXECUTION], "most": 1000},
     "gates_of": {"downstream": uuid4(), "at": rows.now(), "before": rows.now(), "low": EXECUTION, "high": EXECUTION},
     "decide_later": {"id": EXECUTION, "at": rows.now()},
     "hold_dependencies": {"tenant": uuid4()},

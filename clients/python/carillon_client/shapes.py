@@ -68,7 +68,7 @@ MisfireEnum = Literal["skip", "last", "all", "at_most"]
 ModeEnum = Literal["start", "gate"]
 
 
-NoteEnum = Literal["MAINTENANCE", "OUTSIDE_WINDOW", "DST_FOLD", "DST_GAP", "HOLIDAY"]
+NoteEnum = Literal["MAINTENANCE", "TAG_PAUSED", "OUTSIDE_WINDOW", "DST_FOLD", "DST_GAP", "HOLIDAY"]
 
 
 OnHitEnum = Literal["skip", "previous_business_day", "next_business_day"]

@@ -116,6 +116,8 @@ EXPECTED = {
     "poke_gates": {"event_order", "execution_gated"},
     "lock_gated": {"execution_to_decide"},
     "gated_slot": {"execution_pkey"},
+    "slot_behind": {"execution_pkey"},
+    "results_of": {"execution_pkey"},
     "gates_of": {"dependency_gating", "execution_by_job"},
     "decide_later": {"execution_pkey"},
     "resume": {"execution_suspended"},
