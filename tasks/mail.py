@@ -7,6 +7,7 @@ import smtplib
 import socket
 import threading
 from collections.abc import Iterator, Sequence
+from email import policy
 from email.message import EmailMessage
 
 from jobs.connections import Target
@@ -36,7 +37,7 @@ class Session(smtplib.SMTP):
 
 def send(mail: EmailMessage, recipients: Sequence[str], *, by: Smtp, guard: egress.Guard, call: Waiting) -> list[str]:
     """Send to each of the recipients; returns those that the server refused while it took others. HandlerError otherwise."""
-    content = mail.as_bytes()
+    content = mail.as_bytes(policy=policy.SMTP)
     if len(content) > MOST_BYTES:
         message = f"the mail has {len(content)} bytes, and {MOST_BYTES} are sent at most: send less, or a link"
         raise HandlerError(message, code=Failure.RESOURCE_LIMIT)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.connections import Connection
+from jobs.connections import Connection, channels
 from jobs.connections.channels import Discord, Slack, Telegram, Webhook
+from jobs.handlers import PermanentFailure
+from jobs.rules.codes import Failure
 from tasks.messages import texts
 from tasks.messages.message import Message
 
@@ -28,7 +30,8 @@ def of(connection: Connection, message: Message) -> tuple[str, dict[str, Any]]:
             return f"{connection.api_url.rstrip('/')}/bot{token}/sendMessage", _telegram(message, connection.chat)
         case Webhook():
             return connection.webhook_url.get_secret_value(), _plain(message)
-    raise LookupError(f"{connection.kind} is no channel of messages")
+    why = f"a connection of kind {connection.kind} takes no messages: name one of {', '.join(channels.KINDS)}"
+    raise PermanentFailure(why, code=Failure.CONFIG_INVALID)
 
 
 def _discord(message: Message) -> dict[str, Any]:
