@@ -192,6 +192,8 @@ class AggregationDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -232,6 +234,8 @@ class AggregationJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -265,6 +269,8 @@ class AggregationJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -300,6 +306,8 @@ class AggregationJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -396,6 +404,8 @@ class ApprovalDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -436,6 +446,8 @@ class ApprovalJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -469,6 +481,8 @@ class ApprovalJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -504,6 +518,8 @@ class ApprovalJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -721,6 +737,8 @@ class CacheDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -761,6 +779,8 @@ class CacheJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -794,6 +814,8 @@ class CacheJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -829,6 +851,8 @@ class CacheJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1193,6 +1217,8 @@ class CeleryTaskDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1233,6 +1259,8 @@ class CeleryTaskJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1266,6 +1294,8 @@ class CeleryTaskJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1301,6 +1331,8 @@ class CeleryTaskJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1415,6 +1447,8 @@ class CleanupDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1455,6 +1489,8 @@ class CleanupJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1488,6 +1524,8 @@ class CleanupJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1523,6 +1561,8 @@ class CleanupJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1603,6 +1643,8 @@ class ConnectionTestDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1643,6 +1685,8 @@ class ConnectionTestJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1676,6 +1720,8 @@ class ConnectionTestJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1711,6 +1757,8 @@ class ConnectionTestJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1955,6 +2003,8 @@ class DatabaseDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1995,6 +2045,8 @@ class DatabaseJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2028,6 +2080,8 @@ class DatabaseJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2063,6 +2117,8 @@ class DatabaseJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2167,6 +2223,8 @@ class DbToKafkaDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2207,6 +2265,8 @@ class DbToKafkaJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2240,6 +2300,8 @@ class DbToKafkaJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2275,6 +2337,8 @@ class DbToKafkaJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2423,6 +2487,21 @@ class Difference(TypedDict):
     after: Any | None
 
 
+class DiscordConnection(TypedDict):
+    """A webhook of a Discord channel."""
+
+    webhook_url: str
+
+
+class DiscordSecretInput(TypedDict):
+    """Discord. A webhook of a Discord channel."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: DiscordConnection
+
+
 class DummyDeclaredJob(TypedDict):
     """A job, and what became of it."""
 
@@ -2443,6 +2522,8 @@ class DummyDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2483,6 +2564,8 @@ class DummyJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2516,6 +2599,8 @@ class DummyJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2551,6 +2636,8 @@ class DummyJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2908,6 +2995,8 @@ class ExternalDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2948,6 +3037,8 @@ class ExternalJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2981,6 +3072,8 @@ class ExternalJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3016,6 +3109,8 @@ class ExternalJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3124,6 +3219,8 @@ class FileSystemDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3164,6 +3261,8 @@ class FileSystemJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3197,6 +3296,8 @@ class FileSystemJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3232,6 +3333,8 @@ class FileSystemJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3438,6 +3541,8 @@ class HttpDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3478,6 +3583,8 @@ class HttpJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3511,6 +3618,8 @@ class HttpJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3546,6 +3655,8 @@ class HttpJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4007,6 +4118,8 @@ class MapDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4047,6 +4160,8 @@ class MapJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4080,6 +4195,8 @@ class MapJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4115,6 +4232,8 @@ class MapJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4202,6 +4321,8 @@ class MessageQueueDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4242,6 +4363,8 @@ class MessageQueueJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4275,6 +4398,8 @@ class MessageQueueJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4310,6 +4435,8 @@ class MessageQueueJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4496,6 +4623,187 @@ class Node(TypedDict):
     state: JobStateEnum
     layer: int
     last_execution: LastRun | None
+
+
+class NotifyDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: NotifyPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class NotifyJobDeclaration(TypedDict):
+    """Message. Sends a message to Discord, Slack, Telegram, a webhook or by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotifyPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class NotifyJobInput(TypedDict):
+    """Message. Sends a message to Discord, Slack, Telegram, a webhook or by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotifyPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class NotifyJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: NotifyPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class NotifyPayload(TypedDict):
+    """NotifyPayload."""
+
+    connection: NotRequired[str | None | Expression]
+    url: NotRequired[str | None | Expression]
+    preset: NotRequired[Literal["message", "reminder"] | Expression]
+    title: NotRequired[str | Expression]
+    message: str | Expression
+    format: NotRequired[Literal["text", "markdown", "html"] | Expression]
+    to: NotRequired[list[str | Expression] | Expression]
+
+
+class NotifyRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: NotifyPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class Oauth2ClientConnection(TypedDict):
@@ -4780,6 +5088,8 @@ class OtherDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4861,6 +5171,8 @@ class OtherJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5024,6 +5336,8 @@ class JobChanges(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5223,6 +5537,8 @@ class PythonDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5263,6 +5579,8 @@ class PythonJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5296,6 +5614,8 @@ class PythonJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5331,6 +5651,8 @@ class PythonJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5557,6 +5879,223 @@ class ReplayInput(TypedDict):
 
     payload: NotRequired[dict[str, Any] | None]
     with_downstream: NotRequired[bool]
+
+
+class ReportDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ReportPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ReportJobDeclaration(TypedDict):
+    """Report. Makes a PDF, a spreadsheet, CSV or HTML of rows, keeps it and sends it by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ReportPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ReportJobInput(TypedDict):
+    """Report. Makes a PDF, a spreadsheet, CSV or HTML of rows, keeps it and sends it by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ReportPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ReportJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ReportPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ReportPayload(TypedDict):
+    """ReportPayload."""
+
+    source: ReportPayloadSource | Expression
+    format: NotRequired[Literal["pdf", "xlsx", "csv", "html"] | Expression]
+    title: NotRequired[str | Expression]
+    name: NotRequired[str | Expression]
+    columns: NotRequired[list[ReportPayloadColumn | Expression] | None | Expression]
+    chart: NotRequired[ReportPayloadChart | None | Expression]
+    max_rows: NotRequired[int | None | Expression]
+    mail: NotRequired[ReportPayloadMail | None | Expression]
+
+
+class ReportPayloadChart(TypedDict):
+    """One picture of the first rows: bars or a line in a spreadsheet, bars in a PDF."""
+
+    kind: NotRequired[Literal["bar", "line"] | Expression]
+    label: str | Expression
+    value: str | Expression
+
+
+class ReportPayloadColumn(TypedDict):
+    """One column that is shown."""
+
+    name: str | Expression
+    title: NotRequired[str | Expression]
+
+
+class ReportPayloadMail(TypedDict):
+    """Whom the report is sent to, as an attachment."""
+
+    connection: str | Expression
+    to: list[str | Expression] | Expression
+    subject: NotRequired[str | Expression]
+    message: NotRequired[str | Expression]
+
+
+class ReportPayloadSource(TypedDict):
+    """Where rows come from; one of the three."""
+
+    connection: NotRequired[str | None | Expression]
+    query: NotRequired[str | None | Expression]
+    params: NotRequired[dict[str, Any] | Expression]
+    rows: NotRequired[list[dict[str, Any] | Expression] | None | Expression]
+    artifact: NotRequired[dict[str, Any] | None | Expression]
+    execution: NotRequired[str | None | Expression]
+
+
+class ReportRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ReportPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class RerunInput(TypedDict):
@@ -5823,6 +6362,8 @@ class ScriptDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5863,6 +6404,8 @@ class ScriptJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5896,6 +6439,8 @@ class ScriptJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5931,6 +6476,8 @@ class ScriptJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6128,6 +6675,21 @@ class SkippedInput(TypedDict):
     scheduled_for: NotRequired[str]
 
 
+class SlackConnection(TypedDict):
+    """An incoming webhook of Slack, or of what takes the same: Mattermost, Rocket.Chat."""
+
+    webhook_url: str
+
+
+class SlackSecretInput(TypedDict):
+    """Slack. An incoming webhook of Slack, or of what takes the same: Mattermost, Rocket.Chat."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: SlackConnection
+
+
 class SlotInput(TypedDict):
     """A slot of the schedule."""
 
@@ -6155,6 +6717,7 @@ class SmtpConnection(TypedDict):
     user: NotRequired[str | None]
     password: NotRequired[str | None]
     sender: str
+    recipients: NotRequired[list[str]]
 
 
 class SmtpSecretInput(TypedDict):
@@ -6289,6 +6852,23 @@ class Tag(TypedDict):
     paused_at: Any
     until: Any
     allowed_actions: list[str]
+
+
+class TelegramConnection(TypedDict):
+    """A bot of Telegram, and the chat it writes to."""
+
+    bot_token: str
+    chat: str
+    api_url: NotRequired[str]
+
+
+class TelegramSecretInput(TypedDict):
+    """Telegram. A bot of Telegram, and the chat it writes to."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: TelegramConnection
 
 
 class TemplateDryRun(TypedDict):
@@ -6569,6 +7149,21 @@ class Warning(TypedDict):
     message: str
 
 
+class WebhookConnection(TypedDict):
+    """An URL of one's own, which gets a JSON object."""
+
+    webhook_url: str
+
+
+class WebhookSecretInput(TypedDict):
+    """Webhook. An URL of one's own, which gets a JSON object."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: WebhookConnection
+
+
 class WindowInput(TypedDict):
     """A maintenance window to be."""
 
@@ -6643,6 +7238,8 @@ class WorkflowDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6683,6 +7280,8 @@ class WorkflowJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6716,6 +7315,8 @@ class WorkflowJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6751,6 +7352,8 @@ class WorkflowJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6825,7 +7428,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = AggregationDeclaredJob | ApprovalDeclaredJob | CacheDeclaredJob | CeleryTaskDeclaredJob | CleanupDeclaredJob | ConnectionTestDeclaredJob | DatabaseDeclaredJob | DbToKafkaDeclaredJob | DummyDeclaredJob | ExternalDeclaredJob | FileSystemDeclaredJob | HttpDeclaredJob | MapDeclaredJob | MessageQueueDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | WorkflowDeclaredJob | OtherDeclaredJob
+DeclaredJob = AggregationDeclaredJob | ApprovalDeclaredJob | CacheDeclaredJob | CeleryTaskDeclaredJob | CleanupDeclaredJob | ConnectionTestDeclaredJob | DatabaseDeclaredJob | DbToKafkaDeclaredJob | DummyDeclaredJob | ExternalDeclaredJob | FileSystemDeclaredJob | HttpDeclaredJob | MapDeclaredJob | MessageQueueDeclaredJob | NotifyDeclaredJob | PythonDeclaredJob | ReportDeclaredJob | ScriptDeclaredJob | WorkflowDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -6840,7 +7443,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | NotifyPayload | None | PythonPayload | None | ReportPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -6848,6 +7451,8 @@ class DeclaredJobFields(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6912,7 +7517,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = AggregationJobDeclaration | ApprovalJobDeclaration | CacheJobDeclaration | CeleryTaskJobDeclaration | CleanupJobDeclaration | ConnectionTestJobDeclaration | DatabaseJobDeclaration | DbToKafkaJobDeclaration | DummyJobDeclaration | ExternalJobDeclaration | FileSystemJobDeclaration | HttpJobDeclaration | MapJobDeclaration | MessageQueueJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration | WorkflowJobDeclaration
+JobDeclaration = AggregationJobDeclaration | ApprovalJobDeclaration | CacheJobDeclaration | CeleryTaskJobDeclaration | CleanupJobDeclaration | ConnectionTestJobDeclaration | DatabaseJobDeclaration | DbToKafkaJobDeclaration | DummyJobDeclaration | ExternalJobDeclaration | FileSystemJobDeclaration | HttpJobDeclaration | MapJobDeclaration | MessageQueueJobDeclaration | NotifyJobDeclaration | PythonJobDeclaration | ReportJobDeclaration | ScriptJobDeclaration | WorkflowJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -6925,7 +7530,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | PythonPayload | ScriptPayload | WorkflowPayload]
+    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | NotifyPayload | PythonPayload | ReportPayload | ScriptPayload | WorkflowPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -6933,6 +7538,8 @@ class JobDeclarationFields(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6948,7 +7555,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = AggregationJobInput | ApprovalJobInput | CacheJobInput | CeleryTaskJobInput | CleanupJobInput | ConnectionTestJobInput | DatabaseJobInput | DbToKafkaJobInput | DummyJobInput | ExternalJobInput | FileSystemJobInput | HttpJobInput | MapJobInput | MessageQueueJobInput | PythonJobInput | ScriptJobInput | WorkflowJobInput
+JobInput = AggregationJobInput | ApprovalJobInput | CacheJobInput | CeleryTaskJobInput | CleanupJobInput | ConnectionTestJobInput | DatabaseJobInput | DbToKafkaJobInput | DummyJobInput | ExternalJobInput | FileSystemJobInput | HttpJobInput | MapJobInput | MessageQueueJobInput | NotifyJobInput | PythonJobInput | ReportJobInput | ScriptJobInput | WorkflowJobInput
 
 
 class JobInputFields(TypedDict):
@@ -6961,7 +7568,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | PythonPayload | ScriptPayload | WorkflowPayload]
+    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | NotifyPayload | PythonPayload | ReportPayload | ScriptPayload | WorkflowPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -6969,6 +7576,8 @@ class JobInputFields(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6984,7 +7593,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = AggregationJob | ApprovalJob | CacheJob | CeleryTaskJob | CleanupJob | ConnectionTestJob | DatabaseJob | DbToKafkaJob | DummyJob | ExternalJob | FileSystemJob | HttpJob | MapJob | MessageQueueJob | PythonJob | ScriptJob | WorkflowJob | OtherJob
+Job = AggregationJob | ApprovalJob | CacheJob | CeleryTaskJob | CleanupJob | ConnectionTestJob | DatabaseJob | DbToKafkaJob | DummyJob | ExternalJob | FileSystemJob | HttpJob | MapJob | MessageQueueJob | NotifyJob | PythonJob | ReportJob | ScriptJob | WorkflowJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -6999,7 +7608,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | NotifyPayload | None | PythonPayload | None | ReportPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -7007,6 +7616,8 @@ class JobFields(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -7089,7 +7700,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = AggregationRevision | ApprovalRevision | CacheRevision | CeleryTaskRevision | CleanupRevision | ConnectionTestRevision | DatabaseRevision | DbToKafkaRevision | DummyRevision | ExternalRevision | FileSystemRevision | HttpRevision | MapRevision | MessageQueueRevision | PythonRevision | ScriptRevision | WorkflowRevision | OtherRevision
+Revision = AggregationRevision | ApprovalRevision | CacheRevision | CeleryTaskRevision | CleanupRevision | ConnectionTestRevision | DatabaseRevision | DbToKafkaRevision | DummyRevision | ExternalRevision | FileSystemRevision | HttpRevision | MapRevision | MessageQueueRevision | NotifyRevision | PythonRevision | ReportRevision | ScriptRevision | WorkflowRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -7097,7 +7708,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | NotifyPayload | None | PythonPayload | None | ReportPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
@@ -7176,7 +7787,7 @@ class ScheduleFields(TypedDict):
     updated_at: str
 
 
-SecretInput = HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SmtpSecretInput | SqliteSecretInput | TextSecretInput
+SecretInput = DiscordSecretInput | HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SlackSecretInput | SmtpSecretInput | SqliteSecretInput | TelegramSecretInput | TextSecretInput | WebhookSecretInput
 
 
 class SecretInputFields(TypedDict):
@@ -7185,4 +7796,4 @@ class SecretInputFields(TypedDict):
     name: str
     kind: NotRequired[str]
     description: NotRequired[str]
-    value: HttpBasicConnection | HttpBearerConnection | KafkaConnection | MysqlConnection | Oauth2ClientConnection | PostgresqlConnection | RabbitmqConnection | RedisConnection | S3Connection | SftpConnection | SmtpConnection | SqliteConnection | str
+    value: DiscordConnection | HttpBasicConnection | HttpBearerConnection | KafkaConnection | MysqlConnection | Oauth2ClientConnection | PostgresqlConnection | RabbitmqConnection | RedisConnection | S3Connection | SftpConnection | SlackConnection | SmtpConnection | SqliteConnection | TelegramConnection | str | WebhookConnection
