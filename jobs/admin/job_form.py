@@ -146,6 +146,12 @@ class Definition(throttling.Rate):
         label="Retry policy",
         help_text='Such as {"max_attempts": 3, "delay_seconds": 10}. Empty for the default.',
     )
+    on_failure = console_forms.LinesField(
+        required=False,
+        label="Told of failures",
+        help_text="Channels, one a line: names of secrets such as a Discord, Slack or mail connection.",
+    )
+    on_success = console_forms.LinesField(required=False, label="Told of successes", help_text="The same.")
     category = forms.CharField(max_length=64, required=False, widget=_TEXT)
     tags = console_forms.LinesField(required=False, help_text="One a line.")
     owner = forms.CharField(max_length=254, required=False, widget=_TEXT, help_text="Whom to ask about it.")
@@ -154,6 +160,7 @@ class Definition(throttling.Rate):
         "soft_timeout_seconds", "max_wait_seconds", "max_total_seconds", "max_running", "rate_limit", "rate_burst",
         "concurrency_key", "max_running_per_key", "key_rate_limit", "key_rate_burst", "dedup_key", "dedup_seconds",
         "dedup_conflict", "overlap", "retry", "pause_after_failures",
+        "on_failure", "on_success",
     )  # fmt: skip
 
     def clean_max_running_per_key(self) -> int:

@@ -68,6 +68,8 @@ def _facts(job: Job, paused: Sequence[Tag]) -> list[tuple[str, Any]]:
         ("Category", job.category or marks.NOTHING),
         ("Tags", tags or marks.NOTHING),
         *_paused_tags(paused),
+        ("Told of failures", ", ".join(job.on_failure) or marks.NOTHING),
+        ("Told of successes", ", ".join(job.on_success) or marks.NOTHING),
         ("Owner", job.owner or marks.NOTHING),
         ("Changed", marks.instant(job.updated_at)),
     ]

@@ -40,6 +40,8 @@ class JobFields(TypedDict, total=False):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
