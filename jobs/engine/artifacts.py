@@ -32,7 +32,7 @@ def prune() -> int:
 
     A store that is away delays it: rows wait for their bytes.
     """
-    sql.run("shorten_artifacts", artifacts=settings.ARTIFACT_RETENTION, executions=settings.RETENTION)
+    _shorten()
     try:
         deleted = _delete()
         artifacts.store().sweep(older_than=HALF.total_seconds())
@@ -49,6 +49,13 @@ def delete(rows: Sequence[Any]) -> None:
     for row in rows:
         artifacts.store().delete(row.key)
     sql.run("forget_artifacts", ids=[row.id for row in rows])
+
+
+def _shorten() -> None:
+    kept = {"artifacts": settings.ARTIFACT_RETENTION, "executions": settings.RETENTION}
+    shortened = 0
+    while shortened < MOST and (rows := sql.run("shorten_artifacts", **kept, limit=BATCH)):
+        shortened += len(rows)
 
 
 def _delete() -> int:

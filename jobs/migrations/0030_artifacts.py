@@ -1,6 +1,7 @@
 """What executions leave behind beside their result."""
 
 import django.db.models.deletion
+import django.db.models.expressions
 import tenants.fields
 from django.db import migrations, models
 
@@ -33,7 +34,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'artifact',
-                'indexes': [models.Index(fields=['expires_at'], name='artifact_expiry'), models.Index(condition=models.Q(('state', 'kept')), fields=['tenant'], include=('bytes',), name='artifact_room')],
+                'indexes': [models.Index(fields=['expires_at'], name='artifact_expiry'), models.Index(condition=models.Q(('state', 'kept')), fields=['tenant'], include=('bytes',), name='artifact_room'), models.Index(models.F('tenant'), django.db.models.expressions.CombinedExpression(models.F('expires_at'), '-', models.F('created_at')), condition=models.Q(('state', 'deleted'), _negated=True), name='artifact_length')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('state__in', ['kept', 'lost', 'deleted'])), name='artifact_state_known'), models.UniqueConstraint(condition=models.Q(('state', 'deleted'), _negated=True), fields=('execution_id', 'name'), name='artifact_once')],
             },
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from tenants.models.owned import TenantOwned
 
@@ -41,4 +41,8 @@ class Artifact(TenantOwned):
         indexes = [
             models.Index(fields=["expires_at"], name="artifact_expiry"),
             models.Index(fields=["tenant"], include=["bytes"], condition=Q(state="kept"), name="artifact_room"),
+            # How long each stays, to find those that would stay too long.
+            models.Index(
+                F("tenant"), F("expires_at") - F("created_at"), condition=~Q(state="deleted"), name="artifact_length"
+            ),
         ]

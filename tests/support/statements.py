@@ -20,6 +20,7 @@ from jobs.engine.admission import LOCK_KEY
 from jobs.engine.records import Ending, Fence, Line, Tail
 from jobs.rules import identity
 from tests.support import ids, rows, servers
+from tests.support.statements_of_artifacts import ARTIFACTS
 
 NOTHING = {"error_code": "", "error_message": "", "error_fingerprint": ""}
 LINES: list[Line] = [["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]
@@ -64,7 +65,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "clock": {},
     "renew_lease": {
         "id": uuid4(), "name": "w", "queues": ["default"], "pool": "prefork", "concurrency": 1, "pid": 1, "pids": [1],
-        "draining": False, "lease": timedelta(seconds=30),
+        "refuses": Jsonb({}), "draining": False, "lease": timedelta(seconds=30),
     },
     "end_lease": {"id": uuid4()},
     "forget_workers": {},
@@ -208,6 +209,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "tell": {"ids": [EXECUTION]},
     "lock_waiting_steps": OF_RUN,
     "upstream_results": {"id": EXECUTION, "low": EXECUTION, "high": EXECUTION, "most": 1000},
+    **ARTIFACTS,
     "prune_runs": {"tenant_id": None, "age": timedelta(days=90), "limit": 100},
 }  # fmt: skip
 #: Statements of services alone: the engine has no right to them.

@@ -15,6 +15,7 @@ from jobs.models import AttemptState, DeadLetterState, JobState, ScheduleState
 from jobs.rules.states import State
 from jobs.rules.workflow_runs import RunState
 from tenants.models import TenantState
+from tests.jobs.sql import states_of_tables
 from tests.support import sources
 from tests.support.statements import ARGUMENTS, OF_THE_APP
 
@@ -94,9 +95,9 @@ def test_none_is_sqls_null_and_not_jsons():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_states_in_the_files_are_known(path):
     text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("--"))
-    compared = re.findall(r"\b(\w+\.)?state (?:=|<>|IN|NOT IN) (\('[^)]*\)|'\w+')", text)
-    for table, words in compared:
-        known = ALIASES.get(table, set(State))
+    compared = re.finditer(r"\b(\w+\.)?state (?:=|<>|IN|NOT IN) (\('[^)]*\)|'\w+')", text)
+    for table, words, before in ((found[1] or "", found[2], text[: found.start()]) for found in compared):
+        known = states_of_tables.known(before, table) or ALIASES.get(table, set(State))
         assert set(re.findall(r"'(\w+)'", words)) <= known, (table, words)
     # Whatever else is quoted beside a state: targets of CASE and VALUES.
     assert set(re.findall(r"THEN '([a-z]+)' ELSE %\(target\)s", text)) <= set(State)
