@@ -170,9 +170,9 @@ CROSS JOIN LATERAL (
     WHERE q.name = ANY(queues) AND pool = q.pool AND lease_expires_at > clock_timestamp() AND NOT draining
 ) w
 CROSS JOIN LATERAL (
-    SELECT coalesce(sum(max_concurrent), 0)::int AS slots FROM executor
-    WHERE q.pool = 'external' AND q.name = ANY(queues) AND state = 'active' AND lease_expires_at > clock_timestamp()
-        AND NOT draining
+    SELECT coalesce(sum(x.max_concurrent), 0)::int AS slots FROM executor x
+    WHERE q.pool = 'external' AND q.name = ANY(x.queues) AND x.state = 'active' AND x.lease_expires_at > clock_timestamp()
+        AND NOT x.draining
 ) x
 WHERE q.paused_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM maintenance_window m WHERE m.tenant_id IS NULL AND (m.queue_id IS NULL OR m.queue_id = q.name)

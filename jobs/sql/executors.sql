@@ -4,8 +4,8 @@
 -- What waits for an executor is let go when one that fits has a place: as many as the places of those that live, less
 -- what is published or let go for them already. Looked at are the tenants that have one on this queue.
 WITH RECURSIVE live AS (
-    SELECT DISTINCT tenant_id FROM executor WHERE %(queue)s = ANY(queues) AND state = 'active' AND NOT draining
-        AND lease_expires_at > statement_timestamp()
+    SELECT DISTINCT x.tenant_id FROM executor x WHERE %(queue)s = ANY(x.queues) AND x.state = 'active' AND NOT x.draining
+        AND x.lease_expires_at > statement_timestamp()
 ), walk (tenant_id, waiting_on) AS (
     SELECT l.tenant_id, (SELECT e.waiting_on FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
         AND e.waiting_on > 'exec:' || l.tenant_id || ':' AND e.waiting_on < 'exec:' || l.tenant_id || ';'
@@ -29,9 +29,15 @@ WITH RECURSIVE live AS (
             AND x.state = 'active' AND NOT x.draining AND x.lease_expires_at > statement_timestamp()
             AND carillon_fits(x.name, x.capabilities, n.needs)
     ) - (
-        SELECT count(*) FROM execution e LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
-        WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.waiting_on = '' AND e.state IN ('pending', 'queued')
-            AND carillon_needs(r.spec, e.payload) = n.needs
+        -- Each state by its own index, and each revision by its key.
+        SELECT count(*) FROM (
+            SELECT e.job_id, e.revision, e.payload FROM execution e
+            WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.waiting_on = '' AND e.state = 'pending'
+            UNION ALL
+            SELECT e.job_id, e.revision, e.payload FROM execution e
+            WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.waiting_on = '' AND e.state = 'queued'
+        ) e LEFT JOIN LATERAL (SELECT spec FROM job_revision WHERE job_id = e.job_id AND number = e.revision LIMIT 1) r ON true
+        WHERE carillon_needs(r.spec, e.payload) = n.needs
     ) AS room
     FROM needed n
 ), chosen AS MATERIALIZED (

@@ -21,6 +21,7 @@ from jobs.engine.records import Ending, Fence, Line, Tail
 from jobs.rules import identity
 from tests.support import ids, rows, servers
 from tests.support.statements_of_artifacts import ARTIFACTS
+from tests.support.statements_of_executors import EXECUTORS
 
 NOTHING = {"error_code": "", "error_message": "", "error_fingerprint": ""}
 LINES: list[Line] = [["2026-01-01T00:00:00+00:00", "info", "stdout", "hello"]]
@@ -211,9 +212,10 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "upstream_results": {"id": EXECUTION, "low": EXECUTION, "high": EXECUTION, "most": 1000},
     **ARTIFACTS,
     "prune_runs": {"tenant_id": None, "age": timedelta(days=90), "limit": 100},
+    **EXECUTORS,
 }  # fmt: skip
 #: Statements of services alone: the engine has no right to them.
-OF_THE_APP = {"hold_calendars"}
+OF_THE_APP = {"hold_calendars", "hold_executor"}
 
 
 @contextmanager

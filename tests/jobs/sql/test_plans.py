@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobs import sql
-from tests.jobs.sql import many_rows, plans_of_artifacts
+from tests.jobs.sql import many_rows, plans_of_artifacts, plans_of_executors
 from tests.support import logins, rows, statements
 
 #: What the statement must be found by, wherever rows are many.
@@ -144,6 +144,7 @@ EXPECTED = {
     "upstream_results": {"execution_pkey", "workflow_run_pkey", "execution_of_run"},
     "prune_runs": {"workflow_run_ended", "workflow_run_pkey"},
     **plans_of_artifacts.EXPECTED,
+    **plans_of_executors.EXECUTORS,
 }
 
 #: Statements that read no table which grows, and what they do instead.
@@ -174,6 +175,7 @@ NOTHING_TO_FIND = {
     "prune_buckets": "looks at the few buckets that are not full",
     "renaming_is_over": "changes a setting",
     "default_rows": "counts in partitions that are empty, or there is an alarm",
+    **plans_of_executors.NOTHING_TO_FIND,
 }
 
 
