@@ -12,6 +12,8 @@ from django.conf import settings
 
 from jobs.handlers import Context, PermanentFailure
 from jobs.rules.codes import Failure
+from tasks.databases import journals
+from tasks.files import names
 
 
 def root(context: Context) -> Path:
@@ -21,7 +23,9 @@ def root(context: Context) -> Path:
 
 @contextlib.contextmanager
 def opened(root: Path, path: str) -> Iterator[int]:
-    """A handle on a plain file with one name only."""
+    """A handle on a plain file with one name only, beside which nothing lies that could mislead SQLite."""
+    if names.is_sqlites(path):
+        raise _refused(path, "its name is one of SQLite's own for what it keeps beside a file")
     try:
         file = _open(root, path)
     except FileNotFoundError:
@@ -47,6 +51,7 @@ def _open(root: Path, path: str) -> int:
             below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
             os.close(here)
             here = below
+        journals.check(here, name)
         return os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
     finally:
         os.close(here)

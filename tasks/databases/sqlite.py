@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jobs.connections.databases import Sqlite
 from jobs.handlers import Context, PermanentFailure
 from jobs.rules.codes import Failure
-from tasks.databases import places
+from tasks.databases import journals, places
 from tasks.databases.contract import MOST_ROW_BYTES, Isolation
 from tasks.databases.traffic import BATCH_BYTES
 
@@ -68,7 +68,8 @@ class SqliteDriver:
         root = places.root(self._context)
         with places.opened(root, self._path) as file:
             session = sqlite3.connect(
-                f"file:{quote(str(root / self._path))}?mode=rw", uri=True, isolation_level=None, timeout=10,
+                f"file:{quote(str(root / self._path))}?mode=rw&vfs={journals.filesystem()}", uri=True,
+                isolation_level=None, timeout=10,
                 check_same_thread=False, cached_statements=0, factory=_Session,
             )  # fmt: skip
             try:

@@ -94,6 +94,7 @@ class Root:
         found = names.parts(path)
         if not found:
             raise FileProblem("the root is no file")
+        _check_name(path)
         with self._partial() as area, self._folder(found[:-1], make=True) as above:
             name = secrets.token_hex(16)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -128,6 +129,7 @@ class Root:
         source, wanted = names.parts(path), names.parts(target)
         if not source or not wanted or wanted[: len(source)] == source:
             raise FileProblem("a folder cannot be moved into itself, nor the root at all")
+        _check_name(path), _check_name(target)
         with self._folder(source[:-1]) as below, self._folder(wanted[:-1], make=True) as above:
             if not overwrite and self.entry(target) is not None:
                 raise FileProblem(f"{target} is there already: say overwrite, or name another")
@@ -165,6 +167,7 @@ class Root:
         wanted, name = names.parts(target), secrets.token_hex(16)
         if not wanted or self.entry(target) is not None:
             raise FileProblem(f"{target or 'the root'} is there already: name a folder that is not")
+        _check_name(target)
         with self._partial() as area:
             os.mkdir(name, 0o700, dir_fd=area)
             try:
@@ -240,6 +243,13 @@ def _below(folder: int, name: str, *, make: bool) -> int:
         if error.errno == errno.ENOENT:
             raise FileProblem(f"there is no folder {name}") from None
         raise
+
+
+def _check_name(path: str) -> None:
+    if names.is_sqlites(path):
+        raise Unsafe(
+            f"{path} is not written: SQLite takes what ends in {', '.join(names.SQLITES)} for its own, rename it"
+        )
 
 
 def _check_plain(path: str, found: os.stat_result) -> None:

@@ -213,3 +213,22 @@ def test_a_library_is_given_a_path_that_stays_the_same_file(root, folder, outsid
         (folder / "db").unlink()
         (folder / "db").symlink_to(outside / "secret")
         assert Path(path).read_bytes() == b"own"
+
+
+@pytest.mark.parametrize("name", ["shop.sqlite3-journal", "shop-WAL", "a/shop-shm"])
+def test_nothing_is_written_under_a_name_that_sqlite_believes(root, name):
+    write(root, "plain")
+
+    def unpack() -> None:
+        with root.staged("tree") as stage:
+            write(stage, name)
+
+    for act in (
+        lambda: write(root, name),
+        lambda: root.rename("plain", name),
+        unpack,
+        lambda: root.staged(name).__enter__(),
+    ):
+        with pytest.raises(Unsafe, match="SQLite"):
+            act()
+    assert [entry.path for entry in walk(root, "")] == ["plain"]
