@@ -38,7 +38,7 @@ _Open = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.
 class _Vfs(ctypes.Structure):
     """``sqlite3_vfs`` of its third version."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("version", ctypes.c_int),
         ("file_bytes", ctypes.c_int),
         ("longest_path", ctypes.c_int),
@@ -85,10 +85,7 @@ def filesystem() -> str:
     library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
     try:
         library.sqlite3_vfs_find.restype = ctypes.POINTER(_Vfs)
-        usual = library.sqlite3_vfs_find(b"unix")
-        if not usual or usual.contents.version < _VERSION:
-            raise AttributeError
-        _kept.append(_registered(library, usual))
+        _kept.append(_registered(library, library.sqlite3_vfs_find(b"unix")))
     except AttributeError:
         message = "this installation's SQLite cannot be fenced in: install a Python that shares the system's SQLite"
         raise PermanentFailure(message, code=Failure.CONFIG_INVALID) from None
@@ -100,6 +97,8 @@ _kept: list[Any] = []
 
 
 def _registered(library: Any, usual: Any) -> Any:
+    if not usual or usual.contents.version < _VERSION:
+        raise AttributeError
     opened = usual.contents.open
 
     def judged(_: int, name: int, file: int, flags: int, got: int) -> int:

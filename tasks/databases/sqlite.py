@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jobs.connections.databases import Sqlite
 from jobs.handlers import Context, PermanentFailure
 from jobs.rules.codes import Failure
+from tasks import files
 from tasks.databases import journals, places
 from tasks.databases.contract import MOST_ROW_BYTES, Isolation
 from tasks.databases.traffic import BATCH_BYTES
@@ -32,7 +33,6 @@ _CLOSED_ACTIONS = {
 }  # fmt: skip
 _MOST_FILE_BYTES = 4 * 1024**3
 _MOST_MEMORY_BYTES = 64 * 1024 * 1024
-_PAGE_BYTES = 4096
 
 
 class _Cursor(sqlite3.Cursor):
@@ -73,7 +73,7 @@ class SqliteDriver:
                 check_same_thread=False, cached_statements=0, factory=_Session,
             )  # fmt: skip
             try:
-                self._fence_in(session)
+                self._fence_in(session, file)
                 _confirm(file)
             except BaseException:
                 session.close()
@@ -81,20 +81,30 @@ class SqliteDriver:
         self._session = session
         return session
 
-    def _fence_in(self, session: sqlite3.Connection) -> None:
+    def _fence_in(self, session: sqlite3.Connection, file: int) -> None:
         session.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_ROW_BYTES)
         session.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200)
         session.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
         for setting in (
             "temp_store = MEMORY",  # a sort of everything ends with the memory, not with the machine's disk
             f"hard_heap_limit = {_MOST_MEMORY_BYTES}",
-            f"max_page_count = {_MOST_FILE_BYTES // _PAGE_BYTES}",
             "trusted_schema = OFF",
             "foreign_keys = ON",
             "schema_version",
         ):
             session.execute(f"PRAGMA {setting}").fetchall()
+        page = session.execute("PRAGMA page_size").fetchone()[0]  # the file's own, now that it was read
+        pages = max(self._most_bytes(os.fstat(file).st_size) // page, 1)
+        session.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         session.set_authorizer(self._judge)
+
+    def _most_bytes(self, has: int) -> int:
+        """What the file may have: what it has, with the room that the tenant's files have left."""
+        limit = self._context.max_file_bytes
+        if limit is None:
+            return _MOST_FILE_BYTES
+        with files.root_of(self._context.tenant) as root:
+            return min(_MOST_FILE_BYTES, has + max(limit - root.used(), 0))
 
     def _judge(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         """What a statement may do. SQLite asks while it reads it, before anything is done."""

@@ -51,7 +51,7 @@ def test_the_journal_of_these_tests_is_one_that_sqlite_believes(files, victim):
 
 def test_a_journal_that_names_a_file_is_refused_and_said_to_be_there(files, victim, opening):
     (files / "shop.sqlite3-journal").write_bytes(naming(victim))
-    with pytest.raises(PermanentFailure, match="Delete shop.sqlite3-journal"):
+    with pytest.raises(PermanentFailure, match=r"Delete shop\.sqlite3-journal"):
         look(opening)
     assert victim.exists()
 
