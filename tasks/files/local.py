@@ -21,8 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from tasks.files import names
-from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, TooMuch, Unsafe
+from tasks.files import names, renaming
+from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, Unsafe
 
 PARTIAL = f"{names.OURS}partial"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -31,7 +31,8 @@ STALE = 25 * 3600.0
 
 
 class Root:
-    """A folder, held by its descriptor. ``charge`` is told of bytes before they are written, and may refuse them."""
+    """A folder, held by its descriptor. ``charge`` is told of bytes before they are written, and of 0 at
+    a file's end; it may refuse them."""
 
     def __init__(self, descriptor: int, charge: Callable[[int], None] = lambda _: None) -> None:
         self._fd = descriptor
@@ -102,6 +103,7 @@ class Root:
                 with os.fdopen(os.open(name, flags, 0o600, dir_fd=area), "wb") as file:
                     yield cast(BinaryIO, Charged(file, self.charge))  # as much of a file as writers need
                     file.flush()
+                    self.charge(0)
                     os.fsync(file.fileno())
                 self._place(path, (area, name), (above, found[-1]), overwrite=overwrite)
                 os.fsync(above)
@@ -116,7 +118,7 @@ class Root:
             os.rename(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0])
             return
         try:
-            os.link(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
+            renaming.to_free_name(source, target)
         except FileExistsError:
             raise FileProblem(f"{path} is there already: say overwrite, or name another") from None
 
@@ -273,16 +275,3 @@ def _used(folder: int) -> int:
             with contextlib.suppress(FileNotFoundError):
                 total += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size
     return total
-
-
-def room(limit: int, used: int) -> Callable[[int], None]:
-    """A charge that refuses what is more than a tenant may have."""
-    left = limit - used
-
-    def charge(more: int) -> None:
-        nonlocal left
-        left -= more
-        if left < 0:
-            raise TooMuch(f"this tenant's files may have {limit} bytes together, and this would be more: delete some")
-
-    return charge

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 from jobs import connections
 from jobs.handlers import Context, Handler, Json, Params
 from tasks import files
-from tasks.files import elsewhere, local, names
+from tasks.files import elsewhere, names
 from tasks.files.contract import Place
 from tasks.files.operations import OPERATIONS, Job
+from tasks.files.quota import Room
 from tasks.files.work import Work
 
 Operation = Literal[
@@ -91,5 +92,5 @@ def _place(connection: str | None, context: Context, stack: ExitStack) -> Place:
     root = stack.enter_context(files.root_of(context.tenant))
     root.sweep()
     if context.max_file_bytes is not None:
-        root.charge = local.room(context.max_file_bytes, root.used())
+        root.charge = Room(context.max_file_bytes, root.used)
     return root
