@@ -202,7 +202,7 @@ class Handler(ABC, Generic[P]):
     #: Fields in which no secret may stand, because others could see what is in them; and what to do instead.
     without_secrets: ClassVar[Mapping[str, str]] = {}
     #: Fields in which no expression may stand, because their text is parsed later: what is put into it could change what
-    #: it means. And what to do instead.
+    #: it means. And what to do instead. A field inside of one is written with a dot.
     without_expressions: ClassVar[Mapping[str, str]] = {}
 
     def refusals(self, params: P, tenant: Allowance) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - for subclasses

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from jobs import explanations, holds, paused_tags, shut, sql, waits
-from jobs.models import Execution, Job, JobState, Schedule, ScheduleState
+from jobs import executors, explanations, holds, paused_tags, shut, sql, waits
+from jobs.models import Execution, Job, JobState, Schedule, ScheduleState, Tag
 from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
 from jobs.rules.explaining import Explanation, Reason
@@ -65,12 +66,12 @@ _WAS = {
 }
 
 
-def of_job(job: Job) -> Told:
-    """Why nothing of it starts, or what does."""
+def of_job(job: Job, paused: Iterable[Tag] | None = None) -> Told:
+    """Why nothing of it starts, or what does. ``paused``: its tags that are, where they have been read."""
     now = timezone.now()
     schedules = [row for row in job.schedules.all() if row.state != ScheduleState.DELETED]
     active = [row for row in schedules if row.state == ScheduleState.ACTIVE]
-    held = _holding(job, now)
+    held = _holding(job, now, paused)
     next_run_at = None
     if job.state == JobState.ACTIVE and job.tenant.state == TenantState.ACTIVE:
         next_run_at = min((row.next_run_at for row in active if row.next_run_at), default=None)
@@ -103,7 +104,7 @@ def _told(state: str, reasons: list[Reason], next_run_at: datetime | None, last:
     return Told(explaining.explained(state, *reasons), next_run_at, last)
 
 
-def _holding(job: Job, now: datetime) -> list[Reason]:
+def _holding(job: Job, now: datetime, tags: Iterable[Tag] | None = None) -> list[Reason]:
     """What keeps everything of a job from starting, what must be lifted first coming first."""
     tenant, queue = job.tenant, job.queue
     found: list[Reason] = []
@@ -119,9 +120,12 @@ def _holding(job: Job, now: datetime) -> list[Reason]:
     if (window := shut.by_maintenance(job, now)) is not None:
         detail = f"{window.why.rstrip('.')}; until {phrases.instant(window.until)}"
         found.append(explaining.outlook(Outlook.MAINTENANCE, detail=detail))
-    if (paused := paused_tags.pausing(job, now)) is not None:
+    paused = paused_tags.pausing(job, now) if tags is None else paused_tags.longest(tags)
+    if paused is not None:
         until = f"; until {phrases.instant(paused.until)}" if paused.until else ""
         found.append(explaining.outlook(Outlook.TAG_PAUSED, detail=paused.why + until))
+    if missing := executors.missing(job, now):
+        found.append(explaining.outlook(Outlook.NO_EXECUTOR, detail=missing))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
     return found + _quota(tenant)

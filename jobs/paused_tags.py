@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -41,7 +42,12 @@ def of_job(job: Job, at: datetime) -> QuerySet[Tag]:
 
 def pausing(job: Job, now: datetime) -> TagPause | None:
     """What holds a job."""
-    found = of_job(job, now).first()
+    return longest(of_job(job, now)[:1])
+
+
+def longest(paused: Iterable[Tag]) -> TagPause | None:
+    """Of tags as :func:`of_job` has them, the one that holds the job longest."""
+    found = next(iter(paused), None)
     return TagPause(until=found.until, why=said(found)) if found else None
 
 

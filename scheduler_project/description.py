@@ -24,7 +24,7 @@ an `Idempotency-Key`: it is done once, and a repetition within 24 hours gets the
 `Idempotent-Replayed: true`. Without the header a POST that makes something makes it again. `X-Request-Id` is echoed, logged
 and kept in the audit trail.
 
-**Two editors.** What shows one job, schedule or queue has an `ETag`; a change with `If-Match` is carried out only if it is
+**Two editors.** What shows one job, schedule, dependency or queue has an `ETag`; a change with `If-Match` is carried out only if it is
 still that version, else 412. `?dry_run=true`, where a route names it, checks all and stores nothing.
 
 **What stays.** Routes, fields and values are added, and none of them is taken away or narrowed within `v1`: read what you

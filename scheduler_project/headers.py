@@ -35,5 +35,5 @@ class ConsoleHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if request.path.startswith(PREFIXES):
-            response["Content-Security-Policy"] = POLICY
+            response.headers.setdefault("Content-Security-Policy", POLICY)  # a file that is saved has a stricter one
         return response

@@ -23,7 +23,7 @@ from jobs.connections.contract import VERIFY
 from jobs.connections.databases import PostgreSql
 from jobs.connections.services import HttpBasic, HttpBearer, OAuth2Client, Smtp
 from jobs.handlers import Context, HandlerError
-from tasks import egress, http_client, sockets
+from tasks import egress, http_client, mail, sockets
 from tasks.databases import postgresql
 
 #: Longest for one step.
@@ -135,23 +135,12 @@ def _redis(connection: Redis, check: Check) -> dict[str, Any]:
     return {}
 
 
-class _Mail(smtplib.SMTP):
-    """SMTP over a connection that is there already."""
-
-    def __init__(self, given: socket.socket, target: Target, timeout: float) -> None:
-        self._given = given
-        super().__init__(target.host, target.port, local_hostname="carillon.invalid", timeout=timeout)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # noqa: ARG002 - smtplib's hook
-        return self._given
-
-
 def _smtp(connection: Smtp, check: Check) -> dict[str, Any]:
     (target,) = connection.targets()
     opened = check.open(target)
     opened.settimeout(check.patience())
     try:
-        with opened, _Mail(opened, target, check.patience()) as session:
+        with opened, mail.Session(opened, target, check.patience()) as session:
             if connection.security == "starttls":
                 session.starttls(context=sockets.tls(VERIFY))
                 check.context.log("STARTTLS done")

@@ -3,6 +3,7 @@
     timer      plans and admits, see jobs.engine.timer
     watchdog   every five seconds: lost owners, caps with room, lost messages
     sealer     every second: new audit rows into the chain, see tenants.services.audit_sealing
+    messenger  every two seconds: tells channels what has ended, see tasks.messenger
     operator   when a step of an operation is due: takes it, see jobs.engine.operations
 
 They live beside Celery's thread pool, not in it: a full pool cannot hold them up.
@@ -26,6 +27,7 @@ from jobs.engine.dispatch import ENGINE_QUEUE
 from jobs.engine.ringing import RungThread
 from jobs.engine.timer import Timer
 from jobs.services.operation_kinds import KINDS
+from tasks.messenger import Messenger
 from tenants.rules.audit_chain import Anchor
 from tenants.services import audit_sealing
 
@@ -142,7 +144,7 @@ class Operator(RungThread):
         return operations.IDLE
 
 
-_threads: list[Timer | Watchdog | Sealer | Operator] = []
+_threads: list[Timer | Watchdog | Sealer | Operator | Messenger] = []
 
 
 def ring() -> None:
@@ -156,7 +158,7 @@ def ring() -> None:
 def _start(sender: Any, **_: Any) -> None:
     if ENGINE_QUEUE not in {queue.name for queue in sender.task_consumer.queues}:
         return
-    _threads.extend([Timer(), Watchdog(), Sealer(), Operator()])
+    _threads.extend([Timer(), Watchdog(), Sealer(), Operator(), Messenger()])
     for thread in _threads:
         thread.start()
 

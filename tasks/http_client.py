@@ -14,12 +14,12 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpcore2
 import httpx2
 
-from jobs.handlers import Cancelled, Context
+from jobs.handlers import Cancelled
 from tasks import egress
 
 #: Longest wait for one connection, and for one look at whether the call is still wanted.
@@ -28,11 +28,22 @@ GLANCE_SECONDS = 0.2
 WRITE_BYTES = 64 * 1024
 
 
+class Waiting(Protocol):
+    """Who waits for a call: an attempt's :class:`jobs.handlers.Context`, or whoever sends a message."""
+
+    def remaining(self) -> float:
+        """Seconds until nobody waits any more."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody does already."""
+
+
 @dataclass
 class Call:
     """One call's patience, and what it measures on the way."""
 
-    context: Context
+    context: Waiting
     deadline: float = field(init=False)
     #: Seconds of the newest connection, and until the newest answer began: dns, connect, tls, first_byte.
     timings: dict[str, float] = field(default_factory=dict, init=False)

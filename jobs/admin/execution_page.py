@@ -16,6 +16,7 @@ from jobs.engine.records import Line
 from jobs.models import (
     Approval,
     Attempt,
+    ChannelMessage,
     DeadLetter,
     Execution,
     ExecutionLog,
@@ -52,6 +53,7 @@ def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
         "asked": _asked(execution),
         "attempts": _attempts(execution, now),
         "artifacts": list(selectors.artifacts(execution.pk)),
+        "now": now,
         "lines": lines,
         "cut": cut,
         "log_url": request.build_absolute_uri(f"/api/v1/executions/{execution.pk}/logs"),
@@ -105,9 +107,19 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
             f"{found.total}, {found.unfinished} of them not ended" if found.unfinished else f"{found.total}, all ended"
         )
         facts.insert(4, ("Children", marks.link(pages.page_of(WorkflowRun, found.run), said)))
+    if told := ChannelMessage.objects.filter(execution_id=execution.pk).order_by("channel"):
+        facts.append(("Told", marks.joined([_told(message) for message in told], "; ")))
     if execution.replay_of:
         facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
     return facts
+
+
+def _told(message: ChannelMessage) -> str:
+    """How far a message to a channel has got."""
+    if message.state == ChannelMessage.State.WAITING and not message.tries:
+        return f"{message.channel}: at once"
+    said = {"waiting": f"tried {message.tries} times", "sent": "sent", "given_up": "given up"}[message.state]
+    return f"{message.channel}: {said}" + (f": {message.problem}" if message.problem else "")
 
 
 def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:

@@ -7,14 +7,16 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
+from jobs import artifact_download, errors, selectors
 from jobs.admin import again_form, backfills, bulk, execution_page, failure_groups, recent, wording
 from jobs.models import Execution, Job
 from jobs.rules import states
@@ -77,6 +79,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         "bulk": "executions:run",
         "failures_retry": "executions:run",
         "failures_resolve": "executions:run",
+        "artifact": "payloads:read",
     }
     title = "Executions"
     empty_hint = "A job's schedule makes one for each slot; Run now on a job's page makes one at once."
@@ -108,6 +111,7 @@ class ExecutionAdmin(pages.ConsoleAdmin):
             "failures": ("failures/", self.failures_view),
             "failures_retry": ("failures/retry/", self.retry_view),
             "failures_resolve": ("failures/resolve/", self.resolve_view),
+            "artifact": ("<path:object_id>/artifacts/<str:artifact>/", self.artifact_view),
         }
         own = [
             path(at, self.admin_site.admin_view(view), name=f"jobs_execution_{name}")
@@ -134,6 +138,19 @@ class ExecutionAdmin(pages.ConsoleAdmin):
         """Let a group go."""
         self._enter("failures_resolve")
         return failure_groups.decide_view(self, request, "resolve")
+
+    def artifact_view(self, request: HttpRequest, object_id: str, artifact: str) -> HttpResponseBase:
+        """The bytes of an artifact of that name, to be saved."""
+        self._enter("artifact")
+        execution = self.row(request, object_id)
+        if execution is None:
+            return self.gone(request, object_id)
+        found = selectors.artifacts(execution.pk).filter(name=artifact).first()
+        try:
+            return artifact_download.answer(found, request.headers) if found else self.gone(request, artifact)
+        except errors.Gone as over:
+            messages.warning(request, f"{artifact}: {over}")
+            return redirect(pages.page_of(Execution, execution.pk))
 
     def _enter(self, name: str) -> None:
         self.require_look()

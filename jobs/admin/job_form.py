@@ -25,13 +25,15 @@ _CHOICE = widgets.UnfoldAdminSelectWidget
 _MERGED = ("payload", "retry")
 #: Kinds of schedule that a new job can be given here, and the field each is said in.
 _KINDS = {"cron": "expression", "rrule": "rrule", "calendar": "rule"}
+_BY_EXECUTORS = " (executors run it)"
 #: What a change of shows another preview.
 WATCHED = (*_KINDS.values(), "timezone")
 
 
 def job_types() -> list[tuple[str, str]]:
     """Every registered job type."""
-    return [(name, f"{name}: {handler.title}") for name, handler in sorted(handlers.registered().items())]
+    known = sorted(handlers.registered().items())
+    return [(name, f"{name}: {handler.title}{_BY_EXECUTORS if handler.external else ''}") for name, handler in known]
 
 
 def examples() -> list[tuple[str, str, Mapping[str, Any]]]:
@@ -49,7 +51,11 @@ class Definition(throttling.Rate):
     """All that can be said of a job."""
 
     name = forms.CharField(max_length=200, widget=_TEXT)
-    type = forms.ChoiceField(choices=job_types, widget=_CHOICE)
+    type = forms.ChoiceField(
+        choices=job_types,
+        widget=_CHOICE,
+        help_text="Workers run it, or executors where that is said: those need a queue whose pool is external.",
+    )
     payload = console_forms.JsonObjectField(
         required=False,
         help_text="What the job type is told; examples are below. Any string may hold {{ expressions }}.",
@@ -140,6 +146,12 @@ class Definition(throttling.Rate):
         label="Retry policy",
         help_text='Such as {"max_attempts": 3, "delay_seconds": 10}. Empty for the default.',
     )
+    on_failure = console_forms.LinesField(
+        required=False,
+        label="Told of failures",
+        help_text="Channels, one a line: names of secrets such as a Discord, Slack or mail connection.",
+    )
+    on_success = console_forms.LinesField(required=False, label="Told of successes", help_text="The same.")
     category = forms.CharField(max_length=64, required=False, widget=_TEXT)
     tags = console_forms.LinesField(required=False, help_text="One a line.")
     owner = forms.CharField(max_length=254, required=False, widget=_TEXT, help_text="Whom to ask about it.")
@@ -148,6 +160,7 @@ class Definition(throttling.Rate):
         "soft_timeout_seconds", "max_wait_seconds", "max_total_seconds", "max_running", "rate_limit", "rate_burst",
         "concurrency_key", "max_running_per_key", "key_rate_limit", "key_rate_burst", "dedup_key", "dedup_seconds",
         "dedup_conflict", "overlap", "retry", "pause_after_failures",
+        "on_failure", "on_success",
     )  # fmt: skip
 
     def clean_max_running_per_key(self) -> int:

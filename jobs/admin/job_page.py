@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -32,14 +33,15 @@ def with_next_run(jobs: QuerySet[Job]) -> QuerySet[Job]:
 def context(job: Job) -> dict[str, Any]:
     """What the template shows."""
     may_see = actors.may("payloads:read")
-    told = outlooks.of_job(job)
+    paused = list(paused_tags.of_job(job, timezone.now()))
+    told = outlooks.of_job(job, paused)
     runs = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
     all_runs = f"{reverse('admin:jobs_execution_changelist')}?job__id__exact={job.pk}"
     return {
         "job": job,
         "explanation": told.explanation,
         "last": told.last,
-        "facts": _facts(job),
+        "facts": _facts(job, paused),
         "may_see_payloads": may_see,
         "schedules": _schedules(job),
         "runs": recent.table("Last executions", runs, limit=RUNS, empty="It has never run.", more=(all_runs, "All")),
@@ -47,7 +49,7 @@ def context(job: Job) -> dict[str, Any]:
     }
 
 
-def _facts(job: Job) -> list[tuple[str, Any]]:
+def _facts(job: Job, paused: Sequence[Tag]) -> list[tuple[str, Any]]:
     tags = ", ".join(job.tag_rows.order_by("tag").values_list("tag", flat=True))
     return [
         ("State", _state(job)),
@@ -65,15 +67,16 @@ def _facts(job: Job) -> list[tuple[str, Any]]:
         ("Overlap", job.overlap),
         ("Category", job.category or marks.NOTHING),
         ("Tags", tags or marks.NOTHING),
-        *_paused_tags(job),
+        *_paused_tags(paused),
+        ("Told of failures", ", ".join(job.on_failure) or marks.NOTHING),
+        ("Told of successes", ", ".join(job.on_success) or marks.NOTHING),
         ("Owner", job.owner or marks.NOTHING),
         ("Changed", marks.instant(job.updated_at)),
     ]
 
 
-def _paused_tags(job: Job) -> list[tuple[str, Any]]:
+def _paused_tags(found: Sequence[Tag]) -> list[tuple[str, Any]]:
     """What holds it of its tags."""
-    found = paused_tags.of_job(job, timezone.now())
     links = [
         marks.joined((pages.link_to(tag, marks.shortened(paused_tags.said(tag), 120)), _until(tag)), ", ")
         for tag in found

@@ -121,12 +121,14 @@ def _of_wall(slot: Slot) -> str:
 
 
 def _of_start(slot: Slot, spread: Spread, closures: Closures) -> str:
-    """What its schedule's hours, its spread and maintenance do to its run."""
+    """What its schedule's hours, its spread, maintenance and pauses of tags do to its run."""
     if closures.leave_out(slot):
         return "in a maintenance window: left out"
     start = spread.start(slot.at, slot.nominal)
     if start is None:
         return "outside of its hours: left out"
+    if closures.is_paused(start.at):
+        return "held while a tag of its job is paused"  # for how long may be open
     held = closures.until(start.at)
     if held is not None:
         return f"held by a maintenance window until {marks.instant_text(held)}"

@@ -13,7 +13,7 @@ from tenants.admin import pages
 WIDTH, HEIGHT, BESIDE, BELOW, EDGE = 200, 46, 56, 14, 8
 #: Characters of a name that fit.
 _FIT = 22
-_TONES = {
+TONES = {
     "succeeded": "good", "failed": "bad", "skipped": "warning", "blocked": "warning", "queued": "info", "running": "info",
 }  # fmt: skip
 
@@ -83,7 +83,7 @@ def _box(step: Step, layer: int, place: int) -> Box:
     name = step.name if len(step.name) <= _FIT else step.name[: _FIT - 1] + "…"
     url = pages.page_of(Execution, execution.pk) if execution else ""
     place_of: dict[str, Any] = {"x": EDGE + layer * (WIDTH + BESIDE), "y": EDGE + place * (HEIGHT + BELOW)}
-    return Box(step.name, name, word, _TONES.get(state, "calm"), url, **place_of)
+    return Box(step.name, name, word, TONES.get(state, "calm"), url, **place_of)
 
 
 def _line(before: Box, after: Box) -> str:

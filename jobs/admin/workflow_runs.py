@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.enums import ActionVariant
 
 from jobs import run_graphs
-from jobs.admin import approvals, run_graph, wording
+from jobs.admin import approvals, run_graph, run_summary, wording
 from jobs.models import Approval, Execution, WorkflowRun
 from jobs.rules import workflow_runs as rules
 from jobs.rules.approvals import Standing
@@ -109,12 +109,14 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
 
     def detail(self, request: HttpRequest, row: WorkflowRun) -> dict[str, Any]:
         graph = run_graphs.of_run(row)
+        summary = run_summary.of_graph(graph)
         return {
             "run": row,
             "live": row.state not in rules.TERMINAL,
             "counted": sorted(graph.counted().items()),
             "all_asked": [approvals.shown(each) for each in _waiting(row, graph)],
-            "picture": run_graph.drawn(graph),
+            "summary": summary,
+            "picture": None if summary else run_graph.drawn(graph),
             "facts": _facts(row, graph),
             "steps": _table(graph),
         }
@@ -204,7 +206,11 @@ def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
 
 
 def _table(graph: Graph) -> dict[str, Any]:
-    return {"title": "Steps", "headers": _HEADERS, "rows": [_cells(step) for step in graph.steps], "empty": "None."}
+    steps, title = graph.steps, "Steps"
+    if len(steps) > run_summary.MOST_LISTED:
+        steps = run_summary.in_order(steps)[: run_summary.MOST_LISTED]
+        title = f"{len(steps)} of {len(graph.steps):,} steps, those that failed or run first"
+    return {"title": title, "headers": _HEADERS, "rows": [_cells(step) for step in steps], "empty": "None."}
 
 
 def _cells(step: Step) -> tuple[Any, ...]:

@@ -5,15 +5,13 @@
 from __future__ import annotations
 
 from django.http import HttpResponseBase
-from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import errors, selectors
-from jobs.api import artifact_download as download
+from jobs import artifact_download, errors, selectors
 from jobs.api.shapes.artifacts import ArtifactShape
 from jobs.models import Artifact, ArtifactState
 from jobs.services import artifacts
@@ -79,11 +77,4 @@ class ArtifactViewSet(TenantViewSet):
     @action(detail=True)
     def content(self, request: Request, id: str) -> HttpResponseBase:
         """Its bytes, to be saved. The ETag is their SHA-256."""
-        artifact, headers = self.row(), request.headers
-        return download.answer(
-            artifact,
-            is_over=artifact.expires_at <= timezone.now(),
-            asked=headers.get("Range"),
-            if_range=headers.get("If-Range"),
-            if_none_match=headers.get("If-None-Match"),
-        )
+        return artifact_download.answer(self.row(), request.headers)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -25,8 +26,9 @@ from jobs.api.shapes.dependencies import (
     ValidationShape,
 )
 from jobs.models import Dependency, DependencyMode
-from jobs.services import dependencies, dependency_sets
+from jobs.services import declaring, dependencies, dependency_sets, descriptions
 from tenants.api import dry_runs
+from tenants.api.conditions import Conditional
 from tenants.api.dry_runs import DRY_RUN, DryRuns
 from tenants.api.pagination import PAGED
 from tenants.api.parameters import one_of, text, texts
@@ -37,7 +39,7 @@ _ENDS = ("upstream", "downstream")
 _CHANGING = (errors.Conflict, errors.Cycle, errors.TaskLocked)
 
 
-class DependencyViewSet(DryRuns, TenantViewSet):
+class DependencyViewSet(Conditional, DryRuns, TenantViewSet):
     """Edges between jobs of this tenant. Each belongs to its downstream, where it also is in `depends_on`."""
 
     queryset = selectors.dependencies()
@@ -63,6 +65,15 @@ class DependencyViewSet(DryRuns, TenantViewSet):
         **dict.fromkeys(("create", "partial_update", "destroy"), (DRY_RUN,)),
     }
 
+    def tag_of(self, row: Dependency) -> str:
+        return descriptions.tag_of_dependency(row)
+
+    def facts_of(self, row: Dependency) -> Mapping[str, Any]:
+        return {"updated_at": declaring.instant(row.updated_at)}
+
+    def lock(self, row: Dependency) -> Dependency:
+        return dependencies.lock(row)
+
     def list(self, request: Request) -> Response:
         """Dependencies, newest first."""
         named = {end: lookups.job_ids(self.tenant, self.query[end]) for end in _ENDS if end in self.query}
@@ -79,12 +90,13 @@ class DependencyViewSet(DryRuns, TenantViewSet):
 
     def retrieve(self, request: Request, id: str) -> Response:
         """One dependency."""
-        return self.shown(DependencyShape, self.row())
+        edge = self.row()
+        return self.tagged(self.shown(DependencyShape, edge), edge)
 
     @extend_schema(request=DependencyChanges, responses={200: DependencyShape})
     def partial_update(self, request: Request, id: str) -> Response:
         """Change how its downstream waits; its jobs are for ever. Runs that have begun go on as they began."""
-        edge = self.row()
+        edge = self.held(anyhow=self.is_dry)
         before = dependency_sets.told(edge)
         fields: Any = self.body(DependencyChanges, partial=True)
         return self._answer(before, dependencies.update(dependency=edge, fields=fields))
@@ -92,7 +104,7 @@ class DependencyViewSet(DryRuns, TenantViewSet):
     @extend_schema(responses={200: DependencyDryRunShape, 204: None})
     def destroy(self, request: Request, id: str) -> Response:
         """Delete it: its downstream waits for that job no more. Runs that have begun go on as they began."""
-        edge = self.row()
+        edge = self.held(anyhow=self.is_dry)
         before = dependency_sets.told(edge)
         dependencies.delete(dependency=edge)
         if self.is_dry:
@@ -128,7 +140,7 @@ class DependencyViewSet(DryRuns, TenantViewSet):
 
     def _answer(self, before: dict[str, Any], edge: Dependency, *, status: int = 200) -> Response:
         if not self.is_dry:
-            return self.shown(DependencyShape, edge, status=status)
+            return self.tagged(self.shown(DependencyShape, edge, status=status), edge)
         after = dependency_sets.told(edge)
         outcome = dry_runs.CREATED if not before else dry_runs.UNCHANGED if before == after else dry_runs.UPDATED
         return dry_runs.tried(outcome, dry_runs.diff(before, after), dependency=DependencyShape(edge).data)

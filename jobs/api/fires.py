@@ -16,7 +16,7 @@ from jobs.triggers import zones
 
 _NOTES = {SlotKind.DST_FOLD: "DST_FOLD", SlotKind.DST_GAP: "DST_GAP", SlotKind.HOLIDAY: "HOLIDAY"}
 #: How :func:`shown` marks a slot, what matters most coming first.
-NOTES = ("MAINTENANCE", "OUTSIDE_WINDOW", *_NOTES.values())
+NOTES = ("MAINTENANCE", "TAG_PAUSED", "OUTSIDE_WINDOW", *_NOTES.values())
 #: No clock change moves a slot as far; a calendar moves it by days, less an hour or so.
 _A_DAY = timedelta(hours=12)
 
@@ -36,13 +36,20 @@ def of_run(run: Run, zone: str, closures: Closures = NONE) -> dict[str, Any]:
 
 def shown(slot: Slot, zone: str, start: Start | None, closures: Closures = NONE) -> dict[str, Any]:
     """A slot on a zone's clock, and when its run starts as far as that is known."""
-    held = closures.leave_out(slot) or (start is not None and closures.until(start.at) is not None)
     return {
         "at": slot.at,
         "local": slot.at.astimezone(zones.zone(zone)),
         "starts_at": start and start.at,
-        "note": "MAINTENANCE" if held else "OUTSIDE_WINDOW" if start and start.waits else _note(slot),
+        "note": _closed(slot, start, closures) or ("OUTSIDE_WINDOW" if start and start.waits else _note(slot)),
     }
+
+
+def _closed(slot: Slot, start: Start | None, closures: Closures) -> str | None:
+    if closures.leave_out(slot):
+        return "MAINTENANCE"
+    if start is None or closures.until(start.at) is None:
+        return None
+    return "TAG_PAUSED" if closures.is_paused(start.at) else "MAINTENANCE"
 
 
 def _note(slot: Slot) -> str | None:

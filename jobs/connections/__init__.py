@@ -16,13 +16,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from jobs.connections import brokers, databases, services, stores
+from jobs.connections import brokers, channels, databases, services, stores
 from jobs.connections.contract import Connection, Named, Target, named
 
 __all__ = ["Connection", "Named", "Target", "check", "kinds", "load", "named", "plain", "sensitive", "types"]
 
 _TYPES: Mapping[str, type[Connection]] = {
-    known.kind: known for module in (databases, brokers, stores, services) for known in module.TYPES
+    known.kind: known for module in (databases, brokers, stores, services, channels) for known in module.TYPES
 }
 
 

@@ -10,6 +10,8 @@ from pydantic import Field
 from jobs.connections.contract import Connection, Host, Password, Port, Target, Url, User
 from jobs.connections.stores import of_url
 
+#: Of mail, without a name around it: nothing that could begin another header or another recipient.
+Address = Annotated[str, Field(max_length=254, pattern=r"^[^@\s,;:<>()\[\]\\\"\x00-\x1f\x7f]+@[A-Za-z0-9.\[\]:_-]+$")]
 _BASE = Field(description="What the log-in is for: it is sent to this scheme, host and port, and nowhere else.")
 
 
@@ -30,8 +32,10 @@ class Smtp(Connection):
     security: Literal["starttls", "tls", "off"] = "starttls"
     user: User | None = None
     password: Password | None = None
-    sender: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
-        description="Who mail comes from."
+    sender: Address = Field(description="Who mail comes from.")
+
+    recipients: Annotated[list[Address], Field(max_length=20)] = Field(
+        default=[], description="Who gets what is sent to this connection as a channel, and names nobody."
     )
 
     def targets(self) -> list[Target]:

@@ -10,6 +10,8 @@ from jobs import sql
 #: Rows that rise in one look, and caps whose parked ones are looked at in it.
 MOST = 500
 PAGE = 500
+#: Rows of each priority that are read in one look, over all lines together; but five of each line anyhow, a hundred at most.
+READ = 5000
 
 
 def raise_all() -> int:
@@ -17,6 +19,6 @@ def raise_all() -> int:
     raised = 0
     after: str | None = ""
     while after is not None:
-        page = sql.run("raise_waiting", after=after, page=PAGE, limit=MOST)[0]
+        page = sql.run("raise_waiting", after=after, page=PAGE, limit=MOST, most=READ)[0]
         raised, after = raised + page.raised, page.last
     return raised

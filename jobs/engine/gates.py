@@ -34,6 +34,8 @@ LONGEST = 0.1
 AGAIN = timedelta(seconds=15)
 #: How far an execution's id may lie from the slot that it is of.
 _APART = timedelta(hours=1)
+#: Replays of replays that are followed back to their slot.
+_MOST_REPLAYS = 20
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +109,13 @@ def waited_for(execution_id: UUID) -> tuple[list[tuple[str, Gate]], datetime | N
     return left, min((found[0].since + gate.timeout for _, gate in left), default=None)
 
 
+def let_go_by(execution_id: UUID) -> dict[str, UUID | None]:
+    """By upstream, the latest execution that has ended of those that a slot's gates count; the slot is the execution, or what it replays."""
+    behind = sql.run("slot_behind", id=execution_id, most=_MOST_REPLAYS)
+    found = sql.run("gated_slot", id=behind[0].id) if behind else []
+    return {edge.job: edge.ended for edge in gates_of(found[0])} if found else {}
+
+
 def gates_of(row: Any) -> list[Any]:
     """Its edges, with how their upstreams' slots stand."""
     at, before = row.scheduled_for, row.before
@@ -153,15 +162,14 @@ def _is_due(schedule_id: Any, at: datetime) -> bool:
 
 
 def _judged(conditions: Sequence[str], edges: Sequence[Any]) -> Decision:
-    """By its conditions, over how its upstreams' latest slots ended."""
-    newest = [edge.newest for edge in edges if edge.newest]
-    ended = {key: (state, result) for key, state, result in _ends(newest)}
-    told = {edge.job: _told(*ended.get(edge.newest, (None, None))) for edge in edges}
+    """By its conditions, over how the latest ended."""
+    ended = {key: (state, result) for key, state, result in _ends([edge.ended for edge in edges if edge.ended])}
+    told = {edge.job: _told(*ended.get(edge.ended, (None, None))) for edge in edges}
     return gates.by_conditions(conditions, told)
 
 
-def _ends(newest: Sequence[UUID]) -> Iterable[tuple[UUID, str, Any]]:
-    return Execution.objects.filter(pk__in=newest).values_list("pk", "state", "result")
+def _ends(executions: Sequence[UUID]) -> Iterable[tuple[UUID, str, Any]]:
+    return Execution.objects.filter(pk__in=executions).values_list("pk", "state", "result")
 
 
 def _told(state: str | None, result: Any) -> dict[str, Any]:

@@ -110,6 +110,10 @@ class Closures:
         """When that hold ends which is in force at an instant."""
         return maintenance.end_of(instant, (*self.held, *self.paused))
 
+    def is_paused(self, instant: datetime) -> bool:
+        """Whether it is a tag's pause that holds what starts then, and no window."""
+        return any(one.covers(instant) for one in self.paused) and not any(one.covers(instant) for one in self.held)
+
     def horizon(self, now: datetime, horizon: datetime) -> datetime:
         """How far ahead may be planned."""
         return maintenance.clear_until(now, horizon, (*self.held, *self.paused))

@@ -3,7 +3,7 @@
     run locked ─► members locked ─► new ones inserted ─► former ones superseded ─► upstreams untold ─► run running
 
 What is inserted waits blocked until jobs.engine.workflows lets it go, as at first; a root is due at once, but not the first steps of an
-execution's children: their cap lets them go. A blocked step
+execution's children: their cap lets them go. What is skipped stays so. A blocked step
 whose upstreams are over would never be looked at: so they count as not yet told.
 """
 
@@ -51,6 +51,6 @@ def insert(
 
 
 def _placed(run: WorkflowRun, step: str, row: NewExecution, number: int, *, waits: bool) -> NewExecution:
-    state = State.BLOCKED if waits else State.SCHEDULED
+    state = row.state if row.state == State.SKIPPED else State.BLOCKED if waits else State.SCHEDULED
     id_ = identity.step_id(run.pk, step, number)
     return replace(row, id=id_, state=state, workflow_run_id=run.pk, step=step, with_downstream=False)

@@ -1,4 +1,4 @@
-"""What the steps before a step have come to: for the expressions of its payload and the conditions of its edges."""
+"""What the steps before a step, or the upstreams of a slot that waited at gates, have come to: for payloads and conditions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from jobs import sql
+from jobs.engine import gates
 from jobs.rules import identity
 from jobs.rules.codes import Absence
 from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression
@@ -26,17 +27,30 @@ class TooMuchError(ValueError):
 
 
 def of(execution_id: UUID) -> dict[str, Any]:
-    """By step, ``id``, ``state``, ``reason`` and ``result`` of those directly before an execution's step; empty if it is none.
+    """By step, ``id``, ``state``, ``reason`` and ``result`` of those directly before an execution's step, or, by job, of
+    what the gates of a slot let it go by; empty if it is neither.
 
     Raises :class:`TooMuchError`. What was to be masked in a result was masked when it was stored.
     """
     low, high = identity.beside(execution_id)
     rows = sql.run("upstream_results", id=execution_id, low=low, high=high, most=MOST)
-    if row := next((row for row in rows if row.is_too_much), None):
-        raise TooMuchError(row.step)
-    return {
-        row.step: {"id": str(row.id), "state": row.state, "reason": row.reason, "result": row.result} for row in rows
-    }
+    return {row.step: _told(row.step, row) for row in rows} or _at_gates(execution_id)
+
+
+def _at_gates(execution_id: UUID) -> dict[str, Any]:
+    """All is None of an upstream that nothing has ended of."""
+    named = gates.let_go_by(execution_id)
+    ids = [each for each in named.values() if each]
+    ended = {row.id: row for row in sql.run("results_of", ids=ids, most=MOST)} if ids else {}
+    return {job: _told(job, ended.get(each)) for job, each in named.items()}
+
+
+def _told(name: str, row: Any) -> dict[str, Any]:
+    if row is None:
+        return dict.fromkeys(("id", "state", "reason", "result"))
+    if row.is_too_much:
+        raise TooMuchError(name)
+    return {"id": str(row.id), "state": row.state, "reason": row.reason, "result": row.result}
 
 
 def standing(execution_id: UUID) -> dict[str, str]:

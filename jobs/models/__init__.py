@@ -5,6 +5,7 @@ from jobs.models.artifact import Artifact, ArtifactState
 from jobs.models.attempt import Attempt, AttemptState
 from jobs.models.bookmark import Bookmark
 from jobs.models.calendar import Calendar, CalendarKind
+from jobs.models.channel_message import ChannelCursor, ChannelMessage
 from jobs.models.dead_letter import DeadLetter, DeadLetterState
 from jobs.models.dependency import Dependency, DependencyMode
 from jobs.models.event import Event
@@ -41,6 +42,8 @@ __all__ = [
     "Bookmark",
     "Calendar",
     "CalendarKind",
+    "ChannelCursor",
+    "ChannelMessage",
     "DeadLetter",
     "DeadLetterState",
     "Dependency",

@@ -84,6 +84,18 @@ class Job(TenantOwned, limited.Limited):
     failures_at_pause = models.PositiveIntegerField(
         null=True, blank=True, help_text="How many there were when it was paused by itself."
     )
+    on_failure = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=models.Value([], models.JSONField()),
+        help_text="Channels that are told when an execution has failed for good: names of secrets.",
+    )
+    on_success = models.JSONField(
+        default=list,
+        blank=True,
+        db_default=models.Value([], models.JSONField()),
+        help_text="Channels that are told when an execution has succeeded.",
+    )
     max_running = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     concurrency_key = models.CharField(
         max_length=200,

@@ -2,29 +2,24 @@
 
     event.payload.total > 100 and event.payload.country in ['DE', 'AT']
 
-Strict where it is stored, and where it is asked: what cannot be computed of an event, such as a field that it lacks,
-is no match, and is told.
+What cannot be computed of an event, such as a field that it lacks, is no match, and is told.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
+from jobs.rules import yes_or_no
+from jobs.rules.yes_or_no import InvalidQuestion as InvalidFilter
+
+__all__ = ["LONGEST", "InvalidFilter", "Verdict", "check", "judge"]
 
 LONGEST = 500
 #: Characters that one filter may work on.
 MOST_WORK = 256 * 1024
-
-
-class InvalidFilter(ValueError):
-    """What is wrong with a filter, and where in it."""
-
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(f"{message} (at character {offset + 1})")
+_NAMES = frozenset({"event"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +32,12 @@ class Verdict:
 
 def check(source: str) -> None:
     """Raises :class:`InvalidFilter`."""
-    if len(source) > LONGEST:
-        raise InvalidFilter(f"is longer than {LONGEST} characters", LONGEST)
-    if source.lstrip().startswith("{{"):
-        raise InvalidFilter("is an expression as it is: leave out the braces, such as event.payload.total > 100")
-    try:
-        expression = _parsed(source)
-    except InvalidExpression as error:
-        raise InvalidFilter(error.message, error.offset) from None
-    for name in sorted(expression.names - {"event"}):
-        found = re.search(rf"(?<![\w.]){name}\b", source)
-        raise InvalidFilter(f"{name} cannot be read here, only event", found.start() if found else 0)
-    if not expression.decides:
-        raise InvalidFilter("does not come to yes or no: compare, such as event.payload.total > 100")
+    yes_or_no.parse(source, _NAMES, longest=LONGEST, such_as="event.payload.total > 100")
 
 
 def judge(source: str, event: Mapping[str, Any]) -> Verdict:
     """Whether an event passes; no filter lets everything pass."""
     if not source:
         return Verdict(True)
-    try:
-        value = _parsed(source).evaluate({"event": event}, Budget(MOST_WORK))
-    except InvalidExpression as error:
-        return Verdict(False, f"cannot be read any more: {error.message}")
-    except CannotCompute as error:
-        return Verdict(False, str(error))
-    if isinstance(value, bool):
-        return Verdict(value)
-    return Verdict(False, f"came to {kind(value)}, not to yes or no")
-
-
-def _parsed(source: str) -> Any:
-    from jobs.rules import expression_language  # noqa: PLC0415 - as in templates: 8 MiB that few processes need
-
-    return expression_language.parse(source)
+    found = yes_or_no.decide(source, {"event": event}, MOST_WORK)
+    return Verdict(found.is_true, found.problem)

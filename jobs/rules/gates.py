@@ -18,9 +18,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from jobs.rules import trigger_rules
+from jobs.rules import trigger_rules, yes_or_no
 from jobs.rules.codes import Absence
-from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
 from jobs.rules.states import State
 from jobs.rules.trigger_rules import Outcome, Rule, Verdict
 
@@ -111,16 +110,11 @@ def decide(gates: Sequence[Gate], *, since: datetime, now: datetime) -> Decision
 
 def by_conditions(conditions: Iterable[str], upstream: Mapping[str, Any]) -> Decision:
     """Of a slot that its rules let go; ``upstream``: state and result by the job's name."""
-    from jobs.rules import expression_language  # noqa: PLC0415 - as in templates: 8 MiB that few processes need
-
     for condition in conditions:
-        try:
-            value = expression_language.parse(condition).evaluate({"upstream": upstream}, Budget(MOST_WORK))
-        except (InvalidExpression, CannotCompute) as error:
-            return Decision(Course.REJECT, f"its condition {condition} cannot be computed: {error}")
-        if not isinstance(value, bool):
-            return Decision(Course.REJECT, f"its condition {condition} came to {kind(value)}, not to yes or no")
-        if not value:
+        verdict = yes_or_no.decide(condition, {"upstream": upstream}, MOST_WORK)
+        if verdict.problem:
+            return Decision(Course.REJECT, f"its condition {condition} cannot be computed: {verdict.problem}")
+        if not verdict.is_true:
             return Decision(Course.SKIP, Absence.CONDITION_FALSE)
     return Decision(Course.GO)
 

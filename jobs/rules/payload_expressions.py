@@ -154,8 +154,9 @@ def _misplaced(expressions: Expressions, without_secrets: Mapping[str, str]) -> 
 
 def _unwanted(expressions: Expressions, without_expressions: Mapping[str, str]) -> Iterator[tuple[Place, str]]:
     for place in expressions.templates:
-        if place[0] in without_expressions:
-            yield place, f"no expression may stand here: {without_expressions[str(place[0])]}"
+        for depth in range(1, len(place) + 1):
+            if what := without_expressions.get(".".join(map(str, place[:depth]))):
+                yield place, f"no expression may stand here: {what}"
 
 
 def _replaced(value: Any, expressions: Expressions, make: Any) -> Any:

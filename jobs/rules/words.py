@@ -183,6 +183,7 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
     ),
     Outlook.TAG_PAUSED: Words("a tag of it is paused, so nothing of it starts", "Resume the tag to let it go on."),
     Outlook.NO_WORKER: Words("no live worker takes work of the queue", "Start one."),
+    Outlook.NO_EXECUTOR: Words("no executor claims work of it", "Start one that fits: see docs/executors.md."),
     Outlook.QUOTA: Words(
         "the tenant has as many unfinished executions as it may, so slots are skipped",
         "Let some end, or raise its quota.",

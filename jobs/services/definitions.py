@@ -14,7 +14,7 @@ from jobs import errors, handlers
 from jobs.models import Job
 from jobs.models.queue import Pool
 from jobs.rules import concurrency_keys, retry_fields, templates
-from jobs.services import payload_checks, queue_states
+from jobs.services import channel_checks, payload_checks, queue_states
 from tenants.rules import grants
 
 #: Lists show payloads in full, so a page of them must fit into an answer.
@@ -39,6 +39,7 @@ def check_job(job: Job, tags: Iterable[str]) -> None:
     check_key("concurrency_key", job.type, job.concurrency_key)
     check_key("dedup_key", job.type, job.dedup_key)
     _check_key_rate(job)
+    channel_checks.check(job)
 
 
 def check_name(name: str) -> None:

@@ -49,9 +49,9 @@ def create(*, tenant: Tenant, fields: EdgeFields, path: str = "") -> Dependency:
 def update(*, dependency: Dependency, fields: DependencyFields) -> Dependency:
     """Change how its downstream waits; which jobs it joins is for ever."""
     with transaction.atomic():
-        job = jobs.lock(dependency.downstream)
-        graph = dependency_sets.hold(job)
-        edge = _now(dependency)
+        edge = lock(dependency)
+        job = edge.downstream
+        graph = dependency_sets.Graph(job.tenant_id)
         before = dependency_sets.told(edge)
         dependency_sets.assign(edge, fields)
         changed = changes.between(before, dependency_sets.told(edge))
@@ -66,15 +66,23 @@ def update(*, dependency: Dependency, fields: DependencyFields) -> Dependency:
 def delete(*, dependency: Dependency) -> None:
     """Its downstream waits for it no more, unless something of that job still reads what the upstream left."""
     with transaction.atomic():
-        job = jobs.lock(dependency.downstream)
-        dependency_sets.hold(job)
-        edge = _now(dependency)
+        edge = lock(dependency)
+        job = edge.downstream
         told = {name: [value, None] for name, value in {**_ends(edge), **dependency_sets.told(edge)}.items()}
         identifier = edge.pk
         edge.delete()
         dependency_sets.check_reads(job)
         edge.pk = identifier
         _record("deleted", edge, told)
+
+
+def lock(dependency: Dependency) -> Dependency:
+    """As it is now, with its downstream as it is; nobody else changes either before this transaction ends."""
+    job = jobs.lock(dependency.downstream)
+    dependency_sets.hold(job)
+    edge = _now(dependency)
+    edge.downstream = job
+    return edge
 
 
 def problem_of(*, tenant: Tenant, wanted: Sequence[EdgeFields]) -> ServiceError | None:

@@ -155,6 +155,12 @@ def check_reads(job: Job, path: str = "upstream") -> None:
             raise errors.Invalid.about(payload_expressions.path(place), message)
 
 
+def reads(job: Job) -> frozenset[str]:
+    """The upstreams that conditions of its edges and expressions in its payload read, by their names."""
+    by_conditions = (_read_by(edge.condition) for edge in of(job))
+    return frozenset().union(*by_conditions, *(named for _, named in _read_by_payload(job)))
+
+
 def end(job: Job) -> list[str]:
     """Delete all edges of a job that is about to be deleted; says which there were."""
     hold(job)

@@ -1,4 +1,4 @@
-"""A job, a schedule and a queue as they are defined, in one value: what entity tags, dry runs and comparisons are made of.
+"""A job, a schedule, a dependency and a queue as they are defined, in one value: what entity tags, dry runs and comparisons are made of.
 
 Planning a slot changes none of it. A job's includes its schedules', since they are declared together.
 """
@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
-from jobs.models import Calendar, Job, Queue, Schedule
+from jobs.models import Calendar, Dependency, Job, Queue, Schedule
 from jobs.services import calendar_fields, dependency_sets, job_templates, jobs, queues, schedule_fields
 from jobs.services.job_templates import Template
 from tenants.models.limited import Limited
@@ -79,6 +79,11 @@ def tag_of_queue(queue: Queue) -> str:
 def tag_of_calendar(calendar: Calendar, names: Mapping[UUID, str]) -> str:
     """Its entity tag."""
     return etags.tag(settings.SECRET_KEY, "calendar", str(calendar.pk), of_calendar(calendar, names))
+
+
+def tag_of_dependency(edge: Dependency) -> str:
+    """Its entity tag."""
+    return etags.tag(settings.SECRET_KEY, "dependency", str(edge.pk), dependency_sets.told(edge))
 
 
 def tag_of_template(template: Template) -> str:

@@ -12,7 +12,7 @@ from jobs import errors, selectors, sql
 from jobs.engine import dispatch, transitions
 from jobs.models import Job, JobRevision, JobState, JobTag, ScheduleState
 from jobs.rules import templates
-from jobs.services import changes, definitions, dependency_sets, job_defaults, room, schedules, secret_uses
+from jobs.services import changes, definitions, dependency_sets, job_defaults, renames, room, schedules, secret_uses
 from jobs.services import tags as tag_states
 from jobs.services.dependency_sets import Wish
 from jobs.services.schedule_fields import ScheduleFields
@@ -40,6 +40,8 @@ class JobFields(TypedDict, total=False):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -143,6 +145,8 @@ def change(
         worn, tags = tags, assign(job, tags)
         _require(job)  # nobody gives away what they could not take back
         definitions.check_job(job, tags)
+        if job.name != before["name"]:
+            renames.check(job, before["name"])
         changed = changes.between(before, told(job, tags))
         edges = _bring_upstreams(job, depends_on)
         if not changed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from jobs import errors
 from jobs.engine.records import NewExecution
 from jobs.models import Job, JobState, TriggerKind
 from jobs.rules import concurrency_keys, identity, retry_fields
+from jobs.rules.states import State
 from jobs.services import definitions, job_states
 from tenants import actors
 
@@ -30,6 +32,37 @@ def prepare(
     definitions.check_grants(job)
     payload = {**job.payload, **(overrides or {})}
     definitions.check_payload(job, payload, overridden=overrides or ())
+    about: dict[str, Any] = {"run_at": run_at, "replay_of": replay_of, "event": event}
+    return _row(job, kind, payload, now=now, overrides=overrides, **about)
+
+
+def left_out(
+    job: Job,
+    kind: TriggerKind,
+    reason: str,
+    *,
+    now: datetime,
+    overrides: Mapping[str, Any] | None,
+    replay_of: UUID | None = None,
+    event: Mapping[str, Any] | None = None,
+) -> NewExecution:
+    """The same of what does not run, and so is not judged."""
+    payload = {**job.payload, **(overrides or {})}
+    row = _row(job, kind, payload, now=now, overrides=overrides, run_at=None, replay_of=replay_of, event=event)
+    return replace(row, state=State.SKIPPED, reason=reason)
+
+
+def _row(
+    job: Job,
+    kind: TriggerKind,
+    payload: Mapping[str, Any],
+    *,
+    now: datetime,
+    overrides: Mapping[str, Any] | None,
+    run_at: datetime | None,
+    replay_of: UUID | None,
+    event: Mapping[str, Any] | None,
+) -> NewExecution:
     return NewExecution(
         id=identity.request_id(now),
         tenant_id=job.tenant_id,

@@ -13,13 +13,14 @@ from tenants.models import Secret
 
 
 def note(job: Job) -> None:
-    """Store the names in the job's payload and its schedules', in the transaction that stores those."""
+    """Store the names in the job's payload, its channels and its schedules' payloads, in the transaction that stores those."""
     sql.run("hold_secret_names", job=str(job.pk))
-    job_type, payload = Job.objects.values_list("type", "payload").get(pk=job.pk)
+    job_type, payload, *told = Job.objects.values_list("type", "payload", "on_failure", "on_success").get(pk=job.pk)
     stored = job.schedules.exclude(state=ScheduleState.DELETED).exclude(payload=None).values_list("payload", flat=True)
     params = handlers.get(job_type).params
     overrides: list[dict[str, Any]] = [{}, *(each for each in stored if each)]
     names = {name for each in overrides for name in secret_names.of(params, {**payload, **each})}
+    names |= {name for channels in told for name in channels}
     rows = JobSecret.objects.filter(job=job)
     known = set(rows.values_list("name", flat=True))
     if gone := known - names:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from jobs import sql
+from jobs import file_room, sql
 from jobs.models import UsageDay
 from jobs.services import room
 from tenants import quotas
 from tenants.models import Tenant
-from tenants.rules.quotas import ALL, ARTIFACT_BYTES, COUNTED, Quota
+from tenants.rules.quotas import ALL, ARTIFACT_BYTES, COUNTED, FILE_BYTES, Quota
 
 #: Counted up to here where no quota is higher.
 COUNTED_UP_TO = 10_000
@@ -21,7 +21,7 @@ MOST_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One quota of a tenant: ``used`` is None of what is measured while it runs, ``at_least`` if there may be more."""
+    """One quota of a tenant: ``used`` is None of what is measured while it runs, or lies on other machines, ``at_least`` if there may be more."""
 
     quota: str
     what: str
@@ -40,6 +40,8 @@ def _standing(tenant: Tenant, quota: Quota) -> Standing:
     if quota is ARTIFACT_BYTES:
         stored = int(sql.run("count_artifact_bytes", tenant_id=tenant.pk)[0].used)
         return Standing(quota.name, quota.what, limit, stored, at_least=False)
+    if quota is FILE_BYTES and (taken := file_room.of_tenant(tenant.slug)) is not None:
+        return Standing(quota.name, quota.what, limit, taken.bytes, at_least=taken.at_least)
     if quota not in COUNTED:
         return Standing(quota.name, quota.what, limit, None, at_least=False)
     most = COUNTED_UP_TO if limit is None else min(limit + 1, 10 * COUNTED_UP_TO)

@@ -11,10 +11,10 @@ from uuid import UUID
 from django.db import transaction
 
 from jobs import errors, selectors, sql
-from jobs.engine import dispatch, quotas, transitions
+from jobs.engine import dispatch, quotas, transitions, workflows
 from jobs.engine import reruns as engine
 from jobs.engine.records import NewExecution
-from jobs.models import Execution, TriggerKind, WorkflowRun
+from jobs.models import Execution, JobState, TriggerKind, WorkflowRun
 from jobs.rules import reruns as rules
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
@@ -101,14 +101,22 @@ def _run_again(
     if gone := sorted(before - set(members) - set(chosen)):
         raise _impossible(run, f"these steps are no longer kept: {', '.join(gone[:_NAMED])}; rerun from further up")
     replaced = rules.replaced(chosen, standing)
-    rows = _rows(run, sorted(replaced), members)
-    quotas.draw(run.tenant, len(rows))
+    later = {step for step in chosen if set(graph[step]) & set(chosen)}
+    rows = _rows(run, sorted(replaced), members, later)
+    quotas.draw(run.tenant, sum(row.state != State.SKIPPED for row in rows.values()))
     former = [members[step].id for step in replaced if step in members]
     engine.insert(run, rows, upstreams=graph, former=former)
+    workflows.move(run.pk)  # a step that waits for no end, such as by `always`, would be looked at only at the next one
+    run.refresh_from_db(fields=["state", "finished_at"])
 
 
-def _rows(run: WorkflowRun, steps: list[str], members: Mapping[str, Any]) -> dict[str, NewExecution]:
-    """What runs in these places: of each job's newest revision, with what the former one was given."""
+def _rows(
+    run: WorkflowRun, steps: list[str], members: Mapping[str, Any], later: Collection[str]
+) -> dict[str, NewExecution]:
+    """What runs in these places: of each job's newest revision, with what the former one was given.
+
+    One of the ``later``, which only come along, is left out if its job is disabled, as at first; another one is refused.
+    """
     stored = run.graph["steps"]
     jobs = selectors.jobs().prefetch_related(None).in_bulk([stored[step]["job"] for step in steps])
     known = {str(key): job for key, job in jobs.items()}
@@ -123,7 +131,11 @@ def _rows(run: WorkflowRun, steps: list[str], members: Mapping[str, Any]) -> dic
         told: dict[str, Any] = (
             {"overrides": before.payload, "replay_of": before.pk, "event": before.event} if before else {}
         )
-        row = new_executions.prepare(job, kind, now=now, **{"overrides": None, **told})
+        told = {"overrides": None, **told}
+        if step in later and job.state == JobState.DISABLED:
+            row = new_executions.left_out(job, kind, Absence.DISABLED, now=now, **told)
+        else:
+            row = new_executions.prepare(job, kind, now=now, **told)
         made[step] = replace(row, scheduled_for=before.scheduled_for if before else None)
     return made
 

@@ -53,12 +53,24 @@ SELECT e.id, e.tenant_id, e.job_id, e.scheduled_for, greatest(e.not_before, e.cr
     ORDER BY b.id DESC LIMIT 1) AS before
 FROM execution e WHERE e.id = %(id)s AND e.trigger = 'schedule'
 
+-- name: slot_behind
+-- The slot that an execution is, or that it replays, replays of replays included; none if it began in another way.
+WITH RECURSIVE chain AS (
+    SELECT id, replay_of, trigger, 0 AS steps FROM execution WHERE id = %(id)s
+    UNION ALL
+    SELECT e.id, e.replay_of, e.trigger, c.steps + 1 FROM chain c
+    CROSS JOIN LATERAL (SELECT id, replay_of, trigger FROM execution o WHERE o.id = c.replay_of LIMIT 1) e
+    WHERE c.trigger = 'replay' AND c.steps < %(most)s
+)
+SELECT id FROM chain WHERE trigger = 'schedule'
+
 -- name: gates_of
 -- The gates of a slot, with how their upstream's slots in (`before`, `at`] stand, and its latest before that; without a
 -- `before`, the latest up to `at` alone. What was skipped or failed counts as its newest replay does. `due` are upstream
--- slots that no execution stands for yet; of the schedules in `unsure` that is not known without computing it.
+-- slots that no execution stands for yet; of the schedules in `unsure` that is not known without computing it. `ended` is
+-- the latest that has ended of those that count.
 SELECT d.id, d.trigger_rule AS rule, d.condition, d.gate_timeout_seconds AS timeout_seconds, d.upstream_id AS job_id,
-    u.name AS job, w.slots, l.latest, l.newest, s.due, s.unsure
+    u.name AS job, w.slots, l.latest, n.ended, s.due, s.unsure
 FROM dependency d
 CROSS JOIN LATERAL (SELECT name FROM job WHERE job.id = d.upstream_id LIMIT 1) u
 CROSS JOIN LATERAL (
@@ -75,18 +87,32 @@ CROSS JOIN LATERAL (
         GROUP BY 1, 2) each
 ) w
 LEFT JOIN LATERAL (
-    SELECT jsonb_build_array(coalesce(r.state, e.state), coalesce(r.reason, e.reason), 1) AS latest,
-        coalesce(r.id, e.id) AS newest FROM (
+    SELECT jsonb_build_array(coalesce(r.state, e.state), coalesce(r.reason, e.reason), 1) AS latest FROM (
         SELECT o.id, o.tenant_id, o.state, o.reason FROM execution o
         WHERE o.tenant_id = d.tenant_id AND o.job_id = d.upstream_id AND o.id < %(high)s
             AND o.trigger IN ('schedule', 'dependency') AND NOT (o.superseded AND o.trigger = 'dependency')
             AND o.scheduled_for <= %(at)s
         ORDER BY o.id DESC LIMIT 1) e
     LEFT JOIN LATERAL (
-        SELECT o.id, o.state, o.reason FROM execution o
+        SELECT o.state, o.reason FROM execution o
         WHERE e.state IN ('failed', 'cancelled', 'skipped') AND o.tenant_id = e.tenant_id AND o.replay_of = e.id
         ORDER BY o.id DESC LIMIT 1) r ON true
 ) l ON true
+LEFT JOIN LATERAL (
+    SELECT coalesce(r.id, e.id) AS ended FROM (
+        SELECT o.id, o.tenant_id, o.state FROM execution o
+        WHERE o.tenant_id = d.tenant_id AND o.job_id = d.upstream_id AND o.id < %(high)s
+            AND o.id >= CASE WHEN w.slots = '[]' THEN '00000000-0000-0000-0000-000000000000' ELSE %(low)s END::uuid
+            AND o.trigger IN ('schedule', 'dependency') AND NOT (o.superseded AND o.trigger = 'dependency')
+            AND (w.slots = '[]' OR coalesce(o.folded_until, o.scheduled_for) > %(before)s::timestamptz)
+            AND o.scheduled_for <= %(at)s AND o.state IN ('succeeded', 'failed', 'cancelled', 'skipped')
+        ORDER BY o.id DESC LIMIT 1) e
+    LEFT JOIN LATERAL (
+        SELECT o.id FROM execution o
+        WHERE e.state IN ('failed', 'cancelled', 'skipped') AND o.tenant_id = e.tenant_id AND o.replay_of = e.id
+            AND o.state IN ('succeeded', 'failed', 'cancelled', 'skipped')
+        ORDER BY o.id DESC LIMIT 1) r ON true
+) n ON true
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE next_run_at <= %(at)s) AS due, array_agg(id) FILTER (WHERE next_run_at IS NULL) AS unsure
     FROM schedule
@@ -97,3 +123,10 @@ ORDER BY d.id
 
 -- name: decide_later
 UPDATE execution SET decide_at = %(at)s WHERE id = %(id)s AND state = 'blocked'
+
+-- name: results_of
+-- How executions have ended. Results beyond `most` characters of JSON, taken together, are left out.
+SELECT id, state, reason, CASE WHEN sum(size) OVER (ORDER BY id) <= %(most)s THEN result END AS result,
+    sum(size) OVER (ORDER BY id) > %(most)s AS is_too_much
+FROM (
+    SELECT id, state, reason, result, octet_length(result::text) AS size FROM execution WHERE id = ANY(%(ids)s)) e

@@ -58,7 +58,7 @@ SELECT (SELECT count(*) FROM execution_default) + (SELECT count(*) FROM event_de
 -- What has waited long rises within its tenant: a step of priority for each `ageing_seconds` of its queue since it was due.
 -- The oldest of each priority are found at the ends of the index's ranges, tenant by tenant and cap by cap (a page of those,
 -- in the order of their keys), so the cost follows who has a backlog and not how long that is; and so many at most rise in
--- one look, which are those that have waited longest. What goes behind live work stays there.
+-- one look, which are those that have waited longest. All lines share what is read of each priority. What goes behind live work stays there.
 WITH RECURSIVE walk AS (
     (SELECT queue_id, tenant_id FROM execution WHERE state = 'pending' AND waiting_on = '' AND %(after)s = ''
      ORDER BY queue_id, tenant_id LIMIT 1)
@@ -74,6 +74,8 @@ WITH RECURSIVE walk AS (
         SELECT e.waiting_on FROM execution e WHERE e.state = 'pending' AND e.waiting_on <> ''
             AND e.waiting_on > parked.waiting_on ORDER BY e.waiting_on LIMIT 1) n
     WHERE parked.place < %(page)s
+), share AS (
+    SELECT least(100, greatest(5, %(most)s / greatest((SELECT count(*) FROM walk) + (SELECT count(*) FROM parked), 1))) AS many
 ), found AS (
     SELECT o.id, o.queue_id, o.priority, o.base_priority, o.not_before
     FROM walk JOIN queue q ON q.name = walk.queue_id AND q.ageing_seconds IS NOT NULL CROSS JOIN generate_series(0, 8) AS p(priority)
@@ -81,14 +83,14 @@ WITH RECURSIVE walk AS (
         SELECT id, queue_id, priority, base_priority, not_before FROM execution e WHERE e.queue_id = walk.queue_id AND e.tenant_id = walk.tenant_id AND e.state = 'pending'
             AND e.waiting_on = '' AND e.priority = p.priority
             AND e.not_before <= statement_timestamp() - q.ageing_seconds * interval '1 second'
-        ORDER BY e.not_before, e.id LIMIT 100) o
+        ORDER BY e.not_before, e.id LIMIT (SELECT many FROM share)) o
     UNION ALL
     SELECT o.id, o.queue_id, o.priority, o.base_priority, o.not_before
     FROM parked CROSS JOIN generate_series(0, 8) AS p(priority)
     CROSS JOIN LATERAL (
         SELECT id, queue_id, priority, base_priority, not_before FROM execution e WHERE e.state = 'pending' AND e.waiting_on = parked.waiting_on AND e.waiting_on <> ''
             AND e.priority = p.priority AND e.not_before <= statement_timestamp() - interval '10 seconds'
-        ORDER BY e.not_before, e.id LIMIT 100) o
+        ORDER BY e.not_before, e.id LIMIT (SELECT many FROM share)) o
 ), aged AS MATERIALIZED (
     SELECT f.id, r.priority FROM found f JOIN queue q ON q.name = f.queue_id
     CROSS JOIN LATERAL (SELECT least(9, coalesce(f.base_priority, f.priority)

@@ -52,6 +52,9 @@ class _Vfs(ctypes.Structure):
 
 def check(folder: int, name: str) -> None:
     """Refuse what lies beside the file ``name`` of a folder if no session of ours can have left it."""
+    if names.is_sqlites(name):
+        message = f"{name} is not opened: its name is one of SQLite's own for what it keeps beside a file"
+        raise PermanentFailure(message, code=Failure.UNSAFE_TARGET)
     for suffix in SUFFIXES:
         with contextlib.suppress(FileNotFoundError):
             beside = f"{name}{suffix}"

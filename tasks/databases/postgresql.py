@@ -21,7 +21,7 @@ from jobs.connections.contract import VERIFY
 from jobs.connections.databases import PostgreSql
 from jobs.handlers import Context, Interrupted
 from tasks import egress, sockets
-from tasks.databases import traffic
+from tasks.databases import environment, traffic
 from tasks.databases.contract import CONNECT_SECONDS, STOP_SECONDS, Isolation, refused_log_in
 
 #: Roles that lead out of the database; whoever is a member, or may become one, could use them.
@@ -118,6 +118,18 @@ class _Session(psycopg.Connection[Any]):
     """A connection that is measured."""
 
     meter: traffic.Meter
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Any:
+        """psycopg's, whose first step is libpq's reading of all options; it then waits, with the environment as it was."""
+        steps = super()._connect_gen(conninfo)
+        try:
+            with environment.bare():
+                awaited = next(steps)
+            while True:
+                awaited = steps.send((yield awaited))
+        except StopIteration as ended:
+            return ended.value
 
 
 class _Cursor(psycopg.Cursor[Any]):

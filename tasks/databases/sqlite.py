@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from jobs.connections.databases import Sqlite
 from jobs.handlers import Context, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import files
-from tasks.databases import journals, places
+from tasks.databases import journals
 from tasks.databases.contract import MOST_ROW_BYTES, Isolation
 from tasks.databases.traffic import BATCH_BYTES
+from tasks.files.contract import FileProblem
 
 #: What a statement may say with PRAGMA: it tells, and changes nothing that outlives the transaction.
 _TELLING = {
@@ -65,11 +66,9 @@ class SqliteDriver:
 
     def connect(self) -> sqlite3.Connection:
         """Open the file, and see that it is the one that was meant."""
-        root = places.root(self._context)
-        with places.opened(root, self._path) as file:
+        with _pinned(self._context.tenant, self._path) as file:
             session = sqlite3.connect(
-                f"file:{quote(str(root / self._path))}?mode=rw&vfs={journals.filesystem()}", uri=True,
-                isolation_level=None, timeout=10,
+                f"file:{file}?mode=rw&vfs={journals.filesystem()}", uri=True, isolation_level=None, timeout=10,
                 check_same_thread=False, cached_statements=0, factory=_Session,
             )  # fmt: skip
             try:
@@ -81,7 +80,7 @@ class SqliteDriver:
         self._session = session
         return session
 
-    def _fence_in(self, session: sqlite3.Connection, file: int) -> None:
+    def _fence_in(self, session: sqlite3.Connection, file: str) -> None:
         session.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_ROW_BYTES)
         session.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200)
         session.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
@@ -94,7 +93,7 @@ class SqliteDriver:
         ):
             session.execute(f"PRAGMA {setting}").fetchall()
         page = session.execute("PRAGMA page_size").fetchone()[0]  # the file's own, now that it was read
-        pages = max(self._most_bytes(os.fstat(file).st_size) // page, 1)
+        pages = max(self._most_bytes(os.stat(file).st_size) // page, 1)
         session.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         session.set_authorizer(self._judge)
 
@@ -156,11 +155,25 @@ def _is_harmless(action: int, first: str | None, second: str | None) -> bool:
     return action not in _CLOSED_ACTIONS
 
 
-def _confirm(file: int) -> None:
-    """That SQLite, which opens files by name, has opened that one: a folder may have been exchanged meanwhile."""
-    meant = os.fstat(file)
+@contextlib.contextmanager
+def _pinned(tenant: str, path: str) -> Iterator[str]:
+    """A path of this process that leads to the tenant's file; SQLite asks the kernel for its name, to put a journal beside it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            root = stack.enter_context(files.root_of(tenant))
+            with root.around(path) as (folder, name):
+                journals.check(folder, name)
+            file = stack.enter_context(root.pinned(path))
+        except FileProblem as problem:
+            raise PermanentFailure(f"{problem} in the tenant's folder", code=Failure.CONFIG_INVALID) from None
+        yield file
+
+
+def _confirm(file: str) -> None:
+    """That SQLite, which opens files by name, has opened that one: it may have been exchanged meanwhile."""
+    meant = os.stat(file)
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError, ValueError):
-            if int(entry.name) != file and os.path.samestat(os.fstat(int(entry.name)), meant):
+            if entry.name != Path(file).name and os.path.samestat(os.fstat(int(entry.name)), meant):
                 return
     raise PermanentFailure("the file was exchanged while it was opened", code=Failure.UNSAFE_TARGET)

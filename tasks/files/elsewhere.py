@@ -1,4 +1,4 @@
-"""Places that a connection leads to."""
+"""Places of jobs: the tenant's own folder, and those that a connection leads to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,23 @@ from typing import cast
 from jobs.connections import Connection
 from jobs.connections.stores import S3, Sftp
 from jobs.handlers import Context
+from tasks import files
 from tasks.files.contract import Place
+from tasks.files.quota import Room
+
+
+@contextmanager
+def place(connection: str | None, context: Context) -> Iterator[Place]:
+    """The place a payload names, for the length of the block: a connection's, or without one the tenant's folder."""
+    if connection is not None:
+        with opened(context.connection(connection), context) as found:
+            yield found
+        return
+    with files.root_of(context.tenant) as root:
+        root.sweep()
+        if context.max_file_bytes is not None:
+            root.charge = Room(context.max_file_bytes, root.used)
+        yield root
 
 
 @contextmanager

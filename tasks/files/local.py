@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from jobs import file_room
 from tasks.files import names, renaming
 from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, Unsafe
 
@@ -91,6 +92,15 @@ class Root:
                 os.close(descriptor)
 
     @contextlib.contextmanager
+    def around(self, path: str) -> Iterator[tuple[int, str]]:
+        """The descriptor of the folder in which a file lies, and the file's name in it."""
+        found = names.parts(path)
+        if not found:
+            raise FileProblem("the root is no file")
+        with self._folder(found[:-1]) as above:
+            yield above, found[-1]
+
+    @contextlib.contextmanager
     def writing(self, path: str, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         found = names.parts(path)
         if not found:
@@ -131,7 +141,8 @@ class Root:
         source, wanted = names.parts(path), names.parts(target)
         if not source or not wanted or wanted[: len(source)] == source:
             raise FileProblem("a folder cannot be moved into itself, nor the root at all")
-        _check_name(path), _check_name(target)
+        _check_name(path)
+        _check_name(target)
         with self._folder(source[:-1]) as below, self._folder(wanted[:-1], make=True) as above:
             if not overwrite and self.entry(target) is not None:
                 raise FileProblem(f"{target} is there already: say overwrite, or name another")
@@ -184,7 +195,7 @@ class Root:
 
     def used(self) -> int:
         """Bytes of all files, those that are being written among them."""
-        return _used(self._fd)
+        return file_room.below(self._fd).bytes
 
     def sweep(self) -> None:
         """Delete what killed processes left unfinished."""
@@ -266,12 +277,3 @@ def _check_plain(path: str, found: os.stat_result) -> None:
 def _entry(path: str, found: os.stat_result) -> Entry:
     kind = FILE if stat.S_ISREG(found.st_mode) else FOLDER if stat.S_ISDIR(found.st_mode) else OTHER
     return Entry(path, kind, found.st_size if kind == FILE else 0, found.st_mtime)
-
-
-def _used(folder: int) -> int:
-    total = 0
-    for _, _, found, descriptor in os.fwalk(dir_fd=folder, follow_symlinks=False):
-        for name in found:
-            with contextlib.suppress(FileNotFoundError):
-                total += os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_size
-    return total

@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from jobs import connections
 from jobs.handlers import Context, Handler, Json, Params
-from tasks import files
-from tasks.files import elsewhere, names
-from tasks.files.contract import Place
+from tasks.files import elsewhere
 from tasks.files.operations import OPERATIONS, Job
-from tasks.files.quota import Room
+from tasks.files.params import Path, Pattern
 from tasks.files.work import Work
 
 Operation = Literal[
@@ -22,13 +20,6 @@ Operation = Literal[
 _NEED_A_TARGET = {"copy", "move", "compress", "extract", "sync"}
 #: What would act on the whole root by an empty path alone.
 _NEED_A_PATH = {"move", "delete", "mkdir", "checksum", "extract"}
-
-
-def _path(text: str) -> str:
-    return text if "{{" in text else names.checked(text)
-
-
-Path = Annotated[str, Field(max_length=names.LONGEST), AfterValidator(_path)]
 
 
 class FileSystemParams(Params):
@@ -41,7 +32,7 @@ class FileSystemParams(Params):
     target_connection: connections.named("s3", "sftp") | None = None  # type: ignore[valid-type]
     recursive: bool = Field(False, description="Folders with all below them.")
     overwrite: bool = False
-    pattern: Annotated[str, Field(max_length=255)] | None = Field(None, description="Names that fit, such as *.csv.")
+    pattern: Pattern | None = Field(None, description="Names that fit, such as *.csv.")
     verify: bool = Field(
         False, description="Read what was written again and compare; of sync: compare bytes, not dates."
     )
@@ -80,17 +71,7 @@ class FileSystem(Handler[FileSystemParams]):
 
     def run(self, params: FileSystemParams, context: Context) -> Json:
         with ExitStack() as stack:
-            source = _place(params.connection, context, stack)
+            source = stack.enter_context(elsewhere.place(params.connection, context))
             same = params.connection == params.target_connection
-            target = source if same else _place(params.target_connection, context, stack)
+            target = source if same else stack.enter_context(elsewhere.place(params.target_connection, context))
             return OPERATIONS[params.operation](Job(params, source, target, Work(context)))
-
-
-def _place(connection: str | None, context: Context, stack: ExitStack) -> Place:
-    if connection is not None:
-        return stack.enter_context(elsewhere.opened(context.connection(connection), context))
-    root = stack.enter_context(files.root_of(context.tenant))
-    root.sweep()
-    if context.max_file_bytes is not None:
-        root.charge = Room(context.max_file_bytes, root.used)
-    return root

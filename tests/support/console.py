@@ -16,7 +16,19 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import approvals, executors, ids, invitees, operations, rows, servers, shut, tags, workflow_runs
+from tests.support import (
+    approvals,
+    artifacts,
+    executors,
+    ids,
+    invitees,
+    operations,
+    rows,
+    servers,
+    shut,
+    tags,
+    workflow_runs,
+)
 
 #: How long a browser waits, in milliseconds: the machine may do other things beside.
 PATIENCE = 120_000
@@ -106,6 +118,7 @@ def furnish() -> Furniture:
     job = rows.job(tenant)
     user = person(superuser=False)
     execution, letter = failed_execution(job)
+    artifacts.kept(tenant, execution, name="report.csv")
     keys = {
         "tenants.tenant": tenant,
         "jobs.job": job[0],

@@ -13,7 +13,7 @@ from tenants.rules import permissions
 
 _ARGUMENT = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)+")
 #: Arguments that do not name a row.
-_ARGUMENTS = {"app_label": "jobs", "content_type_id": "1", "url": "nowhere"}
+_ARGUMENTS = {"app_label": "jobs", "content_type_id": "1", "url": "nowhere", "artifact": "report.csv"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.db import connection, connections
 
 from tests.support import servers
 
-_KEPT = ("queue", "django_migrations", "django_content_type", "auth_permission", "usage_cursor")
+_KEPT = ("queue", "django_migrations", "django_content_type", "auth_permission", "usage_cursor", "channel_cursor")
 
 
 def _log_in_as(role: str) -> None:

@@ -137,8 +137,9 @@ def test_our_own_servers_are_closed_whatever_is_allowed(database, monkeypatch):
 def test_no_kind_reaches_an_address_that_is_not_allowed(kind):
     fields = {**connections.types()[kind].example, "kind": kind}
     hidden = {"host": "127.0.0.1", "servers": ["127.0.0.1:9093"]}
-    urls = dict.fromkeys(("base_url", "token_url", "endpoint_url"), "http://127.0.0.1:9/")
-    moved = {name: value for name, value in {**hidden, **urls}.items() if name in fields}
+    urls = dict.fromkeys(("base_url", "token_url", "endpoint_url", "webhook_url", "api_url"), "http://127.0.0.1:9/")
+    known = connections.types()[kind].model_fields
+    moved = {name: value for name, value in {**hidden, **urls}.items() if name in known}
     result, _ = tried({**fields, **moved}, allowed=())
     if kind == "sqlite":
         assert (result["ok"], result["logged_in"]) == (True, None)

@@ -68,7 +68,7 @@ MisfireEnum = Literal["skip", "last", "all", "at_most"]
 ModeEnum = Literal["start", "gate"]
 
 
-NoteEnum = Literal["MAINTENANCE", "OUTSIDE_WINDOW", "DST_FOLD", "DST_GAP", "HOLIDAY"]
+NoteEnum = Literal["MAINTENANCE", "TAG_PAUSED", "OUTSIDE_WINDOW", "DST_FOLD", "DST_GAP", "HOLIDAY"]
 
 
 OnHitEnum = Literal["skip", "previous_business_day", "next_business_day"]
@@ -192,6 +192,8 @@ class AggregationDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -232,6 +234,8 @@ class AggregationJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -265,6 +269,8 @@ class AggregationJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -300,6 +306,8 @@ class AggregationJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -396,6 +404,8 @@ class ApprovalDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -436,6 +446,8 @@ class ApprovalJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -469,6 +481,8 @@ class ApprovalJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -504,6 +518,8 @@ class ApprovalJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -721,6 +737,8 @@ class CacheDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -761,6 +779,8 @@ class CacheJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -794,6 +814,8 @@ class CacheJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -829,6 +851,8 @@ class CacheJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1193,6 +1217,8 @@ class CeleryTaskDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1233,6 +1259,8 @@ class CeleryTaskJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1266,6 +1294,8 @@ class CeleryTaskJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1301,6 +1331,8 @@ class CeleryTaskJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1415,6 +1447,8 @@ class CleanupDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1438,7 +1472,7 @@ class CleanupDeclaredJob(TypedDict):
 
 
 class CleanupJobDeclaration(TypedDict):
-    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up; or old"""
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -1455,6 +1489,8 @@ class CleanupJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1471,7 +1507,7 @@ class CleanupJobDeclaration(TypedDict):
 
 
 class CleanupJobInput(TypedDict):
-    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up."""
+    """Clean-up. Deletes a table's old rows in batches, until none is left or the attempt's time is nearly up; or old"""
 
     rate_limit: NotRequired[str]
     rate_burst: NotRequired[int | None]
@@ -1488,6 +1524,8 @@ class CleanupJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1523,6 +1561,8 @@ class CleanupJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1547,9 +1587,14 @@ class CleanupJob(TypedDict):
 class CleanupPayload(TypedDict):
     """CleanupPayload."""
 
-    connection: str | Expression
-    table: str | Expression
-    column: str | Expression
+    connection: NotRequired[str | None | Expression]
+    table: NotRequired[str | None | Expression]
+    column: NotRequired[str | None | Expression]
+    path: NotRequired[str | None | Expression]
+    store: NotRequired[str | None | Expression]
+    pattern: NotRequired[str | None | Expression]
+    recursive: NotRequired[bool | Expression]
+    dry_run: NotRequired[bool | Expression]
     older_than_days: float | Expression
     batch_rows: NotRequired[int | Expression]
     pause_seconds: NotRequired[float | Expression]
@@ -1603,6 +1648,8 @@ class ConnectionTestDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1643,6 +1690,8 @@ class ConnectionTestJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1676,6 +1725,8 @@ class ConnectionTestJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -1711,6 +1762,8 @@ class ConnectionTestJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1955,6 +2008,8 @@ class DatabaseDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -1995,6 +2050,8 @@ class DatabaseJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2028,6 +2085,8 @@ class DatabaseJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2063,6 +2122,8 @@ class DatabaseJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2167,6 +2228,8 @@ class DbToKafkaDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2207,6 +2270,8 @@ class DbToKafkaJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2240,6 +2305,8 @@ class DbToKafkaJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2275,6 +2342,8 @@ class DbToKafkaJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2423,6 +2492,21 @@ class Difference(TypedDict):
     after: Any | None
 
 
+class DiscordConnection(TypedDict):
+    """A webhook of a Discord channel."""
+
+    webhook_url: str
+
+
+class DiscordSecretInput(TypedDict):
+    """Discord. A webhook of a Discord channel."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: DiscordConnection
+
+
 class DummyDeclaredJob(TypedDict):
     """A job, and what became of it."""
 
@@ -2443,6 +2527,8 @@ class DummyDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2483,6 +2569,8 @@ class DummyJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2516,6 +2604,8 @@ class DummyJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2551,6 +2641,8 @@ class DummyJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2908,6 +3000,8 @@ class ExternalDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -2948,6 +3042,8 @@ class ExternalJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -2981,6 +3077,8 @@ class ExternalJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3016,6 +3114,8 @@ class ExternalJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3124,6 +3224,8 @@ class FileSystemDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3164,6 +3266,8 @@ class FileSystemJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3197,6 +3301,8 @@ class FileSystemJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3232,6 +3338,8 @@ class FileSystemJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3438,6 +3546,8 @@ class HttpDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3478,6 +3588,8 @@ class HttpJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3511,6 +3623,8 @@ class HttpJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -3546,6 +3660,8 @@ class HttpJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -3887,6 +4003,7 @@ class JobType(TypedDict):
     schema: dict[str, Any]
     example: dict[str, Any]
     threaded: bool
+    external: bool
     inputs: list[str]
     defaults: dict[str, Any]
 
@@ -4007,6 +4124,8 @@ class MapDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4047,6 +4166,8 @@ class MapJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4080,6 +4201,8 @@ class MapJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4115,6 +4238,8 @@ class MapJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4202,6 +4327,8 @@ class MessageQueueDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4242,6 +4369,8 @@ class MessageQueueJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4275,6 +4404,8 @@ class MessageQueueJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -4310,6 +4441,8 @@ class MessageQueueJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4496,6 +4629,187 @@ class Node(TypedDict):
     state: JobStateEnum
     layer: int
     last_execution: LastRun | None
+
+
+class NotifyDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: NotifyPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class NotifyJobDeclaration(TypedDict):
+    """Message. Sends a message to Discord, Slack, Telegram, a webhook or by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotifyPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class NotifyJobInput(TypedDict):
+    """Message. Sends a message to Discord, Slack, Telegram, a webhook or by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: NotifyPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class NotifyJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: NotifyPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class NotifyPayload(TypedDict):
+    """NotifyPayload."""
+
+    connection: NotRequired[str | None | Expression]
+    url: NotRequired[str | None | Expression]
+    preset: NotRequired[Literal["message", "reminder"] | Expression]
+    title: NotRequired[str | Expression]
+    message: str | Expression
+    format: NotRequired[Literal["text", "markdown", "html"] | Expression]
+    to: NotRequired[list[str | Expression] | Expression]
+
+
+class NotifyRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: NotifyPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class Oauth2ClientConnection(TypedDict):
@@ -4780,6 +5094,8 @@ class OtherDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -4861,6 +5177,8 @@ class OtherJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5024,6 +5342,8 @@ class JobChanges(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5223,6 +5543,8 @@ class PythonDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5263,6 +5585,8 @@ class PythonJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5296,6 +5620,8 @@ class PythonJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5331,6 +5657,8 @@ class PythonJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5557,6 +5885,223 @@ class ReplayInput(TypedDict):
 
     payload: NotRequired[dict[str, Any] | None]
     with_downstream: NotRequired[bool]
+
+
+class ReportDeclaredJob(TypedDict):
+    """A job, and what became of it."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ReportPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+    outcome: DeclaredOutcomeEnum
+
+
+class ReportJobDeclaration(TypedDict):
+    """Report. Makes a PDF, a spreadsheet, CSV or HTML of rows, keeps it and sends it by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: NotRequired[str]
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ReportPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ReportJobInput(TypedDict):
+    """Report. Makes a PDF, a spreadsheet, CSV or HTML of rows, keeps it and sends it by mail."""
+
+    rate_limit: NotRequired[str]
+    rate_burst: NotRequired[int | None]
+    name: str
+    type: str
+    description: NotRequired[str]
+    category: NotRequired[str]
+    tags: NotRequired[list[str]]
+    payload: ReportPayload
+    queue: NotRequired[str]
+    priority: NotRequired[int]
+    timeout_seconds: NotRequired[float]
+    soft_timeout_seconds: NotRequired[float | None]
+    max_wait_seconds: NotRequired[float | None]
+    max_total_seconds: NotRequired[float | None]
+    pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
+    max_running: NotRequired[int | None]
+    concurrency_key: NotRequired[str]
+    max_running_per_key: NotRequired[int]
+    key_rate_limit: NotRequired[str]
+    key_rate_burst: NotRequired[int | None]
+    dedup_key: NotRequired[str]
+    dedup_seconds: NotRequired[float | None]
+    dedup_conflict: NotRequired[DedupConflictEnum]
+    overlap: NotRequired[OverlapEnum]
+    retry: NotRequired[dict[str, Any]]
+    owner: NotRequired[str]
+    depends_on: NotRequired[list[DependsOnInput]]
+    schedules: NotRequired[list[ScheduleInput]]
+
+
+class ReportJob(TypedDict):
+    """A job as it is stored."""
+
+    id: str
+    name: str
+    type: str
+    description: str
+    category: str
+    tags: list[str]
+    state: JobStateEnum
+    paused_because: str | None
+    revision: int
+    payload: ReportPayload | None
+    queue: str
+    priority: int
+    timeout_seconds: float
+    soft_timeout_seconds: float | None
+    max_wait_seconds: float | None
+    max_total_seconds: float | None
+    pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
+    max_running: int | None
+    concurrency_key: str
+    max_running_per_key: int
+    key_rate_limit: str
+    key_rate_burst: int | None
+    dedup_key: str
+    dedup_seconds: float | None
+    dedup_conflict: DedupConflictEnum
+    rate_limit: str
+    rate_burst: int | None
+    throttle: dict[str, Any] | None
+    overlap: OverlapEnum
+    retry: dict[str, Any]
+    owner: str
+    depends_on: list[DependsOn]
+    schedules: list[Schedule]
+    allowed_actions: list[str]
+    created_at: str
+    updated_at: str
+
+
+class ReportPayload(TypedDict):
+    """ReportPayload."""
+
+    source: ReportPayloadSource | Expression
+    format: NotRequired[Literal["pdf", "xlsx", "csv", "html"] | Expression]
+    title: NotRequired[str | Expression]
+    name: NotRequired[str | Expression]
+    columns: NotRequired[list[ReportPayloadColumn | Expression] | None | Expression]
+    chart: NotRequired[ReportPayloadChart | None | Expression]
+    max_rows: NotRequired[int | None | Expression]
+    mail: NotRequired[ReportPayloadMail | None | Expression]
+
+
+class ReportPayloadChart(TypedDict):
+    """One picture of the first rows: bars or a line in a spreadsheet, bars in a PDF."""
+
+    kind: NotRequired[Literal["bar", "line"] | Expression]
+    label: str | Expression
+    value: str | Expression
+
+
+class ReportPayloadColumn(TypedDict):
+    """One column that is shown."""
+
+    name: str | Expression
+    title: NotRequired[str | Expression]
+
+
+class ReportPayloadMail(TypedDict):
+    """Whom the report is sent to, as an attachment."""
+
+    connection: str | Expression
+    to: list[str | Expression] | Expression
+    subject: NotRequired[str | Expression]
+    message: NotRequired[str | Expression]
+
+
+class ReportPayloadSource(TypedDict):
+    """Where rows come from; one of the three."""
+
+    connection: NotRequired[str | None | Expression]
+    query: NotRequired[str | None | Expression]
+    params: NotRequired[dict[str, Any] | Expression]
+    rows: NotRequired[list[dict[str, Any] | Expression] | None | Expression]
+    artifact: NotRequired[dict[str, Any] | None | Expression]
+    execution: NotRequired[str | None | Expression]
+
+
+class ReportRevision(TypedDict):
+    """What a job was at one of its revisions."""
+
+    number: int
+    type: str
+    payload: ReportPayload | None
+    timeout_seconds: float
+    retry: dict[str, Any]
+    created_at: str
+    created_by: str
 
 
 class RerunInput(TypedDict):
@@ -5823,6 +6368,8 @@ class ScriptDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -5863,6 +6410,8 @@ class ScriptJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5896,6 +6445,8 @@ class ScriptJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -5931,6 +6482,8 @@ class ScriptJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6128,6 +6681,21 @@ class SkippedInput(TypedDict):
     scheduled_for: NotRequired[str]
 
 
+class SlackConnection(TypedDict):
+    """An incoming webhook of Slack, or of what takes the same: Mattermost, Rocket.Chat."""
+
+    webhook_url: str
+
+
+class SlackSecretInput(TypedDict):
+    """Slack. An incoming webhook of Slack, or of what takes the same: Mattermost, Rocket.Chat."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: SlackConnection
+
+
 class SlotInput(TypedDict):
     """A slot of the schedule."""
 
@@ -6155,6 +6723,7 @@ class SmtpConnection(TypedDict):
     user: NotRequired[str | None]
     password: NotRequired[str | None]
     sender: str
+    recipients: NotRequired[list[str]]
 
 
 class SmtpSecretInput(TypedDict):
@@ -6289,6 +6858,23 @@ class Tag(TypedDict):
     paused_at: Any
     until: Any
     allowed_actions: list[str]
+
+
+class TelegramConnection(TypedDict):
+    """A bot of Telegram, and the chat it writes to."""
+
+    bot_token: str
+    chat: str
+    api_url: NotRequired[str]
+
+
+class TelegramSecretInput(TypedDict):
+    """Telegram. A bot of Telegram, and the chat it writes to."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: TelegramConnection
 
 
 class TemplateDryRun(TypedDict):
@@ -6569,6 +7155,21 @@ class Warning(TypedDict):
     message: str
 
 
+class WebhookConnection(TypedDict):
+    """An URL of one's own, which gets a JSON object."""
+
+    webhook_url: str
+
+
+class WebhookSecretInput(TypedDict):
+    """Webhook. An URL of one's own, which gets a JSON object."""
+
+    name: str
+    kind: str
+    description: NotRequired[str]
+    value: WebhookConnection
+
+
 class WindowInput(TypedDict):
     """A maintenance window to be."""
 
@@ -6643,6 +7244,8 @@ class WorkflowDeclaredJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6683,6 +7286,8 @@ class WorkflowJobDeclaration(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6716,6 +7321,8 @@ class WorkflowJobInput(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6751,6 +7358,8 @@ class WorkflowJob(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6825,7 +7434,7 @@ class WorkflowRun(TypedDict):
     allowed_actions: list[str]
 
 
-DeclaredJob = AggregationDeclaredJob | ApprovalDeclaredJob | CacheDeclaredJob | CeleryTaskDeclaredJob | CleanupDeclaredJob | ConnectionTestDeclaredJob | DatabaseDeclaredJob | DbToKafkaDeclaredJob | DummyDeclaredJob | ExternalDeclaredJob | FileSystemDeclaredJob | HttpDeclaredJob | MapDeclaredJob | MessageQueueDeclaredJob | PythonDeclaredJob | ScriptDeclaredJob | WorkflowDeclaredJob | OtherDeclaredJob
+DeclaredJob = AggregationDeclaredJob | ApprovalDeclaredJob | CacheDeclaredJob | CeleryTaskDeclaredJob | CleanupDeclaredJob | ConnectionTestDeclaredJob | DatabaseDeclaredJob | DbToKafkaDeclaredJob | DummyDeclaredJob | ExternalDeclaredJob | FileSystemDeclaredJob | HttpDeclaredJob | MapDeclaredJob | MessageQueueDeclaredJob | NotifyDeclaredJob | PythonDeclaredJob | ReportDeclaredJob | ScriptDeclaredJob | WorkflowDeclaredJob | OtherDeclaredJob
 
 
 class DeclaredJobFields(TypedDict):
@@ -6840,7 +7449,7 @@ class DeclaredJobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | NotifyPayload | None | PythonPayload | None | ReportPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -6848,6 +7457,8 @@ class DeclaredJobFields(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -6912,7 +7523,7 @@ class DeclaredScheduleFields(TypedDict):
     outcome: DeclaredOutcomeEnum
 
 
-JobDeclaration = AggregationJobDeclaration | ApprovalJobDeclaration | CacheJobDeclaration | CeleryTaskJobDeclaration | CleanupJobDeclaration | ConnectionTestJobDeclaration | DatabaseJobDeclaration | DbToKafkaJobDeclaration | DummyJobDeclaration | ExternalJobDeclaration | FileSystemJobDeclaration | HttpJobDeclaration | MapJobDeclaration | MessageQueueJobDeclaration | PythonJobDeclaration | ScriptJobDeclaration | WorkflowJobDeclaration
+JobDeclaration = AggregationJobDeclaration | ApprovalJobDeclaration | CacheJobDeclaration | CeleryTaskJobDeclaration | CleanupJobDeclaration | ConnectionTestJobDeclaration | DatabaseJobDeclaration | DbToKafkaJobDeclaration | DummyJobDeclaration | ExternalJobDeclaration | FileSystemJobDeclaration | HttpJobDeclaration | MapJobDeclaration | MessageQueueJobDeclaration | NotifyJobDeclaration | PythonJobDeclaration | ReportJobDeclaration | ScriptJobDeclaration | WorkflowJobDeclaration
 
 
 class JobDeclarationFields(TypedDict):
@@ -6925,7 +7536,7 @@ class JobDeclarationFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | PythonPayload | ScriptPayload | WorkflowPayload]
+    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | NotifyPayload | PythonPayload | ReportPayload | ScriptPayload | WorkflowPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -6933,6 +7544,8 @@ class JobDeclarationFields(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6948,7 +7561,7 @@ class JobDeclarationFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-JobInput = AggregationJobInput | ApprovalJobInput | CacheJobInput | CeleryTaskJobInput | CleanupJobInput | ConnectionTestJobInput | DatabaseJobInput | DbToKafkaJobInput | DummyJobInput | ExternalJobInput | FileSystemJobInput | HttpJobInput | MapJobInput | MessageQueueJobInput | PythonJobInput | ScriptJobInput | WorkflowJobInput
+JobInput = AggregationJobInput | ApprovalJobInput | CacheJobInput | CeleryTaskJobInput | CleanupJobInput | ConnectionTestJobInput | DatabaseJobInput | DbToKafkaJobInput | DummyJobInput | ExternalJobInput | FileSystemJobInput | HttpJobInput | MapJobInput | MessageQueueJobInput | NotifyJobInput | PythonJobInput | ReportJobInput | ScriptJobInput | WorkflowJobInput
 
 
 class JobInputFields(TypedDict):
@@ -6961,7 +7574,7 @@ class JobInputFields(TypedDict):
     description: NotRequired[str]
     category: NotRequired[str]
     tags: NotRequired[list[str]]
-    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | PythonPayload | ScriptPayload | WorkflowPayload]
+    payload: NotRequired[AggregationPayload | ApprovalPayload | CachePayload | CeleryTaskPayload | CleanupPayload | ConnectionTestPayload | DatabasePayload | DbToKafkaPayload | DummyPayload | ExternalPayload | FileSystemPayload | HttpPayload | MapPayload | MessageQueuePayload | NotifyPayload | PythonPayload | ReportPayload | ScriptPayload | WorkflowPayload]
     queue: NotRequired[str]
     priority: NotRequired[int]
     timeout_seconds: NotRequired[float]
@@ -6969,6 +7582,8 @@ class JobInputFields(TypedDict):
     max_wait_seconds: NotRequired[float | None]
     max_total_seconds: NotRequired[float | None]
     pause_after_failures: NotRequired[int | None]
+    on_failure: NotRequired[list[str]]
+    on_success: NotRequired[list[str]]
     max_running: NotRequired[int | None]
     concurrency_key: NotRequired[str]
     max_running_per_key: NotRequired[int]
@@ -6984,7 +7599,7 @@ class JobInputFields(TypedDict):
     schedules: NotRequired[list[ScheduleInput]]
 
 
-Job = AggregationJob | ApprovalJob | CacheJob | CeleryTaskJob | CleanupJob | ConnectionTestJob | DatabaseJob | DbToKafkaJob | DummyJob | ExternalJob | FileSystemJob | HttpJob | MapJob | MessageQueueJob | PythonJob | ScriptJob | WorkflowJob | OtherJob
+Job = AggregationJob | ApprovalJob | CacheJob | CeleryTaskJob | CleanupJob | ConnectionTestJob | DatabaseJob | DbToKafkaJob | DummyJob | ExternalJob | FileSystemJob | HttpJob | MapJob | MessageQueueJob | NotifyJob | PythonJob | ReportJob | ScriptJob | WorkflowJob | OtherJob
 
 
 class JobFields(TypedDict):
@@ -6999,7 +7614,7 @@ class JobFields(TypedDict):
     state: JobStateEnum
     paused_because: str | None
     revision: int
-    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | NotifyPayload | None | PythonPayload | None | ReportPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     queue: str
     priority: int
     timeout_seconds: float
@@ -7007,6 +7622,8 @@ class JobFields(TypedDict):
     max_wait_seconds: float | None
     max_total_seconds: float | None
     pause_after_failures: int | None
+    on_failure: list[str]
+    on_success: list[str]
     max_running: int | None
     concurrency_key: str
     max_running_per_key: int
@@ -7089,7 +7706,7 @@ class PreviewInputFields(TypedDict):
     count: NotRequired[int]
 
 
-Revision = AggregationRevision | ApprovalRevision | CacheRevision | CeleryTaskRevision | CleanupRevision | ConnectionTestRevision | DatabaseRevision | DbToKafkaRevision | DummyRevision | ExternalRevision | FileSystemRevision | HttpRevision | MapRevision | MessageQueueRevision | PythonRevision | ScriptRevision | WorkflowRevision | OtherRevision
+Revision = AggregationRevision | ApprovalRevision | CacheRevision | CeleryTaskRevision | CleanupRevision | ConnectionTestRevision | DatabaseRevision | DbToKafkaRevision | DummyRevision | ExternalRevision | FileSystemRevision | HttpRevision | MapRevision | MessageQueueRevision | NotifyRevision | PythonRevision | ReportRevision | ScriptRevision | WorkflowRevision | OtherRevision
 
 
 class RevisionFields(TypedDict):
@@ -7097,7 +7714,7 @@ class RevisionFields(TypedDict):
 
     number: int
     type: str
-    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | PythonPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
+    payload: AggregationPayload | None | ApprovalPayload | None | CachePayload | None | CeleryTaskPayload | None | CleanupPayload | None | ConnectionTestPayload | None | DatabasePayload | None | DbToKafkaPayload | None | DummyPayload | None | ExternalPayload | None | FileSystemPayload | None | HttpPayload | None | MapPayload | None | MessageQueuePayload | None | NotifyPayload | None | PythonPayload | None | ReportPayload | None | ScriptPayload | None | WorkflowPayload | None | dict[str, Any] | None
     timeout_seconds: float
     retry: dict[str, Any]
     created_at: str
@@ -7176,7 +7793,7 @@ class ScheduleFields(TypedDict):
     updated_at: str
 
 
-SecretInput = HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SmtpSecretInput | SqliteSecretInput | TextSecretInput
+SecretInput = DiscordSecretInput | HttpBasicSecretInput | HttpBearerSecretInput | KafkaSecretInput | MysqlSecretInput | Oauth2ClientSecretInput | PostgresqlSecretInput | RabbitmqSecretInput | RedisSecretInput | S3SecretInput | SftpSecretInput | SlackSecretInput | SmtpSecretInput | SqliteSecretInput | TelegramSecretInput | TextSecretInput | WebhookSecretInput
 
 
 class SecretInputFields(TypedDict):
@@ -7185,4 +7802,4 @@ class SecretInputFields(TypedDict):
     name: str
     kind: NotRequired[str]
     description: NotRequired[str]
-    value: HttpBasicConnection | HttpBearerConnection | KafkaConnection | MysqlConnection | Oauth2ClientConnection | PostgresqlConnection | RabbitmqConnection | RedisConnection | S3Connection | SftpConnection | SmtpConnection | SqliteConnection | str
+    value: DiscordConnection | HttpBasicConnection | HttpBearerConnection | KafkaConnection | MysqlConnection | Oauth2ClientConnection | PostgresqlConnection | RabbitmqConnection | RedisConnection | S3Connection | SftpConnection | SlackConnection | SmtpConnection | SqliteConnection | TelegramConnection | str | WebhookConnection

@@ -14,10 +14,11 @@ from jobs.api.shapes.payloads import Guarded
 from jobs.api.shapes.rates import RateInput
 from jobs.api.shapes.schedules import Page, ScheduleInput, ScheduleShape
 from jobs.api.shapes.throttles import ThrottleShape, throttle_shape
+from jobs.connections import channels
 from jobs.models import Duplicate, Job, JobRevision, JobState, Overlap
 from jobs.rules import retry_fields
 from jobs.rules.retries import RetryRule
-from jobs.services import dependency_sets, job_states
+from jobs.services import channel_checks, dependency_sets, job_states
 from tenants.api.fields import Instant, Number, Object, Patch, StrictSerializer
 from tenants.rules import rates
 
@@ -67,6 +68,19 @@ class JobChanges(Patch, RateInput):
         required=False,
         allow_null=True,
         help_text="Executions that fail one after another before the job is paused by itself.",
+    )
+    on_failure = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=channel_checks.MOST,
+        required=False,
+        help_text="Channels that are told when an execution has failed for good: names of secrets of kind "
+        f"{', '.join(channels.KINDS)}.",
+    )
+    on_success = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=channel_checks.MOST,
+        required=False,
+        help_text="Channels that are told when an execution has succeeded.",
     )
     max_running = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
     concurrency_key = serializers.CharField(
@@ -147,6 +161,8 @@ class JobShape(serializers.Serializer[Job]):
     max_wait_seconds = serializers.FloatField(allow_null=True)
     max_total_seconds = serializers.FloatField(allow_null=True)
     pause_after_failures = serializers.IntegerField(allow_null=True)
+    on_failure = serializers.ListField(child=serializers.CharField())
+    on_success = serializers.ListField(child=serializers.CharField())
     max_running = serializers.IntegerField(allow_null=True)
     concurrency_key = serializers.CharField()
     max_running_per_key = serializers.IntegerField()

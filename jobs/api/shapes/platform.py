@@ -40,6 +40,9 @@ class JobTypeShape(serializers.Serializer[Handler[Any]]):
     schema = serializers.SerializerMethodField(help_text="JSON Schema of the payload.")
     example = serializers.DictField(help_text="A payload that is valid.")
     threaded = serializers.BooleanField(help_text="Whether it may run on a queue whose pool is threads.")
+    external = serializers.BooleanField(
+        help_text="Whether executors run it, which claim it over HTTP on a queue whose pool is external, and no worker."
+    )
     inputs = serializers.SerializerMethodField(help_text="Fields that whoever may run a job may override for one run.")
     defaults = serializers.SerializerMethodField(help_text="What fields left out of the payload mean.")
 

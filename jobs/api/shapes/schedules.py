@@ -250,7 +250,7 @@ class FireShape(serializers.Serializer[dict[str, Any]]):
     note = serializers.ChoiceField(
         fires.NOTES,
         allow_null=True,
-        help_text="A clock change touches it, its execution window is closed then, or a maintenance window open.",
+        help_text="A clock change touches it, its execution window is closed then, a maintenance window open, or a tag paused.",
     )
 
 

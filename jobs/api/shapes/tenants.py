@@ -20,7 +20,10 @@ class StandingShape(serializers.Serializer[Standing]):
     quota = serializers.CharField(help_text="jobs, schedules, unfinished, log_bytes.")
     what = serializers.CharField(help_text="What is counted, in words.")
     limit = serializers.IntegerField(allow_null=True, help_text="Null for no limit.")
-    used = serializers.IntegerField(allow_null=True, help_text="Null of what is measured while it runs.")
+    used = serializers.IntegerField(
+        allow_null=True,
+        help_text="Null of what is measured while it runs, and of files that lie on other machines than this one.",
+    )
     at_least = serializers.BooleanField(help_text="There may be more: counting stopped here.")
 
 

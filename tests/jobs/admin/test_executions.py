@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.urls import reverse
 
 from jobs.admin import execution_page
 from jobs.rules import identity
+from tests.support import artifacts, rows
 from tests.support import console as support
-from tests.support import rows
 from tests.support.actors import platform
 from tests.support.console import Console
 from tests.support.workflows import Jobs
@@ -41,6 +43,37 @@ def test_what_failed_or_was_skipped_lately_is_one_filter(console: Console) -> No
     rows.execution(mine, "failed", id=identity.request_id(rows.now() - timedelta(hours=2)))
     assert set(_listed(console, job__id__exact=str(job), troubled="1")) == {failed, skipped}
     assert len(_listed(console, job__id__exact=str(job), troubled="24")) == 3
+
+
+def test_an_artifact_is_saved_and_never_shown(console: Console) -> None:
+    _, tenant = mine = rows.job()
+    execution = rows.execution(mine, "succeeded")
+    assert "Artifacts" not in console.page("jobs_execution_change", execution)
+    name = "täglich <b>1.html"
+    artifacts.kept(tenant, execution, b"<script>1</script>", name=name, content_type="text/html")
+    artifacts.kept(tenant, execution, name="old.csv", expires_at=rows.now() - timedelta(seconds=1))
+    page = console.page("jobs_execution_change", execution)
+    (address,) = re.findall(r'href="([^"]+/artifacts/[^"]+)"', page)  # the one whose time is over has no link
+    answer = console.client.get(address)
+    assert (answer.status_code, b"".join(answer.streaming_content)) == (200, b"<script>1</script>")
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["Content-Disposition"].startswith("attachment; filename")
+    assert answer["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert (answer["X-Content-Type-Options"], answer["Cross-Origin-Resource-Policy"]) == ("nosniff", "same-origin")
+    for gone in ("old.csv", "nothing.csv"):
+        assert console.client.get(reverse("admin:jobs_execution_artifact", args=[execution, gone])).status_code == 302
+
+
+def test_an_artifact_is_of_whoever_may_read_payloads(console: Console) -> None:
+    _, tenant = mine = rows.job()
+    execution = rows.execution(mine, "succeeded")
+    artifacts.kept(tenant, execution, name="report.csv")
+    viewer, stranger = Console(support.member(tenant)), Console(support.member(rows.tenant(), "admin"))
+    address = reverse("admin:jobs_execution_artifact", args=[execution, "report.csv"])
+    assert address not in viewer.page("jobs_execution_change", execution)
+    assert viewer.client.get(address).status_code == 403
+    assert stranger.client.get(address).status_code == 302
+    assert console.client.get(address).status_code == 200
 
 
 def test_a_filter_by_what_is_no_id_shows_everything(console: Console) -> None:

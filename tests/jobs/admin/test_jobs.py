@@ -6,9 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.support import console as support
-from tests.support import rows
+from tests.support import rows, tags
 from tests.support.console import Console
 
 
@@ -32,6 +34,16 @@ def test_a_list_shows_next_run_and_last_result(console: Console) -> None:
     page = console.page("jobs_job_changelist", tenant__id__exact=str(job[1]))
     assert support.url("jobs_execution_change", last) in page
     assert page.count(" UTC</time>") == 1
+
+
+def test_a_page_says_which_tag_holds_the_job_and_asks_for_that_once(console: Console) -> None:
+    job = rows.job()
+    tags.paused(job, "vendor")
+    with CaptureQueriesContext(connection) as asked:
+        text = support.text_of(console.page("jobs_job_change", job[0]))
+    assert "Held by the tag" in text
+    assert text.count("The vendor is down") > 1
+    assert len([query for query in asked.captured_queries if 'FROM "tag"' in query["sql"]]) == 1
 
 
 def test_deleted_jobs_are_listed_only_when_asked_for(console: Console) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support import console as support
-from tests.support import rows
+from tests.support import rows, tags
 from tests.support.console import Console
 
 
@@ -137,6 +137,15 @@ def test_the_preview_of_the_form_goes_by_hours_and_by_the_schedules_own_spread(c
     waiting = {**said, "execution_window": '{"hours": [{"from": "14:00", "until": "15:00"}]}'}
     typed = console.press("jobs_schedule_rule", schedule, **waiting, preview="1").content.decode()
     assert "waits for its hours, until" in typed
+
+
+def test_a_tags_pause_is_not_called_a_maintenance_window(console: Console) -> None:
+    job = rows.job()
+    schedule = rows.schedule(job, expression="0 12 * * *")
+    tags.paused(job)
+    text = support.text_of(console.page("jobs_schedule_change", schedule))
+    assert "held while a tag of its job is paused" in text
+    assert "maintenance window until" not in text
 
 
 def test_the_list_names_every_kind_in_its_words(console: Console) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
+from jobs.admin import run_summary
+from jobs.models import Execution
 from jobs.rules import identity
+from jobs.run_graphs import Graph, Step
 from tests.support import console as support
 from tests.support import rows
 from tests.support.console import Console
@@ -51,6 +56,29 @@ def test_two_hundred_steps_are_drawn_without_one_over_another(console: Console) 
     page = console.page("jobs_workflowrun_change", run)
     places = [part.split(" width")[0] for part in page.split("<rect ")[1:]]
     assert (len(places), len(set(places))) == (200, 200)
+
+
+def test_a_thousand_children_are_summed_up(console: Console) -> None:
+    states = ["succeeded"] * 7 + ["running", "failed", "blocked"]
+    found = {f"{number:04d}": states[number % 10] for number in range(1000)}
+    steps = [Step(name, uuid4(), Execution(pk=uuid4(), state=state)) for name, state in found.items()]
+    told = run_summary.of_graph(Graph(steps, []))
+    assert told is not None
+    assert [row[1:3] for row in told["table"]["rows"]] == [("100", "10.0 %")] * 3 + [("700", "70.0 %")]
+    assert [(share.tone, share.width) for share in told["shares"]][::3] == [("bad", 100.0), ("good", 700.0)]
+    assert [step.name for step in run_summary.in_order(steps)[:2]] == ["0008", "0018"]
+
+
+def test_a_run_that_is_summed_up_shows_no_picture_and_what_failed_first(console: Console, monkeypatch) -> None:
+    monkeypatch.setattr(run_summary, "MOST_LISTED", 2)
+    monkeypatch.setattr(run_summary, "MOST_LOOSE", 2)
+    states = {"a": "succeeded", "b": "succeeded", "c": "failed"}
+    run, _ = make(rows.tenant(), {name: [] for name in states}, states)
+    page = console.page("jobs_workflowrun_change", run)
+    assert 'id="run-graph"' not in page
+    assert "2 of 3 steps" in page
+    listed = page[page.index("2 of 3 steps") :]
+    assert (">c</a>" in listed, ">b</a>" in listed) == (True, False)
 
 
 def test_the_children_of_an_execution_are_linked_with_it_both_ways(console: Console) -> None:

@@ -53,6 +53,21 @@ def test_an_edge_is_made_changed_listed_and_deleted(owner, named, join):
     assert actions(owner) == ["dependency.created", "dependency.created", "dependency.updated", "dependency.deleted"]
 
 
+def test_of_two_editors_who_read_the_same_edge_one_changes_it(owner, named, join):
+    named("extract", "report")
+    made = join("extract", "report")
+    path = f"{PATH}/{made.json()['id']}"
+    read = owner.api.get(path)["ETag"]
+    assert made["ETag"] == read
+    changed = owner.api.ask("patch", path, {"trigger_rule": "all_done"}, If_Match=read)
+    assert (changed.status_code, changed["ETag"] != made["ETag"]) == (200, True)
+    for method, body in (("patch", {"trigger_rule": "always"}), ("delete", None)):
+        details = refused(owner.api.ask(method, path, body, If_Match=read), 412, "ETAG_MISMATCH")
+        assert details["etag"] == changed["ETag"] == owner.api.get(path)["ETag"]
+    now = changed["ETag"]
+    assert owner.api.ask("delete", path, None, If_Match=now).status_code == 204
+
+
 def test_a_circle_is_refused_with_its_path(named, join):
     named("a", "b", "c")
     assert [join("a", "b").status_code, join("b", "c").status_code] == [201, 201]

@@ -95,6 +95,13 @@ def test_a_gate_comes_with_its_schedule_in_one_declaration(owner, named):
     assert list(refused(answer, 422, "VALIDATION_FAILED")) == ["depends_on.mode"]
 
 
+def test_a_payload_reads_upstreams_that_its_slots_wait_for(owner, named, make_job):
+    named("nightly")
+    reads = {"result": "{{ upstream.nightly.result.rows }}"}
+    made = make_job(name="report", payload=reads, schedules=[CRON], depends_on=[{"job": "nightly", "mode": "gate"}])
+    assert made["payload"] == reads
+
+
 def test_a_payload_reads_upstreams_of_its_job_and_no_others(owner, named, make_job):
     named("nightly-extract")
     reads = {"result": {"rows": "{{ upstream['nightly-extract'].result.rows }}"}}
@@ -108,6 +115,34 @@ def test_a_payload_reads_upstreams_of_its_job_and_no_others(owner, named, make_j
     assert list(refused(gone, 422, "VALIDATION_FAILED")) == ["payload.result.rows"]
     edge = owner.api.get(PATH).json()["data"][0]["id"]
     assert list(refused(owner.api.delete(f"{PATH}/{edge}"), 422, "VALIDATION_FAILED")) == ["payload.result.rows"]
+
+
+def test_a_job_is_not_renamed_while_another_reads_or_runs_it_by_its_name(owner, named):
+    named("extract", "other")
+    path = "/api/v1/jobs/extract"
+
+    def put(name, payload, condition="", **fields):
+        edge = {"job": "extract", "condition": condition}
+        answer = owner.api.put(f"/api/v1/jobs/{name}", {"payload": payload, **fields, "depends_on": [edge]})
+        assert answer.status_code < 300, answer.content
+
+    def told():
+        details = refused(owner.api.patch(path, {"name": "fetch"}), 422, "VALIDATION_FAILED")
+        return details["name"][0]
+
+    put("a", {"result": "{{ upstream.extract.result.rows }}"}, type="dummy")
+    assert "a reads its results" in told()
+    put("a", {}, "upstream.extract.result.rows > 0", type="dummy")
+    assert "a reads its results" in told()
+    put("a", {}, type="dummy")
+    each = owner.api.put("/api/v1/jobs/each", {"type": "map", "payload": {"job": "extract", "over": [1]}})
+    assert each.status_code == 201, each.content
+    assert "each runs it" in told()
+    assert owner.api.get("/api/v1/jobs/fetch").status_code == 404
+    by_id = {"job": owner.api.get(path).json()["id"]}
+    assert owner.api.patch("/api/v1/jobs/each", {"payload": by_id}).status_code == 200
+    assert owner.api.patch(path, {"name": "fetch"}).status_code == 200
+    assert edges(owner) == [("fetch", "a")]
 
 
 def test_a_batch_of_jobs_may_depend_on_each_other(owner):

@@ -139,3 +139,19 @@ def test_explain_says_whom_it_waits_for(owner: Any) -> None:
     alpha.claim()
     run = executors.triggered(owner, made)
     assert "it is busy" in summary()
+
+
+def test_explain_of_a_job_says_that_nobody_would_claim_it(owner: Any) -> None:
+    queue = executors.queue()
+    made = executors.job(owner, queue, payload={"capabilities": ["gpu"]})
+
+    def told() -> dict[str, str]:
+        reasons = owner.api.get(f"/api/v1/jobs/{made['id']}/explain").json()["reasons"]
+        return {reason["code"]: reason["message"] for reason in reasons}
+
+    assert "gpu, and none is registered for its queue" in told()["NO_EXECUTOR"]
+    alpha = executors.play(owner, "alpha", on=queue, capabilities=["gpu"])
+    assert "NO_EXECUTOR" not in told()
+    alpha.lapse()
+    assert "gpu, and none is active" in told()["NO_EXECUTOR"]
+    assert "NO_WORKER" not in told()

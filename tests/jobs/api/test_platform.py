@@ -11,6 +11,7 @@ from tests.support import rows
 def test_every_registered_type_is_listed(owner):
     listed = owner.api.get("/api/v1/job-types").json()["data"]
     assert [row["type"] for row in listed] == sorted(handlers.registered())
+    assert [row["type"] for row in listed if row["external"]] == ["external"]
 
 
 @pytest.mark.parametrize("job_type", ["http", "dummy"])

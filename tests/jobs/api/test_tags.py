@@ -52,6 +52,13 @@ def test_a_pause_says_why_by_whom_and_until_when_everywhere(owner, tag):
     assert "TAG_PAUSED" in str(owner.api.get(f"/api/v1/jobs/{job['id']}/explain").json())
 
 
+def test_runs_to_come_say_that_a_tag_holds_them_and_no_window(owner, make_job):
+    job = make_job(tags=["a"], schedules=[{"kind": "cron", "expression": "0 0 * * *"}])
+    owner.api.post("/api/v1/tags/a/pause", {"reason": "The vendor is down."})
+    following = owner.api.get(f"/api/v1/jobs/{job['id']}/next?count=2").json()["data"]
+    assert [run["note"] for run in following] == ["TAG_PAUSED"] * 2
+
+
 def test_resuming_makes_it_go_on_and_looks_at_its_schedules_at_once(owner, make_job):
     job = make_job(tags=["a"], schedules=[{"kind": "cron", "expression": "0 0 * * *"}])
     owner.api.post("/api/v1/tags/a/pause", {"reason": "r"})

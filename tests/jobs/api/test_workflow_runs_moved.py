@@ -50,6 +50,37 @@ def test_a_run_is_rerun_from_its_root(owner, run):
     assert workflows.state(run) == "succeeded"
 
 
+def test_a_step_that_waits_for_no_end_is_due_again_while_its_upstream_still_runs(owner):
+    jobs = workflows.Jobs(owner.tenant.id)
+    jobs.edges("extract>load")
+    jobs.edge("load", "notice", "always")
+    jobs.edge("extract", "notice", "always")
+    with logins.engine():
+        run = workflows.started(jobs)
+        workflows.end(run, {"notice": "succeed"})
+        workflows.claim(workflows.ids(run)["extract"])
+    former = workflows.ids(run)["notice"]
+    answer = owner.api.post(f"{RUNS}/{run}/rerun", {"step": "notice"})
+    assert answer.status_code == 202, answer.content
+    assert workflows.ids(run)["notice"] != former
+    assert workflows.states(run) == {"extract": "running", "load": "blocked", "notice": "scheduled"}
+
+
+def test_a_later_step_whose_job_is_disabled_is_left_out_and_its_own_is_refused(owner, run):
+    rows.change("UPDATE job SET state = 'disabled' WHERE name = 'load' AND tenant_id = %s", owner.tenant.id)
+    refused = owner.api.post(f"{RUNS}/{run}/rerun", {"step": "load"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "INVALID_STATE")
+    assert owner.api.post(f"{RUNS}/{run}/resume", {}).status_code == 202
+    assert workflows.states(run)["load"] == "DISABLED"
+    with logins.engine():
+        workflows.move()
+        workflows.end(run, {"clean": "succeed"})
+    assert workflows.states(run) == {
+        "extract": "succeeded", "count": "succeeded", "clean": "succeeded", "load": "DISABLED"
+    }  # fmt: skip
+    assert workflows.state(run) == "succeeded"
+
+
 def test_a_resumed_run_that_is_cancelled_ends(owner, run):
     owner.api.post(f"{RUNS}/{run}/resume", {})
     assert owner.api.post(f"{RUNS}/{run}/cancel", {}).status_code == 202

@@ -48,6 +48,17 @@ def test_each_span_of_waiting_is_a_step_counted_from_what_it_was_made_with(queue
     assert rows.fetch("SELECT base_priority FROM execution ORDER BY base_priority") == [(0,), (0,), (3,), (7,)]
 
 
+def test_a_look_reads_a_share_of_each_line_and_the_next_one_goes_on(queue, monkeypatch):
+    monkeypatch.setattr(ageing, "READ", 12)
+    every(queue, 60)
+    one, other = rows.job(), rows.job()
+    oldest = [pending(queue, one, 0, 100 - number) for number in range(8)]
+    others = [pending(queue, other, 0, 100) for _ in range(2)]
+    assert ageing.raise_all() == 6 + 2
+    assert priorities(*oldest, *others) == [1] * 6 + [0] * 2 + [1] * 2
+    assert ageing.raise_all() == 2
+
+
 def test_in_ordinary_operation_nothing_rises_nor_where_it_is_switched_off(queue):
     job = rows.job()
     pending(queue, job, 0, 800)

@@ -70,6 +70,11 @@ EXPECTED = {
     "count_unfinished": {"execution_by_state"},
     "count_in_state": {"execution_by_state"},
     "count_usage": {"event_order", "attempt_of_execution", "execution_log_order", "execution_pkey"},
+    "make_messages": {"event_order", "job_with_channels"},
+    "take_messages": {"channel_message_due", "channel_message_pkey", "execution_pkey", "job_pkey"},
+    "message_sent": {"channel_message_pkey"},
+    "message_not_sent": {"channel_message_pkey"},
+    "forget_messages": {"channel_message_age", "channel_message_pkey"},
     "expire_executions": {"execution_recent"},
     "cancel_all": {"execution_pkey"},
     "skip_all": {"execution_pkey"},
@@ -116,6 +121,8 @@ EXPECTED = {
     "poke_gates": {"event_order", "execution_gated"},
     "lock_gated": {"execution_to_decide"},
     "gated_slot": {"execution_pkey"},
+    "slot_behind": {"execution_pkey"},
+    "results_of": {"execution_pkey"},
     "gates_of": {"dependency_gating", "execution_by_job"},
     "decide_later": {"execution_pkey"},
     "resume": {"execution_suspended"},
@@ -248,6 +255,10 @@ FILL = (
        SELECT carillon_child_id(id, 'approval'), tenant_id, job_id, id, '', CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'approved' END,
            '[]', '[]', '[]', false, '', now(), 'fail', '', '', now(), CASE WHEN n % 100 > 0 THEN now() - n * interval '1 hour' END
        FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
+    """INSERT INTO channel_message (id, tenant_id, job_id, execution_id, channel, ended, state, tries, next_at, problem, created_at)
+       SELECT carillon_child_id(id, 'channel'), tenant_id, job_id, id, 'a', 'failed', CASE WHEN n % 100 = 0 THEN 'waiting' ELSE 'sent' END,
+           0, now() + n * interval '1 second', '', now() - n * interval '1 hour'
+       FROM (SELECT *, row_number() OVER () AS n FROM execution WHERE state = 'succeeded') e""",
 )
 
 
@@ -263,7 +274,7 @@ def _many_rows() -> Iterator[None]:
     yield
     rows.change(
         "TRUNCATE tenant, job, job_revision, execution, attempt, execution_log, event, schedule, reservation, operation,"
-        " received_event, maintenance_window, calendar, dependency, workflow_run, approval CASCADE"
+        " received_event, maintenance_window, calendar, dependency, workflow_run, approval, channel_message CASCADE"
     )
     rows.change("ANALYZE")
 

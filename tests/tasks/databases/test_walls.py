@@ -16,7 +16,7 @@ import pytest
 
 from jobs.handlers import HandlerError, PermanentFailure
 from tasks import egress
-from tasks.databases import places, sqlite
+from tasks.files import Root
 from tests.support import databases, mariadb, servers
 from tests.tasks.databases.conftest import Opening
 
@@ -73,6 +73,19 @@ def test_nothing_is_taken_from_the_environment_or_the_home(opening: Opening, mon
         for each in (fields, databases.mysql()):
             without = {name: value for name, value in each.items() if name != "password"}
             assert "connection" in refused(opening, without).tags
+
+
+@pytest.mark.parametrize("variable", ["PGSERVICEFILE", "PGSYSCONFDIR"])
+def test_no_service_of_the_workers_is_read(opening: Opening, monkeypatch, tmp_path, variable):
+    (tmp_path / "pg_service.conf").write_text("[ours]\noptions=-c statement_timeout=1234\n")
+    for service in ("ours", "nobody's"):
+        with monkeypatch.context() as patch:
+            patch.setenv("PGSERVICE", service)
+            patch.setenv("PGOPTIONS", "-c statement_timeout=4321")
+            patch.setenv(variable, str(tmp_path / ("pg_service.conf" if variable == "PGSERVICEFILE" else "")))
+            with opening(databases.postgresql()) as (session, _):
+                assert [row[0] for row in session.stream("SELECT current_setting('statement_timeout')")] == ["0"]
+            assert os.environ["PGSERVICE"] == service
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])
@@ -203,15 +216,24 @@ def test_sqlite_follows_no_link_and_opens_plain_files_only(files, opening: Openi
 
 def test_a_file_that_is_exchanged_while_sqlite_opens_it_is_not_taken(files, opening: Opening, monkeypatch, tmp_path):
     (tmp_path / "foreign.sqlite3").touch()
-    opened = places.opened
+    pinned = Root.pinned
 
     @contextmanager
-    def exchanging(root: Any, path: str) -> Iterator[int]:
-        with opened(root, path) as file:
-            (files / path).rename(files / "away")
+    def exchanging(root: Root, path: str) -> Iterator[str]:
+        with pinned(root, path) as file:
+            (files / path).unlink()
             (files / path).symlink_to(tmp_path / "foreign.sqlite3")
+            (files / f"{path} (deleted)").symlink_to(tmp_path / "foreign.sqlite3")  # as the kernel calls it now
             yield file
 
-    monkeypatch.setattr(sqlite.places, "opened", exchanging)
+    monkeypatch.setattr(Root, "pinned", exchanging)
     with pytest.raises(PermanentFailure, match="exchanged"), opening(SQLITE):
         pass
+
+
+def test_a_journal_lies_beside_the_file(files, opening: Opening):
+    (files / "in").mkdir()
+    (files / "shop.sqlite3").rename(files / "in/shop.sqlite3")
+    with opening({**SQLITE, "path": "in/shop.sqlite3"}) as (session, _), session.transaction():
+        session.execute("CREATE TABLE x (a)")
+        assert sorted(os.listdir(files / "in")) == ["shop.sqlite3", "shop.sqlite3-journal"]

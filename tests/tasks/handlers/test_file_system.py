@@ -18,10 +18,12 @@ from tasks import egress
 from tasks.files import bucket
 from tasks.files.contract import FileProblem, TooMuch, Unsafe
 from tasks.files.local import PARTIAL
+from tasks.handlers.cleanup import Cleanup, CleanupParams
 from tasks.handlers.file_system import FileSystem, FileSystemParams
 from tests.support import contexts, s3_server, sftp_server
 from tests.support.contexts import RecordingContext
 from tests.support.names import Names
+from tests.support.processes import eventually
 
 Run = Callable[..., Any]
 
@@ -148,6 +150,16 @@ def test_old_files_that_fit_are_cleaned_up(run, folder):
     assert (folder / "x/old.csv").exists()
     assert paths(run("clean_up", **wish, recursive=True)) == ["x/deep/old.csv", "x/old.csv"]
     assert sorted(path.name for path in (folder / "x").rglob("*") if path.is_file()) == ["new.csv", "old.txt"]
+
+
+def test_a_clean_up_job_deletes_old_files_elsewhere(run, folder, context, revealed, at):
+    place, base = at
+    put(folder, "in/a.csv"), put(folder, "in/a.txt")
+    run("copy", path="in", target=base, target_connection=place, recursive=True)
+    left = {"store": place, "path": base, "pattern": "*.csv"}
+    assert Cleanup().run(CleanupParams(older_than_days=1, **left), context)["deleted"] == 0
+    assert eventually(lambda: Cleanup().run(CleanupParams(older_than_days=1e-6, **left), context)["deleted"])
+    assert paths(run("list", path=base, connection=place)) == [f"{base}/a.txt"]
 
 
 def test_a_file_is_awaited_until_nobody_writes_to_it(run, folder):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,6 +76,35 @@ def test_a_clean_up_whose_time_is_up_says_so():
     payload = {"table": "slowly", "column": "seen", "older_than_days": 1, "batch_rows": 1, "pause_seconds": 0.2}
     result = ran("cleanup", fields, timeout=1.5, **payload)
     assert (result["done"], 0 < result["deleted"] < 1000) == (False, True)
+
+
+def test_a_clean_up_deletes_old_files_that_fit(tmp_path, settings):
+    settings.FILES = tmp_path
+    for path, days in {"x/old.csv": 10, "x/new.csv": 1, "x/old.txt": 10, "x/deep/old.csv": 10}.items():
+        (tmp_path / "acme" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "acme" / path).touch()
+        os.utime(tmp_path / "acme" / path, (time.time() - days * 86_400,) * 2)
+
+    def cleaned(**payload: Any) -> Any:
+        result = ran("cleanup", {}, path="x", pattern="*.csv", older_than_days=5, connection=None, **payload)
+        return [entry["path"] for entry in result["entries"]], result["deleted"], result["done"]
+
+    assert cleaned(dry_run=True) == (["x/old.csv"], 0, False)
+    assert cleaned(recursive=True) == (["x/old.csv", "x/deep/old.csv"], 2, True)
+    left = sorted(path.name for path in (tmp_path / "acme/x").rglob("*") if path.is_file())
+    assert left == ["new.csv", "old.txt"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [
+        ({}, "say connection, table and column"), ({"connection": "a", "table": "b"}, "say connection, table and column"),
+        ({"path": "../other"}, "without them"), ({"path": "x", "table": "b"}, "make two jobs"), ({"connection": "a", "table": "b", "column": "c", "store": "d"}, "there is no path"),
+    ],
+)  # fmt: skip
+def test_a_clean_up_is_of_rows_or_of_files(wish, message):
+    with pytest.raises(ValueError, match=message):
+        handlers.get("cleanup").params.model_validate({"older_than_days": 1, **wish})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support import actors, rows
+from jobs import file_room
+from tests.support import actors, artifacts, rows
 from tests.support.actors import Api
 
 TENANTS = "/api/v1/tenants"
@@ -130,7 +131,8 @@ def test_a_bad_tenant_is_refused_by_field_and_not_stored(operator, slug, fields,
     assert rows.fetch("SELECT 1 FROM tenant WHERE slug = %s", slug) == []
 
 
-def test_quotas_say_what_is_allowed_and_used(owner, teammate, settings):
+def test_quotas_say_what_is_allowed_and_used(owner, teammate, settings, tmp_path):
+    settings.FILES = tmp_path / "not-here"
     settings.QUOTAS = {"schedules": 9, "log_bytes": 4096}
     rows.change("UPDATE tenant SET max_jobs = 3 WHERE id = %s", owner.tenant.id)
     owner.api.post("/api/v1/jobs", {"name": "a", "type": "dummy"})
@@ -140,6 +142,26 @@ def test_quotas_say_what_is_allowed_and_used(owner, teammate, settings):
         "jobs": (3, 1, False), "schedules": (9, 0, False), "unfinished": (None, 1, False), "log_bytes": (4096, None, False),
         "artifact_bytes": (None, 0, False), "file_bytes": (None, None, False),
     }  # fmt: skip
+
+
+def test_quotas_say_how_much_room_files_and_artifacts_take(owner, settings, tmp_path, monkeypatch):
+    settings.FILES = tmp_path
+
+    def used() -> dict[str, tuple[int, bool]]:
+        told = owner.api.get("/api/v1/quotas").json()["data"]
+        stored = [row for row in told if row["quota"] in ("artifact_bytes", "file_bytes")]
+        return {row["quota"]: (row["used"], row["at_least"]) for row in stored}
+
+    assert used() == {"artifact_bytes": (0, False), "file_bytes": (0, False)}
+    folder = tmp_path / owner.tenant.slug / "in" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "a").write_bytes(b"x" * 1000)
+    (folder / "b").symlink_to("/etc/passwd")
+    artifacts.kept(owner.tenant.id, rows.execution(rows.job(owner.tenant.id), "succeeded"), b"x" * 70)
+    link = (folder / "b").lstat().st_size
+    assert used() == {"artifact_bytes": (70, False), "file_bytes": (1000 + link, False)}
+    monkeypatch.setattr(file_room, "MOST_LOOKED_AT", 1)
+    assert used()["file_bytes"][1] is True
 
 
 def test_defaults_are_copied_when_something_is_made_and_change_nothing_stored(owner, path):

@@ -6,10 +6,11 @@ which none may guess anew, and in a sandbox if one shows it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO
 
 from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from jobs import artifacts, errors
@@ -47,17 +48,15 @@ class Parts(Iterator[bytes]):
             self._file.close()
 
 
-def answer(
-    artifact: Artifact, *, is_over: bool, asked: str | None, if_range: str | None, if_none_match: str | None
-) -> HttpResponseBase:
-    """Its bytes, or those asked for; 304 to who has them, 410 once it is over, 416 for what lies behind the end."""
-    tag = f'"{artifact.sha256}"'
-    if is_over or artifact.state != ArtifactState.KEPT:
+def answer(artifact: Artifact, headers: Mapping[str, str]) -> HttpResponseBase:
+    """Its bytes, or those a request's headers ask for; 304 to who has them, 410 once it is over, 416 for what lies behind the end."""
+    tag, if_none_match, if_range = f'"{artifact.sha256}"', headers.get("If-None-Match"), headers.get("If-Range")
+    if artifact.expires_at <= timezone.now() or artifact.state != ArtifactState.KEPT:
         raise errors.Gone("its bytes are lost" if artifact.state == ArtifactState.LOST else "")
     if if_none_match is not None and (if_none_match.strip() == "*" or tag in if_none_match):
         return _headed(HttpResponse(status=304), artifact, tag)
     try:
-        span = ranges.parse(asked, artifact.bytes) if if_range in (None, tag) else None
+        span = ranges.parse(headers.get("Range"), artifact.bytes) if if_range in (None, tag) else None
     except ranges.Unsatisfiable:
         refused = edge.answer(errors.BadRange())
         refused["Content-Range"] = f"bytes */{artifact.bytes}"

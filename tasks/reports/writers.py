@@ -1,0 +1,145 @@
+"""Documents, written row by row in constant memory; a PDF is small, and set at its end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from jobs.handlers import HandlerError
+from jobs.rules.codes import Failure
+from tasks.databases import sinks
+from tasks.databases.session import Column
+from tasks.reports import cells
+
+HTML_CHARS, PDF_CHARS = 32_000, 500
+#: Cells of a PDF, and characters in all of them: they are set in one go, which nothing can interrupt.
+PDF_CELLS, PDF_ALL_CHARS = 20_000, 1_000_000
+CHART_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A chart by the places of its columns."""
+
+    kind: str
+    label: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a document is about."""
+
+    title: str
+    #: When, for whom.
+    note: str
+    headings: Sequence[str]
+    picture: Picture | None
+    #: Private, for whatever is on its way.
+    folder: Path
+
+
+class Writer(ABC):
+    """Takes rows, then is finished."""
+
+    def __init__(self, layout: Layout, file: BinaryIO) -> None:
+        self.layout = layout
+        self.file = file
+        self.begin()
+
+    def begin(self) -> None:  # noqa: B027 - some have nothing to do
+        """Before the first row."""
+
+    @abstractmethod
+    def put(self, row: Sequence[Any]) -> None:
+        """One row."""
+
+    @abstractmethod
+    def finish(self, truncated: bool) -> None:
+        """No more rows come; there were more if it is truncated."""
+
+
+class Csv(Writer):
+    """As the job type ``database`` writes it: what looks like a formula has an apostrophe before it."""
+
+    def begin(self) -> None:
+        columns = [Column(heading) for heading in self.layout.headings]
+        self._sink = sinks.Csv(columns, self.file, None, formulas=False)
+
+    def put(self, row: Sequence[Any]) -> None:
+        self._sink.write(row)
+
+    def finish(self, truncated: bool) -> None:
+        """There is no place in it to say so; the result does."""
+
+
+class Html(Writer):
+    """One page without scripts, and a policy that would let none run."""
+
+    _HEAD = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        "<title>{title}</title><style>"
+        "body{{font:14px/1.4 system-ui,sans-serif;margin:2rem;color-scheme:light dark}}"
+        "table{{border-collapse:collapse}}th,td{{padding:.3rem .6rem;border:1px solid #8886;text-align:left;vertical-align:top}}"
+        "td.n{{text-align:right;font-variant-numeric:tabular-nums}}p{{color:#777}}"
+        "</style></head><body><h1>{title}</h1><p>{note}</p><table><thead><tr>{headings}</tr></thead><tbody>\n"
+    )
+
+    def begin(self) -> None:
+        headings = "".join(f"<th>{escape(heading)}</th>" for heading in self.layout.headings)
+        self._write(
+            self._HEAD.format(title=escape(self.layout.title), note=escape(self.layout.note), headings=headings)
+        )
+
+    def put(self, row: Sequence[Any]) -> None:
+        self._write("<tr>" + "".join(map(self._cell, row)) + "</tr>\n")
+
+    def finish(self, truncated: bool) -> None:
+        self._write("</tbody></table>" + ("<p>There are more rows.</p>" if truncated else "") + "</body></html>\n")
+
+    @staticmethod
+    def _cell(value: Any) -> str:
+        kind = ' class="n"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+        return f"<td{kind}>{escape(cells.text(value, HTML_CHARS))}</td>"
+
+    def _write(self, text: str) -> None:
+        self.file.write(text.encode(errors="replace"))
+
+
+class Pdf(Writer):
+    """Set by Typst. What is in the rows reaches it as values of a JSON file, never as its language."""
+
+    def begin(self) -> None:
+        self._rows: list[list[str]] = []
+        self._bars: list[dict[str, Any]] = []
+        self._chars = 0
+
+    def put(self, row: Sequence[Any]) -> None:
+        told = [cells.text(value, PDF_CHARS) for value in row]
+        self._chars += sum(map(len, told))
+        self._rows.append(told)
+        if len(self._rows) * len(row) > PDF_CELLS or self._chars > PDF_ALL_CHARS:
+            message = "this is too much for a PDF: take fewer rows or columns, or format xlsx, csv or html"
+            raise HandlerError(message, code=Failure.RESOURCE_LIMIT)
+        picture = self.layout.picture
+        if picture and len(self._bars) < CHART_ROWS:
+            self._bars.append({"label": told[picture.label][:40], "value": cells.number(row[picture.value]) or 0})
+
+    def finish(self, truncated: bool) -> None:
+        from tasks.reports import typesetting  # noqa: PLC0415 - 20 MiB that other jobs do without
+
+        layout = self.layout
+        said = {
+            "title": layout.title,
+            "note": layout.note,
+            "headings": [cells.text(heading, 100) for heading in layout.headings],
+            "rows": self._rows,
+            "bars": self._bars,
+            "truncated": truncated,
+        }
+        self.file.write(typesetting.pdf(said, layout.folder))
