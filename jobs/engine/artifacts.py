@@ -74,13 +74,18 @@ def _due() -> list[int]:
 
 
 def compare(part: int) -> None:
-    """Bytes without a row are deleted; a row without its bytes is marked, and said to be lost."""
+    """Bytes without a row are deleted; a row without its bytes is marked, and said to be lost.
+
+    Bytes may look as old as their attempt's first ones, though they are whole since a second: they are deleted when no
+    attempt can last any longer, and only if there was no row after they were seen.
+    """
+    old = list(artifacts.store().keys(part, older_than=HALF.total_seconds()))
     stored = set(artifacts.store().keys(part, older_than=0))
     low = UUID(bytes=bytes([part]) + bytes(15))
     high = UUID(bytes=bytes([part]) + b"\xff" * 15)
     rows = sql.run("artifact_keys", low=low, high=high, age=SETTLED)
     known = {row.key for row in rows}
-    for key in artifacts.store().keys(part, older_than=SETTLED.total_seconds()):
+    for key in old:
         if key not in known:
             artifacts.store().delete(key)
             log.info("artifact.swept", key=str(key))

@@ -19,7 +19,9 @@ from tasks.databases.values import plain
 
 #: A row group is written when it has so much; until then it is in memory.
 GROUP_BYTES = 16 * 1024 * 1024
+#: Rows wait as Python's objects until there are so many, or so many bytes of texts and bytes in them.
 BATCH_ROWS = 1000
+BATCH_BYTES = 4 * 1024 * 1024
 
 _INTEGER, _REAL, _TEXT, _BYTES, _TRUTH = pa.int64(), pa.float64(), pa.string(), pa.binary(), pa.bool_()
 _AT, _AT_UTC = pa.timestamp("us"), pa.timestamp("us", tz="UTC")
@@ -42,13 +44,15 @@ class Parquet(InFile):
         super().__init__(columns, file, most_bytes)
         self._database = database
         self._waiting: list[Row] = []
+        self._waiting_bytes = 0
         self._group: list[pa.RecordBatch] = []
         self._writer: pq.ParquetWriter | None = None
         self._schema: pa.Schema | None = None
 
     def write(self, row: Row) -> None:
         self._waiting.append(row)
-        if len(self._waiting) == BATCH_ROWS:
+        self._waiting_bytes += sum(map(_weight, row))
+        if len(self._waiting) >= BATCH_ROWS or self._waiting_bytes >= BATCH_BYTES:
             self._convert()
 
     def close(self) -> None:
@@ -64,7 +68,7 @@ class Parquet(InFile):
             self._writer.is_open = False
 
     def _convert(self) -> None:
-        rows, self._waiting = self._waiting, []
+        rows, self._waiting, self._waiting_bytes = self._waiting, [], 0
         if self._schema is None:
             self._schema = pa.schema(
                 [(column.name, self._type(column, [row[at] for row in rows])) for at, column in enumerate(self.columns)]
@@ -88,6 +92,15 @@ class Parquet(InFile):
             return known[column.code]
         first = next((value for value in values if value is not None), None)
         return next((found for kind, found in _BY_VALUE if isinstance(first, kind)), _TEXT)
+
+
+def _weight(value: Any) -> int:
+    """Bytes of a value, about; of one that holds others, all of theirs."""
+    if isinstance(value, str | bytes | bytearray | memoryview):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(_weight(key) + _weight(each) for key, each in value.items())
+    return sum(map(_weight, value)) if isinstance(value, list | tuple) else 8
 
 
 def _decimal(database: str, column: Column) -> pa.DataType:

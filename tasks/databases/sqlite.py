@@ -13,6 +13,7 @@ from jobs.connections.databases import Sqlite
 from jobs.handlers import Context, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import files
+from tasks.databases import journals
 from tasks.databases.contract import MOST_ROW_BYTES, Isolation
 from tasks.databases.traffic import BATCH_BYTES
 from tasks.files.contract import FileProblem
@@ -33,7 +34,6 @@ _CLOSED_ACTIONS = {
 }  # fmt: skip
 _MOST_FILE_BYTES = 4 * 1024**3
 _MOST_MEMORY_BYTES = 64 * 1024 * 1024
-_PAGE_BYTES = 4096
 
 
 class _Cursor(sqlite3.Cursor):
@@ -68,11 +68,11 @@ class SqliteDriver:
         """Open the file, and see that it is the one that was meant."""
         with _pinned(self._context.tenant, self._path) as file:
             session = sqlite3.connect(
-                f"file:{file}?mode=rw", uri=True, isolation_level=None, timeout=10,
+                f"file:{file}?mode=rw&vfs={journals.filesystem()}", uri=True, isolation_level=None, timeout=10,
                 check_same_thread=False, cached_statements=0, factory=_Session,
             )  # fmt: skip
             try:
-                self._fence_in(session)
+                self._fence_in(session, file)
                 _confirm(file)
             except BaseException:
                 session.close()
@@ -80,20 +80,30 @@ class SqliteDriver:
         self._session = session
         return session
 
-    def _fence_in(self, session: sqlite3.Connection) -> None:
+    def _fence_in(self, session: sqlite3.Connection, file: str) -> None:
         session.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_ROW_BYTES)
         session.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200)
         session.setlimit(sqlite3.SQLITE_LIMIT_WORKER_THREADS, 0)
         for setting in (
             "temp_store = MEMORY",  # a sort of everything ends with the memory, not with the machine's disk
             f"hard_heap_limit = {_MOST_MEMORY_BYTES}",
-            f"max_page_count = {_MOST_FILE_BYTES // _PAGE_BYTES}",
             "trusted_schema = OFF",
             "foreign_keys = ON",
             "schema_version",
         ):
             session.execute(f"PRAGMA {setting}").fetchall()
+        page = session.execute("PRAGMA page_size").fetchone()[0]  # the file's own, now that it was read
+        pages = max(self._most_bytes(os.stat(file).st_size) // page, 1)
+        session.execute(f"PRAGMA max_page_count = {pages}").fetchall()
         session.set_authorizer(self._judge)
+
+    def _most_bytes(self, has: int) -> int:
+        """What the file may have: what it has, with the room that the tenant's files have left."""
+        limit = self._context.max_file_bytes
+        if limit is None:
+            return _MOST_FILE_BYTES
+        with files.root_of(self._context.tenant) as root:
+            return min(_MOST_FILE_BYTES, has + max(limit - root.used(), 0))
 
     def _judge(self, action: int, first: str | None, second: str | None, *_: str | None) -> int:
         """What a statement may do. SQLite asks while it reads it, before anything is done."""
@@ -151,6 +161,8 @@ def _pinned(tenant: str, path: str) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
         try:
             root = stack.enter_context(files.root_of(tenant))
+            with root.around(path) as (folder, name):
+                journals.check(folder, name)
             file = stack.enter_context(root.pinned(path))
         except FileProblem as problem:
             raise PermanentFailure(f"{problem} in the tenant's folder", code=Failure.CONFIG_INVALID) from None

@@ -30,6 +30,8 @@ from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, Writab
 #: In memory at most; 10,000 parts of it are the most there may be.
 PART = 8 * 1024 * 1024
 _MOST_ANSWER = 8 * 1024 * 1024
+#: Of a list; a page has a thousand entries, and may have fewer.
+_MOST_PAGES = 10_000
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,62}")
 _GONE = 404
 
@@ -69,7 +71,7 @@ class Bucket:
 
     def entries(self, path: str) -> Iterator[Entry]:
         prefix, mark, seen = f"{path}/" if path else "", "", False
-        while True:
+        for _ in range(_MOST_PAGES):
             page = self._page(prefix, {"delimiter": "/", **({"continuation-token": mark} if mark else {})})
             for part in (*page.findall("{*}CommonPrefixes"), *page.findall("{*}Contents")):
                 seen = True
@@ -78,6 +80,8 @@ class Bucket:
             mark = page.findtext("{*}NextContinuationToken", "")
             if page.findtext("{*}IsTruncated") != "true" or not mark:
                 break
+        else:
+            raise FileProblem(f"the bucket's list of {path or 'its root'} does not end")
         if path and not seen:
             raise FileProblem(f"there is no folder {path}")
 
@@ -102,7 +106,9 @@ class Bucket:
         found = self.entry(path)
         if found is None or found.kind != FILE:
             raise FileProblem(f"there is no file {path}: in a bucket files are moved, copy a folder and delete it")
-        self._ask("PUT", target, headers={"x-amz-copy-source": f"/{self._name}/{quote(path)}"})
+        answer = self._ask("PUT", target, headers={"x-amz-copy-source": f"/{self._name}/{quote(path)}"})
+        if not read(answer).tag.endswith("CopyObjectResult"):  # an error may be said after a 200, as below
+            raise FileProblem(f"the bucket could not copy {path} to {target}: {path} stays")
         self.delete(path)
 
     def delete(self, path: str) -> None:

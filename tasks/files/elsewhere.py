@@ -10,8 +10,8 @@ from jobs.connections import Connection
 from jobs.connections.stores import S3, Sftp
 from jobs.handlers import Context
 from tasks import files
-from tasks.files import local
 from tasks.files.contract import Place
+from tasks.files.quota import Room
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def place(connection: str | None, context: Context) -> Iterator[Place]:
     with files.root_of(context.tenant) as root:
         root.sweep()
         if context.max_file_bytes is not None:
-            root.charge = local.room(context.max_file_bytes, root.used())
+            root.charge = Room(context.max_file_bytes, root.used)
         yield root
 
 

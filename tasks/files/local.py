@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from jobs import file_room
-from tasks.files import names
-from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, TooMuch, Unsafe
+from tasks.files import names, renaming
+from tasks.files.contract import FILE, FOLDER, OTHER, Entry, FileProblem, Unsafe
 
 PARTIAL = f"{names.OURS}partial"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -32,7 +32,8 @@ STALE = 25 * 3600.0
 
 
 class Root:
-    """A folder, held by its descriptor. ``charge`` is told of bytes before they are written, and may refuse them."""
+    """A folder, held by its descriptor. ``charge`` is told of bytes before they are written, and of 0 at
+    a file's end; it may refuse them."""
 
     def __init__(self, descriptor: int, charge: Callable[[int], None] = lambda _: None) -> None:
         self._fd = descriptor
@@ -91,10 +92,20 @@ class Root:
                 os.close(descriptor)
 
     @contextlib.contextmanager
+    def around(self, path: str) -> Iterator[tuple[int, str]]:
+        """The descriptor of the folder in which a file lies, and the file's name in it."""
+        found = names.parts(path)
+        if not found:
+            raise FileProblem("the root is no file")
+        with self._folder(found[:-1]) as above:
+            yield above, found[-1]
+
+    @contextlib.contextmanager
     def writing(self, path: str, *, overwrite: bool = True) -> Iterator[BinaryIO]:
         found = names.parts(path)
         if not found:
             raise FileProblem("the root is no file")
+        _check_name(path)
         with self._partial() as area, self._folder(found[:-1], make=True) as above:
             name = secrets.token_hex(16)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -102,6 +113,7 @@ class Root:
                 with os.fdopen(os.open(name, flags, 0o600, dir_fd=area), "wb") as file:
                     yield cast(BinaryIO, Charged(file, self.charge))  # as much of a file as writers need
                     file.flush()
+                    self.charge(0)
                     os.fsync(file.fileno())
                 self._place(path, (area, name), (above, found[-1]), overwrite=overwrite)
                 os.fsync(above)
@@ -116,7 +128,7 @@ class Root:
             os.rename(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0])
             return
         try:
-            os.link(source[1], target[1], src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
+            renaming.to_free_name(source, target)
         except FileExistsError:
             raise FileProblem(f"{path} is there already: say overwrite, or name another") from None
 
@@ -129,6 +141,8 @@ class Root:
         source, wanted = names.parts(path), names.parts(target)
         if not source or not wanted or wanted[: len(source)] == source:
             raise FileProblem("a folder cannot be moved into itself, nor the root at all")
+        _check_name(path)
+        _check_name(target)
         with self._folder(source[:-1]) as below, self._folder(wanted[:-1], make=True) as above:
             if not overwrite and self.entry(target) is not None:
                 raise FileProblem(f"{target} is there already: say overwrite, or name another")
@@ -166,6 +180,7 @@ class Root:
         wanted, name = names.parts(target), secrets.token_hex(16)
         if not wanted or self.entry(target) is not None:
             raise FileProblem(f"{target or 'the root'} is there already: name a folder that is not")
+        _check_name(target)
         with self._partial() as area:
             os.mkdir(name, 0o700, dir_fd=area)
             try:
@@ -243,6 +258,13 @@ def _below(folder: int, name: str, *, make: bool) -> int:
         raise
 
 
+def _check_name(path: str) -> None:
+    if names.is_sqlites(path):
+        raise Unsafe(
+            f"{path} is not written: SQLite takes what ends in {', '.join(names.SQLITES)} for its own, rename it"
+        )
+
+
 def _check_plain(path: str, found: os.stat_result) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise FileProblem(f"{path} is a folder")
@@ -255,16 +277,3 @@ def _check_plain(path: str, found: os.stat_result) -> None:
 def _entry(path: str, found: os.stat_result) -> Entry:
     kind = FILE if stat.S_ISREG(found.st_mode) else FOLDER if stat.S_ISDIR(found.st_mode) else OTHER
     return Entry(path, kind, found.st_size if kind == FILE else 0, found.st_mtime)
-
-
-def room(limit: int, used: int) -> Callable[[int], None]:
-    """A charge that refuses what is more than a tenant may have."""
-    left = limit - used
-
-    def charge(more: int) -> None:
-        nonlocal left
-        left -= more
-        if left < 0:
-            raise TooMuch(f"this tenant's files may have {limit} bytes together, and this would be more: delete some")
-
-    return charge

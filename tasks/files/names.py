@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: What an operation has not finished lies below such a name, which nobody else may use.
 OURS = ".carillon-"
+#: What SQLite keeps beside a file and believes: whoever could write it would tell SQLite what to do to other files.
+SQLITES = ("-journal", "-wal", "-shm")
 LONGEST_NAME = 255
 LONGEST = 4096
 DEEPEST = 64
@@ -49,6 +51,11 @@ def _is_text(name: str) -> bool:
 def checked(path: str) -> str:
     """The path as it was written, without a slash at its end."""
     return "/".join(parts(path))
+
+
+def is_sqlites(path: str) -> bool:
+    """Whether SQLite would take a file of this name for its own."""
+    return path.removesuffix("/").casefold().endswith(SQLITES)
 
 
 def joined(folder: str, name: str) -> str:

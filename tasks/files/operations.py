@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -47,8 +48,12 @@ def _shown(entries: list[Entry]) -> dict[str, Json]:
 
 
 def list_(job: Job) -> Json:
-    found = job.work.below(job.source, job.wish.path) if job.wish.recursive else job.source.entries(job.wish.path)
-    return _shown(job.matching(found))
+    return _shown(job.matching(_listed(job)))
+
+
+def _listed(job: Job) -> list[Entry]:
+    look = job.work.below if job.wish.recursive else job.work.inside
+    return look(job.source, job.wish.path)
 
 
 def make_folder(job: Job) -> Json:
@@ -65,8 +70,11 @@ def checksum(job: Job) -> Json:
 
 
 def copy(job: Job) -> Json:
+    return _copied(job, _pairs(job))
+
+
+def _copied(job: Job, pairs: list[tuple[Entry, str]]) -> dict[str, Json]:
     wish, work = job.wish, job.work
-    pairs = _pairs(job)
     work.expect(sum(entry.bytes for entry, _ in pairs if entry.kind == FILE))
     sums, skipped = {}, 0
     for entry, path in pairs:
@@ -113,12 +121,24 @@ def move(job: Job) -> Json:
         job.source.rename(wish.path, target, overwrite=wish.overwrite)
         return {"path": target}
     pairs = _pairs(job)
-    result = copy(job)
-    for entry, _ in reversed(pairs):  # what is in a folder before the folder
-        job.source.delete(entry.path)
-    if not any(entry.path == wish.path for entry, _ in pairs) and wish.path:
-        job.source.delete(wish.path)
-    return result
+    result = _copied(job, pairs)
+    for entry, _ in pairs:
+        if entry.kind == FILE:
+            job.source.delete(entry.path)
+    folders = [wish.path] if wish.path and job.source.entry(wish.path) is not None else []
+    folders += [entry.path for entry, _ in pairs if entry.kind == FOLDER]
+    left = [path for path in reversed(folders) if not _is_deleted(job, path)]
+    return {**result, "folders_left": len(left)}
+
+
+def _is_deleted(job: Job, folder: str) -> bool:
+    """Delete a folder if nothing is in it: what was not copied stays, and so does the folder around it."""
+    job.work.check()
+    with contextlib.suppress(FileProblem):
+        if any(True for _ in job.source.entries(folder)):
+            return False
+        job.source.delete(folder)
+    return job.source.entry(folder) is None
 
 
 def delete(job: Job) -> Json:
@@ -135,8 +155,7 @@ def delete(job: Job) -> Json:
 def clean_up(job: Job) -> Json:
     """Files older than an age whose name fits; folders stay."""
     before = time.time() - job.wish.older_than_seconds
-    entries = job.work.below(job.source, job.wish.path) if job.wish.recursive else job.source.entries(job.wish.path)
-    old = [entry for entry in job.matching(entries) if entry.kind == FILE and entry.modified < before]
+    old = [entry for entry in job.matching(_listed(job)) if entry.kind == FILE and entry.modified < before]
     return _deleted(job, old)
 
 
@@ -212,7 +231,7 @@ def watch_for_file(job: Job) -> Json:
     found = job.source.entry(job.wish.path)
     entries = [found] if found and found.kind == FILE else []
     if found is not None and found.kind == FOLDER:
-        entries = job.matching(entry for entry in job.source.entries(job.wish.path) if entry.kind == FILE)
+        entries = job.matching(entry for entry in job.work.inside(job.source, job.wish.path) if entry.kind == FILE)
     settled = [
         e for e in entries if e.bytes >= job.wish.min_bytes and time.time() - e.modified >= job.wish.settled_seconds
     ]

@@ -28,6 +28,8 @@ STEP_SECONDS = 10.0
 ANSWER_SECONDS = 60.0
 #: What servers give at once, and how much is asked for in one go.
 PIECE, WINDOW = 32 * 1024, 1024 * 1024
+#: Of one folder, with those of unfinished files, which nobody sees.
+_MOST_ENTRIES = 2_000_000
 _KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -113,7 +115,9 @@ class Server:
 
     def entries(self, path: str) -> Iterator[Entry]:
         with _told(path):
-            for found in self._client.listdir_iter(path or "."):
+            for count, found in enumerate(self._client.listdir_iter(path or ".")):
+                if count > _MOST_ENTRIES:
+                    raise FileProblem(f"the server's list of {path or 'its root'} does not end")
                 if not found.filename.startswith(names.OURS):
                     yield _named(names.joined(path, found.filename), found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from jobs.handlers import Cancelled, Context
@@ -12,6 +13,8 @@ from tasks.files.contract import FILE, FOLDER, Entry, FileProblem, Place, walk
 CHUNK = 1024 * 1024
 #: Entries that an operation goes through at most.
 MOST_ENTRIES = 1_000_000
+#: What their paths may have together.
+MOST_NAMES_BYTES = 128 * 1024 * 1024
 _TELL_EVERY = 1.0
 ALGORITHMS = ("sha256", "sha512", "sha1", "md5")
 
@@ -51,11 +54,20 @@ class Work:
             raise FileProblem(f"there is no {path or 'such place'}")
         if found.kind != FOLDER:
             return [found]
-        entries = []
-        for entry in walk(place, path):
+        return self._bounded(walk(place, path), path)
+
+    def inside(self, place: Place, path: str) -> list[Entry]:
+        """What lies in a folder itself."""
+        return self._bounded(place.entries(path), path)
+
+    def _bounded(self, found: Iterable[Entry], path: str) -> list[Entry]:
+        """As many as fit into memory: a place that somebody else keeps may go on for ever."""
+        entries, room = [], MOST_NAMES_BYTES
+        for entry in found:
             self.check()
             entries.append(entry)
-            if len(entries) > MOST_ENTRIES:
+            room -= len(entry.path)
+            if len(entries) > MOST_ENTRIES or room < 0:
                 raise FileProblem(f"{path or 'the root'} holds more than {MOST_ENTRIES} entries: work on its folders")
         return entries
 

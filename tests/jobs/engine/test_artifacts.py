@@ -116,10 +116,27 @@ def test_a_tenant_that_keeps_less_loses_the_older_ones(settings):
 def test_bytes_without_a_row_are_deleted_once_no_row_can_follow(folder):
     old, fresh, known = stored(), stored(), artifact()[1]
     for key in (old, known):
-        age(folder, key, artifacts.SETTLED.total_seconds() + 1)
+        age(folder, key, artifacts.HALF.total_seconds() + 1)
+    age(folder, fresh, 24 * 3600)  # what an attempt has written a day ago and finishes now
     for key in (old, fresh, known):
         artifacts.compare(contract.part(key))
     assert [there(key) for key in (old, fresh, known)] == [False, True, True]
+
+
+def test_a_row_that_comes_while_it_is_looked_keeps_its_bytes(folder, monkeypatch):
+    """Bytes that are listed after the rows were read are not judged by these rows."""
+    run, key = artifacts.sql.run, uuid4()
+
+    def late(name: str, **values: Any) -> Any:
+        found = run(name, **values)
+        if name == "artifact_keys":
+            artifact(key=stored(key=key))
+            age(folder, key, artifacts.HALF.total_seconds() + 1)
+        return found
+
+    monkeypatch.setattr(artifacts.sql, "run", late)
+    artifacts.compare(contract.part(key))
+    assert there(key)
 
 
 def test_a_row_without_its_bytes_is_said_to_be_lost_unless_it_is_new(caplog):

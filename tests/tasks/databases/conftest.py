@@ -50,8 +50,10 @@ def opening() -> Iterator[Opening]:
             allowed: Any = databases.ALLOWED,
             seconds: float = 30,
             timeout: float | None = None,
+            room: int | None = None,
         ) -> Iterator[tuple[product.Session, RecordingContext]]:
             context = stack.enter_context(contexts.recording(allowed, timeout=seconds, revealed={"it": fields}))
+            context.max_file_bytes = room
             with product.session(context, context.connection("it"), timeout=timeout) as session:
                 yield session, context
 

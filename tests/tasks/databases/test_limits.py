@@ -6,6 +6,7 @@ import contextlib
 import json
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -175,6 +176,18 @@ def test_sorting_in_sqlite_ends_with_the_memory(files, opening: Opening):
     )
     error, _ = timed(lambda: asked(opening, {"kind": "sqlite", "path": "shop.sqlite3"}, query))
     assert getattr(error, "code", None) == "RESOURCE_LIMIT"
+
+
+@pytest.mark.parametrize("page", [4096, 65536])
+def test_a_sqlite_file_grows_only_by_the_room_its_tenant_has(files, opening: Opening, page: int):
+    with contextlib.closing(sqlite3.connect(files / "shop.sqlite3")) as made:
+        made.executescript(f"PRAGMA page_size = {page}; CREATE TABLE x (a)")
+    (files / "other").write_bytes(bytes(300_000))
+    with opening({"kind": "sqlite", "path": "shop.sqlite3"}, room=1_500_000) as (session, _):
+        session.execute("INSERT INTO x VALUES (zeroblob(900000))")
+        error, _ = timed(lambda: session.execute("INSERT INTO x VALUES (zeroblob(900000))"))
+    assert getattr(error, "code", None) == "RESOURCE_LIMIT"
+    assert (files / "shop.sqlite3").stat().st_size < 1_200_000
 
 
 def test_the_log_in_is_under_watch_too(opening: Opening):

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tasks.files import local
+from tasks.files import quota, renaming
 from tasks.files.contract import FileProblem, TooMuch, Unsafe, walk
 from tasks.files.local import PARTIAL, Root
 from tasks.files.names import BadName
+from tasks.files.quota import Room
 
 SECRET = "somebody else's"
 
@@ -199,10 +200,10 @@ def test_what_a_killed_process_left_is_swept_once_it_is_old(root, folder):
 
 def test_no_more_is_written_than_the_tenant_may_have(root, folder):
     write(root, "a", b"x" * 6)
-    root.charge = local.room(10, root.used())
+    root.charge = Room(10, root.used)
     with pytest.raises(TooMuch, match="10 bytes"):
         write(root, "b", b"x" * 5)
-    root.charge = local.room(10, root.used())
+    root.charge = Room(10, root.used)
     write(root, "b", b"x" * 4)
     assert root.used() == 10
 
@@ -213,3 +214,55 @@ def test_a_library_is_given_a_path_that_stays_the_same_file(root, folder, outsid
         (folder / "db").unlink()
         (folder / "db").symlink_to(outside / "secret")
         assert Path(path).read_bytes() == b"own"
+
+
+@pytest.mark.parametrize("name", ["shop.sqlite3-journal", "shop-WAL", "a/shop-shm"])
+def test_nothing_is_written_under_a_name_that_sqlite_believes(root, name):
+    write(root, "plain")
+
+    def unpack() -> None:
+        with root.staged("tree") as stage:
+            write(stage, name)
+
+    for act in (
+        lambda: write(root, name),
+        lambda: root.rename("plain", name),
+        unpack,
+        lambda: root.staged(name).__enter__(),
+    ):
+        with pytest.raises(Unsafe, match="SQLite"):
+            act()
+    assert [entry.path for entry in walk(root, "")] == ["plain"]
+
+
+def test_what_another_attempt_writes_meanwhile_counts_too(root, folder, monkeypatch):
+    monkeypatch.setattr(quota, "LOOK_EVERY_BYTES", 4)
+    root.charge = Room(10, root.used)
+    write(root, "a", b"xx")
+    (folder / "another's").write_bytes(b"x" * 5)
+    with pytest.raises(TooMuch):
+        write(root, "b", b"xxxx")
+    monkeypatch.setattr(quota, "LOOK_EVERY_SECONDS", 0)
+    monkeypatch.setattr(quota, "_SHARE", 0)
+    root.charge = Room(10, root.used)
+
+    def slowly() -> None:
+        with root.writing("b") as file:
+            file.write(b"x")
+            (folder / "more").write_bytes(b"x" * 5)
+
+    with pytest.raises(TooMuch):
+        slowly()
+    assert (root.entry("b"), unfinished(folder)) == (None, [])
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_a_file_that_gets_a_free_name_has_one_only(root, folder, monkeypatch, can):
+    linked = []
+    monkeypatch.setattr(os, "link", lambda *a, link=os.link, **k: linked.append(link(*a, **k)))
+    if not can:
+        monkeypatch.setattr(renaming, "_libc", object())
+    write(root, "a", overwrite=False)
+    assert ((folder / "a").stat().st_nlink, len(linked), unfinished(folder)) == (1, 0 if can else 1, [])
+    with pytest.raises(FileProblem, match="there already"):
+        write(root, "a", overwrite=False)

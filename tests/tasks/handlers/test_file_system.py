@@ -15,6 +15,7 @@ import pytest
 from jobs.handlers import Cancelled, Defer
 from jobs.rules.codes import Failure
 from tasks import egress
+from tasks.files import bucket
 from tasks.files.contract import FileProblem, TooMuch, Unsafe
 from tasks.files.local import PARTIAL
 from tasks.handlers.cleanup import Cleanup, CleanupParams
@@ -268,6 +269,15 @@ def test_names_of_a_bucket_that_lead_elsewhere_are_copied_nowhere(run, folder, c
     assert [entry["kind"] for entry in found["entries"]] == ["other"]
     run("copy", connection="s3", target="in", recursive=True, path="")
     assert not (folder.parent / "up").exists()
+
+
+def test_pages_of_a_bucket_without_entries_and_without_end_end(run, revealed, monkeypatch, server):
+    monkeypatch.setattr(bucket, "_MOST_PAGES", 5)
+    page = b"<R><IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken></R>"
+    server.answer("/evil/", body=page)
+    revealed["s3"] = s3(endpoint_url=server.url(""), bucket="evil")
+    with pytest.raises(FileProblem, match="does not end"):
+        run("list", connection="s3")
 
 
 @pytest.mark.parametrize(
