@@ -99,7 +99,7 @@ def _still(context: Context) -> None:
 @contextlib.contextmanager
 def _locked(place: Path, check: Callable[[], None]) -> Iterator[int]:
     """Alone, after whoever else installs or uses the same; a process that dies lets go."""
-    fd = os.open(f"{PLACE}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(f"{place}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
             check()
