@@ -27,6 +27,7 @@ ALIASES = {
     "s.": set(ScheduleState.values),
     "d.": set(DeadLetterState.values),
     "w.": set(RunState),
+    "x.": {"active", "inactive"},
     "schedule.": set(ScheduleState.values),
 }
 FILES = sorted(Path(sql.__file__).parent.glob("*.sql"))
