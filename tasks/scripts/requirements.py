@@ -168,9 +168,7 @@ def _index() -> dict[str, str]:
     named = {"PIP_INDEX_URL": settings.PIP_INDEX}
     # The operator has named it: pip is not to ask for more.
     return named | (
-        {"PIP_TRUSTED_HOST": urlsplit(settings.PIP_INDEX).netloc.rpartition("@")[2]}
-        if settings.PIP_INDEX.startswith("http:")
-        else {}
+        {"PIP_TRUSTED_HOST": urlsplit(settings.PIP_INDEX).netloc} if settings.PIP_INDEX.startswith("http:") else {}
     )
 
 
