@@ -52,7 +52,7 @@ def insert(
 
 def _placed(run: WorkflowRun, step: str, row: NewExecution, number: int, *, waits: bool) -> NewExecution:
     state = State.BLOCKED if waits else State.SCHEDULED
-    if row.state == State.SKIPPED:
-        state = row.state
+    if row.state == State.SKIPPED:  # its job is disabled
+        state = State.SKIPPED
     id_ = identity.step_id(run.pk, step, number)
     return replace(row, id=id_, state=state, workflow_run_id=run.pk, step=step, with_downstream=False)
