@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
 from scheduler_project import other_names
@@ -83,7 +84,7 @@ class EnvOfWork(BaseSettings):
         "",
         pattern=r"^(https?://[^\s]+)?$",
         validation_alias="CARILLON_PIP_INDEX",
-        description="Where the requirements of scripts are installed from; empty is pip's own.",
+        description="Where the requirements of scripts are installed from, without a log-in; empty is pip's own.",
     )
     requirements_cache: str = Field(
         "",
@@ -96,6 +97,16 @@ class EnvOfWork(BaseSettings):
         validation_alias="CARILLON_REQUIREMENTS_CACHE_MB",
         description="What is kept there; beyond it the longest unused go, and after 30 days unused in any case.",
     )
+
+    @field_validator("pip_index")
+    @classmethod
+    def _without_log_in(cls, index: str) -> str:
+        if "@" in urlsplit(index).netloc:
+            raise ValueError(
+                "holds a log-in, which the code of every package could read while it is installed: "
+                "name an index, or a mirror, that asks for none"
+            )
+        return index
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,12 @@ from jobs import sql
 from jobs.engine.leases import boot_time
 from jobs.engine.records import Claim
 from jobs.handlers import HandlerError, Json, LeaseLost
+from jobs.rules.codes import Failure
 from tasks.patience import patiently
 from tenants.fields import new_id
+
+#: Of one job, and of the JSON of one.
+MOST, MOST_BYTES = 100, 64 * 1024
 
 
 class Bookmarks:
@@ -29,9 +34,16 @@ class Bookmarks:
     def move(self, name: str, value: Json) -> None:
         """The row says so when this returns."""
         claim = self._claim
-        terms = {"execution_id": claim.id, "epoch": claim.epoch, "name": name, "value": sql.json(value)}
-        if not _told(lambda: sql.run("move_bookmark", id=new_id(), **terms)):
+        if (size := len(json.dumps(value).encode())) > MOST_BYTES:
+            message = f"the bookmark {name!r} would have {size} bytes, and {MOST_BYTES} are the most: keep less in it"
+            raise HandlerError(message, code=Failure.RESOURCE_LIMIT)
+        terms = {"execution_id": claim.id, "epoch": claim.epoch, "job_id": claim.job_id, "name": name, "most": MOST}
+        (found,) = _told(lambda: sql.run("move_bookmark", id=new_id(), value=sql.json(value), **terms))
+        if not found.holds:
             raise LeaseLost
+        if not found.moved:
+            message = f"the job has {MOST} bookmarks already, which is the most: use names that come again"
+            raise HandlerError(message, code=Failure.RESOURCE_LIMIT)
 
 
 def _told(ask: Callable[[], list[Any]]) -> list[Any]:

@@ -18,7 +18,7 @@ MOST = 100_000
 
 
 def prune() -> None:
-    """Delete ended workers' rows, full buckets, used-up reservations, old operations, workflow runs, approvals, resolutions, messages and events; cancel what a deleted job left waiting."""
+    """Delete ended workers' rows, full buckets, used-up reservations, old operations, workflow runs, approvals, resolutions, messages and events, and bookmarks of deleted jobs; cancel what a deleted job left waiting."""
     for job in sql.run("held_of_deleted"):
         transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.job_id)
     sql.run("forget_workers")
@@ -29,6 +29,7 @@ def prune() -> None:
     sql.run("prune_approvals", tenant_id=None, age=settings.RETENTION, limit=BATCH)
     sql.run("prune_resolutions", age=settings.RETENTION)
     _in_batches("forget_messages", age=settings.RETENTION)
+    _in_batches("prune_bookmarks")
     _in_batches("forget_events", age=event_outcomes.KEPT_FOR)
 
 

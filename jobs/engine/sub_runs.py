@@ -56,7 +56,7 @@ def ended(claim: Claim, plan: Plan) -> Ended | None:
             _make(claim, plan)
         elif run.finished_at is None:
             _note_attempt(run, claim)
-        elif run.graph["attempt"] < claim.attempt and run.state != RunState.SUCCEEDED:
+        elif run.graph["attempt"] < claim.attempt and (run.state != RunState.SUCCEEDED or _falls_short(run)):
             _again(run, claim)
         else:
             return _ended(run)
@@ -79,22 +79,27 @@ def standing(execution_id: UUID) -> tuple[int, int] | None:
 
 def _make(claim: Claim, plan: Plan) -> None:
     parent = Execution.objects.get(pk=claim.id)
-    depth = _depth(parent)
+    above = _above(parent)
+    depth = _depth(above)
     jobs = _jobs(claim.tenant_id, {child.step: child.job for child in plan.children})
     try:
         payloads = sub_runs.payloads(plan)
     except InvalidPayload as error:
         raise PermanentFailure(str(error), code=Failure.PAYLOAD_INVALID) from None
     now = sql.run("clock")[0].now
+    run_id = identity.sub_run_id(parent.pk)
+    top = above.graph.get("top", str(above.pk)) if above and "depth" in above.graph else str(run_id)
     run = WorkflowRun(
-        id=identity.sub_run_id(parent.pk), tenant_id=parent.tenant_id, root_job_id=parent.job_id,
+        id=run_id, tenant_id=parent.tenant_id, root_job_id=parent.job_id,
         root_execution_id=parent.pk, parent_execution_id=parent.pk, state=RunState.RUNNING, due_at=now, created_at=now,
         started_at=now, triggered_by=parent.triggered_by,
-        graph=sub_runs.graph(plan, {step: str(job.pk) for step, job in jobs.items()}, depth=depth, attempt=claim.attempt),
+        graph=sub_runs.graph(
+            plan, {step: str(job.pk) for step, job in jobs.items()}, depth=depth, attempt=claim.attempt, top=top),
     )  # fmt: skip
     rows = [_row(run, parent, step, job, payloads.get(step)) for step, job in jobs.items()]
-    _draw(parent.tenant_id, rows)
     run.save(force_insert=True)
+    _draw_below(top, len(rows))
+    _draw(parent.tenant_id, rows)
     transitions.create(rows)
     workflows.move(run.pk)
 
@@ -106,12 +111,24 @@ def _note_attempt(run: WorkflowRun, claim: Claim) -> None:
         run.save(update_fields=["graph"])
 
 
+def _falls_short(run: WorkflowRun) -> bool:
+    """Whether more of a map's items did not succeed than may, though none failed: their job was disabled."""
+    most = run.graph.get("most_failures")
+    return most is not None and len(_unfinished(run)) > most
+
+
+def _unfinished(run: WorkflowRun) -> set[str]:
+    return {step for step, row in reruns.members(run).items() if row.state != State.SUCCEEDED}
+
+
 def _again(run: WorkflowRun, claim: Claim) -> None:
     parent = Execution.objects.get(pk=claim.id)
     members = reruns.members(run)
     graph = rules.upstreams(run.graph)
     standing_ = {step: (row.state, row.reason) for step, row in members.items()}
     chosen = rules.to_resume(graph, standing_) & set(graph)
+    if run.graph.get("most_failures") is not None:
+        chosen |= _unfinished(run)
     jobs = _jobs(claim.tenant_id, {step: run.graph["steps"][step]["job"] for step in sorted(chosen)})
     former = Execution.objects.in_bulk([members[step].id for step in chosen if step in members])
     rows = {}
@@ -131,8 +148,22 @@ def _ended(run: WorkflowRun) -> Ended:
     return Ended(state=run.state, children=[EndedChild(**row._asdict()) for row in rows])
 
 
-def _depth(parent: Execution) -> int:
-    above = WorkflowRun.objects.filter(pk=parent.workflow_run_id).first() if parent.workflow_run_id else None
+def _above(parent: Execution) -> WorkflowRun | None:
+    """The run that the execution is of itself."""
+    return WorkflowRun.objects.filter(pk=parent.workflow_run_id).first() if parent.workflow_run_id else None
+
+
+def _draw_below(top: str, wanted: int) -> None:
+    """Room under the first of those within each other; kept by who comes first, in the order of their commits."""
+    if not sql.run("draw_below", top=top, wanted=wanted, most=sub_runs.MOST_BELOW):
+        message = (
+            f"more than {sub_runs.MOST_BELOW} executions would be made below one: have it run fewer, or start the inner "
+            "ones on their own"
+        )
+        raise PermanentFailure(message, code=Failure.RESOURCE_LIMIT)
+
+
+def _depth(above: WorkflowRun | None) -> int:
     depth = 1 + (above.graph.get("depth", 0) if above else 0)
     if depth > sub_runs.MOST_DEEP:
         message = (

@@ -1,7 +1,10 @@
 """Executions that one execution runs as its own: what is to run, as a workflow run's graph, and how it has ended.
 
     {"steps": {name: {"job": id, "upstreams": […], "payload": template}}, "cap": 10, "most_failures": 0,
-     "parameters": {…}, "depth": 1, "attempt": 1}
+     "parameters": {…}, "depth": 1, "attempt": 1, "top": id, "below": 10}
+
+``top`` is the run of the first of those that are within each other, and ``below``, in that one alone, how many executions were
+made under it.
 
 A child's payload is a template over :data:`NAMES`. One that reads no upstream is rendered when the children are made; one that
 does is kept in the graph and rendered when its step starts (jobs.engine.sub_steps). What comes of it is stored as the child's
@@ -21,6 +24,8 @@ from jobs.rules.payload_expressions import InvalidPayload
 #: Of one execution, and how deep such executions may be in each other.
 MOST_CHILDREN = 1000
 MOST_DEEP = 5
+#: Below one that is nobody's child, at whatever depth.
+MOST_BELOW = 10_000
 #: Of the payloads of all children together, in characters of JSON.
 MOST_CHARS = 4 * 1024 * 1024
 #: What a child's payload may read: its own, and the steps before it.
@@ -95,9 +100,9 @@ def rendered(payload: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, 
     return payload_expressions.render(payload, payload_expressions.find(payload, further=OWN), scope)
 
 
-def graph(plan: Plan, jobs: Mapping[str, str], *, depth: int, attempt: int) -> dict[str, Any]:
+def graph(plan: Plan, jobs: Mapping[str, str], *, depth: int, attempt: int, top: str) -> dict[str, Any]:
     """As it is stored with the run; ``jobs``: the id of each step's."""
-    told: dict[str, Any] = {"depth": depth, "attempt": attempt}
+    told: dict[str, Any] = {"depth": depth, "attempt": attempt, "top": top}
     if plan.cap is not None:
         told["cap"] = plan.cap
     if plan.most_failures is not None:

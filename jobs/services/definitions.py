@@ -117,11 +117,12 @@ def _check_key_rate(job: Job) -> None:
 
 
 def check_payload(
-    job: Job, payload: Mapping[str, Any], path: str = "payload", *, overridden: Collection[str] = ()
+    job: Job, payload: Mapping[str, Any], path: str = "payload", *, overridden: Collection[str] | None = None
 ) -> None:
     """Refuse a payload the job's type or tenant does not take.
 
-    ``path`` is what the payload is called in messages; its ``overridden`` fields are data and hold no expressions.
+    ``path`` is what the payload is called in messages; its ``overridden`` fields are data and hold no expressions; the
+    others of a payload that has some are stored already.
     """
     try:
         handler = handlers.get(job.type)

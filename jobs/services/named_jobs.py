@@ -6,7 +6,8 @@ Two such jobs that are changed at once may name each other nevertheless: then th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -17,14 +18,26 @@ from jobs.handlers import Handler
 from jobs.models import Job, JobState
 from jobs.rules.sub_runs import MOST_DEEP
 
+#: Names of jobs that are looked at for one payload.
+MOST_LOOKED_AT = 1000
 
-def problems(job: Job, handler: Handler[Any], payload: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """Messages by the payload's field."""
+
+def problems(
+    job: Job, handler: Handler[Any], payload: Mapping[str, Any], overridden: Collection[str] | None = None
+) -> dict[str, Sequence[str]]:
+    """Messages by the payload's field. What a stored payload's fields lead to is looked at for the ``overridden`` alone."""
     named = handler.named_jobs(payload)
     if not named:
         return {}
     known = _known(job, set(named.values()))
-    return {field: [message] for field, name in named.items() if (message := _refusal(job, name, known))}
+    refusals = {field: message for field, name in named.items() if (message := _refusal(job, name, known))}
+    first = {
+        field: known[name]
+        for field, name in named.items()
+        if field not in refusals and (overridden is None or field.partition(".")[0] in overridden)
+    }
+    refusals |= _rounds(job, first) if first else {}
+    return {field: [message] for field, message in refusals.items()}
 
 
 def _refusal(job: Job, name: str, known: Mapping[str, Job]) -> str:
@@ -35,26 +48,56 @@ def _refusal(job: Job, name: str, known: Mapping[str, Job]) -> str:
         return f"there is no job {name!r} in this tenant: make it first, or correct the name"
     if there.state == JobState.DISABLED:
         return f"the job {name!r} is disabled: activate it, or leave it out"
-    return _round(job, there)
-
-
-def _round(job: Job, first: Job) -> str:
-    """Where a way through jobs that run jobs comes back, or goes too deep."""
-    ways: list[list[Job]] = [[first]]
-    while ways:
-        way = ways.pop()
-        path = " → ".join(each.name for each in (job, *way))
-        inner = _runs(way[-1])
-        if not inner:
-            continue
-        if len(way) >= MOST_DEEP:
-            return f"runs jobs within each other deeper than {MOST_DEEP}: {path}"
-        if any(_is(job, name) for name in inner):
-            return f"comes round to this job: {path} → {job.name}"
-        ways += [
-            [*way, each] for each in {each.pk: each for each in _known(job, inner).values()}.values() if each not in way
-        ]
     return ""
+
+
+def _rounds(job: Job, first: Mapping[str, Job]) -> dict[str, str]:
+    """Where ways through jobs that run jobs come back, or go too deep, by the field that they begin at."""
+    reached = _reached(job, first.values())
+    if reached is None:
+        return dict.fromkeys(first, f"runs more than {MOST_LOOKED_AT} different jobs within each other: run fewer")
+
+    @cache
+    def wrong(here: str, deep: int) -> tuple[str, tuple[str, ...]] | None:
+        """What is wrong from a job on, and the names on the way there."""
+        inner = _runs(reached[here])
+        if not inner:
+            return None
+        name = reached[here].name
+        if deep >= MOST_DEEP:
+            return "deep", (name,)
+        if any(_is(job, each) for each in inner):
+            return "round", (name,)
+        below = (wrong(str(reached[each].pk), deep + 1) for each in sorted(inner) if each in reached)
+        return next(((how, (name, *way)) for found in below if found for how, way in [found]), None)
+
+    told = {field: wrong(str(each.pk), 1) for field, each in first.items()}
+    return {field: _said(job, *found) for field, found in told.items() if found}
+
+
+def _said(job: Job, how: str, way: Sequence[str]) -> str:
+    path = " → ".join((job.name, *way))
+    if how == "deep":
+        return f"runs jobs within each other deeper than {MOST_DEEP}: {path}"
+    return f"comes round to this job: {path} → {job.name}"
+
+
+def _reached(job: Job, first: Collection[Job]) -> dict[str, Job] | None:
+    """All that can be reached, one look for all of a depth; None if they are too many."""
+    reached = {name: each for each in first for name in (each.name, str(each.pk))}
+    fresh = {each.pk: each for each in first}
+    asked = {each.name for each in fresh.values()}
+    for _ in range(MOST_DEEP - 1):
+        names = {name for each in fresh.values() for name in _runs(each)}
+        asked |= names
+        if len(asked) > MOST_LOOKED_AT:
+            return None
+        found = _known(job, names - reached.keys()) if names - reached.keys() else {}
+        reached |= found
+        fresh = {each.pk: each for each in found.values()}
+        if not fresh:
+            break
+    return reached
 
 
 def _runs(job: Job) -> set[str]:

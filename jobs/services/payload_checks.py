@@ -25,11 +25,12 @@ _WRONG_ANYHOW = {"missing", "extra_forbidden"}
 
 
 def problems(
-    job: Job, handler: Handler[Any], payload: Mapping[str, Any], overridden: Collection[str], path: str
+    job: Job, handler: Handler[Any], payload: Mapping[str, Any], overridden: Collection[str] | None, path: str
 ) -> Problems:
-    """Messages by field; empty for nothing. ``overridden`` fields hold no expressions, ``path`` is what it is called."""
+    """Messages by field; empty for nothing. ``overridden`` fields hold no expressions, the others are stored (None: none of it is);
+    ``path`` is what it is called."""
     try:
-        whole = {*overridden, *handler.templated}
+        whole = {*(overridden or ()), *handler.templated}
         found = payload_expressions.find(payload, whole, handler.without_secrets, handler.without_expressions)
     except InvalidPayload as error:
         return _by_field(error.problems, path)
@@ -39,7 +40,7 @@ def problems(
         params = handler.params.model_validate(payload)
     except pydantic.ValidationError as error:
         return _by_field(_of_fields(error, payload, found), path)
-    refusals = {**named_jobs.problems(job, handler, payload), **handler.refusals(params, job.tenant)}
+    refusals = {**named_jobs.problems(job, handler, payload, overridden), **handler.refusals(params, job.tenant)}
     return {f"{path}.{field}": texts for field, texts in refusals.items() if not _is_open(field, found)}
 
 

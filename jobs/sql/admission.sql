@@ -83,8 +83,10 @@ WITH RECURSIVE ended AS MATERIALIZED (
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = split_part(k.waiting_on, ':', 2)::uuid LIMIT 1) j
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') + (
+            -- One that has begun is before all that have not; but what waits here does not wait for itself.
             SELECT count(*) FROM execution o WHERE o.job_id = j.id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
-                AND o.state = 'blocked') AS slots
+                AND o.state IN ('scheduled', 'blocked', 'pending') AND (o.state = 'blocked' OR o.epoch > 0
+                    AND o.operation_id IS NULL AND o.waiting_on <> k.waiting_on)) AS slots
         FROM execution e
         WHERE e.tenant_id = j.tenant_id AND e.job_id = j.id AND e.state IN ('queued', 'running')
     ) f

@@ -108,7 +108,6 @@ SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.tenant_id, 
     extract(epoch FROM coalesce(e.expires_at, e.started_at + make_interval(secs => j.max_total_seconds))
         - clock_timestamp())::float8 AS seconds_left,
     j.pause_after_failures IS NOT NULL AS is_counted,
-    (SELECT coalesce(max(last_seq), 0) FROM execution_log l WHERE l.execution_id = e.id) AS last_seq,
     e.state = 'running' AND e.worker_id = x.lease_id AND x.lease_expires_at > clock_timestamp() AS holds,
     e.cancel_requested_at IS NOT NULL AS cancelled, x.id AS executor_id,
     extract(epoch FROM clock_timestamp() - e.started_at)::float8 AS took
@@ -117,6 +116,10 @@ JOIN job j ON j.id = e.job_id JOIN tenant t ON t.id = e.tenant_id
 LEFT JOIN executor x ON x.lease_id = e.worker_id
 LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
 WHERE e.id = %(id)s AND e.tenant_id = %(tenant_id)s FOR NO KEY UPDATE OF e
+
+-- name: last_line
+-- The number of its last line, asked for once its row is locked: the statement that waits for the lock sees the log as it was.
+SELECT coalesce(max(last_seq), 0) AS last_seq FROM execution_log WHERE execution_id = %(id)s
 
 -- name: logged
 -- What an attempt has logged so far, counted as it was sent.

@@ -68,7 +68,7 @@ SELECT id FROM chain WHERE trigger = 'schedule'
 -- The gates of a slot, with how their upstream's slots in (`before`, `at`] stand, and its latest before that; without a
 -- `before`, the latest up to `at` alone. What was skipped or failed counts as its newest replay does. `due` are upstream
 -- slots that no execution stands for yet; of the schedules in `unsure` that is not known without computing it. `ended` is
--- the latest that has ended of those that count.
+-- the latest that has ended of those that count. What one execution runs as its own is no slot, whatever job it is of.
 SELECT d.id, d.trigger_rule AS rule, d.condition, d.gate_timeout_seconds AS timeout_seconds, d.upstream_id AS job_id,
     u.name AS job, w.slots, l.latest, n.ended, s.due, s.unsure
 FROM dependency d
@@ -83,6 +83,8 @@ CROSS JOIN LATERAL (
             ORDER BY o.id DESC LIMIT 1) r ON true
         WHERE e.tenant_id = d.tenant_id AND e.job_id = d.upstream_id AND e.id >= %(low)s AND e.id < %(high)s
             AND e.trigger IN ('schedule', 'dependency') AND NOT (e.superseded AND e.trigger = 'dependency')
+            AND NOT (e.trigger = 'dependency' AND EXISTS (
+                SELECT 1 FROM workflow_run c WHERE c.id = e.workflow_run_id AND c.parent_execution_id IS NOT NULL))
             AND coalesce(e.folded_until, e.scheduled_for) > %(before)s::timestamptz AND e.scheduled_for <= %(at)s
         GROUP BY 1, 2) each
 ) w
@@ -91,6 +93,8 @@ LEFT JOIN LATERAL (
         SELECT o.id, o.tenant_id, o.state, o.reason FROM execution o
         WHERE o.tenant_id = d.tenant_id AND o.job_id = d.upstream_id AND o.id < %(high)s
             AND o.trigger IN ('schedule', 'dependency') AND NOT (o.superseded AND o.trigger = 'dependency')
+            AND NOT (o.trigger = 'dependency' AND EXISTS (
+                SELECT 1 FROM workflow_run c WHERE c.id = o.workflow_run_id AND c.parent_execution_id IS NOT NULL))
             AND o.scheduled_for <= %(at)s
         ORDER BY o.id DESC LIMIT 1) e
     LEFT JOIN LATERAL (

@@ -9,6 +9,11 @@ UPDATE workflow_run SET cancel_requested_at = clock_timestamp() WHERE id = ANY(A
         AND (SELECT e.finished_at IS NULL FROM execution e WHERE e.id = w.parent_execution_id LIMIT 1) IS NOT TRUE
     ORDER BY w.parent_execution_id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED)) RETURNING id
 
+-- name: draw_below
+-- So many more below a run's parent, if there is room. No row says that there is none.
+UPDATE workflow_run SET graph = jsonb_set(graph, '{below}', to_jsonb(coalesce((graph ->> 'below')::int, 0) + %(wanted)s::int))
+WHERE id = %(top)s AND coalesce((graph ->> 'below')::int, 0) + %(wanted)s::int <= %(most)s RETURNING id
+
 -- name: fill_payload
 -- The overrides of a child that starts, which read what the steps before it have left.
 UPDATE execution SET payload = %(payload)s, concurrency_key = %(concurrency_key)s WHERE id = %(id)s AND state = 'blocked'

@@ -217,8 +217,8 @@ SELECT count(*) AS ended, array_agg(schedule_id) FILTER (WHERE schedule_id IS NO
 FROM ended
 
 -- name: withdraw
--- Published and unclaimed while its queue, its tenant, its job or a tag of that is held, a maintenance window is open or its execution
--- window has closed: back into line, so that nothing of it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
+-- Published and unclaimed while its queue, its tenant, its job or a tag of that is held, a maintenance window is open, its execution
+-- window has closed, or no executor lives that takes it: back into line, so that nothing of it starts any more. Its message will find nothing; whoever is claiming it just now goes on. Held queues and
 -- tenants are few, so their rows are looked up; disabled and deleted jobs may be many, so what is published
 -- says which jobs to look at.
 WITH held AS MATERIALIZED (
@@ -226,6 +226,15 @@ WITH held AS MATERIALIZED (
         SELECT e.id FROM queue q CROSS JOIN LATERAL (
             SELECT id FROM execution WHERE queue_id = q.name AND state = 'queued' LIMIT %(limit)s) e
         WHERE q.paused_at IS NOT NULL
+        UNION ALL
+        SELECT e.id FROM queue q CROSS JOIN LATERAL (
+            SELECT o.id FROM execution o LEFT JOIN job_revision r ON r.job_id = o.job_id AND r.number = o.revision
+            WHERE o.queue_id = q.name AND o.state = 'queued' AND NOT EXISTS (
+                SELECT 1 FROM executor x WHERE x.tenant_id = o.tenant_id AND q.name = ANY(x.queues) AND x.state = 'active'
+                    AND NOT x.draining AND x.lease_expires_at > statement_timestamp()
+                    AND carillon_fits(x.name, x.capabilities, carillon_needs(r.spec, o.payload)))
+            LIMIT %(limit)s) e
+        WHERE q.pool = 'external'
         UNION ALL
         SELECT e.id FROM tenant t CROSS JOIN LATERAL (
             SELECT id FROM execution WHERE tenant_id = t.id AND state = 'queued' LIMIT %(limit)s) e
@@ -523,7 +532,8 @@ WITH RECURSIVE walk AS (
     -- them are parked for it, the round that follows at once sees the next.
     (SELECT c.*, r.weight, r.in_flight
     FROM ready r CROSS JOIN LATERAL (
-        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id
+        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id,
+            e.epoch > 0 AS has_begun
         FROM execution e
         WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority >= 0
             AND (e.start_before IS NULL OR e.start_before > statement_timestamp())
@@ -536,7 +546,8 @@ WITH RECURSIVE walk AS (
     UNION ALL
     (SELECT c.*, r.weight, r.in_flight
     FROM ready r CROSS JOIN LATERAL (
-        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id
+        SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id,
+            e.epoch > 0 AS has_begun
         FROM execution e
         WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority < 0
             AND (e.start_before IS NULL OR e.start_before > statement_timestamp())
@@ -558,7 +569,7 @@ WITH RECURSIVE walk AS (
     SELECT j.id, j.state, CASE WHEN (
             SELECT true FROM tag WHERE paused_at IS NOT NULL AND (until IS NULL OR until > statement_timestamp()) LIMIT 1
         ) THEN carillon_tag_paused(d.tenant_id, j.id) ELSE false END AS is_tag_paused, c.max_running, j.max_running_per_key, j.key_rate_limit, j.overlap, j.rate_limit, j.rate_burst, r.tokens,
-        f.total, f.slots
+        f.total, f.slots, g.begun
     FROM (SELECT DISTINCT tenant_id, job_id FROM candidate) d
     CROSS JOIN LATERAL (SELECT * FROM job WHERE job.id = d.job_id LIMIT 1) j
     CROSS JOIN LATERAL (
@@ -576,6 +587,14 @@ WITH RECURSIVE walk AS (
         WHERE (c.max_running IS NOT NULL OR j.overlap <> 'allow')
             AND e.tenant_id = d.tenant_id AND e.job_id = d.job_id AND e.state IN ('queued', 'running')
     ) f
+    CROSS JOIN LATERAL (
+        -- Slots that wait for their next attempt, or to go on: no other begins before them. One that waits for the slots
+        -- itself does not count, or they would wait for each other.
+        SELECT count(*) AS begun FROM execution o
+        WHERE j.overlap <> 'allow' AND o.job_id = d.job_id AND o.trigger = 'schedule' AND o.ripened_at IS NOT NULL
+            AND o.state IN ('scheduled', 'pending') AND o.epoch > 0 AND o.operation_id IS NULL
+            AND o.waiting_on <> 'slot:' || d.job_id AND o.id <> ALL(ARRAY(SELECT id FROM candidate))
+    ) g
 ), metered AS MATERIALIZED (
     SELECT id, rate_limit, rate_burst, tokens FROM busy WHERE rate_limit <> ''
 ), line AS MATERIALIZED (
@@ -629,7 +648,8 @@ WITH RECURSIVE walk AS (
             WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
             WHEN b.is_tag_paused THEN 'tag:' || c.job_id
             WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
-            WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots > 1 THEN 'slot:' || c.job_id
+            WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots
+                + CASE WHEN c.has_begun THEN 0 ELSE b.begun END > 1 THEN 'slot:' || c.job_id
             WHEN k.id IS NOT NULL THEN k.waits_on
             WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
             WHEN row_number() OVER runs > b.tokens THEN 'rate:' || c.job_id
@@ -639,7 +659,7 @@ WITH RECURSIVE walk AS (
         LEFT JOIN paced p ON p.operation_id = c.operation_id
     WINDOW paces AS (PARTITION BY c.operation_id ORDER BY c.priority DESC, c.not_before, c.id),
            runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
-           slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.priority DESC, c.not_before, c.id)
+           slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.has_begun DESC, c.priority DESC, c.not_before, c.id)
 ), ranked AS (
     SELECT id, (in_flight + row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, not_before, id))::float8 / weight
         AS share, priority, not_before, tenant_id, count(*) OVER (PARTITION BY tenant_id) AS ready

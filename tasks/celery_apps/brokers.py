@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from jobs.connections import Connection
 from jobs.connections.brokers import RabbitMq, Redis
 from jobs.handlers import Context, HandlerError
+from jobs.rules.codes import Failure
 from tasks.celery_apps import messages
 from tasks.celery_apps.messages import Outcome, Task
 from tasks.celery_apps.params import CeleryTaskParams
@@ -26,6 +27,8 @@ from tasks.redis_session import Session
 
 #: For revoking what is not waited for any more; an interrupted attempt has five seconds in all.
 LAST_SECONDS = 3.0
+#: Messages of one queue on Carillon's own Redis, which all share: a queue that nobody reads must not fill it.
+MOST_WAITING = 10_000
 
 
 class Broker(Protocol):
@@ -75,7 +78,7 @@ def opened(params: CeleryTaskParams, connection: Connection | None, context: Any
     else:
         known = connection if isinstance(connection, Redis) else own()
         with Session(known, context, ours=connection is None) as redis:
-            yield _Redis(params, redis, known.database)
+            yield _Redis(params, redis, known.database, ours=connection is None)
 
 
 def revoke(params: CeleryTaskParams, connection: Connection | None, context: Context, task_id: str) -> None:
@@ -100,13 +103,17 @@ def own() -> Redis:
 class _Redis:
     reply_to = ""
 
-    def __init__(self, params: CeleryTaskParams, session: Session, database: int) -> None:
+    def __init__(self, params: CeleryTaskParams, session: Session, database: int, *, ours: bool) -> None:
         self._queue = params.queue
         self._key = params.key_prefix + params.queue
         self._control = f"{params.key_prefix}/{database}.{messages.CONTROL}"
         self._session = session
+        self._ours = ours
 
     def send(self, task: Task) -> None:
+        if self._ours and int(self._session.command("LLEN", self._key)) >= MOST_WAITING:
+            message = f"{MOST_WAITING} messages wait in the queue {self._queue} already: start a worker that reads it"
+            raise HandlerError(message, code=Failure.RESOURCE_LIMIT, tags={"redis"})
         more = {"correlation_id": task.id, "reply_to": str(uuid4())}
         self._session.command(
             "LPUSH",

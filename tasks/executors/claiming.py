@@ -10,13 +10,16 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
+from django.db import Error
+
 from jobs import sql
 from jobs.engine import dispatch, transitions
 from jobs.engine.records import Claim, Fence
 from jobs.handlers import HandlerError, Released
 from jobs.models import Executor
 from jobs.services.executors import SERVE, LeaseTaken
-from tasks import payloads, revealing
+from tasks import failures, payloads, revealing
 from tasks.executors import tokens
 from tasks.handlers.external import ExternalParams
 from tasks.journal import Journal
@@ -27,6 +30,8 @@ from tenants.services import secrets
 
 #: Of one request.
 MOST = 50
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +107,10 @@ def _settled(claim: Claim) -> Iterator[Journal]:
         settling.failed(error)
     except Released as interruption:
         settling.interrupted(interruption)
+    except Error:
+        raise
+    except Exception as error:
+        # Left as it is it would come first in every claim of its tenant.
+        log.exception("claims.not_made_ready", execution=str(claim.id))
+        journal.write(failures.trimmed(error), level="error", stream="carillon")
+        settling.failed(failures.of(error))

@@ -151,7 +151,7 @@ def look(wishes: Sequence[Wish]) -> list[Sequence[Claimed] | None]:
     found: list[Sequence[Claimed] | None] = [None] * len(wishes)
     try:
         for number in _with_something(wishes):
-            found[number] = _claimed(wishes[number])
+            found[number] = _tried(wishes[number])
     except Error as error:
         log.warning("claims.not_read", problem=str(error))
     except Exception:
@@ -165,6 +165,17 @@ def _with_something(wishes: Sequence[Wish]) -> Iterator[int]:
     with context.within(context.PLATFORM), transaction.atomic():
         ids = {row.id for row in sql.run("have_something", ids=list({wish.executor.pk for wish in wishes}))}
     return (number for number, wish in enumerate(wishes) if wish.executor.pk in ids)
+
+
+def _tried(wish: Wish) -> Sequence[Claimed] | None:
+    """What goes wrong with one is no other's: it is answered with nothing, and asks anew."""
+    try:
+        return _claimed(wish)
+    except Error:
+        raise
+    except Exception:
+        log.exception("claims.not_made", executor=str(wish.executor.pk))
+        return ()
 
 
 def _claimed(wish: Wish) -> Sequence[Claimed] | None:

@@ -79,35 +79,27 @@ def hold(tenant: Tenant, execution_id: UUID, token: str) -> Held:
     row, epoch = _row(tenant, execution_id, token)
     if not row.holds or row.epoch != epoch:
         raise ClaimOver
-    claim = Claim(**{name: value for name, value in row._asdict().items() if name in _CLAIM})
+    told = {name: value for name, value in row._asdict().items() if name in _CLAIM}
+    claim = Claim(**told, last_seq=sql.run("last_line", id=execution_id)[0].last_seq)
     left = claim.timeout_seconds - row.took
     return Held(claim, row.cancelled, left if claim.seconds_left is None else min(left, claim.seconds_left))
 
 
 def start(held: Held) -> Held:
     """It has begun: noted in the log, once."""
-    _append(held.claim, "start", _lines(held.claim, [{"message": "the executor has begun", "stream": "carillon"}]))
+    _append(held, "start", [{"message": "the executor has begun", "stream": "carillon"}])
     return held
 
 
 def log(held: Held, *, chunk: int, lines: Sequence[dict[str, Any]]) -> Logged:
     """Append lines, without the secrets that its payload names. The same chunk's number again stores nothing twice."""
-    claim = held.claim
-    most = min(LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS) or MOST_LOG, MOST_LOG)
-    used = sql.run("logged", id=claim.id, epoch=claim.epoch)[0].size
-    if used > most:
-        return Logged(0, len(lines), held.cancelled)
-    kept = _lines(claim, lines, most=most - used)
-    _append(claim, str(chunk), kept)
-    return Logged(min(len(kept), len(lines)), max(len(lines) - len(kept), 0), held.cancelled)
+    return _append(held, str(chunk), lines)
 
 
 def progress(held: Held, *, fraction: float, message: str) -> Held:
     """How far it is, as a line of the log."""
     text = f"{min(max(fraction, 0), 1):.0%} {message}".rstrip()
-    _append(
-        held.claim, f"progress:{held.claim.last_seq}", _lines(held.claim, [{"message": text, "stream": "progress"}])
-    )
+    _append(held, f"progress:{held.claim.last_seq}", [{"message": text, "stream": "progress"}])
     return held
 
 
@@ -223,10 +215,18 @@ def _lines(claim: Claim, lines: Sequence[dict[str, Any]], most: int | None = Non
     return journal.rest().lines
 
 
-def _append(claim: Claim, chunk: str, lines: Sequence[Line]) -> None:
-    if lines:
-        size = max(LEAST_CHUNK, sum(len(line[3]) + 64 for line in lines))
+def _append(held: Held, chunk: str, lines: Sequence[dict[str, Any]]) -> Logged:
+    """Whatever is logged of a claim, as far as its quota goes."""
+    claim = held.claim
+    most = min(LOG_BYTES.limit(claim.max_log_bytes, settings.QUOTAS) or MOST_LOG, MOST_LOG)
+    used = sql.run("logged", id=claim.id, epoch=claim.epoch)[0].size
+    if used > most:
+        return Logged(0, len(lines), held.cancelled)
+    kept = _lines(claim, lines, most=most - used)
+    if kept:
+        size = max(LEAST_CHUNK, sum(len(line[3]) + 64 for line in kept))
         sql.run(
             "append_sent", id=claim.id, tenant_id=claim.tenant_id, attempt=claim.attempt, epoch=claim.epoch, chunk=chunk,
-            first_seq=claim.last_seq + 1, lines=sql.json(list(lines)), size=size,
+            first_seq=claim.last_seq + 1, lines=sql.json(list(kept)), size=size,
         )  # fmt: skip
+    return Logged(min(len(kept), len(lines)), max(len(lines) - len(kept), 0), held.cancelled)

@@ -118,6 +118,15 @@ class Exchange:
     def _tls(self, at_home: bool) -> ssl.SSLContext | None:
         return tls.context(self.params.tls, verify=self.params.verify_tls, introduced=at_home)
 
+    def _keep_secret(self, content: bytes) -> None:
+        masking = self.context.masking()
+        if masking.feed(content) + masking.close() != content:
+            message = (
+                "the server redirects a body with a secret in it to another origin, where it is not sent: "
+                "call that origin yourself, or leave the secret out"
+            )
+            raise PermanentFailure(message, tags={"redirects"})
+
     def _next(self, request: httpx2.Request, response: httpx2.Response, at_home: bool) -> tuple[httpx2.Request, bool]:
         """The request that a redirect asks for, and whether it has still never left its first origin."""
         url = target(request.url, response.headers["Location"])
@@ -129,6 +138,7 @@ class Exchange:
         )
         if origin(url) != origin(request.url):
             at_home, headers = False, _harmless(headers)
+            self._keep_secret(content)
             self._client(at_home).cookies.clear()
         if not content:
             headers.pop("content-type", None)

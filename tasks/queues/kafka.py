@@ -8,6 +8,7 @@ coordinator is asked, and no group comes into being.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, Self
@@ -109,6 +110,7 @@ class KafkaSession:
             producer.poll(GLANCE_SECONDS)
             self._check()
             yield from deliveries.places()
+        yield from deliveries.places()  # a send's poll may have told of the last
 
     def send(self, producer: Producer, deliveries: Deliveries, **message: Any) -> None:
         """Hand one message over, waiting while too many are on their way."""
@@ -130,8 +132,8 @@ class KafkaSession:
         while deliveries.expected:
             producer.poll(GLANCE_SECONDS)
             self._check()
-            for _ in deliveries.places():
-                pass
+            deque(deliveries.places(), 0)
+        deque(deliveries.places(), 0)
 
     def read(self, reading: Reading) -> Iterator[Incoming | None]:
         consumer = self._reader(reading)

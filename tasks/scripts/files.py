@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
-import re
 import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import IO
 from jobs.handlers import Context, HandlerError, Json
 from jobs.rules.codes import Failure
 from tasks.sandbox.removal import opened
+from tasks.scripts.patterns import Pattern
 from tasks.scripts.payload import Encoded, FromArtifact
 
 #: What one attempt may keep.
@@ -59,7 +59,7 @@ def keep(folder: Path, patterns: Sequence[str], context: Context, owner: int) ->
     """Keep what matches as artifacts of the execution; their references. ``owner`` is who must own it."""
     if not patterns:
         return []
-    wanted = re.compile("|".join(f"(?:{_pattern(pattern)})" for pattern in patterns))
+    wanted = [Pattern(pattern) for pattern in patterns]
     kept: dict[str, Json] = {}
     for path, file in _matching(folder, wanted, context, owner):
         with file:
@@ -88,7 +88,7 @@ def _content_type(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _matching(folder: Path, wanted: re.Pattern[str], context: Context, owner: int) -> Iterator[tuple[str, IO[bytes]]]:
+def _matching(folder: Path, wanted: Sequence[Pattern], context: Context, owner: int) -> Iterator[tuple[str, IO[bytes]]]:
     top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield from _below(top, "", wanted, context, owner)
@@ -97,7 +97,7 @@ def _matching(folder: Path, wanted: re.Pattern[str], context: Context, owner: in
 
 
 def _below(
-    fd: int, path: str, wanted: re.Pattern[str], context: Context, owner: int
+    fd: int, path: str, wanted: Sequence[Pattern], context: Context, owner: int
 ) -> Iterator[tuple[str, IO[bytes]]]:
     for name in sorted(os.listdir(fd)):
         place = path + name
@@ -109,7 +109,7 @@ def _below(
                     yield from _below(inner, f"{place}/", wanted, context, owner)
                 finally:
                     os.close(inner)
-        elif wanted.fullmatch(place):
+        elif any(pattern.matches(place) for pattern in wanted):
             if stat.S_ISREG(found.st_mode) and found.st_uid == owner and found.st_nlink == 1:
                 yield place, _read(name, fd)
             else:
@@ -120,11 +120,3 @@ def _read(name: str, folder: int) -> IO[bytes]:
     if os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & stat.S_IRUSR == 0:
         os.chmod(name, 0o600, dir_fd=folder)
     return open(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder), "rb")
-
-
-def _pattern(pattern: str) -> str:
-    """As a regular expression: ``*`` and ``?`` stay within a folder's name, ``**/`` is any folders or none."""
-    found = ""
-    for part in re.split(r"(\*\*/|\*\*|\*|\?)", pattern):
-        found += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part) or re.escape(part)
-    return f"(?s:{found})"

@@ -99,7 +99,7 @@ def _still(context: Context) -> None:
 @contextlib.contextmanager
 def _locked(place: Path, check: Callable[[], None]) -> Iterator[int]:
     """Alone, after whoever else installs or uses the same; a process that dies lets go."""
-    fd = os.open(f"{PLACE}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = os.open(f"{place}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         while True:
             check()
@@ -168,9 +168,7 @@ def _index() -> dict[str, str]:
     named = {"PIP_INDEX_URL": settings.PIP_INDEX}
     # The operator has named it: pip is not to ask for more.
     return named | (
-        {"PIP_TRUSTED_HOST": urlsplit(settings.PIP_INDEX).netloc.rpartition("@")[2]}
-        if settings.PIP_INDEX.startswith("http:")
-        else {}
+        {"PIP_TRUSTED_HOST": urlsplit(settings.PIP_INDEX).netloc} if settings.PIP_INDEX.startswith("http:") else {}
     )
 
 

@@ -42,3 +42,12 @@ def test_rates_are_off_or_read_as_everywhere(monkeypatch):
     assert Env().api_rate == ""
     for text in ("1/s", "999999/d", "100/m", "", "01/s", "1/S"):
         assert bool(re.search(env.RATE, text)) == (text == "" or bool(re.search(rates.PATTERN, text)))
+
+
+def test_an_index_of_packages_with_a_log_in_is_refused(monkeypatch):
+    monkeypatch.setenv("CARILLON_PIP_INDEX", "https://anna:secret@packages.test/simple")
+    with pytest.raises(ValidationError, match="CARILLON_PIP_INDEX") as caught:
+        Env()
+    assert "holds a log-in" in str(caught.value)
+    monkeypatch.setenv("CARILLON_PIP_INDEX", "https://packages.test/simple")
+    assert Env().pip_index == "https://packages.test/simple"

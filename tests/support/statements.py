@@ -90,6 +90,8 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "fill_payload": {"id": EXECUTION, "payload": Jsonb({}), "concurrency_key": ""},
     "ended_children": {**OF_RUN, "most": 65536},
     "count_children": OF_RUN,
+    "draw_below": {"top": str(uuid4()), "wanted": 1, "most": 10_000},
+    "prune_bookmarks": {"limit": 500},
     "unblock": {"ids": [EXECUTION], "target": "scheduled", "sources": ["blocked"]},
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
     "admit": {"queue": "default", "room": 50, "most": 50, "lane": 1, "target": "queued", "sources": ["pending"]},

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobs.handlers import LeaseLost
+from jobs.engine import retention
+from jobs.handlers import HandlerError, LeaseLost
 from jobs.rules.states import State
+from tasks import bookmarks
 from tasks.bookmarks import Bookmarks
 from tests.support import rows
 
@@ -39,3 +41,26 @@ def test_an_attempt_that_was_given_up_moves_nothing():
     with pytest.raises(LeaseLost):
         running(job, epoch=7).move("main", 2)
     assert running(job).read("main") == 1
+
+
+def test_a_job_has_so_many_and_none_is_larger_than_so_much(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bookmarks, "MOST", 2)
+    of = running(rows.job(rows.tenant()))
+    of.move("a", 1)
+    of.move("b", 1)
+    of.move("a", 2)
+    with pytest.raises(HandlerError, match="2 bookmarks already"):
+        of.move("c", 1)
+    with pytest.raises(HandlerError, match="65536 are the most"):
+        of.move("a", "x" * 65_535)
+    assert (of.read("a"), of.read("c")) == (2, None)
+
+
+def test_they_are_deleted_with_their_job():
+    tenant = rows.tenant()
+    gone, kept = rows.job(tenant), rows.job(tenant)
+    for job in (gone, kept):
+        running(job).move("main", 1)
+    rows.change("UPDATE job SET state = 'deleted' WHERE id = %s", gone[0])
+    retention.prune()
+    assert rows.fetch("SELECT job_id FROM bookmark WHERE tenant_id = %s", tenant) == [(kept[0],)]

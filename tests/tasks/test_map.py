@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from jobs.engine import suspensions, workflows
-from jobs.rules import identity
+from jobs.rules import identity, sub_runs
 from tests.support import children, rows
 from tests.support import workflows as runs
 from tests.support.children import World
@@ -119,3 +119,33 @@ def test_an_item_without_what_the_payload_reads_fails_it_by_its_name(world):
     state, _, problem = children.outcome(execution)
     assert (state, "1.result" in problem) == ("failed", True), problem
     assert rows.fetch("SELECT count(*) FROM workflow_run") == [(0,)]
+
+
+def test_items_left_out_for_their_disabled_job_run_once_it_is_active_again(world):
+    rows.change("UPDATE job SET state = 'disabled' WHERE name = 'each'")
+    world.job("all", type="map", payload={"job": "each", "over": [1, 2]}, retry={"max_attempts": 3, "delay_seconds": 5})
+    execution = world.start("all", max_attempts=3)
+    for _ in range(9):
+        if children.attempts(execution)[-1] == (2, "failed"):
+            break
+        rows.change("UPDATE execution SET not_before = now() WHERE state = 'scheduled'")
+        world.round()
+    assert set(children.members(execution).values()) == {("skipped", "DISABLED")}
+    rows.change("UPDATE job SET state = 'active' WHERE name = 'each'")
+    rows.change("UPDATE execution SET not_before = now() WHERE state = 'scheduled'")
+    world.settle()
+    assert children.outcome(execution)[0] == "succeeded", children.attempts(execution)
+
+
+def test_maps_in_maps_make_no_more_than_so_many_executions_below_one(world, monkeypatch):
+    monkeypatch.setattr(sub_runs, "MOST_BELOW", 5)
+    world.job("inner", type="map", payload={"job": "each", "over": [1, 2]}, retry={"max_attempts": 1})
+    world.job("all", type="map", payload={"job": "inner", "over": [1, 2]}, retry={"max_attempts": 1})
+    execution = world.start("all")
+    world.settle()
+    assert children.outcome(execution)[0] == "failed"
+    told = rows.fetch(
+        "SELECT e.state, e.error_message FROM execution e JOIN job j ON j.id = e.job_id AND j.name = 'inner'"
+    )
+    assert sorted(state for state, _ in told) == ["failed", "succeeded"]
+    assert any("more than 5 executions would be made below one" in message for _, message in told)

@@ -16,7 +16,7 @@ from jobs.engine.transitions import Fence
 from jobs.models import Execution
 from jobs.rules import identity
 from jobs.rules.states import TERMINAL
-from tests.support import one, rows
+from tests.support import one, rows, workflow_runs
 from tests.support.processes import eventually
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
@@ -263,3 +263,16 @@ def test_a_slot_that_is_left_out_does_not_count_as_a_run_of_its_schedule():
     pair.ran(MIDNIGHT, "failed")
     assert decided(pair.waits(MIDNIGHT)) == FAILED
     assert rows.fetch("SELECT runs FROM schedule WHERE id = %s", pair.ours) == [(1,)]
+
+
+@pytest.mark.parametrize("before", [None, MIDNIGHT - DAY])
+def test_what_another_execution_runs_as_its_own_is_no_slot(before):
+    pair = Pair()
+    pair.ran(MIDNIGHT - HOUR)
+    parent = rows.execution(rows.job(pair.tenant), "running")
+    run, _ = workflow_runs.make(pair.tenant, {"0": []}, {"0": "running"}, parent_execution_id=parent)
+    rows.execution(
+        pair.upstream, "failed", trigger="dependency", workflow_run_id=run, step="0", scheduled_for=MIDNIGHT - HOUR / 2,
+        finished_at=rows.now(),
+    )  # fmt: skip
+    assert decided(pair.waits(MIDNIGHT, before)) == GO

@@ -160,6 +160,30 @@ def test_its_jobs_next_slot_finds_it_still_under_way(overlap, becomes, queue):
     assert reason or parked.partition(":")[0] == becomes
 
 
+@pytest.mark.parametrize(
+    "waits", ["", "UPDATE execution SET state = 'scheduled', not_before = now() + interval '1 hour'"]
+)
+def test_a_slot_that_goes_on_or_is_tried_again_is_not_overtaken_by_the_next(waits, queue):
+    job = rows.job(overlap="queue_all", queue_id=queue.name)
+    columns = {"trigger": "schedule", "queue_id": queue.name, "schedule_id": rows.schedule(job)}
+    first = suspended(job, scheduled_for=rows.now(), ripened_at=rows.now(), **columns)
+    if waits:
+        rows.change(waits)
+    rows.worker(queues=(queue.name,))
+    earlier = rows.now() - HOUR
+    following = rows.execution(job, "pending", scheduled_for=earlier, not_before=earlier, ripened_at=earlier, **columns)
+    suspensions.wake([first])
+    suspensions.resume_due()
+    for _ in range(2):
+        admission.admit_all(Seen())
+        assert rows.state_of(following) == "pending"
+    assert rows.state_of(first) == ("scheduled" if waits else "queued")
+    assert rows.fetch("SELECT waiting_on FROM execution WHERE id = %s", following) == [(f"slot:{job[0]}",)]
+    rows.change("UPDATE execution SET state = 'succeeded', finished_at = now() WHERE id = %s", first)
+    Timer().round()
+    assert rows.state_of(following) == "queued"
+
+
 def test_a_suspended_step_is_under_way_for_its_run():
     jobs = runs.Jobs()
     jobs.edges("extract>clean", "clean>load")

@@ -12,7 +12,7 @@ from jobs.engine.admission import Seen
 from jobs.engine.timer import Timer
 from jobs.engine.transitions import Claim
 from jobs.rules.states import State
-from tests.support import one, rows
+from tests.support import executors, one, rows
 from tests.support.broker import BrokerQueue
 from tests.support.processes import eventually
 
@@ -182,3 +182,29 @@ def test_the_engine_withdraws_by_itself(queue, hold):
     finally:
         engine.stop()
         engine.join(10)
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"lease_expires_at": rows.now()},
+        {"draining": True},
+        {"state": "inactive"},
+        {"capabilities": ["cpu"]},
+    ],
+    ids=["dead", "draining", "inactive", "cannot"],
+)
+def test_what_no_executor_takes_any_more_goes_back_and_holds_no_cap(gone):
+    where = executors.queue()
+    taken, left = rows.tenant(), rows.tenant()
+    executors.row(taken, queues=[where])
+    executors.row(left, queues=[where], **gone)
+    for tenant in (taken, left):
+        job = rows.job(tenant, type="external", queue_id=where, payload={"capabilities": ["gpu"]})
+        rows.execution(job, State.QUEUED, queue_id=where)
+    assert admission.withdraw_held() == 1
+    assert admit() == 0
+    assert rows.fetch("SELECT tenant_id, state FROM execution ORDER BY state") == [
+        (left, State.PENDING),
+        (taken, State.QUEUED),
+    ]

@@ -20,7 +20,7 @@ def plan(**columns):
 
 def test_what_reads_no_upstream_is_rendered_at_once_and_the_rest_is_kept_with_the_graph():
     assert sub_runs.payloads(plan()) == {"a": {"x": "mon-4"}}
-    stored = sub_runs.graph(plan(cap=2), {"a": "1", "b": "2"}, depth=1, attempt=1)
+    stored = sub_runs.graph(plan(cap=2), {"a": "1", "b": "2"}, depth=1, attempt=1, top="t")
     assert stored["steps"]["a"] == {"job": "1", "upstreams": []}
     graph = workflow_graphs.parse(stored)
     assert (graph.cap, graph.payloads, graph.parameters) == (2, {"b": {"x": "{{ upstream.a.result }}"}}, {"day": "mon"})

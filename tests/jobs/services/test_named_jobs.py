@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.services import jobs
+from jobs import handlers
+from jobs.models import Job
+from jobs.services import jobs, named_jobs
 from tenants.errors import Invalid
 from tests.support import rows
 
@@ -54,6 +56,29 @@ def test_they_run_each_other_to_a_depth(tenant):
     for n in range(1, 6):
         make(tenant, str(n), str(n - 1))
     assert "deeper than 5" in refused(make, tenant, "6", "5")["payload.steps.step0.job"]
+
+
+def test_many_ways_through_few_jobs_cost_one_look_for_each_depth(tenant, django_assert_max_num_queries):
+    rows.job(tenant.id, name="leaf")
+    below = ["leaf"]
+    for deep in range(3):
+        for n in range(4):
+            make(tenant, f"{deep}-{n}", *below)
+        below = [f"{deep}-{n}" for n in range(4)]
+    job = Job.objects.get(name="2-0")
+    with django_assert_max_num_queries(5):
+        assert named_jobs.problems(job, handlers.get("workflow"), {"steps": {"a": {"job": "2-1"}}}) == {}
+        assert named_jobs.problems(job, handlers.get("workflow"), {"steps": {"a": {"job": "2-1"}}}, []) == {}
+
+
+def test_more_jobs_than_are_looked_at_are_refused(tenant, monkeypatch):
+    monkeypatch.setattr(named_jobs, "MOST_LOOKED_AT", 2)
+    rows.job(tenant.id, name="x")
+    rows.job(tenant.id, name="y")
+    make(tenant, "inner", "x")
+    make(tenant, "wide", "x", "y")
+    assert make(tenant, "w", "inner")
+    assert "more than 2 different jobs" in refused(make, tenant, "v", "wide")["payload.steps.step0.job"]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,8 @@ EXPECTED = {
     "fill_payload": {"execution_pkey"},
     "ended_children": {"execution_of_run"},
     "count_children": {"execution_of_run"},
+    "draw_below": {"workflow_run_pkey"},
+    "prune_bookmarks": set(),
     "count_failures": {"job_pkey"},
     "forget_failures": {"job_pkey"},
     "expire": {"execution_expiring"},

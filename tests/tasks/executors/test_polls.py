@@ -12,7 +12,7 @@ from django.db import connection
 
 from jobs.models import Executor
 from jobs.rules.states import State
-from tasks.executors import polls
+from tasks.executors import claiming, polls
 from tasks.executors.polls import Poll, Wish
 from tenants.requests import Actor
 from tests.support import actors, executors, rows
@@ -92,6 +92,38 @@ def test_who_may_not_go_on_waiting_gets_nothing(owner: Any, alpha: Played, chang
     rows.change(change, owner.tenant.id)
     assert asyncio.run(whole(Poll(waiting, 30))) == {"data": []}
     assert Outcome(execution).state == State.QUEUED
+
+
+def test_what_goes_wrong_with_one_that_waits_is_no_others(
+    owner: Any, alpha: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beta = executors.play(owner)
+    execution = run(owner, beta)
+    run(owner, alpha)
+    take = claiming.take
+
+    def broken(executor: Any, *more: Any) -> Any:
+        if str(executor.pk) == alpha.id:
+            raise ValueError("nobody thought of this")
+        return take(executor, *more)
+
+    monkeypatch.setattr(claiming, "take", broken)
+    first, second = polls.look([wish(alpha), wish(beta)])
+    assert first == ()
+    assert [str(each.claim.id) for each in second or ()] == [execution]
+
+
+def test_an_execution_that_cannot_be_made_ready_fails_and_is_in_nobodys_way(
+    owner: Any, alpha: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = executors.triggered(owner, executors.job(owner, alpha.queue, retry={"max_attempts": 1}))
+
+    def broken(*_: Any) -> Any:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(claiming.payloads, "resolve", broken)
+    assert alpha.claim() == []
+    assert Outcome(execution).state == State.FAILED
 
 
 def test_many_wait_without_a_connection(alpha: Played, monkeypatch: pytest.MonkeyPatch) -> None:

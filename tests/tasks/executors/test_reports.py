@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from jobs.rules.states import State
-from tests.support import executors, rows
+from tests.support import executors, rows, servers
 from tests.support.attempts import Outcome
 from tests.support.executors import Played
+from tests.support.processes import eventually
 
 RETRY = {"delay_seconds": 100, "backoff": "fixed", "jitter": False, "max_attempts": 2}
 OVER = (409, "CLAIM_OVER")
@@ -94,6 +97,37 @@ def test_lines_are_kept_in_order_once_and_up_to_the_limit(owner: Any, alpha: Pla
     told = alpha.report(claimed, "log", chunk=3, lines=[{"message": "y" * 1000}] * 3).json()
     assert (told["stored"] + told["dropped"], told["dropped"] > 0) == (3, True)
     assert alpha.report(claimed, "log", chunk=4, lines=[{"message": "more"}]).json()["dropped"] == 1
+
+
+def test_progress_counts_as_what_is_logged(owner: Any, alpha: Played, claimed: Any) -> None:
+    rows.change("UPDATE tenant SET max_log_bytes = 3000 WHERE id = %s", owner.tenant.id)
+    for _ in range(6):
+        assert alpha.report(claimed, "progress", fraction=0.5, message="half").status_code == 200
+    assert len(Outcome(claimed["execution"]).log) == 3
+
+
+def test_two_that_report_at_once_number_their_lines_one_after_the_other(alpha: Played, claimed: Any) -> None:
+    id_ = claimed["execution"]
+
+    def report() -> Any:
+        try:
+            return alpha.report(claimed, "log", chunk=2, lines=[{"message": "second"}])
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with servers.kept_superuser().transaction():
+            rows.change("UPDATE execution SET priority = priority WHERE id = %s", id_)
+            later = pool.submit(report)
+            assert eventually(lambda: rows.fetch("SELECT count(*) FROM pg_locks WHERE NOT granted")[0][0])
+            rows.change(
+                "INSERT INTO execution_log (id, tenant_id, execution_id, attempt, epoch, first_seq, last_seq, lines, size) "
+                "SELECT carillon_child_id(id, 'x'), tenant_id, id, attempt, epoch, 1, 2, %s, 9 FROM execution WHERE id = %s",
+                '[["2026-01-01T00:00:00+00:00", "info", "handler", "a"], ["2026-01-01T00:00:00+00:00", "info", "handler", "b"]]',
+                id_,
+            )
+        assert later.result().status_code == 200
+    assert [(line[0], line[3]) for line in Outcome(id_).log] == [(1, "a"), (2, "b"), (3, "second")]
 
 
 def test_a_wish_to_cancel_is_told_and_acknowledged(owner: Any, alpha: Played, claimed: Any) -> None:

@@ -112,6 +112,21 @@ def test_own_broker_carries_tasks_of_others_without_a_connection(
     assert run(context, "shop.add", 40, 2, connection=None)["result"] == {"sum": 42}
 
 
+def test_own_broker_takes_no_more_where_nobody_reads(
+    context: RecordingContext, monkeypatch: pytest.MonkeyPatch, theirs: redis.Redis
+) -> None:
+    monkeypatch.setattr(brokers.settings, "REDIS_URL", caches.valkey().url(3))
+    monkeypatch.setattr(brokers, "MOST_WAITING", 1)
+    theirs.rpush("unread", "x")
+    try:
+        error = failure(context, "shop.add", 40, 2, connection=None, queue="unread", wait=False)
+        assert (error.code, theirs.llen("unread")) == (Failure.RESOURCE_LIMIT, 1)
+        run(context, "shop.add", 40, 2, queue="unread", wait=False)
+        assert theirs.llen("unread") == 2
+    finally:
+        theirs.delete("unread")
+
+
 def refused(task: str, allowed: tuple[str, ...] = ("*",), **fields: Any) -> set[str]:
     tenant: Any = SimpleNamespace(allowed_tasks=allowed, allowed_hosts=(), allowed_callables=())
     return set(CeleryTask().refusals(CeleryTaskParams(task=task, **fields), tenant))

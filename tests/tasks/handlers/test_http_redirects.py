@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.handlers import PermanentFailure
 from tasks import egress
 from tests.support.contexts import RecordingContext
 from tests.support.http_server import HttpServer
@@ -47,6 +48,20 @@ def test_redirect_to_another_origin_drops_whatever_may_be_a_credential(
     assert second.headers["host"] == f"127.0.0.1:{elsewhere.port}"
     assert not {"authorization", "cookie", "x-token"} & set(second.headers)
     assert (second.method, second.body) == ("POST", b'{"a":1}')
+
+
+def test_a_body_with_a_secret_in_it_is_not_sent_to_another_origin(
+    server: HttpServer, elsewhere: HttpServer, context: RecordingContext
+) -> None:
+    context.hide(["p4ssw0rd"])
+    redirected(server, elsewhere.url(), 308)
+    body = {"method": "POST", "body": {"password": "p4ssw0rd"}}
+    with pytest.raises(PermanentFailure, match="a body with a secret in it to another origin"):
+        call(context, server.url(), follow_redirects=True, **body)
+    assert elsewhere.requests == []
+    server.answer("/home", status=308, headers={"Location": server.url("/next")})
+    call(context, server.url("/home"), follow_redirects=True, **body)
+    assert b"p4ssw0rd" in server.requests[-1].body
 
 
 def test_log_in_of_the_url_does_not_follow_to_another_origin(

@@ -179,6 +179,23 @@ def test_one_in_use_is_not_swept(cache: Path) -> None:
     assert environments(cache) == []
 
 
+def test_two_lists_are_installed_at_once_each_under_its_own_lock_in_the_cache(cache: Path) -> None:
+    one, other = cache / "acme" / "one", cache / "acme" / "other"
+    one.parent.mkdir()
+    looked = iter([None])
+    with requirements._locked(one, lambda: None), requirements._locked(other, lambda: next(looked)):
+        assert sorted(path.name for path in one.parent.iterdir()) == ["one.lock", "other.lock"]
+
+
+def test_one_that_a_script_runs_with_is_not_swept(cache: Path) -> None:
+    path = made(cache, "used", days=31)
+    with requirements._locked(path, lambda: None):
+        requirements.sweep()
+        assert environments(cache) == ["used"]
+    requirements.sweep()
+    assert environments(cache) == []
+
+
 def test_cache_that_others_can_write_is_refused(cache: Path) -> None:
     cache.chmod(0o777)
     with pytest.raises(PermanentFailure, match="not this worker's own") as caught:

@@ -1,0 +1,13 @@
+"""Bookmarks go with their job."""
+
+from django.db import migrations
+
+from tenants import rls
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("jobs", "0037_resolutions_pruned"),
+    ]
+
+    operations = rls.grant("bookmark", app="", engine="DELETE")
