@@ -30,7 +30,7 @@ manage: $(INSTALLED) ## a command of manage.py beside what runs: RUN='verify_aud
 test: $(INSTALLED_DEV) system-packages lint types ## all checks and all tests
 	@cd $(HERE) && $(MANAGE) makemigrations --check --dry-run
 	@cd $(HERE) && $(MANAGE) check --fail-level WARNING
-	@cd $(HERE) && $(PYTHON) -m pytest -n 2 --dist worksteal --durations=40 --durations-min=3
+	@cd $(HERE) && $(PYTHON) -m pytest -n 3 --dist worksteal --durations=40 --durations-min=3
 
 check: lint types ## the inner loop: lint, types and the tests of pure rules
 	@cd $(HERE) && $(PYTHON) -m pytest -q tests/jobs/rules tests/jobs/triggers

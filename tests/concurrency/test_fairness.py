@@ -26,6 +26,8 @@ class Pool:
         self.running: list[Fence] = []
         self.started: list[UUID] = []
         rows.worker(queues=(queue.name,), concurrency=slots, lease=600)
+        # Each message is one execution here; what shares one is tried in tests/acceptance/test_batches.py.
+        rows.change("UPDATE queue SET batch_size = 1 WHERE name = %s", queue.name)
 
     def admit(self) -> int:
         return admission.admit_all(self.seen).admitted
