@@ -7,7 +7,7 @@ from tenants import rls
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0037_resolutions_pruned"),
+        ('jobs', '0038_channels'),
     ]
 
     operations = rls.grant("bookmark", app="", engine="DELETE")
