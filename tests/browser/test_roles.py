@@ -13,7 +13,7 @@ CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LISTS = ("jobs/execution", "jobs/job", "jobs/schedule", "jobs/deadletter", "jobs/queue", "jobs/worker")
 MENU = {
     "viewer": {
-        "Overview", "Executions", "Workflow runs", "Operations", "Failure groups", "Jobs", "Graph", "Tags", "Templates", "Dead letters", "Queues", "Workers", "API docs",
+        "Overview", "Executions", "Workflow runs", "Approvals", "Operations", "Failure groups", "Jobs", "Graph", "Tags", "Templates", "Dead letters", "Queues", "Workers", "Executors", "API docs",
         "Schedules", "Calendars", "Maintenance", "Forecast", "Events", "Hooks",
     },
     "nobody": {"API docs"},

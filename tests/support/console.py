@@ -16,7 +16,7 @@ from django.urls import reverse
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.models import User
-from tests.support import (
+from tests.support import (  # isort: split
     approvals,
     artifacts,
     executors,
@@ -263,12 +263,8 @@ def audit_event(tenant: UUID | None) -> UUID:
 
 
 def _celery_results() -> dict[str, Any]:
-    kept = {
-        "content_type": "application/json",
-        "content_encoding": "utf-8",
-        "date_created": rows.now(),
-        "date_done": rows.now(),
-    }
+    now = rows.now()
+    kept = {"content_type": "application/json", "content_encoding": "utf-8", "date_created": now, "date_done": now}
     task, group = secrets.token_hex(8), secrets.token_hex(8)
     rows.insert("django_celery_results_taskresult", task_id=task, status="SUCCESS", result="1", **kept)
     rows.insert("django_celery_results_groupresult", group_id=group, result="1", **kept)

@@ -34,5 +34,7 @@ ARTIFACTS: Mapping[str, Mapping[str, Any]] = {
     "lose_artifacts": {"ids": [uuid4()]},
     "drop_artifacts": {"ids": [uuid4()]},
     "bookmark": {"job_id": uuid4(), "name": "last"},
-    "move_bookmark": {"id": uuid4(), "execution_id": EXECUTION, "epoch": 1, "name": "last", "value": Jsonb(1)},
+    "move_bookmark": {
+        "id": uuid4(), "execution_id": EXECUTION, "epoch": 1, "job_id": uuid4(), "name": "last", "value": Jsonb(1), "most": 100,
+    },
 }  # fmt: skip

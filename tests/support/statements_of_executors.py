@@ -22,6 +22,7 @@ EXECUTORS: Mapping[str, Mapping[str, Any]] = {
     "claimable": {"tenant_id": uuid4(), "queues": ["default"], "name": "x", "capabilities": ["gpu"], "limit": 50},
     "have_something": {"ids": [uuid4()]},
     "hold_claim": OF_TENANT,
+    "last_line": {"id": EXECUTION},
     "logged": {"id": EXECUTION, "epoch": 1},
     "append_sent": {
         **OF_TENANT, "attempt": 1, "epoch": 1, "chunk": "1", "first_seq": 1, "size": 100,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -208,17 +209,12 @@ def test_a_database_that_loses_the_answer_makes_no_second_row_and_deletes_nothin
 
 
 def test_memory_does_not_grow_with_what_is_written(folder):
-    import tracemalloc
-
-    of, chunk = running(), bytes(1024 * 1024)
-    tracemalloc.start()
-    try:
-        with of.writing("a", "text/csv") as file:
-            for _ in range(64):
-                file.write(chunk)
-        assert tracemalloc.get_traced_memory()[1] < 4 * 1024 * 1024
-    finally:
-        tracemalloc.stop()
+    of, chunk, held = running(), bytes(1024 * 1024), []
+    with of.writing("a", "text/csv") as file:
+        for _ in range(64):
+            file.write(chunk)
+            held.append(int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+    assert max(held) - held[0] < 16 * 1024 * 1024
 
 
 def test_it_is_only_written_from_front_to_back():

@@ -150,6 +150,15 @@ def fill_every_table() -> UUID:
             "execution_id": uuid4(), "attempt": 1, "name": "x", "bytes": 0, "sha256": "", "content_type": "", "key": uuid4(),
             "state": "kept", "created_at": now, "expires_at": now,
         },
+        "approval": {
+            "job_id": job[0], "execution_id": uuid4(), "question": "", "state": "waiting", "roles": "[]", "members": "[]",
+            "api_keys": "[]", "not_by_requester": False, "requested_by": "", "until": now, "by_default": "fail", "decided_by": "",
+            "reason": "", "created_at": now,
+        },
+        "executor": {
+            "name": "x", "description": "", "capabilities": ["x"], "queues": ["x"], "max_concurrent": 1, "state": "active", "draining": False,
+            "lease_id": uuid4(), "started_at": now, "renewed_at": now, "lease_expires_at": now, "created_at": now, "created_by": "",
+        },
         "bookmark": {"job_id": job[0], "name": "x", "value": {}, "moved_at": now, "execution_id": uuid4()},
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
         "data_key": {"key_id": "", "wrapped": b"", "created_at": now},

@@ -39,7 +39,7 @@ TWO = {
     ("post", "/secrets/{id}/test"): ["execution.triggered", "job.created"],
 }
 #: Their body says why, and that is the row's reason whatever the header says.
-SAYING_WHY = {("post", "/executions/{id}/skip"), ("post", "/tags/{id}/pause")}
+SAYING_WHY = {("post", "/executions/{id}/skip"), ("post", "/tags/{id}/pause"), ("post", "/approvals/{id}/reject")}
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,7 @@ def test_triggered_execution_takes_over_what_the_job_says(owner, job):
     assert execution["idempotency_key"] == execution["id"]
     shown = owner.api.get(f"/api/v1/executions/{execution['id']}").json()
     assert shown.pop("waiting_for")["code"] == "NOT_DUE"
+    assert shown.pop("children") is None
     assert shown == {name: value for name, value in execution.items() if name != "deduplicated"}
     assert execution["deduplicated"] is False
 
