@@ -8,7 +8,7 @@
 
 It is taken for its window, or while its execution has not ended. That is read from the execution, so no end of one costs
 anything here. Of any number at once the unique key lets one make it; the others wait for that one's commit. Who takes a key
-over locks it first, and nobody else who only finds it taken.
+over locks it first; whoever finds then that another one has taken it lets it go at once.
 """
 
 from __future__ import annotations
@@ -102,10 +102,13 @@ def _found(job: Job, row: NewExecution) -> Taken | None:
 
 def _taken_over(job: Job, row: NewExecution) -> Taken | None:
     """The key, from an execution that has it no more or is to be replaced; None if that has changed meanwhile."""
+    before = transaction.savepoint()
     if not sql.run("lock_key", **_key(row)):
         return None
     (holder,) = sql.run("holder_of_key", **_key(row))
     if taken := _answer(job, holder):
+        # Nothing was written, and the others wait for it: they must not do so until this whole request has ended.
+        transaction.savepoint_rollback(before)
         return taken
     replaced = holder.execution_id if _is_held(job, holder) else None
     if replaced and not transitions.skip(replaced, Absence.REPLACED):
