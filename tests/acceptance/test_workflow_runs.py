@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import os
 import random
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.support.stack import Stack, wait_for
@@ -51,13 +49,15 @@ def test_runs_of_random_graphs_survive_the_death_of_workers_and_engines(brief_le
     shapes = [_shape(carillon, random.Random(seed), f"g{seed}") for seed in range(SHAPES)]
     carillon.query("UPDATE tenant SET max_unfinished = 1000000")
     until = time.monotonic() + PATIENCE
-    with _killing(carillon) as killed:
-        for first in range(0, RUNS, BATCH):
-            wanted = [{"job": shapes[n % SHAPES]["root"]} for n in range(first, min(first + BATCH, RUNS))]
-            carillon.api.post("executions/batch", {"executions": wanted})
-        wait_for(lambda: killed["worker"] >= 2 and killed["engine"] >= 2, 120, "two of each were killed")
-        wait_for(lambda: _left(carillon) < RUNS / 4, until - time.monotonic(), "most runs have ended")
-    carillon.complete()
+    killer = _Killer(carillon)
+    for first in range(0, RUNS, BATCH):
+        wanted = [{"job": shapes[n % SHAPES]["root"]} for n in range(first, min(first + BATCH, RUNS))]
+        carillon.api.post("executions/batch", {"executions": wanted})
+        killer.look()
+    while min(killer.killed.values()) < 2 or _left(carillon) > RUNS / 4:
+        assert time.monotonic() < until, f"{_left(carillon)} runs have not ended, {killer.killed}"
+        killer.look()
+        time.sleep(0.1)
     wait_for(lambda: not carillon.query(ORPHANED), 40, "nothing is in flight that no worker owns")
     wait_for(lambda: not carillon.query(PARKED), 40, "nothing is parked under a cap that has room")
     wait_for(lambda: not _left(carillon), until - time.monotonic(), "all runs have ended")
@@ -87,26 +87,23 @@ def _shape(carillon: Stack, chance: random.Random, name: str) -> Mapping[str, An
     return {"root": names[0], "upstreams": upstreams}
 
 
-@contextmanager
-def _killing(carillon: Stack) -> Iterator[dict[str, int]]:
-    """Now a worker dies, now an engine, each put back at once. Processes are tied to the thread that starts them, so that
-    thread lives as long as the block."""
-    killed, stopping, chance = {"worker": 0, "engine": 0}, threading.Event(), random.Random(11)
+class _Killer:
+    """Now a worker dies, now an engine, each put back at once. Processes live as long as the thread that started them, so this
+    is done by the test's own."""
 
-    def kill() -> None:
-        while not stopping.wait(BETWEEN):
-            role = chance.choice(sorted(killed))
-            carillon.kill(role)
-            killed[role] += 1
-            carillon.start(role)
+    def __init__(self, carillon: Stack) -> None:
+        self._carillon, self._chance, self._next = carillon, random.Random(11), time.monotonic() + BETWEEN
+        self.killed = {"worker": 0, "engine": 0}
 
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        stopping.set()
-        thread.join()
+    def look(self) -> None:
+        """Kill one if it is time to."""
+        if time.monotonic() < self._next:
+            return
+        role = self._chance.choice(sorted(self.killed))
+        self._carillon.kill(role)
+        self.killed[role] += 1
+        self._carillon.start(role)
+        self._next = time.monotonic() + BETWEEN
 
 
 def _left(carillon: Stack) -> int:
