@@ -530,7 +530,7 @@ WITH RECURSIVE walk AS (
 ), candidate AS MATERIALIZED (
     -- Judging one costs counts of its job; so only twice as many are judged as there is room for. If more than half of
     -- them are parked for it, the round that follows at once sees the next.
-    (SELECT c.*, r.weight, r.in_flight
+    (SELECT c.*, r.weight, r.in_flight, r.room
     FROM ready r CROSS JOIN LATERAL (
         SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id,
             e.epoch > 0 AS has_begun
@@ -538,13 +538,13 @@ WITH RECURSIVE walk AS (
         WHERE e.queue_id = %(queue)s AND e.tenant_id = r.id AND e.state = 'pending' AND e.waiting_on = '' AND e.priority >= 0
             AND (e.start_before IS NULL OR e.start_before > statement_timestamp())
         ORDER BY e.priority DESC, e.not_before, e.id
-        LIMIT greatest(r.room, 0)
+        LIMIT greatest(r.room, 0) + 1  -- one more, to know whether there is a backlog behind what may go
     ) c
     ORDER BY (r.in_flight + row_number() OVER (PARTITION BY c.tenant_id ORDER BY c.priority DESC, c.not_before, c.id))::float8
         / r.weight, c.priority DESC, c.not_before, c.id
     LIMIT 2 * %(most)s)
     UNION ALL
-    (SELECT c.*, r.weight, r.in_flight
+    (SELECT c.*, r.weight, r.in_flight, r.room
     FROM ready r CROSS JOIN LATERAL (
         SELECT e.id, e.tenant_id, e.job_id, e.trigger, e.priority, e.not_before, e.concurrency_key, e.operation_id,
             e.epoch > 0 AS has_begun
@@ -642,7 +642,7 @@ WITH RECURSIVE walk AS (
     JOIN line l USING (tenant_id, concurrency_key) LEFT JOIN strictest s USING (tenant_id, concurrency_key)
     WHERE f.total + l.place > least(f.most, l.most) OR l.place > s.tokens
 ), judged AS (
-    SELECT c.id, c.weight, c.in_flight, c.tenant_id, c.job_id, c.priority, c.not_before,
+    SELECT c.id, c.weight, c.in_flight, c.room, c.tenant_id, c.job_id, c.priority, c.not_before,
         CASE
             WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
             WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
@@ -661,14 +661,19 @@ WITH RECURSIVE walk AS (
            runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
            slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.has_begun DESC, c.priority DESC, c.not_before, c.id)
 ), ranked AS (
-    SELECT id, (in_flight + row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, not_before, id))::float8 / weight
-        AS share, priority, not_before, tenant_id, count(*) OVER (PARTITION BY tenant_id) AS ready
-    FROM judged WHERE waits_on = ''
+    SELECT id, (in_flight + nth)::float8 / weight AS share, nth <= room AS has_room, priority, not_before, tenant_id, ready
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, not_before, id) AS nth,
+            count(*) OVER (PARTITION BY tenant_id) AS ready
+        FROM judged WHERE waits_on = ''
+    ) numbered
 ), chosen AS (
-    SELECT id, share, place, ready > count(*) OVER (PARTITION BY tenant_id) AS has_backlog FROM (
+    -- Work behind all that is live stands behind it in the broker as well.
+    SELECT id, share, place, priority < 0 OR ready > count(*) OVER (PARTITION BY tenant_id) AS has_backlog FROM (
         SELECT * FROM (
-            SELECT id, share, tenant_id, ready, row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place
-            FROM ranked
+            SELECT id, share, priority, tenant_id, ready,
+                row_number() OVER (ORDER BY share, priority DESC, not_before, id) AS place
+            FROM ranked WHERE has_room
         ) placed WHERE place <= %(room)s OR share <= 1 ORDER BY place LIMIT %(most)s
     ) first
 ), admitted AS (

@@ -86,6 +86,21 @@ def test_tenant_cap_counts_what_is_in_flight_and_leaves_others_alone(queue):
     assert published >= set(others)
 
 
+def test_tenant_cap_holds_for_live_work_and_what_is_behind_it_together(queue):
+    capped = rows.job(rows.tenant(max_running=1))
+    live, behind = pending(queue, capped)[0], pending(queue, capped, priority=-5)[0]
+    rows.worker(queues=(queue.name,), concurrency=8)
+    admit()
+    assert (rows.state_of(live), rows.state_of(behind)) == (State.QUEUED, State.PENDING)
+
+
+def test_work_behind_all_that_is_live_stands_behind_it_in_the_broker_too(queue):
+    early, late = pending(queue, rows.job(), priority=-5)[0], pending(queue, rows.job(), 3)
+    rows.worker(queues=(queue.name,), concurrency=8)
+    admit()
+    assert queue.ids() == [*late, early]
+
+
 def test_job_cap_parks_the_rest_and_a_finish_wakes_one(queue):
     job = rows.job(max_running=2)
     waiting = pending(queue, job, 5)

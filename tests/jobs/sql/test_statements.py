@@ -65,7 +65,7 @@ def test_statement_runs_as_the_engine(name):
         transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("name", OF_THE_APP)
+@pytest.mark.parametrize("name", sorted(OF_THE_APP))
 def test_statement_of_services_runs_as_the_app_and_as_nobody_else(name, request):
     with transaction.atomic():
         assert sql.run(name, **ARGUMENTS[name]) == []
