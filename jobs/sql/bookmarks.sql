@@ -21,4 +21,7 @@ SELECT EXISTS (SELECT FROM held) AS holds, EXISTS (SELECT FROM moved) AS moved
 -- name: prune_bookmarks
 -- Those of deleted jobs: nobody goes by them any more.
 DELETE FROM bookmark WHERE id = ANY(ARRAY(
-    SELECT b.id FROM bookmark b JOIN job j ON j.id = b.job_id WHERE j.state = 'deleted' LIMIT %(limit)s)) RETURNING id
+    SELECT b.id FROM tenant t
+    CROSS JOIN LATERAL (SELECT id FROM job WHERE job.tenant_id = t.id AND job.state = 'deleted' OFFSET 0) j
+    JOIN bookmark b ON b.job_id = j.id
+    LIMIT %(limit)s)) RETURNING id

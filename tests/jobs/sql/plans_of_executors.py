@@ -15,7 +15,7 @@ EXECUTORS = {
     "hold_executor": {"execution_owned"},
     "claimable": {"execution_in_flight", "job_revision_once"},
     "have_something": {"execution_in_flight", "job_revision_once"},
-    "hold_claim": {"execution_pkey", "job_pkey", "execution_log_order", "job_revision_once"},
+    "hold_claim": {"execution_pkey", "job_pkey", "job_revision_once"},
     "last_line": {"execution_log_order"},
     "logged": {"execution_log_order"},
     "held_by": {"execution_owned"},

@@ -133,7 +133,7 @@ EXPECTED = {
     "ended_children": {"execution_of_run"},
     "count_children": {"execution_of_run"},
     "draw_below": {"workflow_run_pkey"},
-    "prune_bookmarks": set(),
+    "prune_bookmarks": {"job_by_state", "bookmark_once"},
     "count_failures": {"job_pkey"},
     "forget_failures": {"job_pkey"},
     "expire": {"execution_expiring"},
