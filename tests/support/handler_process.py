@@ -3,7 +3,8 @@
     python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null, "connections": {}}'
 
 Prints the execution's id and folder, then every line that is logged. ``level`` "process group" declares that sandbox;
-``bookmarks`` names a file that keeps them from one process to the next. At the end it says what it took.
+``bookmarks`` names a file that keeps them from one process to the next. At the end it says its result or why it failed, and
+what it took.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def main() -> None:
         context.bookmarks = json.loads(context.kept_in.read_text()) if context.kept_in.exists() else {}
     say(f"{context.execution_id} {context.folder()}")
     handler = handlers.get(order["type"])
-    handler.run(handler.params.model_validate(order["payload"]), context)
+    try:
+        say(json.dumps(handler.run(handler.params.model_validate(order["payload"]), context)))
+    except handlers.HandlerError as error:
+        say(f"{error.code}: {error}")
     used = resource.getrusage(resource.RUSAGE_SELF)
     # Not its ru_maxrss: that begins with what the process that started it had.
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
