@@ -27,6 +27,9 @@ from tenants.refused_items import RefusedItems
 from tenants.rules.quotas import SCHEDULES, kept_for
 from tenants.services import audit
 
+#: A job is told, compared and declared with all of its schedules.
+MOST_OF_A_JOB = 1_000
+
 
 def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     """Add a schedule to a job. ``path`` goes before field names in messages, such as ``schedules[0].``."""
@@ -38,6 +41,7 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         schedule_fields.assign_anchored(schedule, schedule_fields.whole(fields, job.tenant), now)
         _check(schedule, path)
         schedule.next_run_at = _next_run(schedule, now, path)
+        _refuse_too_many(job)
         room.for_one_more(job.tenant, SCHEDULES)
         schedule.save(force_insert=True)
         if schedule.payload is not None:
@@ -45,6 +49,13 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         _record("schedule.created", schedule, changes.between({}, schedule_fields.told(schedule)))
         dispatch.ring_after_commit()
     return schedule
+
+
+def _refuse_too_many(job: Job) -> None:
+    if Schedule.objects.filter(job=job).exclude(state=ScheduleState.DELETED)[:MOST_OF_A_JOB].count() >= MOST_OF_A_JOB:
+        raise errors.Conflict.about(
+            "job", f"it has {MOST_OF_A_JOB:,} schedules, which is the most: delete one, or give the others to a second job"
+        )
 
 
 @dataclass(frozen=True, slots=True)

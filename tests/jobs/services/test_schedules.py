@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
+from jobs import errors
 from jobs.engine import planner
 from jobs.models import Schedule
 from jobs.services import jobs, schedules
@@ -67,3 +68,12 @@ def test_what_was_due_by_the_old_rule_is_accounted_for_when_nobody_has_planned_i
     ((planned_until, due_at),) = rows.fetch("SELECT planned_until, due_at FROM schedule WHERE id = %s", schedule.pk)
     assert planned_until <= rows.now() + timedelta(seconds=1)
     assert due_at is not None
+
+
+def test_a_job_has_so_many_schedules_and_no_more(tenant, monkeypatch):
+    monkeypatch.setattr(schedules, "MOST_OF_A_JOB", 2)
+    job = jobs.create(tenant=tenant, fields={"name": "a", "type": "dummy"}, schedules=[RULES["cron"], RULES["interval"]])
+    with pytest.raises(errors.Conflict, match="it has 2 schedules, which is the most"), transaction.atomic():
+        schedules.create(job=job, fields=RULES["once"])
+    schedules.delete(schedule=job.schedules.all()[0])
+    assert schedules.create(job=job, fields=RULES["once"]).state == "active"
