@@ -55,7 +55,7 @@ class Notify(Handler[NotifyParams]):
     example: ClassVar[dict[str, Json]] = {
         "connection": "team",
         "title": "Nightly import",
-        "message": "{{ upstream.import.result.rows }} rows are in.",
+        "message": "The rows of {{ now | date }} are in.",
     }
 
     def run(self, params: NotifyParams, context: Context) -> Json:
