@@ -69,10 +69,11 @@ def test_a_file_is_written_read_listed_moved_and_deleted(root, folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("path", ["link", "way/secret", "way"])
+@pytest.mark.parametrize("path", ["link", "way/secret", "way", "magic/etc/passwd"])
 def test_no_link_is_followed_out_of_it(root, folder, outside, path):
     (folder / "link").symlink_to(outside / "secret")
     (folder / "way").symlink_to(outside)
+    (folder / "magic").symlink_to("/proc/self/root")
     for act in (lambda: read(root, path), lambda: write(root, f"{path}/new"), lambda: list(root.entries(path))):
         with pytest.raises((Unsafe, FileProblem)):
             act()

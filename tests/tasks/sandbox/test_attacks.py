@@ -83,6 +83,13 @@ def test_memory_that_belongs_to_no_process_cannot_be_had(sealed: Command, call: 
     assert outcome.strip() in ("38", "False")
 
 
+def test_no_core_is_dumped(command: Command) -> None:
+    assert said(command, "ulimit -Hc; ulimit -c unlimited 2>/dev/null || echo refused; sh -c 'kill -SEGV $$'; ls core*").startswith(
+        "0\nrefused\n"
+    )
+    assert list(command.folder.glob("core*")) == []
+
+
 def test_kernel_ends_scripts_before_the_worker(command: Command) -> None:
     assert said(command, "cat /proc/self/oom_score_adj").strip() == "1000"
 
