@@ -84,9 +84,9 @@ def test_memory_that_belongs_to_no_process_cannot_be_had(sealed: Command, call: 
 
 
 def test_no_core_is_dumped(command: Command) -> None:
-    assert said(command, "ulimit -Hc; ulimit -c unlimited 2>/dev/null || echo refused; sh -c 'kill -SEGV $$'; ls core*").startswith(
-        "0\nrefused\n"
-    )
+    assert said(
+        command, "ulimit -Hc; ulimit -c unlimited 2>/dev/null || echo refused; sh -c 'kill -SEGV $$'; ls core*"
+    ).startswith("0\nrefused\n")
     assert list(command.folder.glob("core*")) == []
 
 

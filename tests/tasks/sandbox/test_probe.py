@@ -79,7 +79,9 @@ def test_worker_that_may_make_no_namespaces_refuses_a_script_and_runs_it_nowhere
     order = {"type": "script", "payload": {"script": "echo ran"}, "allowed_hosts": [], "level": None, "connections": {}}
     outside = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--disable-userns", "--"]
     asked = [*outside, sys.executable, "-m", "tests.support.handler_process", json.dumps(order)]
-    done = subprocess.run(asked, env=os.environ | {"CARILLON_SANDBOX": "full"}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        asked, env=os.environ | {"CARILLON_SANDBOX": "full"}, capture_output=True, text=True, check=True
+    )
     assert "CONFIG_INVALID: this machine cannot do the sandbox level 'full', which is declared" in done.stdout
     assert "ran" not in done.stdout.splitlines()
 
