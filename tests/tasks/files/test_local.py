@@ -159,6 +159,26 @@ def test_a_link_that_is_swapped_in_at_any_moment_leads_nowhere(root, folder, out
     assert (outside / "secret").read_text() == SECRET
 
 
+@pytest.mark.parametrize("exchanged", ["turn", "turn/secret"])
+def test_a_link_that_is_swapped_in_just_before_the_kernel_opens_it_leads_nowhere(
+    root, folder, outside, monkeypatch, exchanged
+):
+    """Whoever looks first and opens then would be had here each time."""
+    write(root, "turn/secret", b"own")
+    opening, place = os.open, folder / exchanged
+
+    def swapping(name: Any, *how: Any, **where: Any) -> int:
+        if name == place.name and not place.is_symlink():
+            place.rename(folder / "kept")
+            place.symlink_to(outside if place.name == "turn" else outside / "secret")
+        return opening(name, *how, **where)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with pytest.raises((Unsafe, FileProblem)):
+        read(root, "turn/secret")
+    assert place.is_symlink()
+
+
 def test_half_a_file_is_seen_by_nobody_and_leaves_nothing(root, folder):
     write(root, "a", b"before")
     seen = []
