@@ -56,6 +56,14 @@ def test_a_database_name_that_is_an_address_leads_nowhere_else(opening: Opening)
         assert f'database "{name}" does not exist' in str(error)
 
 
+@pytest.mark.parametrize("field", ["user", "password"])
+def test_a_value_that_reads_like_more_options_is_a_value(opening: Opening, field: str):
+    """In a DSN an address overrides the host, whoever writes it there."""
+    fields = databases.postgresql()
+    for value in (f"{fields[field]} hostaddr=127.0.0.9", "x' hostaddr='127.0.0.9", "x\\' hostaddr='127.0.0.9"):
+        assert "password authentication failed" in str(refused(opening, {**fields, field: value}))
+
+
 def test_nothing_is_taken_from_the_environment_or_the_home(opening: Opening, monkeypatch, tmp_path):
     fields = databases.postgresql()
     (tmp_path / ".pgpass").write_text(f"*:*:*:*:{fields['password']}\n")
