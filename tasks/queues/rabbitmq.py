@@ -188,7 +188,7 @@ class _Given(TCPTransport):
     def _set_socket_options(self, _: Any) -> None:
         """The library would set again what the kernel says of the connection, which after TLS it may refuse to take."""
         for name, value in DEFAULT_SOCKET_SETTINGS.items():
-            self.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            self._given.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def _read(self, n: int, *arguments: Any, **options: Any) -> bytes:
         if n > LONGEST_FRAME:

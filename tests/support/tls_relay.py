@@ -34,21 +34,34 @@ class Relay:
         return await asyncio.start_server(self._met, "127.0.0.1", self.port, ssl=tls)
 
     async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            first, how = b"", "tls"
-            if self.as_postgresql:
-                first = await reader.readexactly(8)
-                if first == _SSL_REQUEST:
-                    first = b""
-                    writer.write(_YES)
-                    await writer.start_tls(certificates.made().server())
-                else:
-                    how = "clear"
-            self.spoken.append(how)
-            theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                first = await self._begun(reader, writer)
+                await self._through(first, reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def _begun(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        """What was said already and is for the server."""
+        first, how = b"", "tls"
+        if self.as_postgresql:
+            first = await reader.readexactly(8)
+            if first == _SSL_REQUEST:
+                first = b""
+                writer.write(_YES)
+                await writer.start_tls(certificates.made().server())
+            else:
+                how = "clear"
+        self.spoken.append(how)
+        return first
+
+    async def _through(self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection("127.0.0.1", self.target)
+        try:
             ours.write(first)
             await asyncio.gather(_pump(reader, ours), _pump(theirs, writer))
-        writer.close()
+        finally:
+            ours.transport.abort()
 
 
 @contextmanager
@@ -82,3 +95,5 @@ async def _ending(server: asyncio.Server) -> None:
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+    for _ in range(10):  # turns of the loop, in which it lets go of what was aborted
+        await asyncio.sleep(0)
