@@ -96,13 +96,6 @@ def test_no_service_of_the_workers_is_read(opening: Opening, monkeypatch, tmp_pa
             assert os.environ["PGSERVICE"] == service
 
 
-@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_a_server_without_tls_is_refused_where_tls_is_asked_for(kind: str, opening: Opening):
-    for mode in ("verify", "insecure"):
-        error = refused(opening, {**getattr(databases, kind)(), "tls": mode})
-        assert ("connection" in error.tags, "SSL" in str(error)) == (True, True)
-
-
 def test_who_may_run_programs_on_the_server_is_not_let_in(opening: Opening):
     """COPY … TO PROGRAM and COPY … FROM a file need one of these, however they are spelt or wrapped in code."""
     parts = urlsplit(servers.URLS["super"])
