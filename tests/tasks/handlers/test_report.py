@@ -117,6 +117,8 @@ def test_rows_of_a_query_keep_their_types_and_the_server_refuses_to_write():
         result, document = made({"shop": databases.postgresql()}, source=source, format=form)
         assert (result["rows"], result["truncated"]) == (1, False)
         assert result["file"]["bytes"] == len(document)
+        if form == "html":
+            assert b'<td class="n">1</td><td class="n">1.5</td><td>2026-01-31</td>' in document
         if form == "csv":
             assert document.decode().splitlines()[1] == "1,1.5,2026-01-31,2026-01-31T08:00:00+00:00,"
     source = {"connection": "shop", "query": "WITH x AS (DELETE FROM pg_class RETURNING 1) SELECT 1"}
