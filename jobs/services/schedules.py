@@ -54,7 +54,8 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
 def _refuse_too_many(job: Job) -> None:
     if Schedule.objects.filter(job=job).exclude(state=ScheduleState.DELETED)[:MOST_OF_A_JOB].count() >= MOST_OF_A_JOB:
         raise errors.Conflict.about(
-            "job", f"it has {MOST_OF_A_JOB:,} schedules, which is the most: delete one, or give the others to a second job"
+            "job",
+            f"it has {MOST_OF_A_JOB:,} schedules, which is the most: delete one, or give the others to a second job",
         )
 
 

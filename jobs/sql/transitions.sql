@@ -61,13 +61,13 @@ SELECT id FROM made
 
 -- name: claim
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
--- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
+-- All members of a message are claimed together, in the order of their ids, as everybody locks them; how many there were is kept, so that a lost batch can be told apart
 -- from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
 -- `withdraw` takes it back. Whoever wakes it from now on finds it running: see put_back. What has waited too long does not start either: `expire` ends it. What has begun is bound by no window any more: its retries go on.
 WITH claimed AS (
     UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s, resume_at = NULL,
         started_at = clock_timestamp(), publish_again_at = NULL, expires_at = CASE WHEN e.epoch > 0 THEN e.expires_at END, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
-    FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
+    FROM (SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS m(id, attempt) ORDER BY id) AS member
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
         AND (e.start_before IS NULL OR e.start_before > clock_timestamp())
         AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp())
@@ -97,6 +97,7 @@ LEFT JOIN job_revision r ON r.job_id = c.job_id AND r.number = c.revision
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8, took float8)
+    ORDER BY id
 ), ended AS (
     UPDATE execution e SET state = %(target)s, result = r.result,
         started_at = e.started_at + make_interval(secs => r.waited),
@@ -146,6 +147,7 @@ FROM ended e
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8)
+    ORDER BY id
 ), moved AS (
     UPDATE execution e SET state = %(target)s, attempt = e.attempt + %(step)s, crashes = e.crashes + %(crashes)s,
         not_before = clock_timestamp() + %(delay)s,
@@ -287,10 +289,14 @@ WITH ended AS (
 SELECT id, CASE WHEN %(target)s = 'failed' THEN job_id END AS failed_job FROM ended
 
 -- name: end_waiting_of_job
--- A deleted job's executions that no worker holds.
-WITH ended AS (
+-- A deleted job's executions that no worker holds. Whoever deletes it holds the job, which those who end an execution lock
+-- after that (count_failures): so what somebody is moving just now is passed over, and looked for once more after the commit.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE tenant_id = %(tenant_id)s AND job_id = %(job_id)s AND state = ANY(%(sources)s)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+), ended AS (
     UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), waiting_on = '', publish_again_at = NULL
-    WHERE tenant_id = %(tenant_id)s AND job_id = %(job_id)s AND state = ANY(%(sources)s)
+    WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s)
     RETURNING id, tenant_id, job_id, attempt
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -676,10 +682,14 @@ WITH RECURSIVE walk AS (
             FROM ranked WHERE has_room
         ) placed WHERE place <= %(room)s OR share <= 1 ORDER BY place LIMIT %(most)s
     ) first
+), free AS MATERIALIZED (
+    -- What somebody holds, to cancel it perhaps, is passed over: all tenants wait for a round, so it waits for nobody.
+    SELECT id FROM execution WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = ANY(%(sources)s)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), admitted AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'
-    FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
+    FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM free)) AND e.state = ANY(%(sources)s)
     RETURNING c.place, c.share, c.has_backlog, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch,
         e.concurrency_key
 ), drawn AS (
@@ -705,11 +715,13 @@ WITH RECURSIVE walk AS (
     FROM drawn
     ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at,
         refill_at = excluded.refill_at, full_at = excluded.full_at, job_id = excluded.job_id
+), surplus AS MATERIALIZED (
+    SELECT id FROM execution WHERE id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> '')) AND state = 'pending'
+    FOR NO KEY UPDATE SKIP LOCKED
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on
     FROM judged j
-    WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending'
-        AND e.id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> ''))
+    WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending' AND e.id = ANY(ARRAY(SELECT id FROM surplus))
     RETURNING e.id
 )
 SELECT p.parked, a.id, a.attempt, a.timeout_seconds, a.tenant_id, a.job_id, a.epoch, a.share, a.has_backlog
