@@ -603,11 +603,35 @@ WITH RECURSIVE walk AS (
     ) g
 ), metered AS MATERIALIZED (
     SELECT id, rate_limit, rate_burst, tokens FROM busy WHERE rate_limit <> ''
+), standing AS MATERIALIZED (
+    -- What waits for one thing takes no place under the next: or somebody would wait, too, for a cap that has room. So each
+    -- place is counted among those that nothing before holds; and who cannot go anyhow, since its job is full, comes first.
+    SELECT q.*, coalesce(q.paced_by, CASE
+            WHEN q.overlap <> 'allow' AND q.trigger = 'schedule' AND q.slots + row_number() OVER slots
+                + CASE WHEN q.has_begun THEN 0 ELSE q.begun END > 1 THEN 'slot:' || q.job_id
+        END) AS held_by
+    FROM (
+        SELECT h.*, coalesce(h.shut_by, CASE WHEN row_number() OVER paces > p.room THEN 'op:' || h.operation_id END) AS paced_by
+        FROM (
+            SELECT c.*, b.overlap, b.slots, b.begun, b.total, b.max_running, b.max_running_per_key, b.key_rate_limit, b.tokens,
+                CASE
+                    WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
+                    WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
+                    WHEN b.is_tag_paused THEN 'tag:' || c.job_id
+                    WHEN b.total >= b.max_running THEN 'job:' || c.job_id
+                    WHEN b.tokens < 1 THEN 'rate:' || c.job_id
+                END AS shut_by
+            FROM candidate c LEFT JOIN busy b ON b.id = c.job_id
+        ) h LEFT JOIN paced p ON p.operation_id = h.operation_id
+        WINDOW paces AS (PARTITION BY h.operation_id, h.shut_by IS NULL ORDER BY h.priority DESC, h.not_before, h.id)
+    ) q
+    WINDOW slots AS (PARTITION BY q.job_id, q.trigger, q.paced_by IS NULL
+        ORDER BY q.has_begun DESC, q.priority DESC, q.not_before, q.id)
 ), line AS MATERIALIZED (
-    SELECT c.id, c.tenant_id, c.job_id, c.concurrency_key, b.key_rate_limit, row_number() OVER keys AS place,
-        min(b.max_running_per_key) OVER keys AS most
-    FROM candidate c JOIN busy b ON b.id = c.job_id WHERE c.concurrency_key <> ''
-    WINDOW keys AS (PARTITION BY c.tenant_id, c.concurrency_key ORDER BY c.priority DESC, c.not_before, c.id)
+    SELECT id, tenant_id, job_id, concurrency_key, key_rate_limit, row_number() OVER keys AS place,
+        min(max_running_per_key) OVER keys AS most
+    FROM standing WHERE held_by IS NULL AND concurrency_key <> ''
+    WINDOW keys AS (PARTITION BY tenant_id, concurrency_key ORDER BY priority DESC, not_before, id)
 ), contender AS (
     -- Jobs whose rate may count under a key: of those in line, of the first that waits for it, and the one that counted when
     -- it was drawn from last, until its bucket is full again. Where no key has a bucket, nothing is looked up.
@@ -648,24 +672,20 @@ WITH RECURSIVE walk AS (
     JOIN line l USING (tenant_id, concurrency_key) LEFT JOIN strictest s USING (tenant_id, concurrency_key)
     WHERE f.total + l.place > least(f.most, l.most) OR l.place > s.tokens
 ), judged AS (
-    SELECT c.id, c.weight, c.in_flight, c.room, c.tenant_id, c.job_id, c.priority, c.not_before,
+    SELECT id, weight, in_flight, room, tenant_id, job_id, priority, not_before,
         CASE
-            WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
-            WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
-            WHEN b.is_tag_paused THEN 'tag:' || c.job_id
-            WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
-            WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots
-                + CASE WHEN c.has_begun THEN 0 ELSE b.begun END > 1 THEN 'slot:' || c.job_id
-            WHEN k.id IS NOT NULL THEN k.waits_on
-            WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
-            WHEN row_number() OVER runs > b.tokens THEN 'rate:' || c.job_id
+            WHEN held_by IS NOT NULL THEN held_by
+            WHEN total + place > max_running THEN 'job:' || job_id
+            WHEN place > tokens THEN 'rate:' || job_id
             ELSE ''
         END AS waits_on
-    FROM candidate c LEFT JOIN busy b ON b.id = c.job_id LEFT JOIN crowded k ON k.id = c.id
-        LEFT JOIN paced p ON p.operation_id = c.operation_id
-    WINDOW paces AS (PARTITION BY c.operation_id ORDER BY c.priority DESC, c.not_before, c.id),
-           runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
-           slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.has_begun DESC, c.priority DESC, c.not_before, c.id)
+    FROM (
+        SELECT s.id, s.weight, s.in_flight, s.room, s.tenant_id, s.job_id, s.priority, s.not_before, s.total, s.max_running,
+            s.tokens, coalesce(s.held_by, k.waits_on) AS held_by,
+            row_number() OVER (PARTITION BY s.job_id, coalesce(s.held_by, k.waits_on) IS NULL
+                ORDER BY s.priority DESC, s.not_before, s.id) AS place
+        FROM standing s LEFT JOIN crowded k ON k.id = s.id
+    ) placed
 ), ranked AS (
     SELECT id, (in_flight + nth)::float8 / weight AS share, nth <= room AS has_room, priority, not_before, tenant_id, ready
     FROM (
