@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -32,14 +32,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """`needs("bwrap")` skips without the program, and fails where everything is required."""
+    """`needs("bwrap")` skips without the program."""
     for marker in item.iter_markers("needs"):
         missing = [program for program in marker.args if shutil.which(program) is None]
         if missing:
-            message = f"needs {', '.join(missing)}: run `make system-packages` as root"
-            if os.environ.get("CARILLON_REQUIRE_ALL") == "1":
-                pytest.fail(message)
-            pytest.skip(message)
+            pytest.skip(f"needs {', '.join(missing)}: run `make system-packages` as root")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is required a skipped test has failed, whatever its reason."""
+    report = yield
+    if report.skipped and os.environ.get("CARILLON_REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,9 @@ class ScheduleViewSet(ScheduleBackfills, ScheduleBatch, ChangingSchedules):
     read_scope = "jobs:read"
     write_scope = "jobs:write"
     refusals = {
-        **dict.fromkeys(("create", "batch"), (errors.Conflict, errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded)),
+        **dict.fromkeys(
+            ("create", "batch"), (errors.Conflict, errors.InvalidSchedule, errors.TaskLocked, QuotaExceeded)
+        ),
         **dict.fromkeys(("update", "partial_update"), (errors.InvalidSchedule, errors.TaskLocked)),
         **dict.fromkeys(("pause", "resume"), (errors.InvalidState, errors.TaskLocked)),
         "destroy": (errors.TaskLocked,),

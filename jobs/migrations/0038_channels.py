@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
             name='ChannelMessage',
             fields=[
                 ('id', models.UUIDField(default=tenants.fields.new_id, editable=False, primary_key=True, serialize=False)),
-                ('job_id', models.UUIDField()),
+                ('job', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='jobs.job')),
                 ('execution_id', models.UUIDField()),
                 ('channel', models.CharField(help_text='Name of a secret that is a connection.', max_length=64)),
                 ('ended', models.CharField(help_text='failed or succeeded.', max_length=16)),

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from jobs.models.event import TransactionIdField
+from jobs.models.job import Job
 from tenants.models.owned import TenantOwned
 
 
@@ -18,7 +19,7 @@ class ChannelMessage(TenantOwned):
         SENT = "sent"
         GIVEN_UP = "given_up"
 
-    job_id = models.UUIDField()
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     execution_id = models.UUIDField()
     channel = models.CharField(max_length=64, help_text="Name of a secret that is a connection.")
     ended = models.CharField(max_length=16, help_text="failed or succeeded.")

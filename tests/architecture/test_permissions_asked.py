@@ -39,7 +39,7 @@ from tests.support import actors as actors_of_tests
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
     "schedule_sets", "dependency_sets", "descriptions", "secret_uses", "new_executions", "deduplication", "failure_groups.group",
-    "room", "usage", "named_jobs",
+    "room", "usage", "named_jobs", "renames", "channel_checks",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",
     "job_reading", "job_templates.told", "tags.taken_off",
     "maintenance.told", "maintenance.state_of", "maintenance.upcoming",

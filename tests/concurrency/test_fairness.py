@@ -68,6 +68,19 @@ def test_weights_are_shares_of_what_starts_while_all_have_a_backlog(queue, monke
     assert 3 * 0.9 <= shares[heavy] / shares[light] <= 3 * 1.1
 
 
+def test_whoever_asks_for_all_there_is_without_ever_having_a_backlog_leaves_the_other_its_half(queue):
+    steady, backlog = rows.job(), rows.job()
+    many.executions(backlog, 400, State.PENDING, queue_id=queue.name)
+    pool = Pool(queue, slots=4)
+    pool.admit()
+    while len(pool.started) < 100:
+        for _ in range(2):  # as many as end
+            rows.execution(steady, State.PENDING, queue_id=queue.name)
+        pool.step()
+    shares = tenants_of(pool.started)
+    assert 0.8 <= shares[steady[1]] / shares[backlog[1]] <= 1.25
+
+
 def test_whoever_floods_lets_the_next_to_be_admitted_always_be_of_the_other_tenant(queue):
     many.executions(rows.job(), FLOOD, State.PENDING, queue_id=queue.name)
     modest = rows.job()

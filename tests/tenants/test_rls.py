@@ -160,6 +160,10 @@ def fill_every_table() -> UUID:
             "lease_id": uuid4(), "started_at": now, "renewed_at": now, "lease_expires_at": now, "created_at": now, "created_by": "",
         },
         "bookmark": {"job_id": job[0], "name": "x", "value": {}, "moved_at": now, "execution_id": uuid4()},
+        "channel_message": {
+            "job_id": job[0], "execution_id": uuid4(), "channel": "x", "ended": "failed", "state": "waiting", "tries": 0,
+            "next_at": now, "problem": "", "created_at": now,
+        },
         "secret": {"name": "x", "kind": "text", "description": "", "version": 1, "newest": 1, "created_at": now, "created_by": ""},
         "data_key": {"key_id": "", "wrapped": b"", "created_at": now},
         "quota_room": {"most": 1, "room": 1, "counted_at": now},

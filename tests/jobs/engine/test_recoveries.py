@@ -119,7 +119,7 @@ def test_live_work_goes_first_and_background_work_of_all_tenants_takes_half_the_
     assert states() == {"queued": 10, "pending": 110}
     live = rows.execution(rows.job(queue_id=queue.name), "pending", queue_id=queue.name)
     assert admission.admit_all(seen).admitted == 1
-    assert queue.ids()[-1] == live
+    assert queue.ids()[0] == live
     per_tenant = rows.fetch(
         "SELECT count(*) FROM execution WHERE operation_id IS NOT NULL AND state = 'queued' GROUP BY tenant_id"
     )

@@ -72,7 +72,9 @@ def test_what_was_due_by_the_old_rule_is_accounted_for_when_nobody_has_planned_i
 
 def test_a_job_has_so_many_schedules_and_no_more(tenant, monkeypatch):
     monkeypatch.setattr(schedules, "MOST_OF_A_JOB", 2)
-    job = jobs.create(tenant=tenant, fields={"name": "a", "type": "dummy"}, schedules=[RULES["cron"], RULES["interval"]])
+    job = jobs.create(
+        tenant=tenant, fields={"name": "a", "type": "dummy"}, schedules=[RULES["cron"], RULES["interval"]]
+    )
     with pytest.raises(errors.Conflict, match="it has 2 schedules, which is the most"), transaction.atomic():
         schedules.create(job=job, fields=RULES["once"])
     schedules.delete(schedule=job.schedules.all()[0])

@@ -48,7 +48,8 @@ def test_nothing_that_is_shown_leads_to_a_refusal(role: str) -> None:
             continue
         answer = console.client.get(address)
         seen[_same(address)] = answer.status_code
-        targets = [answer["Location"]] if answer.status_code == 302 else _LINK.findall(answer.content.decode())
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        targets = [answer["Location"]] if answer.status_code == 302 else _LINK.findall(content.decode())
         ahead += [target for target in (urljoin(address, unescape(t)) for t in targets) if _is_of_the_console(target)]
     assert {address: status for address, status in seen.items() if status not in (200, 302)} == {}
     assert len(seen) >= (1 if role in ("nobody", "of two") else 15)
