@@ -22,6 +22,6 @@ SELECT EXISTS (SELECT FROM held) AS holds, EXISTS (SELECT FROM moved) AS moved
 -- Those of deleted jobs: nobody goes by them any more.
 DELETE FROM bookmark WHERE id = ANY(ARRAY(
     SELECT b.id FROM tenant t
-    CROSS JOIN LATERAL (SELECT id FROM job WHERE job.tenant_id = t.id AND job.state = 'deleted' OFFSET 0) j
+    CROSS JOIN LATERAL (SELECT k.id FROM job k WHERE k.tenant_id = t.id AND k.state = 'deleted' OFFSET 0) j
     JOIN bookmark b ON b.job_id = j.id
     LIMIT %(limit)s)) RETURNING id
