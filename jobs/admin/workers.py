@@ -32,7 +32,8 @@ class WorkerAdmin(pages.ConsoleAdmin):
     @admin.display(description="State")
     def standing(self, worker: Worker) -> Any:
         refused = ", ".join(sorted(worker.refuses))
-        return marks.state(_standing(worker)) + (format_html(" refuses {}", refused) if refused else "")
+        standing = marks.state(_standing(worker))
+        return format_html("{} refuses {}", standing, refused) if refused else standing
 
     @admin.display(description="Queues")
     def serves(self, worker: Worker) -> Any:

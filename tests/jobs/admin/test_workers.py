@@ -18,6 +18,7 @@ from tests.support.console import Console
 def test_a_worker_is_marked_by_its_lease(console: Console, lease: float, draining: bool, word: str) -> None:
     worker = rows.worker(lease=lease, draining=draining)
     assert f"</span>{word}</span>" in console.page("jobs_worker_change", worker)
+    assert f"</span>{word}</span>" in console.page("jobs_worker_changelist")
 
 
 def test_a_page_shows_what_runs_there_and_how_old_its_lease_is(console: Console) -> None:
