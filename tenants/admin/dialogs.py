@@ -37,6 +37,10 @@ class Dialog(forms.Form):
         super().__init__(data)
         self.row = row
 
+    def about(self) -> tuple[str, str] | None:
+        """Words of somebody's that are decided on, as they were written, and whose they are; None where there are none."""
+        return None
+
 
 class Editing(Dialog):
     """A dialog of a row's own fields: it begins with what the row has, or with defaults where there is none yet."""
