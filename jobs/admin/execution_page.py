@@ -27,12 +27,14 @@ from jobs.models import (
 )
 from jobs.rules import states
 from tenants import actors, marks
-from tenants.admin import pages
+from tenants.admin import names, pages
 from tenants.requests import LONGEST_REASON
 
 LINES = 500
 #: Executions that a fact names.
 _SHOWN = 5
+#: Of a workflow run, beside its graph.
+_OF_RUN = ("tenant", "due_at", "root_job__name", "root_job__tenant")
 
 
 def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
@@ -100,8 +102,7 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
             ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))
         )
     if execution.workflow_run_id:
-        run = marks.link(pages.page_of(WorkflowRun, execution.workflow_run_id), execution.step or "its root")
-        facts.insert(4, ("Step of a workflow run", run))
+        facts.insert(4, ("Step of a workflow run", _step(execution)))
     if found := upstreams.children(execution):
         said = (
             f"{found.total}, {found.unfinished} of them not ended" if found.unfinished else f"{found.total}, all ended"
@@ -112,6 +113,15 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
     if execution.replay_of:
         facts.insert(4, ("Replays", marks.link(pages.page_of(Execution, execution.replay_of), execution.replay_of)))
     return facts
+
+
+def _step(execution: Execution) -> Any:
+    """Which step, and of whose run."""
+    run = WorkflowRun.objects.select_related("root_job").filter(pk=execution.workflow_run_id).only(*_OF_RUN).first()
+    if run is None:
+        return execution.step or marks.NOTHING
+    whose = f"{run.root_job.name} · {marks.instant_text(run.due_at)}"
+    return marks.joined([execution.step or "its root", marks.link(pages.page_of(WorkflowRun, run.pk), whose)], " of ")
 
 
 def _told(message: ChannelMessage) -> str:
@@ -132,7 +142,7 @@ def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:
 
 
 def _trigger(execution: Execution) -> str:
-    return f"{execution.trigger}, by {execution.triggered_by}" if execution.triggered_by else execution.trigger
+    return f"{execution.trigger}, by {names.called(execution.triggered_by)}" if execution.triggered_by else execution.trigger
 
 
 def _crashes(execution: Execution) -> str:

@@ -64,7 +64,7 @@ class WorkerAdmin(pages.ConsoleAdmin):
             ("Id", marks.code(row.pk)),
         ]
         running = Execution.objects.filter(worker_id=row.pk, state="running")
-        return {"facts": facts, "running": recent.table("Running there", running, limit=100, empty="Nothing.")}
+        return {"facts": facts, "running": recent.held("Running there", running, timezone.now())}
 
 
 def _processes(worker: Worker) -> list[tuple[str, Any]]:
