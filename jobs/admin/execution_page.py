@@ -83,7 +83,7 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         ("Revision", execution.revision),
         ("Attempt", f"{execution.attempt} of {execution.max_attempts}" + _crashes(execution)),
         ("Time limit", marks.length(execution.timeout_seconds)),
-        ("Due", marks.instant(execution.not_before, millis=True)),
+        (_due(execution), marks.instant(execution.not_before, millis=True)),
         ("Started", marks.instant(execution.started_at, millis=True)),
         ("Ended", marks.instant(execution.finished_at, millis=True)),
         ("Took", wording.took(execution)),
@@ -130,6 +130,11 @@ def _told(message: ChannelMessage) -> str:
         return f"{message.channel}: at once"
     said = {"waiting": f"tried {message.tries} times", "sent": "sent", "given_up": "given up"}[message.state]
     return f"{message.channel}: {said}" + (f": {message.problem}" if message.problem else "")
+
+
+def _due(execution: Execution) -> str:
+    """What has begun and goes on later is due once more."""
+    return "Due again" if execution.started_at and execution.started_at < execution.not_before else "Due"
 
 
 def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:

@@ -23,7 +23,7 @@ _MOST_HELD = 100
 #: What somebody looks for in the morning.
 TROUBLED = {State.FAILED.value, State.SKIPPED.value}
 _HEADERS = ("For", "State", "Trigger", "Took", "Attempt", "Why")
-_HELD = ("Job", "Since", "Runs for", "Attempt", "Execution of")
+_HELD = ("Job", "Runs for", "Since", "Attempt", "Execution for")
 
 
 def floor(now: datetime, window: timedelta) -> UUID:
@@ -93,8 +93,8 @@ def held(title: str, rows: QuerySet[Execution], now: datetime) -> dict[str, Any]
     cells = [
         (
             pages.link_to(row.job, marks.shortened(row.job.name, 32)),
-            marks.instant(row.started_at),
             marks.length(now - row.started_at) if row.started_at else marks.NOTHING,
+            marks.instant(row.started_at),
             f"{row.attempt} of {row.max_attempts}",
             pages.link_to(row, marks.instant(wording.instant_of(row))),
         )
