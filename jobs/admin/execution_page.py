@@ -147,7 +147,11 @@ def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:
 
 
 def _trigger(execution: Execution) -> str:
-    return f"{execution.trigger}, by {names.called(execution.triggered_by)}" if execution.triggered_by else execution.trigger
+    return (
+        f"{execution.trigger}, by {names.called(execution.triggered_by)}"
+        if execution.triggered_by
+        else execution.trigger
+    )
 
 
 def _crashes(execution: Execution) -> str:

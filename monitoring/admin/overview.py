@@ -32,7 +32,9 @@ LATEST = 8
 #: Of the newest that were skipped; of these the latest that somebody missed are shown.
 LOOKED_AT = 1000
 #: Skipped as it was meant to be: a workflow decided so, or nobody wants it any more.
-_MEANT = frozenset({Absence.CONDITION_FALSE, Absence.RULE_NOT_MET, Absence.NO_LONGER_NEEDED, Absence.SKIPPED_BY_HAND, Absence.REPLACED})
+_MEANT = frozenset(
+    {Absence.CONDITION_FALSE, Absence.RULE_NOT_MET, Absence.NO_LONGER_NEEDED, Absence.SKIPPED_BY_HAND, Absence.REPLACED}
+)
 DAY = timedelta(hours=24)
 _FIGURES = (
     State.SUCCEEDED,
