@@ -102,7 +102,7 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
             ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))
         )
     if execution.workflow_run_id:
-        facts.insert(4, ("Step of a workflow run", _step(execution)))
+        facts.insert(4, ("Step of a workflow run", _step(execution, execution.workflow_run_id)))
     if found := upstreams.children(execution):
         said = (
             f"{found.total}, {found.unfinished} of them not ended" if found.unfinished else f"{found.total}, all ended"
@@ -115,9 +115,9 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
     return facts
 
 
-def _step(execution: Execution) -> Any:
+def _step(execution: Execution, run_id: UUID) -> Any:
     """Which step, and of whose run."""
-    run = WorkflowRun.objects.select_related("root_job").filter(pk=execution.workflow_run_id).only(*_OF_RUN).first()
+    run = WorkflowRun.objects.select_related("root_job").filter(pk=run_id).only(*_OF_RUN).first()
     if run is None:
         return execution.step or marks.NOTHING
     whose = f"{run.root_job.name} · {marks.instant_text(run.due_at)}"

@@ -23,7 +23,8 @@ def called(actor: str) -> str:
 def with_keys(rows: QuerySet[Any], column: str) -> QuerySet[Any]:
     """Rows with the names of the keys in a column, for :func:`of_row`: a list asks once for all of them."""
     key = ApiKey.objects.filter(key_id=Substr(OuterRef(column), len(_KEY) + 1)).values("name")[:1]
-    return rows.annotate(**{f"{column}_key": Subquery(key)})
+    named: QuerySet[Any] = rows.annotate(**{f"{column}_key": Subquery(key)})
+    return named
 
 
 def of_row(row: Any, column: str) -> str:
