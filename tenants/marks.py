@@ -23,7 +23,7 @@ NOTHING = "–"
 _MARKS: Mapping[str, tuple[str, str]] = {
     "planned": ("schedule", "calm"),
     "scheduled": ("schedule", "calm"),
-    "blocked": ("front_hand", "warning"),
+    "blocked": ("front_hand", "calm"),
     "pending": ("hourglass_top", "calm"),
     "queued": ("stacks", "info"),
     "running": ("play_circle", "info"),

@@ -1,8 +1,8 @@
-"""Approvals: what waits for a decision comes first, and the two buttons that decide."""
+"""Approvals: what waits for a decision comes first, then how others were decided; and the two buttons that decide."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
@@ -18,9 +18,10 @@ from jobs.models import Approval, Execution
 from jobs.rules.approvals import Default, Standing
 from jobs.services import approvals as service
 from tenants import actors, marks
-from tenants.admin import pages
+from tenants.admin import names, pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.requests import LONGEST_REASON
+from tenants.rules import ids
 
 _AFTER_ALL = {
     Default.APPROVE: "it is approved",
@@ -31,9 +32,20 @@ _AFTER_ALL = {
 
 #: Of those that wait, before the list.
 _MOST = 20
+#: Filters, as addresses have them.
+_STATE, _TENANT = "state__exact", "tenant__id__exact"
 
 
-class Approving(Dialog):
+class _Deciding(Dialog):
+    """Beside the question itself."""
+
+    def about(self) -> tuple[str, str]:
+        """What was asked, for which job and by whom."""
+        asked_by = f", asked for by {names.called(self.row.requested_by)}" if self.row.requested_by else ""
+        return question(self.row), f"Job {self.row.job.name} of {self.row.tenant.name}{asked_by}"
+
+
+class Approving(_Deciding):
     """Why, if that is to be kept."""
 
     reason = forms.CharField(
@@ -45,7 +57,7 @@ class Approving(Dialog):
     )
 
 
-class Rejecting(Dialog):
+class Rejecting(_Deciding):
     """Why."""
 
     reason = forms.CharField(
@@ -56,25 +68,43 @@ class Rejecting(Dialog):
     )
 
 
+class Decided(ChoicesDropdownFilter):  # type: ignore[misc]
+    """By state; what waits is in a table of its own unless it is asked for."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset.exclude(state=Standing.WAITING)
+        rows: QuerySet[Any] = super().queryset(request, queryset)
+        return rows
+
+
 @admin.register(Approval)
 class ApprovalAdmin(pages.ConsoleAdmin):
     """A decision that an execution waits for."""
 
     read_permission = "executions:read"
     title = "Approvals"
-    empty_hint = "An execution of a job of type approval makes one when it runs, and goes on when somebody has decided."
+    empty_hint = "None has been decided. An execution of a job of type approval makes one when it runs, and goes on when somebody has decided."
     change_form_template = "console/approval.html"
     list_before_template = "console/approvals_waiting.html"
     list_display = ("since", "standing", "asks", "job_name", "tenant_name", "decider")
-    list_filter = (("state", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
+    list_filter = (("state", Decided), ("tenant", AutocompleteSelectFilter))
     actions_detail = ("approve", "reject")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        waiting = self.for_list(self.get_queryset(request).filter(state=Standing.WAITING).order_by("pk"))
-        return super().changelist_view(request, {"waiting": _waiting(waiting[:_MOST]), **(extra_context or {})})
+        waiting = None if _STATE in request.GET else self._waiting(request.GET.get(_TENANT, ""))
+        return super().changelist_view(request, {"waiting": waiting, **(extra_context or {})})
+
+    def _waiting(self, tenant: str) -> dict[str, Any]:
+        """The first that wait, of a tenant if the list is of one."""
+        rows = self.for_list(Approval.objects.filter(state=Standing.WAITING).order_by("pk"))
+        if tenant:
+            rows = rows.filter(tenant=ids.id_of(tenant))
+        return _waiting(list(rows[: _MOST + 1]), f"{self.list_url()}?{_STATE}={Standing.WAITING}")
 
     def for_list(self, queryset: QuerySet[Approval]) -> QuerySet[Approval]:
-        return queryset.select_related("job", "tenant").defer("job__payload", "job__retry")
+        rows = queryset.select_related("job", "tenant").defer("job__payload", "job__retry")
+        return names.with_keys(rows, "decided_by")
 
     @admin.display(description="Asked")
     def since(self, approval: Approval) -> Any:
@@ -98,7 +128,7 @@ class ApprovalAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="Decided by")
     def decider(self, approval: Approval) -> Any:
-        return marks.shortened(decided_by(approval), 24)
+        return marks.shortened(decided_by(approval, names.of_row(approval, "decided_by")), 34)
 
     def name_of(self, row: Approval) -> str:
         return f"{row.job.name} · {marks.instant_text(row.created_at)}"
@@ -107,12 +137,12 @@ class ApprovalAdmin(pages.ConsoleAdmin):
         return {"asked": shown(row), "facts": _facts(row)}
 
     def offered(self, row: Approval) -> Collection[str]:
-        return service.allowed_actions(row)
+        return ()  # they stand below the question
 
     @dialog(
         "Approve",
         title="Approve?",
-        description="Its execution goes on. A decision is final.",
+        description="The execution that waits goes on. A decision is final.",
         icon="check",
         form=Approving,
         submit="Approve",
@@ -126,7 +156,7 @@ class ApprovalAdmin(pages.ConsoleAdmin):
     @dialog(
         "Reject",
         title="Reject?",
-        description="Its execution fails, or goes on with that result, as its job says. A decision is final.",
+        description="The execution that waits fails, or goes on with that result, as its job says. A decision is final.",
         icon="close",
         form=Rejecting,
         submit="Reject",
@@ -143,11 +173,11 @@ def question(approval: Approval) -> str:
     return approval.question if actors.may("payloads:read") else "(takes payloads:read)"
 
 
-def decided_by(approval: Approval) -> str:
-    """Who decided, or that nobody did."""
+def decided_by(approval: Approval, name: str) -> str:
+    """Who decided, called so, or that nobody did."""
     if approval.state in (Standing.WAITING, Standing.WITHDRAWN):
-        return "–"
-    return approval.decided_by or "nobody, in time"
+        return marks.NOTHING
+    return name if approval.decided_by else "nobody, in time"
 
 
 def shown(approval: Approval) -> dict[str, Any]:
@@ -156,38 +186,41 @@ def shown(approval: Approval) -> dict[str, Any]:
         "approval": approval,
         "question": question(approval),
         "may_decide": reading.Names(approval.tenant_id).in_words(approval),
+        "asked_by": names.called(approval.requested_by),
+        "decided_by": decided_by(approval, names.called(approval.decided_by)),
         "after_all": _AFTER_ALL[Default(approval.by_default)],
         "deciding": service.allowed_actions(approval),
     }
 
 
-def _waiting(rows: Iterable[Approval]) -> dict[str, Any]:
+def _waiting(rows: Sequence[Approval], all_of_them: str) -> dict[str, Any]:
     cells = [
         (
             pages.link_to(row, marks.shortened(question(row), 60)),
+            "you may" if service.allowed_actions(row) else "others",
             marks.shortened(row.job.name, 30),
             marks.instant(row.until),
-            "you may decide" if service.allowed_actions(row) else "",
         )
-        for row in rows
+        for row in rows[:_MOST]
     ]
-    return {"title": "Waiting for a decision", "headers": ("Question", "Job", "Until", ""), "rows": cells, "empty": ""}
+    more = (all_of_them, f"More than these {_MOST}") if len(rows) > _MOST else None
+    headers = ("Question", "Who decides", "Job", "Until")
+    return {"title": "Waiting for a decision", "headers": headers, "rows": cells, "more": more}
 
 
 def _facts(row: Approval) -> list[tuple[str, Any]]:
     put_to = [*row.roles, *row.members, *(f"API key {key}" for key in row.api_keys)]
     return [
-        ("State", marks.state(row.state)),
         ("Job", pages.link_to(row.job, row.job.name)),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
         ("Execution", marks.link(pages.page_of(Execution, row.execution_id), row.execution_id)),
         ("Asked", marks.instant(row.created_at)),
-        ("Asked for by", row.requested_by or marks.NOTHING),
+        ("Asked for by", names.called(row.requested_by)),
         ("Put to", ", ".join(put_to) or "whoever may run jobs"),
-        ("By who started it", "no" if row.not_by_requester else "yes"),
+        ("Whoever asked for it may decide", "no" if row.not_by_requester else "yes"),
         ("Until", marks.instant(row.until)),
         ("Decided", marks.instant(row.decided_at)),
-        ("Decided by", decided_by(row)),
+        ("Decided by", decided_by(row, names.called(row.decided_by))),
         ("Reason", marks.shortened(row.reason, LONGEST_REASON) if row.reason else marks.NOTHING),
         ("Id", marks.code(row.pk)),
     ]

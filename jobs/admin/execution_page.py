@@ -27,12 +27,14 @@ from jobs.models import (
 )
 from jobs.rules import states
 from tenants import actors, marks
-from tenants.admin import pages
+from tenants.admin import names, pages
 from tenants.requests import LONGEST_REASON
 
 LINES = 500
 #: Executions that a fact names.
 _SHOWN = 5
+#: Of a workflow run, beside its graph.
+_OF_RUN = ("tenant", "due_at", "root_job__name", "root_job__tenant")
 
 
 def context(request: HttpRequest, execution: Execution) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
         ("Revision", execution.revision),
         ("Attempt", f"{execution.attempt} of {execution.max_attempts}" + _crashes(execution)),
         ("Time limit", marks.length(execution.timeout_seconds)),
-        ("Due", marks.instant(execution.not_before, millis=True)),
+        (_due(execution), marks.instant(execution.not_before, millis=True)),
         ("Started", marks.instant(execution.started_at, millis=True)),
         ("Ended", marks.instant(execution.finished_at, millis=True)),
         ("Took", wording.took(execution)),
@@ -100,8 +102,7 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
             ("Operation", marks.link(pages.page_of(Operation, execution.operation_id), execution.operation_id))
         )
     if execution.workflow_run_id:
-        run = marks.link(pages.page_of(WorkflowRun, execution.workflow_run_id), execution.step or "its root")
-        facts.insert(4, ("Step of a workflow run", run))
+        facts.insert(4, ("Step of a workflow run", _step(execution, execution.workflow_run_id)))
     if found := upstreams.children(execution):
         said = (
             f"{found.total}, {found.unfinished} of them not ended" if found.unfinished else f"{found.total}, all ended"
@@ -114,12 +115,26 @@ def _facts(execution: Execution) -> list[tuple[str, Any]]:
     return facts
 
 
+def _step(execution: Execution, run_id: UUID) -> Any:
+    """Which step, and of whose run."""
+    run = WorkflowRun.objects.select_related("root_job").filter(pk=run_id).only(*_OF_RUN).first()
+    if run is None:
+        return execution.step or marks.NOTHING
+    whose = f"{run.root_job.name} · {marks.instant_text(run.due_at)}"
+    return marks.joined([execution.step or "its root", marks.link(pages.page_of(WorkflowRun, run.pk), whose)], " of ")
+
+
 def _told(message: ChannelMessage) -> str:
     """How far a message to a channel has got."""
     if message.state == ChannelMessage.State.WAITING and not message.tries:
         return f"{message.channel}: at once"
     said = {"waiting": f"tried {message.tries} times", "sent": "sent", "given_up": "given up"}[message.state]
     return f"{message.channel}: {said}" + (f": {message.problem}" if message.problem else "")
+
+
+def _due(execution: Execution) -> str:
+    """What has begun and goes on later is due once more."""
+    return "Due again" if execution.started_at and execution.started_at < execution.not_before else "Due"
 
 
 def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:
@@ -132,7 +147,11 @@ def _runs_anyway(execution: Execution) -> list[tuple[str, Any]]:
 
 
 def _trigger(execution: Execution) -> str:
-    return f"{execution.trigger}, by {execution.triggered_by}" if execution.triggered_by else execution.trigger
+    return (
+        f"{execution.trigger}, by {names.called(execution.triggered_by)}"
+        if execution.triggered_by
+        else execution.trigger
+    )
 
 
 def _crashes(execution: Execution) -> str:

@@ -17,7 +17,7 @@ from jobs.admin import recent
 from jobs.models import Executor, ExecutorState
 from jobs.services import executors as service
 from tenants import actors, marks
-from tenants.admin import pages
+from tenants.admin import names, pages
 from tenants.admin.dialogs import Dialog, dialog
 
 
@@ -68,6 +68,7 @@ class ExecutorAdmin(pages.ConsoleAdmin):
     def detail(self, request: HttpRequest, row: Executor) -> dict[str, Any]:
         held = executors.held_by(row)
         facts = [
+            ("Name", row.name),
             ("State", marks.state(_standing(row))),
             ("Capabilities", ", ".join(map(str, row.capabilities)) or "none: it claims what asks for none"),
             ("Queues", ", ".join(row.queues)),
@@ -78,12 +79,12 @@ class ExecutorAdmin(pages.ConsoleAdmin):
             ("Description", row.description or marks.NOTHING),
             ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
             ("Created", marks.instant(row.created_at)),
-            ("Created by", row.created_by or marks.NOTHING),
+            ("Created by", names.called(row.created_by)),
             ("Id", marks.code(row.pk)),
         ]
         running: dict[str, Any] = {}
         if actors.may("executions:read"):
-            running = recent.table("Holds now", held, limit=100, empty="Nothing.")
+            running = recent.held("Holds now", held, timezone.now())
         return {"facts": facts, "running": running}
 
     def offered(self, row: Executor) -> Collection[str]:

@@ -19,9 +19,11 @@ from tenants import marks
 from tenants.admin import pages
 
 WINDOWS = {"1": "last hour", "24": "last 24 hours", "168": "last 7 days"}
+_MOST_HELD = 100
 #: What somebody looks for in the morning.
 TROUBLED = {State.FAILED.value, State.SKIPPED.value}
 _HEADERS = ("For", "State", "Trigger", "Took", "Attempt", "Why")
+_HELD = ("Job", "Runs for", "Since", "Attempt", "Execution for")
 
 
 def floor(now: datetime, window: timedelta) -> UUID:
@@ -69,7 +71,7 @@ class OfJob(AutocompleteSelectFilter):  # type: ignore[misc]
 def table(
     title: str, rows: QuerySet[Execution], *, limit: int, empty: str, more: tuple[str, str] | None = None
 ) -> dict[str, Any]:
-    """The newest of some executions of one job, schedule or worker, as a table of a page."""
+    """The newest of some executions of one job or schedule, as a table of a page."""
     found = rows.order_by("-pk").defer("payload", "event", "result", "error_message")[:limit]
     cells = [
         (
@@ -83,6 +85,22 @@ def table(
         for row in found
     ]
     return {"title": title, "headers": _HEADERS, "rows": cells, "empty": empty, "more": more}
+
+
+def held(title: str, rows: QuerySet[Execution], now: datetime) -> dict[str, Any]:
+    """What runs at one place, the oldest first: which job, and for how long."""
+    found = rows.select_related("job").order_by("pk").defer("payload", "event", "result", "job__payload", "job__retry")
+    cells = [
+        (
+            pages.link_to(row.job, marks.shortened(row.job.name, 32)),
+            marks.length(now - row.started_at) if row.started_at else marks.NOTHING,
+            marks.instant(row.started_at),
+            f"{row.attempt} of {row.max_attempts}",
+            pages.link_to(row, marks.instant(wording.instant_of(row))),
+        )
+        for row in found[:_MOST_HELD]
+    ]
+    return {"title": title, "headers": _HELD, "rows": cells, "empty": "Nothing."}
 
 
 def with_last_end(jobs: QuerySet[Job]) -> QuerySet[Job]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.models import Execution
+from jobs.rules.states import TERMINAL, State
 from jobs.run_graphs import Graph, Step
 from tenants.admin import pages
 
@@ -14,8 +15,10 @@ WIDTH, HEIGHT, BESIDE, BELOW, EDGE = 200, 46, 56, 14, 8
 #: Characters of a name that fit.
 _FIT = 22
 TONES = {
-    "succeeded": "good", "failed": "bad", "skipped": "warning", "blocked": "warning", "queued": "info", "running": "info",
+    "succeeded": "good", "failed": "bad", "skipped": "warning", "queued": "info", "running": "info",
 }  # fmt: skip
+#: What has an end of its own, or is under way; all else waits, and is drawn so.
+_COME = {*TERMINAL, State.QUEUED, State.RUNNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class Box:
     shown: str
     state: str
     tone: str
+    waits: bool
     url: str
     x: int
     y: int
@@ -46,11 +50,11 @@ class Picture:
     box: tuple[int, int] = (WIDTH, HEIGHT)
 
 
-def drawn(graph: Graph) -> Picture:
-    """Where everything goes."""
+def drawn(graph: Graph, given: Mapping[str, str]) -> Picture:
+    """Where everything goes; ``given``: what steps that have no name of their own are for."""
     places = _places(graph)
-    boxes = [_box(step, *places[step.name]) for step in graph.steps]
-    known = {box.name: box for box in boxes}
+    boxes = [_box(step, given.get(step.name, ""), *places[step.name]) for step in graph.steps]
+    known = {step.name: box for step, box in zip(graph.steps, boxes, strict=True)}
     lines = [_line(known[edge.upstream], known[edge.downstream]) for edge in graph.edges if edge.upstream in known]
     right = max((box.x for box in boxes), default=0) + WIDTH + EDGE
     return Picture(right, max((box.y for box in boxes), default=0) + HEIGHT + EDGE, boxes, lines)
@@ -76,14 +80,15 @@ def _middle(places: list[int]) -> float:
     return sum(places) / len(places) if places else 0.0
 
 
-def _box(step: Step, layer: int, place: int) -> Box:
+def _box(step: Step, given: str, layer: int, place: int) -> Box:
     execution = step.execution
     state = execution.state if execution else "not made yet"
     word = f"{state} · {execution.reason}" if execution and execution.reason else state
-    name = step.name if len(step.name) <= _FIT else step.name[: _FIT - 1] + "…"
+    name = f"{step.name} · {given}" if given else step.name
+    shown = name if len(name) <= _FIT else name[: _FIT - 1] + "…"
     url = pages.page_of(Execution, execution.pk) if execution else ""
     place_of: dict[str, Any] = {"x": EDGE + layer * (WIDTH + BESIDE), "y": EDGE + place * (HEIGHT + BELOW)}
-    return Box(step.name, name, word, TONES.get(state, "calm"), url, **place_of)
+    return Box(name, shown, word, TONES.get(state, "calm"), state not in _COME, url, **place_of)
 
 
 def _line(before: Box, after: Box) -> str:

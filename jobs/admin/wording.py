@@ -51,7 +51,7 @@ def instant_of(execution: Execution) -> datetime:
 
 
 def took(execution: Execution) -> str:
-    """How long its last attempt ran."""
+    """How long its last attempt took, from its first start."""
     if execution.started_at is None or execution.finished_at is None:
         return marks.NOTHING
     return marks.length(execution.finished_at - execution.started_at)

@@ -32,7 +32,8 @@ class WorkerAdmin(pages.ConsoleAdmin):
     @admin.display(description="State")
     def standing(self, worker: Worker) -> Any:
         refused = ", ".join(sorted(worker.refuses))
-        return marks.state(_standing(worker)) + (format_html(" refuses {}", refused) if refused else "")
+        standing = marks.state(_standing(worker))
+        return format_html("{} refuses {}", standing, refused) if refused else standing
 
     @admin.display(description="Queues")
     def serves(self, worker: Worker) -> Any:
@@ -63,7 +64,7 @@ class WorkerAdmin(pages.ConsoleAdmin):
             ("Id", marks.code(row.pk)),
         ]
         running = Execution.objects.filter(worker_id=row.pk, state="running")
-        return {"facts": facts, "running": recent.table("Running there", running, limit=100, empty="Nothing.")}
+        return {"facts": facts, "running": recent.held("Running there", running, timezone.now())}
 
 
 def _processes(worker: Worker) -> list[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django import forms
@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.enums import ActionVariant
 
 from jobs import run_graphs
-from jobs.admin import approvals, run_graph, run_summary, wording
+from jobs.admin import approvals, run_graph, run_items, run_summary, wording
 from jobs.models import Approval, Execution, WorkflowRun
 from jobs.rules import workflow_runs as rules
 from jobs.rules.approvals import Standing
@@ -22,10 +22,12 @@ from jobs.rules.states import State
 from jobs.run_graphs import Graph, Step
 from jobs.services import workflow_runs as service
 from tenants import marks
-from tenants.admin import pages
+from tenants.admin import names, pages
 from tenants.admin.dialogs import Dialog, dialog
 
 _HEADERS = ("Step", "State", "Why", "Started", "Took", "Attempt", "Former")
+#: After the step, where steps are items.
+_GIVEN = "Given"
 #: Former executions of a step that its row links to.
 _FORMER = 3
 #: Approvals that its page shows at once.
@@ -74,7 +76,8 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
     actions_detail = ("resume", "rerun", "skip", "cancel")
 
     def for_list(self, queryset: QuerySet[WorkflowRun]) -> QuerySet[WorkflowRun]:
-        return queryset.select_related("tenant", "root_job").defer("graph", "root_job__payload")
+        rows = queryset.select_related("tenant", "root_job").defer("graph", "root_job__payload")
+        return names.with_keys(rows, "triggered_by")
 
     @admin.display(description="Due")
     def since(self, run: WorkflowRun) -> Any:
@@ -94,7 +97,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="By")
     def who(self, run: WorkflowRun) -> Any:
-        return marks.shortened(run.triggered_by, 30)
+        return marks.shortened(names.of_row(run, "triggered_by"), 34)
 
     @admin.display(description="Ended")
     def ended(self, run: WorkflowRun) -> Any:
@@ -110,15 +113,17 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
     def detail(self, request: HttpRequest, row: WorkflowRun) -> dict[str, Any]:
         graph = run_graphs.of_run(row)
         summary = run_summary.of_graph(graph)
+        listed, title = _listed(graph)
+        given = run_items.of_steps(row, listed)
         return {
             "run": row,
             "live": row.state not in rules.TERMINAL,
             "counted": sorted(graph.counted().items()),
             "all_asked": [approvals.shown(each) for each in _waiting(row, graph)],
             "summary": summary,
-            "picture": None if summary else run_graph.drawn(graph),
+            "picture": None if summary else run_graph.drawn(graph, given),
             "facts": _facts(row, graph),
-            "steps": _table(graph),
+            "steps": _table(title, listed, given),
         }
 
     def offered(self, row: WorkflowRun) -> Collection[str]:
@@ -158,6 +163,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
         form=Blocked,
         submit="Leave it out",
         asks_why=True,
+        must_say_why=True,
         permission="executions:run",
     )
     def skip(self, request: HttpRequest, form: Blocked) -> HttpResponse:
@@ -195,7 +201,7 @@ def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
         *([("Its job", pages.link_to(row.root_job, row.root_job.name))] if of_parent else []),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
         ("Steps", len(graph.steps)),
-        ("Asked for by", row.triggered_by or marks.NOTHING),
+        ("Asked for by", names.called(row.triggered_by)),
         ("Due", marks.instant(row.due_at)),
         ("Started", marks.instant(row.started_at)),
         ("Ended", marks.instant(row.finished_at)),
@@ -205,12 +211,21 @@ def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
     ]
 
 
-def _table(graph: Graph) -> dict[str, Any]:
-    steps, title = graph.steps, "Steps"
-    if len(steps) > run_summary.MOST_LISTED:
-        steps = run_summary.in_order(steps)[: run_summary.MOST_LISTED]
-        title = f"{len(steps)} of {len(graph.steps):,} steps, those that failed or run first"
-    return {"title": title, "headers": _HEADERS, "rows": [_cells(step) for step in steps], "empty": "None."}
+def _listed(graph: Graph) -> tuple[list[Step], str]:
+    """Steps that the table shows, and its title."""
+    if len(graph.steps) <= run_summary.MOST_LISTED:
+        return graph.steps, "Steps"
+    steps = run_summary.in_order(graph.steps)[: run_summary.MOST_LISTED]
+    return steps, f"{len(steps)} of {len(graph.steps):,} steps, those that failed or run first"
+
+
+def _table(title: str, steps: list[Step], given: Mapping[str, str]) -> dict[str, Any]:
+    rows: list[tuple[Any, ...]] = [_cells(step) for step in steps]
+    if not given:
+        return {"title": title, "headers": _HEADERS, "rows": rows, "empty": "None."}
+    shown = (marks.shortened(given.get(step.name, marks.NOTHING), 40) for step in steps)
+    rows = [(first, what, *others) for (first, *others), what in zip(rows, shown, strict=True)]
+    return {"title": title, "headers": (_HEADERS[0], _GIVEN, *_HEADERS[1:]), "rows": rows, "empty": "None."}
 
 
 def _cells(step: Step) -> tuple[Any, ...]:

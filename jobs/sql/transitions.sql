@@ -93,14 +93,18 @@ LEFT JOIN job_revision r ON r.job_id = c.job_id AND r.number = c.revision
 
 -- name: end_running
 -- One transaction: state, attempt, the rest of the log, the event, the dead letter. Several at once after a batch,
--- whose members began `waited` seconds after their claim and `took` so many.
+-- whose members began `waited` seconds after their claim and `took` so many. While it runs, limits and leases count from its
+-- claim; from its end on it has started when its attempt first did, however often that was put off or suspended in between.
+-- Only what was claimed more often than it was tried can have been.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8, took float8)
     ORDER BY id
 ), ended AS (
     UPDATE execution e SET state = %(target)s, result = r.result,
-        started_at = e.started_at + make_interval(secs => r.waited),
+        started_at = least(e.started_at + make_interval(secs => r.waited), CASE WHEN e.epoch > e.attempt THEN (
+            SELECT min(a.started_at) FROM attempt a WHERE a.execution_id = e.id AND a.number = e.attempt AND a.state IN ('deferred', 'suspended')
+                AND a.id BETWEEN (left(e.id::text, 13) || '-0000-0000-000000000000')::uuid AND (left(e.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid) END),
         finished_at = coalesce(e.started_at + make_interval(secs => r.waited + r.took), clock_timestamp()),
         crashes = e.crashes + %(crashes)s, error_code = %(error_code)s, error_message = %(error_message)s,
         error_fingerprint = %(error_fingerprint)s
@@ -108,7 +112,7 @@ WITH given AS MATERIALIZED (
     RETURNING e.id, e.tenant_id, e.job_id, e.attempt, e.epoch, e.started_at, e.finished_at, e.concurrency_key, e.priority,
         e.operation_id, e.workflow_run_id
 ), closed AS (
-    UPDATE attempt a SET state = %(attempt_state)s, started_at = ended.started_at, finished_at = ended.finished_at,
+    UPDATE attempt a SET state = %(attempt_state)s, started_at = a.started_at + make_interval(secs => r.waited), finished_at = ended.finished_at,
         result = r.result, error_code = %(error_code)s, error_message = %(error_message)s
     FROM ended JOIN given r ON r.id = ended.id WHERE a.id = r.attempt_id
 ), logged AS (
@@ -144,6 +148,7 @@ FROM ended e
 -- The execution goes on later: a retry, a release on shutdown, a deferral, a suspension. Not if somebody wants it cancelled,
 -- or has deleted its job. From its first return on it must have ended within its job's max_total_seconds of its first start.
 -- A suspended one goes on when it is woken; if it was while it still ran, it has `resume_at` already, and goes on at once.
+-- While it waits it has started when its attempt first did: see end_running.
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8)
@@ -151,6 +156,9 @@ WITH given AS MATERIALIZED (
 ), moved AS (
     UPDATE execution e SET state = %(target)s, attempt = e.attempt + %(step)s, crashes = e.crashes + %(crashes)s,
         not_before = clock_timestamp() + %(delay)s,
+        started_at = least(e.started_at, CASE WHEN e.epoch > e.attempt THEN (
+            SELECT min(a.started_at) FROM attempt a WHERE a.execution_id = e.id AND a.number = e.attempt AND a.state IN ('deferred', 'suspended')
+                AND a.id BETWEEN (left(e.id::text, 13) || '-0000-0000-000000000000')::uuid AND (left(e.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid) END),
         expires_at = coalesce(e.expires_at, e.started_at + make_interval(secs => r.waited) + make_interval(secs => (
             SELECT j.max_total_seconds FROM job j WHERE j.id = e.job_id))),
         resume_at = least(e.resume_at, clock_timestamp() + %(at_most)s),

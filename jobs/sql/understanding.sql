@@ -19,13 +19,19 @@ WHERE j.queue_id = %(queue)s
 
 -- name: queue_shares
 -- How many seconds executions of each tenant ran in a queue in a time: of the newest that were made in a window of ids, and
--- of the older ones that still run.
+-- of the older ones that still run. What was put off or suspended in between counts with the times that it ran.
 WITH near AS MATERIALIZED (
-    SELECT tenant_id, queue_id, started_at, finished_at, state FROM execution
+    SELECT id, tenant_id, queue_id, epoch, attempt, started_at, finished_at, state FROM execution
     WHERE id >= %(low)s AND id < %(high)s ORDER BY id DESC LIMIT %(most)s
 ), busy AS (
     SELECT tenant_id, started_at, finished_at FROM near WHERE queue_id = %(queue)s AND started_at < %(until)s
-        AND (finished_at > %(since)s OR finished_at IS NULL AND state = 'running')
+        AND (finished_at > %(since)s OR finished_at IS NULL AND state = 'running') AND epoch <= attempt
+    UNION ALL
+    SELECT n.tenant_id, a.started_at, a.finished_at FROM near n CROSS JOIN LATERAL (
+        SELECT started_at, finished_at FROM attempt WHERE execution_id = n.id AND number = n.attempt
+            AND id BETWEEN (left(n.id::text, 13) || '-0000-0000-000000000000')::uuid AND (left(n.id::text, 13) || '-ffff-ffff-ffffffffffff')::uuid) a
+    WHERE n.queue_id = %(queue)s AND n.epoch > n.attempt AND a.started_at < %(until)s
+        AND (a.finished_at > %(since)s OR a.finished_at IS NULL AND n.state = 'running')
     UNION ALL
     SELECT tenant_id, started_at, NULL FROM execution WHERE state IN ('queued', 'running') AND state = 'running'
         AND id < %(low)s AND queue_id = %(queue)s AND started_at < %(until)s
@@ -37,7 +43,8 @@ FROM busy GROUP BY tenant_id ORDER BY seconds DESC
 
 -- name: job_stats
 -- The newest executions of a job in a window of ids. A folded row counts as the slots it stands for; how long it took
--- and waited is of the last attempt, of what has ended by itself.
+-- and waited is of the last attempt, from its first start on, of what has ended by itself; how long what was put off or
+-- suspended waited at first is not known any more.
 WITH counted AS MATERIALIZED (
     SELECT id, state, coalesce(folded_count, 1) AS slots, attempt, epoch, crashes, started_at, finished_at, not_before,
         (to_timestamp(('x' || lpad(replace(left(id::text, 13), '-', ''), 16, '0'))::bit(64)::bigint / 1000.0)

@@ -29,6 +29,12 @@ from tenants.rules import permissions
 
 CAP = 10_000
 LATEST = 8
+#: Of the newest that were skipped; of these the latest that somebody missed are shown.
+LOOKED_AT = 1000
+#: Skipped as it was meant to be: a workflow decided so, or nobody wants it any more.
+_MEANT = frozenset(
+    {Absence.CONDITION_FALSE, Absence.RULE_NOT_MET, Absence.NO_LONGER_NEEDED, Absence.SKIPPED_BY_HAND, Absence.REPLACED}
+)
 DAY = timedelta(hours=24)
 _FIGURES = (
     State.SUCCEEDED,
@@ -98,8 +104,19 @@ def _list(state: State) -> str:
 
 
 def _newest(latest: QuerySet[Execution], state: State) -> QuerySet[Execution]:
-    rows = latest.filter(state=state).select_related("job", "tenant").order_by("-pk")
-    return rows.defer("payload", "event", "result", "job__payload", "job__retry")[:LATEST]
+    return _shown(latest.filter(state=state))
+
+
+def _missed(latest: QuerySet[Execution]) -> QuerySet[Execution]:
+    """What was expected and did not run. Reasons are read of so many, so that it has an end where all were meant."""
+    skipped = latest.filter(state=State.SKIPPED).order_by("-pk").values_list("pk", "reason")[:LOOKED_AT]
+    keys = [key for key, reason in skipped if reason not in _MEANT][:LATEST]
+    return _shown(latest.filter(pk__in=keys))
+
+
+def _shown(rows: QuerySet[Execution]) -> QuerySet[Execution]:
+    ordered = rows.select_related("job", "tenant").order_by("-pk")
+    return ordered.defer("payload", "event", "result", "job__payload", "job__retry")[:LATEST]
 
 
 def _paused(tenants: list[Any]) -> dict[str, Any] | None:
@@ -156,11 +173,11 @@ def _absences(latest: QuerySet[Execution]) -> dict[str, Any]:
             else marks.joined((marks.code(row.reason), f"{row.folded_count} slots")),
             marks.shortened(words.told(Absence(row.reason)) if row.reason in set(Absence) else row.reason, 90),
         )
-        for row in _newest(latest, State.SKIPPED)
+        for row in _missed(latest)
     ]
     headers = ("Slot", "Job", "Tenant", "Reason", "Why, and what to do")
     more = (_list(State.SKIPPED), "All of the last 24 h")
-    empty = "Every slot of the last 24 hours ran, or will."
+    empty = "Whatever was expected in the last 24 hours ran, or will."
     return {"title": "Expected but did not run (24 h)", "headers": headers, "rows": cells, "empty": empty, "more": more}
 
 

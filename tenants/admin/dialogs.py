@@ -37,6 +37,10 @@ class Dialog(forms.Form):
         super().__init__(data)
         self.row = row
 
+    def about(self) -> tuple[str, str] | None:
+        """Words of somebody's that are decided on, as they were written, and whose they are; None where there are none."""
+        return None
+
 
 class Editing(Dialog):
     """A dialog of a row's own fields: it begins with what the row has, or with defaults where there is none yet."""
@@ -71,6 +75,14 @@ class _Reasoned(forms.Form):
         self.cleaned_data.pop("because", None)
 
 
+class _MustSayWhy(_Reasoned):
+    """Where the service refuses whoever gives none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["because"].required = True
+
+
 #: ``answer(admin, request, form)`` calls the service for ``form.row`` and says where to go.
 Answer = Callable[[Any, HttpRequest, Any], HttpResponse]
 
@@ -96,14 +108,16 @@ def dialog(
     variant: ActionVariant = ActionVariant.DEFAULT,
     permission: str = permissions.PLATFORM,
     asks_why: bool = False,
+    must_say_why: bool = False,
 ) -> Callable[[Answer], Any]:
     """Make a method the button ``label`` of a row's page, for whoever has ``permission``.
 
-    Why is asked of what ends something, and where ``asks_why`` says so.
+    Why is asked of what ends something, and where ``asks_why`` says so; with ``must_say_why`` it has to be said.
     """
     question = Question(title, description, submit or label, danger=variant is ActionVariant.DANGER)
     if question.danger or asks_why:
-        form = type(form.__name__, (_Reasoned, form), {"__doc__": form.__doc__})
+        asking = _MustSayWhy if must_say_why else _Reasoned
+        form = type(form.__name__, (asking, form), {"__doc__": form.__doc__})
 
     def decorate(answer: Answer) -> Any:
         @wraps(answer)

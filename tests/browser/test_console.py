@@ -167,3 +167,18 @@ def test_live_pages_ask_again_until_they_are_paused(browser: Any) -> None:
     page.click("[data-live-switch]")
     assert page.locator("[data-live-word]").inner_text() == "Paused"
     assert page.evaluate("consoleLive()") is False
+
+
+@ONE_THEME
+def test_on_a_telephone_a_page_has_its_name_and_wide_tables_say_that_they_scroll(site: Any, browser: Any) -> None:
+    page = browser.page
+    page.set_viewport_size(TELEPHONE)
+    browser.open(f"/admin/jobs/execution/{site.furniture['jobs.execution']}/change/")
+    assert page.evaluate("document.querySelector('.console-crumb').clientWidth") >= 150
+    attempts = page.locator("[aria-label=Attempts]")
+    assert attempts.get_attribute("data-beyond") == "right"
+    attempts.evaluate("part => part.scrollTo(part.scrollWidth, 0)")
+    page.wait_for_selector("[aria-label=Attempts][data-beyond=left]")
+    page.set_viewport_size(DESK)
+    page.wait_for_selector("[aria-label=Attempts]:not([data-beyond])")
+    assert page.locator(".scroll-sign:visible").count() == 0

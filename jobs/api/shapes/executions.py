@@ -144,8 +144,12 @@ class ExecutionShape(serializers.Serializer[Execution]):
     queued_at = Instant(allow_null=True)
     started_at = Instant(allow_null=True)
     finished_at = Instant(allow_null=True)
-    duration_seconds = serializers.SerializerMethodField(help_text="Of the last attempt.")
-    wait_seconds = serializers.SerializerMethodField(help_text="From when the last attempt was due until it started.")
+    duration_seconds = serializers.SerializerMethodField(
+        help_text="Of the last attempt, from its first start: with the times it was suspended or put off."
+    )
+    wait_seconds = serializers.SerializerMethodField(
+        help_text="From when the last attempt was due until it started; null once that was suspended or put off."
+    )
     attempt = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     priority = serializers.IntegerField()
@@ -177,7 +181,8 @@ class ExecutionShape(serializers.Serializer[Execution]):
         return (execution.finished_at - execution.started_at).total_seconds()
 
     def get_wait_seconds(self, execution: Execution) -> float | None:
-        # While a retry waits, the start is the former attempt's and says nothing about this one.
+        # While a retry waits, the start is the former attempt's and says nothing about this one. What went on later is due
+        # since then, not since its first start.
         if execution.started_at is None or execution.started_at < execution.not_before:
             return None
         return (execution.started_at - execution.not_before).total_seconds()

@@ -55,8 +55,26 @@ function consoleLive() {
     }
   }
 
+  // Where more of a wide table or picture is than can be seen.
+  function showBeyond(part) {
+    const left = part.scrollLeft > 1, right = part.scrollLeft + part.clientWidth < part.scrollWidth - 1;
+    if (left || right) part.dataset.beyond = left && right ? "both" : left ? "left" : "right";
+    else delete part.dataset.beyond;
+  }
+
+  const sizes = new ResizeObserver((seen) => { for (const each of seen) showBeyond(each.target); });
+
+  function watchWide() {
+    sizes.disconnect();
+    for (const part of document.querySelectorAll(".scroll, .run-graph")) {
+      sizes.observe(part);
+      part.addEventListener("scroll", () => showBeyond(part), { passive: true });
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     showSwitches();
+    watchWide();
     showLogEnd();
     const content = document.getElementById("modal-content");
     if (!content) return;
@@ -83,6 +101,7 @@ function consoleLive() {
     showSwitches();
     showLogEnd();
     scrollBack();
+    watchWide();
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-live-switch]");

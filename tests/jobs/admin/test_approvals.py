@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import approvals, rows, workflow_runs
 from tests.support import console as support
 from tests.support.console import Console
@@ -16,6 +18,12 @@ def test_what_waits_comes_first_and_each_leads_to_its_page(console: Console) -> 
     assert page.index("Waiting for a decision") < page.index("Deploy &lt;b&gt;now") < page.index("Deploy later?")
     assert support.url("jobs_approval_change", waits) in page
     assert "<b>now" not in page
+    assert page.count("Deploy &lt;b&gt;now") == 1
+    waiting = console.page("jobs_approval_changelist", tenant__id__exact=str(tenant), state__exact="waiting")
+    assert waiting.count("Deploy &lt;b&gt;now") == 1
+    assert "Waiting for a decision" not in waiting
+    elsewhere = console.page("jobs_approval_changelist", tenant__id__exact=str(rows.tenant()))
+    assert "Deploy" not in elsewhere
     empty = Console(support.member(rows.tenant(), "runner")).page("jobs_approval_changelist")
     assert "An execution of a job of type approval makes one" in support.text_of(empty)
     assert "Waiting for a decision" not in empty
@@ -34,9 +42,41 @@ def test_execution_shows_the_question_and_the_two_buttons_to_who_may_decide(cons
         assert ("Deploy now?" in page) is (who.user.email in (named.email, console.user.email))
     assert Console(named).pressed("jobs_approval_approve", approval, reason="tested")
     text = support.text_of(Console(named).page("jobs_execution_change", execution))
-    assert f"user:{named.email}" in text
+    assert f"By {named.email}," in text
+    assert "user:" not in text
     assert "tested" in text
     assert button not in Console(named).page("jobs_approval_change", approval)
+
+
+@pytest.mark.parametrize("button", ["approve", "reject"])
+def test_who_decides_reads_the_question_where_they_decide(console: Console, button: str) -> None:
+    tenant = rows.tenant()
+    job = rows.job(tenant, name="release")
+    key = support.api_key(tenant)
+    by = "key:" + rows.fetch("SELECT key_id FROM api_key WHERE id = %s", key)[0][0]
+    approval = approvals.waiting(tenant, of=job, question="Deploy <b>1.4.2</b>?", requested_by=by)
+    asked = console.page(f"jobs_approval_{button}", approval)
+    assert "Deploy &lt;b&gt;1.4.2&lt;/b&gt;?" in asked
+    assert "asked for by API key billing" in support.text_of(asked)
+    assert "Job release of" in support.text_of(asked)
+
+
+def test_its_own_page_offers_each_decision_once_and_names_people_and_keys(console: Console) -> None:
+    tenant = rows.tenant()
+    key_id = rows.fetch("SELECT key_id FROM api_key WHERE id = %s", support.api_key(tenant))[0][0]
+    approval = approvals.waiting(tenant, requested_by=f"key:{key_id}")
+    page = console.page("jobs_approval_change", approval)
+    assert page.count(support.url("jobs_approval_approve", approval)) == 1
+    assert page.count("</span>waiting</span>") == 1
+    assert f'class="console-link" href="{support.url("jobs_approval_change", approval)}"' not in page
+    assert "API key billing" in page
+    assert key_id not in page
+    decided = {"state": "approved", "decided_at": rows.now()}
+    approvals.waiting(tenant, decided_by=f"key:{key_id}", **decided)
+    approvals.waiting(tenant, decided_by="user:ann@example.com", **decided)
+    text = support.text_of(console.page("jobs_approval_changelist", tenant__id__exact=str(tenant)))
+    assert "API key billing" in text
+    assert "user:ann" not in text
 
 
 def test_rejecting_asks_why_and_who_may_not_is_refused_in_the_dialog(console: Console) -> None:

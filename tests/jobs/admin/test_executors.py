@@ -29,8 +29,12 @@ def test_its_page_shows_what_it_holds_and_can(console: Console) -> None:
     tenant = rows.tenant()
     made = executors.row(tenant, capabilities=["gpu", "eu"], renewed_at=rows.now() - timedelta(minutes=2))
     lease = rows.fetch("SELECT lease_id FROM executor WHERE id = %s", made)[0][0]
-    held = rows.execution(rows.job(tenant), "running", worker_id=lease)
+    began = rows.now() - timedelta(minutes=3)
+    held = rows.execution(rows.job(tenant, name="transcode"), "running", worker_id=lease, started_at=began)
     page = console.page("jobs_executor_change", made)
+    text = support.text_of(page[page.index("Holds now") :])
+    assert "transcode" in text
+    assert "3 min" in text
     assert support.url("jobs_execution_change", held) in page
     assert {"gpu, eu", "1 of 2", "2 min ago"} <= {each for each in ("gpu, eu", "1 of 2", "2 min ago") if each in page}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -18,14 +19,16 @@ from tests.support.console import Console
 def test_a_worker_is_marked_by_its_lease(console: Console, lease: float, draining: bool, word: str) -> None:
     worker = rows.worker(lease=lease, draining=draining)
     assert f"</span>{word}</span>" in console.page("jobs_worker_change", worker)
+    assert f"</span>{word}</span>" in console.page("jobs_worker_changelist")
 
 
 def test_a_page_shows_what_runs_there_and_how_old_its_lease_is(console: Console) -> None:
     worker = rows.worker(renewed_at=rows.now() - timedelta(minutes=2))
-    execution = rows.execution(rows.job(), "running", worker_id=worker)
+    execution = rows.execution(rows.job(rows.tenant(), name="transcode"), "running", worker_id=worker)
     page = console.page("jobs_worker_change", worker)
     assert support.url("jobs_execution_change", execution) in page
-    assert "2 min ago" in support.text_of(page)
+    assert re.search(r"2 min( \d+ s)? ago", support.text_of(page))
+    assert "transcode" in page
 
 
 @pytest.mark.usefixtures("empty_database")

@@ -32,6 +32,49 @@ def test_a_run_shows_each_step_with_its_state_in_graph_and_table(console: Consol
     assert support.url("jobs_workflowrun_change", run) in console.page("jobs_execution_change", made["load"])
 
 
+def test_what_waits_and_what_was_skipped_are_not_drawn_alike(console: Console) -> None:
+    run, _ = chain(rows.tenant(), extract="running", check="skipped", load="blocked")
+    drawn = console.page("jobs_workflowrun_change", run).split('<g class="')[1:]
+    looks = {part.split("<title>")[1].split(":")[0]: part.split('"')[0] for part in drawn}
+    assert looks == {
+        "extract": "run-step run-info", "check": "run-step run-warning", "load": "run-step run-calm run-waits",
+    }  # fmt: skip
+
+
+def test_items_of_a_map_are_told_apart_by_what_they_were_given(console: Console) -> None:
+    tenant = rows.tenant()
+    parent = rows.execution(rows.job(tenant, name="each region"), "running")
+    run, made = make(
+        tenant, {"0": [], "1": []}, {"0": "succeeded", "1": "running"},
+        run=identity.sub_run_id(parent), parent_execution_id=parent, root_execution_id=parent,
+    )  # fmt: skip
+    rows.change("""UPDATE workflow_run SET graph = graph || '{"most_failures": 0}' WHERE id = %s""", run)
+    for step, payload in (("0", '{"region": "<eu>"}'), ("1", '{"region": "us", "day": 3}')):
+        rows.change("UPDATE execution SET payload = %s WHERE id = %s", payload, made[step])
+    page = console.page("jobs_workflowrun_change", run)
+    assert "0 · &lt;eu&gt;" in page.split("</svg>")[0]
+    table = support.text_of(page[page.index("Given") :])
+    assert "&lt;eu&gt;" in table
+    assert "&quot;day&quot;: 3" in table
+    assert "Given" not in Console(support.member(tenant, "viewer")).page("jobs_workflowrun_change", run)
+
+
+def test_leaving_out_a_step_says_that_a_reason_is_needed(console: Console) -> None:
+    run, _ = chain(rows.tenant(), extract="running", load="blocked")
+    page = console.page("jobs_workflowrun_skip", run)
+    reason = page[page.index('for="id_because"') :]
+    assert "*" in reason[: reason.index("</label>")]
+    assert support.problems(console.press("jobs_workflowrun_skip", run, step="load")) == ["This field is required."]
+
+
+def test_an_execution_names_the_run_that_it_is_a_step_of(console: Console) -> None:
+    tenant = rows.tenant()
+    run, made = chain(tenant, extract="running", load="blocked")
+    root = rows.fetch("SELECT j.name FROM workflow_run w JOIN job j ON j.id = w.root_job_id WHERE w.id = %s", run)[0][0]
+    text = support.text_of(console.page("jobs_execution_change", made["load"]))
+    assert f"Step of a workflow run load of {root} ·" in text
+
+
 def test_it_is_resumed_rerun_and_cancelled_by_its_buttons(console: Console) -> None:
     run, _ = chain(rows.tenant(), extract="failed", load="skipped")
     console.pressed("jobs_workflowrun_resume", run)

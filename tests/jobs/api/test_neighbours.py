@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
 from jobs.rules import identity
-from tests.support import actors, rows
+from tests.support import actors, ids, rows
 
 
 @pytest.fixture
@@ -46,6 +47,24 @@ def test_a_tenant_is_told_of_others_without_a_name_and_the_platform_by_name(owne
     operator = actors.operator()
     seen = operator.api.get(f"/api/v1/executions/{waited}/explain", tenant=owner.tenant.slug).json()
     assert f"tenant acme-{found['queue']} used 75%" in seen["neighbours"]["message"]
+
+
+def test_what_was_suspended_used_the_queue_only_while_it_ran(owner, queue, waited):
+    job = rows.job(rows.tenant(slug=f"patient-{queue}"), queue_id=queue)
+    day, now = timedelta(days=1), rows.now()
+    execution = rows.execution(
+        job, "succeeded", queue_id=queue, epoch=2, id=identity.request_id(now - day / 2), started_at=now - day / 2,
+        finished_at=now,
+    )  # fmt: skip
+    for epoch, began in ((1, now - day / 2), (2, now - timedelta(seconds=1))):
+        rows.insert(
+            "attempt", id=ids.child_of(execution), tenant_id=job[1], execution_id=execution, number=1, epoch=epoch,
+            state="suspended", worker_id=uuid4(), worker_pid=1, worker="w", started_at=began,
+            finished_at=began + timedelta(seconds=1), error_code="", error_message="",
+        )  # fmt: skip
+    operator = actors.operator()
+    seen = operator.api.get(f"/api/v1/executions/{waited}/explain", tenant=owner.tenant.slug).json()
+    assert f"patient-{queue}" not in {share["tenant"] for share in seen["neighbours"]["shares"]}
 
 
 def test_what_started_at_once_or_is_not_due_has_no_neighbours(owner, queue):

@@ -55,6 +55,37 @@ def test_a_suspended_one_holds_no_worker_and_says_until_when_it_waits():
     assert (reason.code, reason.until is not None) == (Wait.SUSPENDED, True)
 
 
+def _claimed_again(execution: UUID) -> transitions.Claim:
+    rows.change("UPDATE execution SET state = 'queued' WHERE id = %s", execution)
+    claimed = one.claim(execution, attempt=1, worker_id=uuid4(), worker="w", pid=1)
+    assert claimed is not None
+    return claimed
+
+
+def _minutes_of(execution: UUID) -> list[int]:
+    """Since when it has run, and each of its claims, in whole minutes."""
+    started = "round(extract(epoch FROM clock_timestamp() - started_at) / 60)::int"
+    of_it = rows.fetch(f"SELECT {started} FROM execution WHERE id = %s", execution)
+    claims = rows.fetch(f"SELECT {started} FROM attempt WHERE execution_id = %s ORDER BY epoch", execution)
+    return [each for (each,) in (*of_it, *claims)]
+
+
+@pytest.mark.parametrize("put_off", [suspend, lambda claimed: transitions.defer(runs.fence(claimed), delay=NO_TIME)])
+def test_it_has_started_when_its_attempt_first_did_but_for_limits_when_it_was_claimed(put_off):
+    claimed = running()
+    for minutes in (5, 3):
+        assert put_off(claimed)
+        for table, key in (("execution", "id"), ("attempt", "execution_id")):
+            earlier = f"UPDATE {table} SET started_at = started_at - interval '1 minute' * %s WHERE {key} = %s"
+            rows.change(earlier, minutes, claimed.id)
+        claimed = _claimed_again(claimed.id)
+    assert _minutes_of(claimed.id) == [0, 8, 3, 0], "it runs: leases and time limits count from its claim"
+    assert put_off(claimed)
+    assert _minutes_of(claimed.id) == [8, 8, 3, 0]
+    assert one.succeed(runs.fence(_claimed_again(claimed.id)))
+    assert _minutes_of(claimed.id) == [8, 8, 3, 0, 0]
+
+
 def test_it_goes_on_when_its_time_has_come_or_it_is_woken_and_not_before():
     execution = suspended()
     assert suspensions.resume_due() == 0

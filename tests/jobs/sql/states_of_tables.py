@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
-from jobs.models import ArtifactState, ExecutorState
+from jobs.models import ArtifactState, AttemptState, ExecutorState
 from jobs.models.channel_message import ChannelMessage
 from jobs.rules.approvals import Standing
 
 TABLES = {
     "approval": set(Standing),
+    "attempt": set(AttemptState.values),
     "artifact": set(ArtifactState.values),
     "channel_message": set(ChannelMessage.State.values),
     "executor": set(ExecutorState.values),

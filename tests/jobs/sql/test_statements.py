@@ -23,6 +23,7 @@ from tests.support.statements import ARGUMENTS, OF_THE_APP
 ALIASES = {
     "t.": set(TenantState.values),
     "j.": set(JobState.values),
+    "job.": set(JobState.values),
     "k.": set(JobState.values),
     "b.": set(JobState.values),
     "s.": set(ScheduleState.values),

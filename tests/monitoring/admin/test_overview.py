@@ -77,6 +77,16 @@ def test_parked_executions_are_not_ready() -> None:
     assert "nothing waits" in _context()["verdict"].sentence
 
 
+def test_what_was_skipped_as_it_was_meant_hides_nothing_that_was_missed() -> None:
+    job = rows.job()
+    missed = rows.execution(job, "skipped", reason="DEPENDENCY_FAILED")
+    for reason in ("CONDITION_FALSE", "RULE_NOT_MET", "NO_LONGER_NEEDED") * 3:
+        rows.execution(job, "skipped", reason=reason)
+    shown = _context()["absences"]["rows"]
+    assert len(shown) == 1
+    assert str(missed) in str(shown[0][0])
+
+
 def test_the_latest_failures_and_absences_lead_to_their_pages() -> None:
     job = rows.job(name="nightly")
     failed, _ = support.failed_execution(job)
