@@ -87,3 +87,20 @@ def test_beyond_the_failures_allowed_nothing_starts_any_more(failed, expected):
     shape = graph(a=[], b=[], c=[], most_failures=1)
     states = dict(zip("ab", ["failed"] * failed + ["succeeded"] * (2 - failed), strict=True))
     assert let_go(shape, **states, c="blocked") == {"c": expected}
+
+
+@pytest.mark.parametrize(
+    ("ends", "most", "state"),
+    [
+        (["succeeded", "failed"], 1, "succeeded"),
+        (["succeeded", "failed"], 0, "failed"),
+        (["failed", "cancelled"], 1, "failed"),
+        (["succeeded", "skipped"], 0, "failed"),
+        (["succeeded", "skipped"], 1, "succeeded"),
+        (["succeeded", "failed"], None, "failed"),
+    ],
+)
+def test_items_end_as_their_map_does(ends, most, state):
+    shape = graph(a=[], b=[], most_failures=most)
+    states = {step: (end, "DISABLED" if end == "skipped" else "") for step, end in zip("ab", ends, strict=True)}
+    assert workflow_graphs.ending(shape, states, cancelled=False) == state
