@@ -62,7 +62,7 @@ class Check:
         if not target.tls:
             return plain
         try:
-            found = sockets.encrypted(plain, target.host, sockets.tls(mode, ca))
+            found = sockets.encrypted(plain, target.host, mode, ca)
         except OSError as error:
             raise Problem("tls", f"no TLS with {target.host}: {error}") from None
         self.context.log(f"{found.version()} with {target.host}")

@@ -59,7 +59,7 @@ def send(mail: EmailMessage, recipients: Sequence[str], *, by: Smtp, guard: egre
 def _opened(by: Smtp, target: Target, guard: egress.Guard, call: Waiting) -> Iterator[Session]:
     patience = max(min(STEP_SECONDS, call.remaining()), 0.1)
     plain = sockets.connect(guard, target.host, target.port, patience)
-    given = sockets.encrypted(plain, target.host, sockets.tls(VERIFY)) if target.tls else plain
+    given = sockets.encrypted(plain, target.host, VERIFY) if target.tls else plain
     given.settimeout(patience)
     with given, _cut_at_the_end(given, call), Session(given, target, patience) as session:
         if by.security == "starttls":

@@ -179,7 +179,7 @@ def _opened(connection: Redis, context: Waiting, ours: bool) -> socket.socket:
             plain = sockets.connect(egress.Guard(context.allowed_hosts), target.host, target.port, patience)
         if not target.tls:
             return plain
-        return sockets.encrypted(plain, target.host, sockets.tls(connection.tls, connection.ca))
+        return sockets.encrypted(plain, target.host, connection.tls, connection.ca)
     except OSError as error:
         message = f"{target.host} port {target.port} is not reached: {error}"
         raise HandlerError(message, tags={"connection"}) from None

@@ -35,10 +35,10 @@ def connect(guard: egress.Guard, host: str, port: int, timeout: float) -> socket
     raise failure
 
 
-def encrypted(plain: socket.socket, host: str, context: ssl.SSLContext) -> ssl.SSLSocket:
+def encrypted(plain: socket.socket, host: str, mode: str, ca: str | None = None) -> ssl.SSLSocket:
     """The same connection with TLS; the former socket is used up, whatever comes of it."""
     try:
-        return context.wrap_socket(plain, server_hostname=host.strip("[]"))
+        return tls(mode, ca).wrap_socket(plain, server_hostname=host.strip("[]"))
     except BaseException:
         plain.close()
         raise

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from jobs.connections.contract import OFF, Connection, Name, Password, Port, Secured, Target, Tls, User
+from jobs.connections.contract import OFF, Certificate, Connection, Name, Password, Port, Secured, Target, Tls, User
 
 #: host:port, the host as elsewhere or in brackets.
 Server = Annotated[str, Field(max_length=260, pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^\s/@,?#\\=%:]+):[1-9][0-9]{0,4}$")]
@@ -46,6 +46,11 @@ class Kafka(Connection):
         description="host:port of some brokers."
     )
     tls: Tls = Field(default="verify", title="TLS")
+    ca: Certificate | None = Field(
+        default=None,
+        title="Certificate authority",
+        description="PEM of the authority to verify brokers with, if it is no public one.",
+    )
     mechanism: Literal["none", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "none"
     user: User | None = None
     password: Password | None = None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from uuid import UUID, uuid5
 
-from jobs import sql
+from jobs import errors, sql
+from jobs.models import Job, Schedule, ScheduleState
 from tenants import quotas
 from tenants.models import Tenant
 from tenants.quotas import QuotaExceeded
@@ -16,6 +17,8 @@ from tenants.rules.quotas import JOBS, SCHEDULES, Quota
 
 #: Quotas up to here are counted each time.
 SMALL = 1_000
+#: A job is told, compared and declared with all of its schedules.
+MOST_OF_A_JOB = 1_000
 
 
 def for_one_more(tenant: Tenant, quota: Quota) -> None:
@@ -32,6 +35,16 @@ def for_one_more(tenant: Tenant, quota: Quota) -> None:
         raise QuotaExceeded.of(quota, limit=most, used=used)
     if most > SMALL:
         sql.run("note_room", id=kept, tenant_id=tenant.pk, most=most, room=most - used - 1)
+
+
+def for_one_more_schedule(job: Job) -> None:
+    """The same for a schedule of this job, which the caller holds."""
+    if Schedule.objects.filter(job=job).exclude(state=ScheduleState.DELETED)[:MOST_OF_A_JOB].count() >= MOST_OF_A_JOB:
+        raise errors.Conflict.about(
+            "job",
+            f"it has {MOST_OF_A_JOB:,} schedules, which is the most: delete one, or give the others to a second job",
+        )
+    for_one_more(job.tenant, SCHEDULES)
 
 
 def _kept(tenant: Tenant, quota: Quota) -> UUID:

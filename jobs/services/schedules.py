@@ -24,11 +24,8 @@ from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
 from tenants.refused_items import RefusedItems
-from tenants.rules.quotas import SCHEDULES, kept_for
+from tenants.rules.quotas import kept_for
 from tenants.services import audit
-
-#: A job is told, compared and declared with all of its schedules.
-MOST_OF_A_JOB = 1_000
 
 
 def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
@@ -41,22 +38,13 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         schedule_fields.assign_anchored(schedule, schedule_fields.whole(fields, job.tenant), now)
         _check(schedule, path)
         schedule.next_run_at = _next_run(schedule, now, path)
-        _refuse_too_many(job)
-        room.for_one_more(job.tenant, SCHEDULES)
+        room.for_one_more_schedule(job)
         schedule.save(force_insert=True)
         if schedule.payload is not None:
             secret_uses.note(schedule.job)
         _record("schedule.created", schedule, changes.between({}, schedule_fields.told(schedule)))
         dispatch.ring_after_commit()
     return schedule
-
-
-def _refuse_too_many(job: Job) -> None:
-    if Schedule.objects.filter(job=job).exclude(state=ScheduleState.DELETED)[:MOST_OF_A_JOB].count() >= MOST_OF_A_JOB:
-        raise errors.Conflict.about(
-            "job",
-            f"it has {MOST_OF_A_JOB:,} schedules, which is the most: delete one, or give the others to a second job",
-        )
 
 
 @dataclass(frozen=True, slots=True)

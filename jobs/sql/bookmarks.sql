@@ -22,6 +22,6 @@ SELECT EXISTS (SELECT FROM held) AS holds, EXISTS (SELECT FROM moved) AS moved
 -- Those of deleted jobs: nobody goes by them any more.
 DELETE FROM bookmark WHERE id = ANY(ARRAY(
     SELECT b.id FROM tenant t
-    CROSS JOIN LATERAL (SELECT id FROM job WHERE job.tenant_id = t.id AND job.state = 'deleted' OFFSET 0) j
-    JOIN bookmark b ON b.job_id = j.id
+    CROSS JOIN LATERAL (SELECT j.id FROM job j WHERE j.tenant_id = t.id AND j.state = 'deleted' OFFSET 0) k
+    JOIN bookmark b ON b.job_id = k.id
     LIMIT %(limit)s)) RETURNING id

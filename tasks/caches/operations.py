@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from jobs.handlers import Cancelled, Context, HandlerError, Json
-from jobs.rules import json_pointers
 from jobs.rules.codes import Failure
 from tasks import foreign
+from tasks.caches import warming
 from tasks.caches.params import WILD, CacheParams
-from tasks.http import calling
-from tasks.http.exchange import Exchange
 from tasks.redis_session import Session
 
 #: Of one value, and of all that a result holds.
 KEPT_VALUE_BYTES = 16 * 1024
 KEPT_CHARS = 48 * 1024
-#: What a call may put into a cache.
-MOST_WARM_BYTES = 8 * 1024 * 1024
 PROGRESS_SECONDS = 2.0
 _TOLD = {
     "redis_version": "version",
@@ -66,7 +61,7 @@ def set_(session: Session, params: CacheParams, context: Context) -> Json:
     written = 0
     for key, value in params.entries.items():
         _check(context)
-        written += _put(session, params, key, _bytes(value))
+        written += _put(session, params, key, warming.encoded(value))
     return {"set": written, "kept": len(params.entries) - written}
 
 
@@ -108,15 +103,19 @@ def stats(session: Session, params: CacheParams, context: Context) -> Json:
 
 
 def warm(session: Session, params: CacheParams, context: Context) -> Json:
-    """Call, and put the answer into the cache; not even call where it is there and is to stay."""
-    assert params.call is not None
+    """Call or ask, and put what comes into the cache; not even that where it is there and is to stay."""
     assert params.key is not None
     if params.only_if_absent and session.command("EXISTS", _full(params, params.key)):
-        context.log("it is there already: nothing is called")
+        context.log("it is there already: nothing is called or asked")
         return {"set": 0, "kept": 1}
-    body, answer = _called(params, context)
-    written = _put(session, params, params.key, body)
-    return {"set": written, "kept": 1 - written, "bytes": len(body), "status": answer["status"]}
+    if params.query is not None:
+        body, facts = warming.asked(params.query, context)
+    else:
+        assert params.call is not None
+        body, facts = warming.called(params.call, context)
+    value = warming.place(body, params.value)
+    written = _put(session, params, params.key, value)
+    return {"set": written, "kept": 1 - written, "bytes": len(value), **facts}
 
 
 OPERATIONS: Mapping[str, Callable[[Session, CacheParams, Context], Json]] = {
@@ -129,21 +128,6 @@ OPERATIONS: Mapping[str, Callable[[Session, CacheParams, Context], Json]] = {
     "stats": stats,
     "flush": flush,
 }
-
-
-def _called(params: CacheParams, context: Context) -> tuple[bytes, Mapping[str, Json]]:
-    assert params.call is not None
-    most = min(params.call.most_bytes, MOST_WARM_BYTES)
-    call = params.call.model_copy(update={"max_answer_bytes": most, "too_large": "fail"})
-    body = io.BytesIO()
-    with Exchange(call, context) as exchange:
-        answer = calling.call(exchange, lambda _: body)
-    if params.value is None:
-        return body.getvalue(), answer
-    try:
-        return _bytes(json_pointers.value(foreign.parsed(body.getvalue()), params.value)), answer
-    except (ValueError, json_pointers.MissingPlace) as error:
-        raise HandlerError(f"value: the answer has no {params.value}: {error}", tags={"extract"}) from None
 
 
 def _put(session: Session, params: CacheParams, key: str, value: bytes) -> int:
@@ -193,10 +177,6 @@ def _full(params: CacheParams, key: str) -> str:
 
 def _escaped(prefix: str) -> str:
     return "".join(f"\\{char}" if char in WILD or char == "]" else char for char in prefix)
-
-
-def _bytes(value: Json) -> bytes:
-    return value.encode() if isinstance(value, str) else json.dumps(value, ensure_ascii=False).encode()
 
 
 def _told(head: bytes, size: int) -> Json:

@@ -20,17 +20,20 @@ RESULT_BYTES = 56 * 1024
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+def names_of(columns: Sequence[Column]) -> list[str]:
+    """Each of its own, so that a row can be an object."""
+    names = [column.name for column in columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise PermanentFailure(f"two columns are called {name}: rename one with AS", code=Failure.CONFIG_INVALID)
+    return names
+
+
 class Sink(ABC):
     """Takes rows, in batches."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        names = [column.name for column in columns]
-        for name in names:
-            if names.count(name) > 1:
-                raise PermanentFailure(
-                    f"two columns are called {name}: rename one with AS", code=Failure.CONFIG_INVALID
-                )
-        self.names = names
+        self.names = names_of(columns)
         self.columns = columns
 
     @abstractmethod

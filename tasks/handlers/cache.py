@@ -19,6 +19,9 @@ class Cache(Handler[CacheParams]):
     params = CacheParams
     threaded = True
     inputs = frozenset({"keys", "entries"})
+    without_expressions: ClassVar[dict[str, str]] = {
+        "query.query": "write :name in the SQL, and the expression as the value of that name in params"
+    }
     example: ClassVar[dict[str, Json]] = {
         "connection": "cache",
         "operation": "delete_pattern",

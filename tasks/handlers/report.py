@@ -14,7 +14,7 @@ from jobs.rules.codes import Failure
 from tasks import egress, mail
 from tasks.messages import Message
 from tasks.messages.sending import letter
-from tasks.reports import sources, writers
+from tasks.reports import pages, sources, writers
 from tasks.reports.params import MOST_PDF_COLUMNS, Mail, ReportParams
 from tasks.reports.sources import Table
 from tasks.reports.writers import Layout, Picture, Writer
@@ -34,7 +34,8 @@ class Report(Handler[ReportParams]):
     description = "Makes a PDF, a spreadsheet, CSV or HTML of rows, keeps it and sends it by mail."
     params = ReportParams
     without_expressions: ClassVar[dict[str, str]] = {
-        "source.query": "write :name in the SQL, and the expression as the value of that name in params"
+        "source.query": "write :name in the SQL, and the expression as the value of that name in params",
+        "template": "write [[title]], [[before]] or [[after]] in the template, and the expression as the field of that name",
     }
     example: ClassVar[dict[str, Json]] = {
         "source": {
@@ -106,12 +107,15 @@ def _writer(params: ReportParams, names: Sequence[str], places: Sequence[int], f
         headings=[titles.get(name, name) for name in shown],
         picture=picture,
         folder=context.folder(),
+        before=params.before,
+        after=params.after,
+        template=params.template,
     )
     match params.format:
         case "csv":
             return writers.Csv(layout, file)
         case "html":
-            return writers.Html(layout, file)
+            return pages.Html(layout, file)
         case "pdf":
             return writers.Pdf(layout, file)
     from tasks.reports.spreadsheets import Xlsx  # noqa: PLC0415 - other jobs do without

@@ -28,7 +28,7 @@ from confluent_kafka.admin import AdminClient
 from jobs.connections.brokers import Kafka
 from jobs.handlers import Context
 from tasks import egress
-from tasks.queues import kafka_guard
+from tasks.queues import kafka_guard, kafka_tls
 from tasks.queues.contract import (
     GLANCE_SECONDS,
     LONGEST_BODY,
@@ -268,9 +268,7 @@ class KafkaSession:
             "logger": SILENT,
             "error_cb": self._on_error,
         }
-        if connection.tls != "off":
-            settings["enable.ssl.certificate.verification"] = connection.tls == "verify"
-            settings["ssl.endpoint.identification.algorithm"] = "https" if connection.tls == "verify" else "none"
+        settings |= kafka_tls.settings(connection)
         if secured:
             settings["sasl.mechanism"] = connection.mechanism
             settings["sasl.username"] = connection.user

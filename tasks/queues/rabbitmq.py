@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import amqp
 from amqp.method_framing import frame_handler
-from amqp.transport import TCPTransport
+from amqp.transport import DEFAULT_SOCKET_SETTINGS, TCPTransport
 
 from jobs.connections.brokers import RabbitMq
 from jobs.handlers import Context, HandlerError
@@ -185,6 +185,11 @@ class _Given(TCPTransport):
     def _connect(self, *_: Any) -> None:
         self.sock = self._given
 
+    def _set_socket_options(self, _: Any) -> None:
+        """The library would set again what the kernel says of the connection, which after TLS it may refuse to take."""
+        for name, value in DEFAULT_SOCKET_SETTINGS.items():
+            self._given.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     def _read(self, n: int, *arguments: Any, **options: Any) -> bytes:
         if n > LONGEST_FRAME:
             raise too_long(n)
@@ -226,7 +231,7 @@ def _opened(connection: RabbitMq, context: Context) -> _Over:
     try:
         reached = sockets.connect(guard, target.host, target.port, patience)
         if target.tls:
-            reached = sockets.encrypted(reached, target.host, sockets.tls(connection.tls, connection.ca))
+            reached = sockets.encrypted(reached, target.host, connection.tls, connection.ca)
     except OSError as error:
         raise BrokerRefuses(f"{target.host} port {target.port} is not reached: {error}", "connection") from None
     context.log(f"reached {target.host} port {target.port}")

@@ -68,7 +68,7 @@ def opened(connection: Redis, context: Context, patience: float) -> GivenRedis:
     try:
         reached = sockets.connect(guard, target.host, target.port, patience)
         if target.tls:
-            reached = sockets.encrypted(reached, target.host, sockets.tls(connection.tls, connection.ca))
+            reached = sockets.encrypted(reached, target.host, connection.tls, connection.ca)
     except OSError as error:
         raise BrokerRefuses(f"{target.host} port {target.port} is not reached: {error}", "connection") from None
     context.log(f"reached {target.host} port {target.port}")

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from jobs.connections import named
 from jobs.connections.services import Address
 from jobs.handlers import Json, Params
 from tasks.databases import texts
 from tasks.handlers.database import ParamName, Statement, Value
+from tasks.reports import templates
 
 MOST_COLUMNS = 200
 #: Rows of a document, by its format: what whoever opens it can still open. A sheet of Excel ends at 1,048,576.
 MOST_ROWS = {"pdf": 2_000, "html": 20_000, "xlsx": 1_000_000, "csv": 10_000_000}
 #: In a PDF a page's width is all there is.
 MOST_PDF_COLUMNS = 20
+#: Above and below the table.
+Text = Annotated[str, Field(max_length=4_000)]
+
+
+def _page(template: str) -> str:
+    if why := templates.problem(template):
+        raise ValueError(why)
+    return template
 
 
 class Source(Params):
@@ -84,6 +93,12 @@ class ReportParams(Params):
         default=None, description="Those that are shown, in this order; left out, all."
     )
     chart: Chart | None = None
+    before: Text = Field(default="", description="Plain text above the table, in html, pdf and xlsx.")
+    after: Text = Field(default="", description="The same below it.")
+    template: Annotated[str, Field(max_length=templates.MOST_CHARS), AfterValidator(_page)] | None = Field(
+        default=None,
+        description=f"An HTML document with [[table]], and as it likes {', '.join(f'[[{name}]]' for name in templates.MARKS)}.",
+    )
     max_rows: Annotated[int, Field(ge=1, le=MOST_ROWS["csv"])] | None = Field(
         default=None, description=f"At most what the format has room for: {MOST_ROWS}."
     )
@@ -100,4 +115,17 @@ class ReportParams(Params):
             raise ValueError("a chart is drawn in xlsx and pdf only")
         if self.format == "pdf" and self.columns and len(self.columns) > MOST_PDF_COLUMNS:
             raise ValueError(f"a page of a PDF has room for {MOST_PDF_COLUMNS} columns")
+        return self
+
+    @model_validator(mode="after")
+    def _texts_are_shown(self) -> Self:
+        if self.template is not None and self.format != "html":
+            raise ValueError(
+                f"a template is a page of HTML: leave it out, or let format be html instead of {self.format}"
+            )
+        for name, text in (("before", self.before), ("after", self.after)):
+            if text and self.format == "csv":
+                raise ValueError(f"{name} is shown in html, pdf and xlsx: CSV has rows only")
+            if text and self.template is not None and not templates.has(self.template, name):
+                raise ValueError(f"the template has no [[{name}]] where {name} would be shown")
         return self

@@ -30,7 +30,10 @@ _FIRST = 1900
 
 
 class Xlsx(Writer):
-    """One sheet; what it is about stands in the file's properties, so that the first row is the headings."""
+    """One sheet; what it is about stands in the file's properties, so that the first row is the headings.
+
+    A text above the table has its lines before them, and an empty row.
+    """
 
     def begin(self) -> None:
         path = self.layout.folder / "report.xlsx"
@@ -39,19 +42,22 @@ class Xlsx(Writer):
         self._book.set_properties({"title": self.layout.title, "comments": self.layout.note})
         self._sheet = self._book.add_worksheet("Report")
         self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
-        self._sheet.freeze_panes(1, 0)
+        self._top = self._lines(0, self.layout.before)
+        self._top += 1 if self._top else 0
+        self._sheet.freeze_panes(self._top + 1, 0)
         self._sheet.set_column(0, max(len(self.layout.headings) - 1, 0), 18)
         bold = self._book.add_format({"bold": True})
         for place, heading in enumerate(self.layout.headings):
-            self._sheet.write_string(0, place, cells.text(heading, CHARS), bold)
+            self._sheet.write_string(self._top, place, cells.text(heading, CHARS), bold)
         self._count = 0
 
     def put(self, row: Sequence[Any]) -> None:
         self._count += 1
         for place, value in enumerate(row):
-            self._cell(self._count, place, value)
+            self._cell(self._top + self._count, place, value)
 
     def finish(self, truncated: bool) -> None:
+        self._lines(self._top + self._count + 2, self.layout.after)
         if self.layout.picture and self._count:
             self._draw(self.layout.picture.kind, self.layout.picture.label, self.layout.picture.value)
         if truncated:
@@ -60,6 +66,13 @@ class Xlsx(Writer):
         with self._path.open("rb") as made:
             shutil.copyfileobj(made, self.file)
         self._path.unlink()
+
+    def _lines(self, first: int, text: str) -> int:
+        """How many they are."""
+        lines = text.splitlines()
+        for row, line in enumerate(lines, first):
+            self._sheet.write_string(row, 0, cells.text(line, CHARS))
+        return len(lines)
 
     def _cell(self, row: int, place: int, value: Any) -> None:
         match value:
@@ -79,16 +92,16 @@ class Xlsx(Writer):
 
     def _draw(self, kind: str, label: int, value: int) -> None:
         chart = self._book.add_chart({"type": "column" if kind == "bar" else "line"})
-        last = self._count
+        first, last = self._top + 1, self._top + self._count
         chart.add_series(
             {
                 "name": self.layout.headings[value],
-                "categories": ["Report", 1, label, last, label],
-                "values": ["Report", 1, value, last, value],
+                "categories": ["Report", first, label, last, label],
+                "values": ["Report", first, value, last, value],
             }
         )
         chart.set_title({"name": self.layout.title})
-        self._sheet.insert_chart(1, len(self.layout.headings) + 1, chart)
+        self._sheet.insert_chart(first, len(self.layout.headings) + 1, chart)
 
 
 def _is_kept(value: float | Decimal) -> bool:

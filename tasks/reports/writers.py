@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +14,7 @@ from tasks.databases import sinks
 from tasks.databases.session import Column
 from tasks.reports import cells
 
-HTML_CHARS, PDF_CHARS = 32_000, 500
+PDF_CHARS = 500
 #: Cells of a PDF, and characters in all of them: they are set in one go, which nothing can interrupt.
 PDF_CELLS, PDF_ALL_CHARS = 20_000, 1_000_000
 CHART_ROWS = 30
@@ -41,6 +40,11 @@ class Layout:
     picture: Picture | None
     #: Private, for whatever is on its way.
     folder: Path
+    #: Texts above and below the table.
+    before: str = ""
+    after: str = ""
+    #: Of a page; the usual one if there is none.
+    template: str | None = None
 
 
 class Writer(ABC):
@@ -77,40 +81,6 @@ class Csv(Writer):
         """There is no place in it to say so; the result does."""
 
 
-class Html(Writer):
-    """One page without scripts, and a policy that would let none run."""
-
-    _HEAD = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        "<title>{title}</title><style>"
-        "body{{font:14px/1.4 system-ui,sans-serif;margin:2rem;color-scheme:light dark}}"
-        "table{{border-collapse:collapse}}th,td{{padding:.3rem .6rem;border:1px solid #8886;text-align:left;vertical-align:top}}"
-        "td.n{{text-align:right;font-variant-numeric:tabular-nums}}p{{color:#777}}"
-        "</style></head><body><h1>{title}</h1><p>{note}</p><table><thead><tr>{headings}</tr></thead><tbody>\n"
-    )
-
-    def begin(self) -> None:
-        headings = "".join(f"<th>{escape(heading)}</th>" for heading in self.layout.headings)
-        self._write(
-            self._HEAD.format(title=escape(self.layout.title), note=escape(self.layout.note), headings=headings)
-        )
-
-    def put(self, row: Sequence[Any]) -> None:
-        self._write("<tr>" + "".join(map(self._cell, row)) + "</tr>\n")
-
-    def finish(self, truncated: bool) -> None:
-        self._write("</tbody></table>" + ("<p>There are more rows.</p>" if truncated else "") + "</body></html>\n")
-
-    @staticmethod
-    def _cell(value: Any) -> str:
-        kind = ' class="n"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
-        return f"<td{kind}>{escape(cells.text(value, HTML_CHARS))}</td>"
-
-    def _write(self, text: str) -> None:
-        self.file.write(text.encode(errors="replace"))
-
-
 class Pdf(Writer):
     """Set by Typst. What is in the rows reaches it as values of a JSON file, never as its language."""
 
@@ -137,6 +107,8 @@ class Pdf(Writer):
         said = {
             "title": layout.title,
             "note": layout.note,
+            "before": layout.before.splitlines(),
+            "after": layout.after.splitlines(),
             "headings": [cells.text(heading, 100) for heading in layout.headings],
             "rows": self._rows,
             "bars": self._bars,

@@ -24,6 +24,9 @@ class Case:
     slow: Payload = field(default_factory=dict)
     #: True once the slow one is in the middle of it, told from its log so far.
     under_way: Callable[[Sequence[str]], bool] = bool
+    #: What the slow one has on servers meanwhile, sessions or consumers, and must leave none of: looked at until some are
+    #: there before it is interrupted, and until none are there after it.
+    on_servers: Callable[[], Sequence[object]] | None = None
     #: Ends by itself and produces more than anybody wants to keep.
     oversized: Payload = field(default_factory=dict)
     allowed_hosts: Sequence[str] = ()

@@ -17,6 +17,7 @@ from typing import Any
 import pymysql
 
 from scheduler_project.local import leash, ports
+from tests.support import certificates
 
 START_SECONDS = 20.0
 
@@ -88,6 +89,7 @@ def _started(folder: Path) -> MariaDb:
                 f"--pid-file={folder / 'pid'}", f"--init-file={folder / 'init.sql'}", "--skip-name-resolve", "--local-infile=1",
                 "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
                 "--performance-schema=OFF", "--max-connections=20",
+                f"--ssl-cert={certificates.made().certificate}", f"--ssl-key={certificates.made().key}",
             ],
             stdout=log, stderr=log, cwd=data,
         )  # fmt: skip

@@ -129,7 +129,8 @@ def test_neither_repr_nor_a_traceback_shows_a_value() -> None:
     with pytest.raises(Exception) as wrong:  # noqa: PT011
         connections.check("redis", {**REDIS, "port": CANARY, "surprise": CANARY})
     assert found_in("".join(traceback.format_exception(wrong.value)) + repr(wrong.value)) == set()
-    assert "5e5e" not in repr(data_keys.ring())
+    key = data_keys.ring().first.material
+    assert [form for form in (key.hex(), repr(key)[2:-1]) if form in repr(data_keys.ring())] == []
 
 
 def test_a_refused_installation_key_is_not_quoted() -> None:

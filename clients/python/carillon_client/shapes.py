@@ -887,6 +887,7 @@ class CachePayload(TypedDict):
     pattern: NotRequired[str | None | Expression]
     key: NotRequired[str | None | Expression]
     call: NotRequired[CachePayloadHttpParams | None | Expression]
+    query: NotRequired[CachePayloadCacheQuery | None | Expression]
     value: NotRequired[str | None | Expression]
     confirm: NotRequired[str | None | Expression]
     batch_size: NotRequired[int | Expression]
@@ -907,6 +908,14 @@ class CachePayloadBasic(TypedDict):
 
     user: str | Expression
     password: str | Expression
+
+
+class CachePayloadCacheQuery(TypedDict):
+    """One query, whose rows are put into the cache."""
+
+    connection: str | Expression
+    query: str | Expression
+    params: NotRequired[dict[str, Any] | Expression]
 
 
 class CachePayloadExtracted(TypedDict):
@@ -4028,6 +4037,7 @@ class KafkaConnection(TypedDict):
 
     servers: list[str]
     tls: NotRequired[TlsEnum]
+    ca: NotRequired[str | None]
     mechanism: NotRequired[MechanismEnum]
     user: NotRequired[str | None]
     password: NotRequired[str | None]
@@ -6053,6 +6063,9 @@ class ReportPayload(TypedDict):
     name: NotRequired[str | Expression]
     columns: NotRequired[list[ReportPayloadColumn | Expression] | None | Expression]
     chart: NotRequired[ReportPayloadChart | None | Expression]
+    before: NotRequired[str | Expression]
+    after: NotRequired[str | Expression]
+    template: NotRequired[str | None | Expression]
     max_rows: NotRequired[int | None | Expression]
     mail: NotRequired[ReportPayloadMail | None | Expression]
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from jobs import errors
 from jobs.engine import planner
 from jobs.models import Schedule
-from jobs.services import jobs, schedules
+from jobs.services import jobs, room, schedules
 from tenants import context
 from tenants.models import AuditEvent
 from tests.support import logins, rows
@@ -71,7 +71,7 @@ def test_what_was_due_by_the_old_rule_is_accounted_for_when_nobody_has_planned_i
 
 
 def test_a_job_has_so_many_schedules_and_no_more(tenant, monkeypatch):
-    monkeypatch.setattr(schedules, "MOST_OF_A_JOB", 2)
+    monkeypatch.setattr(room, "MOST_OF_A_JOB", 2)
     job = jobs.create(
         tenant=tenant, fields={"name": "a", "type": "dummy"}, schedules=[RULES["cron"], RULES["interval"]]
     )

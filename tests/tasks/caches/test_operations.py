@@ -230,7 +230,7 @@ def test_cancel_between_batches_ends_it(there: redis.Redis, context: RecordingCo
         ({"operation": "get", "keys": ["a"], "entries": {"b": 1}}, "get does not take entries"),
         ({"operation": "expire", "keys": ["a"]}, "expire needs ttl_seconds"),
         ({"operation": "stats", "pattern": "a"}, "stats does not take pattern"),
-        ({"operation": "warm", "key": "a"}, "warm needs call"),
+        ({"operation": "warm", "key": "a"}, "warm needs call or query, one of them"),
         ({"operation": "warm", "key": "a", "call": {"url": "http://x.test/", "poll": {}}}, "cannot poll or save"),
         ({"operation": "get", "keys": []}, "at least 1"),
         ({"operation": "get", "keys": ["a"] * 1001}, "at most 1000"),

@@ -74,6 +74,7 @@ def test_what_may_only_read_does_not_write(shop, opening: Opening):
         ["START TRANSACTION READ WRITE", "DELETE FROM item"],
         ["/*! COMMIT */", "DELETE FROM item"],
         ["PRAGMA query_only = 0", "DELETE FROM item"],
+        ["WITH one AS (SELECT 1) DELETE FROM item"],  # begins as what only reads
     ):
         with pytest.raises(HandlerError):
             in_one(opening, shop, statements, read_only=True)

@@ -56,6 +56,14 @@ def test_a_database_name_that_is_an_address_leads_nowhere_else(opening: Opening)
         assert f'database "{name}" does not exist' in str(error)
 
 
+@pytest.mark.parametrize("field", ["user", "password"])
+def test_a_value_that_reads_like_more_options_is_a_value(opening: Opening, field: str):
+    """In a DSN an address overrides the host, whoever writes it there."""
+    fields = databases.postgresql()
+    for value in (f"{fields[field]} hostaddr=127.0.0.9", "x' hostaddr='127.0.0.9", "x\\' hostaddr='127.0.0.9"):
+        assert "password authentication failed" in str(refused(opening, {**fields, field: value}))
+
+
 def test_nothing_is_taken_from_the_environment_or_the_home(opening: Opening, monkeypatch, tmp_path):
     fields = databases.postgresql()
     (tmp_path / ".pgpass").write_text(f"*:*:*:*:{fields['password']}\n")
@@ -86,13 +94,6 @@ def test_no_service_of_the_workers_is_read(opening: Opening, monkeypatch, tmp_pa
             with opening(databases.postgresql()) as (session, _):
                 assert [row[0] for row in session.stream("SELECT current_setting('statement_timeout')")] == ["0"]
             assert os.environ["PGSERVICE"] == service
-
-
-@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
-def test_a_server_without_tls_is_refused_where_tls_is_asked_for(kind: str, opening: Opening):
-    for mode in ("verify", "insecure"):
-        error = refused(opening, {**getattr(databases, kind)(), "tls": mode})
-        assert ("connection" in error.tags, "SSL" in str(error)) == (True, True)
 
 
 def test_who_may_run_programs_on_the_server_is_not_let_in(opening: Opening):

@@ -70,10 +70,11 @@ def test_a_file_is_written_read_listed_moved_and_deleted(root, folder):
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("path", ["link", "way/secret", "way"])
+@pytest.mark.parametrize("path", ["link", "way/secret", "way", "magic/etc/passwd"])
 def test_no_link_is_followed_out_of_it(root, folder, outside, path):
     (folder / "link").symlink_to(outside / "secret")
     (folder / "way").symlink_to(outside)
+    (folder / "magic").symlink_to("/proc/self/root")
     for act in (lambda: read(root, path), lambda: write(root, f"{path}/new"), lambda: list(root.entries(path))):
         with pytest.raises((Unsafe, FileProblem)):
             act()
@@ -113,9 +114,10 @@ def test_pipes_sockets_and_devices_are_not_opened(root, folder):
     if os.geteuid() == 0:
         os.mknod(folder / "device", 0o666 | 0o020000, os.makedev(1, 5))
         kinds.append("device")
-    for name in kinds:
-        with pytest.raises(Unsafe, match="no plain file"):
-            read(root, name)
+    with open(os.open(folder / "pipe", os.O_RDWR), "rb"):  # so that nobody waits who opens it
+        for name in kinds:
+            with pytest.raises(Unsafe, match="no plain file"):
+                root.open(name).close()
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -156,6 +158,26 @@ def test_a_link_that_is_swapped_in_at_any_moment_leads_nowhere(root, folder, out
     assert min(told.values()) > 0, told
     assert os.listdir(outside) == ["secret"]
     assert (outside / "secret").read_text() == SECRET
+
+
+@pytest.mark.parametrize("exchanged", ["turn", "turn/secret"])
+def test_a_link_that_is_swapped_in_just_before_the_kernel_opens_it_leads_nowhere(
+    root, folder, outside, monkeypatch, exchanged
+):
+    """Whoever looks first and opens then would be had here each time."""
+    write(root, "turn/secret", b"own")
+    opening, place = os.open, folder / exchanged
+
+    def swapping(name: Any, *how: Any, **where: Any) -> int:
+        if name == place.name and not place.is_symlink():
+            place.rename(folder / "kept")
+            place.symlink_to(outside if place.name == "turn" else outside / "secret")
+        return opening(name, *how, **where)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with pytest.raises((Unsafe, FileProblem)):
+        read(root, "turn/secret")
+    assert place.is_symlink()
 
 
 def test_half_a_file_is_seen_by_nobody_and_leaves_nothing(root, folder):

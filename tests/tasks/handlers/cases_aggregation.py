@@ -18,6 +18,7 @@ def case(server: HttpServer) -> Case:
         wrong={"query": of("DELETE FROM by_day"), "timezone": {**of("SELECT 1"), "timezone": "Mars"}},
         slow=of("SELECT DATE '2026-01-01', 1 FROM pg_sleep(120) AS slow"),
         under_way=lambda messages: bool(messages) and any("slow" in each for each in databases.postgresql_activity()),
+        on_servers=databases.postgresql_activity,
         oversized=of("SELECT DATE '2000-01-01' + g, g FROM generate_series(1, 20000) g"),
         allowed_hosts=databases.ALLOWED,
         connections={"shop": databases.postgresql()},

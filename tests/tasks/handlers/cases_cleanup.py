@@ -26,6 +26,7 @@ def case(server: HttpServer) -> Case:
         wrong={"table": of("visit; DROP TABLE x"), "column": {**of("visit"), "column": 'a" < 1'}},
         slow=of("visit", batch_rows=1, pause_seconds=60),
         under_way=bool,
+        on_servers=databases.postgresql_activity,
         oversized=of("visit", batch_rows=100),
         allowed_hosts=databases.ALLOWED,
         connections={"shop": databases.postgresql()},

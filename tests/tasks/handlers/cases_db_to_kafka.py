@@ -20,6 +20,7 @@ def case(server: HttpServer) -> Case:
         },
         slow={**payload, "query": SLOWLY},
         under_way=lambda messages: any(message.startswith("asking") for message in messages),
+        on_servers=databases.postgresql_activity,
         oversized={**payload, "query": "SELECT repeat('x', 1000000) FROM generate_series(1, 20)"},
         allowed_hosts=["127.0.0.1"],
         connections={"source": databases.postgresql(), "target": kafka(kafka_cluster.shared())},

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
+
+import redis
 
 from tests.support import servers
 from tests.support.conformance import Case
@@ -13,6 +16,13 @@ def redis_fields() -> dict[str, Any]:
     parts = urlsplit(servers.REDIS_URL)
     secret = unquote(parts.password or "")
     return {"kind": "redis", "host": parts.hostname, "port": parts.port, "tls": "off", "password": secret}
+
+
+def consumers(stream: str) -> Any:
+    """Those of its group; none before there is one."""
+    with redis.Redis.from_url(servers.REDIS_URL) as client, suppress(redis.ResponseError):
+        return client.xinfo_consumers(stream, "readers")
+    return []
 
 
 def case(server: HttpServer) -> Case:
@@ -28,6 +38,7 @@ def case(server: HttpServer) -> Case:
         },
         slow={**reading, "idle_seconds": 120},
         under_way=lambda messages: any(message.startswith("reading") for message in messages),
+        on_servers=lambda: consumers(stream["queue"]),
         oversized={**stream, "operation": "publish_batch", "messages": [{"body": "x" * 1000}] * 9000},
         allowed_hosts=["127.0.0.1"],
         connections={"broker": redis_fields()},

@@ -19,6 +19,7 @@ def case(server: HttpServer) -> Case:
         },
         slow=asking("SELECT pg_sleep(120) AS slow"),
         under_way=lambda messages: bool(messages) and any("slow" in each for each in databases.postgresql_activity()),
+        on_servers=databases.postgresql_activity,
         oversized=asking("SELECT repeat('x', 1000) AS text FROM generate_series(1, 50000)"),
         allowed_hosts=databases.ALLOWED,
         connections={"shop": databases.postgresql()},

@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
@@ -35,14 +36,17 @@ from tasks.sandbox import probe
 from tests.support import contexts, http_server
 from tests.support.conformance import Case
 from tests.support.http_server import HttpServer
+from tests.support.patience import slowness
 from tests.support.processes import eventually, marked
 
 handlers.load(["tasks.handlers"])
 TYPES = sorted(handlers.registered())
 #: Those that workers run: of them `level` asks, as every test does that runs one.
 RUN_HERE = [job_type for job_type in TYPES if not handlers.get(job_type).external]
-#: Asked to end, a handler is gone after this even on a busy machine; by itself it would go on for 120 s.
-BOUND_SECONDS = 30
+#: Of those, the ones that may run in a thread beside others.
+THREADED = [job_type for job_type in RUN_HERE if handlers.get(job_type).threaded]
+#: Asked to end, a handler is gone after this, on a machine that does nothing else; by itself it would go on for 120 s.
+BOUND_SECONDS = 5
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -50,7 +54,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         pairs = [(job_type, level) for job_type in RUN_HERE for level in levels(job_type)]
         metafunc.parametrize(("job_type", "level"), pairs, indirect=["level"])
     elif "job_type" in metafunc.fixturenames:
-        metafunc.parametrize("job_type", TYPES)
+        metafunc.parametrize("job_type", THREADED if "thread" in metafunc.fixturenames else TYPES)
 
 
 def levels(job_type: str) -> list[str]:
@@ -100,8 +104,21 @@ def run(job_type: str, payload: Any, context: contexts.RecordingContext) -> Any:
     return handler.run(handler.params.model_validate(payload), context)
 
 
+@pytest.fixture
+def thread() -> Iterator[ThreadPoolExecutor]:
+    """Where a handler runs that nothing can interrupt."""
+    with ThreadPoolExecutor(1) as executor:
+        yield executor
+
+
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+def assert_nothing_is_left(case: Case, context: contexts.RecordingContext, temporary: Path) -> None:
+    assert marked(str(context.execution_id)) == []
+    assert list(temporary.iterdir()) == []
+    assert case.on_servers is None or eventually(lambda: not case.on_servers()), case.on_servers()
 
 
 def test_schema_is_published_and_the_example_satisfies_it(job_type: str) -> None:
@@ -151,18 +168,35 @@ def test_interrupted_handler_ends_and_leaves_nothing(
     job_type: str, case: Case, level: str, server: HttpServer, temporary: Path, interruption: type[Interrupted]
 ) -> None:
     probe.standing()  # its own files and processes are not the handler's
-    files = open_files()
+    files, threads = open_files(), {*threading.enumerate()}
     with (
         contexts.recording(case.allowed_hosts, timeout=120, revealed=case.connections) as context,
         raising(interruption, case, context) as raised_at,
     ):
         with pytest.raises(interruption):
             run(job_type, case.slow, context)
-        assert time.monotonic() - raised_at[0] < BOUND_SECONDS
-    assert marked(str(context.execution_id)) == []
-    assert list(temporary.iterdir()) == []
-    server.closing.set()  # its end of the connection is open in this process too
-    assert eventually(lambda: open_files() == files)
+        assert time.monotonic() - raised_at[0] < BOUND_SECONDS * slowness()
+    assert_nothing_is_left(case, context, temporary)
+    server.closing.set()  # its end of the connection is open in this process too, and a thread has it
+    assert eventually(lambda: open_files() == files and {*threading.enumerate()} <= threads)
+
+
+def test_cancelled_in_a_thread_it_ends_and_leaves_nothing(
+    job_type: str, case: Case, thread: ThreadPoolExecutor, temporary: Path
+) -> None:
+    with contexts.recording(case.allowed_hosts, timeout=120, revealed=case.connections) as context:
+        running = thread.submit(run, job_type, case.slow, context)
+        assert eventually(lambda: in_the_midst(case, context))
+        context.stop.set()
+        with pytest.raises(Cancelled):
+            running.result(BOUND_SECONDS * slowness())
+    assert_nothing_is_left(case, context, temporary)
+
+
+def in_the_midst(case: Case, context: contexts.RecordingContext) -> bool:
+    if not case.under_way([line.message for line in context.lines]):
+        return False
+    return case.on_servers is None or bool(case.on_servers())
 
 
 @contextlib.contextmanager
@@ -175,7 +209,7 @@ def raising(interruption: type[Interrupted], case: Case, context: contexts.Recor
         raise interruption
 
     def wait() -> None:
-        if eventually(lambda: case.under_way([line.message for line in context.lines])):
+        if eventually(lambda: in_the_midst(case, context)):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
 
     before = signal.signal(signal.SIGUSR2, interrupt)

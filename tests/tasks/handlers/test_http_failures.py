@@ -49,7 +49,7 @@ def test_missing_answer_is_a_timeout(server: HttpServer, context: RecordingConte
 
 def test_answer_that_drips_is_a_timeout_of_the_whole_call(server: HttpServer, context: RecordingContext) -> None:
     def drip(wire: BinaryIO, closing: threading.Event) -> None:
-        wire.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        wire.write(b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n")  # whole after six seconds
         while not closing.wait(0.02):
             wire.write(b"x")
 

@@ -14,7 +14,7 @@ from jobs.handlers import Cancelled, HandlerError, PermanentFailure
 from jobs.rules.codes import Failure
 from tasks import egress
 from tasks.queues import rabbitmq
-from tests.support import contexts, rabbitmq_server
+from tests.support import certificates, contexts, rabbitmq_server, tls_relay
 from tests.support.processes import eventually
 from tests.tasks.handlers.queue_runs import LOCAL, consumed, run, stored
 
@@ -46,12 +46,28 @@ def ready(channel: Any, queue: str) -> int:
     return int(channel.queue_declare(queue, passive=True).message_count)
 
 
+def test_messages_go_out_and_come_in_over_tls(fields, queue, channel):
+    with tls_relay.relaying(fields["port"]) as relay:
+        known = {"host": "localhost", "port": relay.port, "tls": "verify", "ca": certificates.made().authority}
+        messages = [{"body": {"n": n, "text": "x" * 1000}} for n in range(200)]
+        with contexts.recording(["localhost", "127.0.0.1"], timeout=60) as context:
+            secured = {**fields, **known}
+            assert (
+                run(secured, context=context, queue=queue, operation="publish_batch", messages=messages)["published"]
+                == 200
+            )
+            payload = {"operation": "consume", "idle_seconds": 5, "max_messages": 200}
+            assert run(secured, context=context, queue=queue, **payload)["acknowledged"] is True
+            assert [each["body"]["n"] for each in stored(context)] == list(range(200))
+    assert eventually(lambda: ready(channel, queue) == 0)
+
+
 def test_messages_go_out_and_come_in_as_they_were(fields, queue, channel):
     messages = [{"body": {"n": n}, "headers": {"kind": "paid"}} for n in range(1500)]
     assert run(fields, queue=queue, operation="publish_batch", messages=messages)["published"] == 1500
     assert ready(channel, queue) == 1500
     assert run(fields, queue=queue, operation="depth") == {"messages": 1500, "consumers": 0}
-    result, found = consumed(fields, queue=queue, max_messages=1400)
+    result, found = consumed(fields, queue=queue, max_messages=1400, idle_seconds=5)
     assert [each["body"]["n"] for each in found] == list(range(1400))
     assert (found[0]["headers"], found[0]["routing_key"]) == ({"kind": "paid"}, queue)
     assert (result["acknowledged"], result["ended_by"]) == (True, "max_messages")

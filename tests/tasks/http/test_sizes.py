@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
+import zlib
 from typing import Any, BinaryIO
 
 import pytest
@@ -88,6 +89,22 @@ def test_answer_without_end_takes_no_more_memory_than_its_cap(
     assert 64 * MIB < result["bytes"] <= 65 * MIB
     assert result["truncated"] is True
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+
+
+def test_bomb_is_not_unpacked(server: HttpServer, context: RecordingContext) -> None:
+    """A gigabyte of zeros in a megabyte, although nobody asked for it packed."""
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(bytes(MIB)) + packer.flush(zlib.Z_FULL_FLUSH)  # can be repeated as it is
+    bomb = bytes.fromhex("1f8b08000000000000ff") + 1000 * block
+    server.answer("/", headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"}, body=bomb)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert call(context, server.url())["bytes"] == len(bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 40 * 1024
+
+
+def test_body_of_a_redirect_is_not_read_to_its_end(server: HttpServer, context: RecordingContext) -> None:
+    server.answer("/", raw=endless(b"HTTP/1.1 302 Found\r\nLocation: /next\r\n\r\n", b"x" * MIB))
+    assert call(context, server.url(), follow_redirects=True)["bytes"] == 0
 
 
 def test_url_is_bounded_also_with_its_query_and_after_a_redirect(server: HttpServer, context: RecordingContext) -> None:

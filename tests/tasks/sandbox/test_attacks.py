@@ -83,6 +83,13 @@ def test_memory_that_belongs_to_no_process_cannot_be_had(sealed: Command, call: 
     assert outcome.strip() in ("38", "False")
 
 
+def test_no_core_is_dumped(command: Command) -> None:
+    assert said(
+        command, "ulimit -Hc; ulimit -c unlimited 2>/dev/null || echo refused; sh -c 'kill -SEGV $$'; ls core*"
+    ).startswith("0\nrefused\n")
+    assert list(command.folder.glob("core*")) == []
+
+
 def test_kernel_ends_scripts_before_the_worker(command: Command) -> None:
     assert said(command, "cat /proc/self/oom_score_adj").strip() == "1000"
 
@@ -203,7 +210,8 @@ def test_set_uid_programs_of_the_system_give_nothing(sealed: Command) -> None:
 def test_terminal_of_the_worker_is_not_the_scripts(sealed: Command) -> None:
     assert "ok" not in said(sealed, "echo x > /dev/tty && echo ok")
     session, own = python(sealed, "import os\nprint(os.getsid(0), os.getpid())").split()
-    assert int(session) <= int(own)
+    # Begun in here: one of outside would be 0.
+    assert 0 < int(session) <= int(own)
 
 
 # --- staying --------------------------------------------------------------------------------------------------------

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -67,6 +71,19 @@ def test_wall_that_cannot_be_put_up_is_a_problem(
 ) -> None:
     monkeypatch.setattr(where, name, spoilt)
     assert why in probe.standing().problem
+
+
+@pytest.mark.needs("bwrap")
+def test_worker_that_may_make_no_namespaces_refuses_a_script_and_runs_it_nowhere() -> None:
+    """A process within a bubblewrap that allows no further user namespace, as a container may be."""
+    order = {"type": "script", "payload": {"script": "echo ran"}, "allowed_hosts": [], "level": None, "connections": {}}
+    outside = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--disable-userns", "--"]
+    asked = [*outside, sys.executable, "-m", "tests.support.handler_process", json.dumps(order)]
+    done = subprocess.run(
+        asked, env=os.environ | {"CARILLON_SANDBOX": "full"}, capture_output=True, text=True, check=True
+    )
+    assert "CONFIG_INVALID: this machine cannot do the sandbox level 'full', which is declared" in done.stdout
+    assert "ran" not in done.stdout.splitlines()
 
 
 @pytest.mark.usefixtures("full")
