@@ -20,7 +20,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from jobs.rules import expression_filters, expression_needs, expression_shapes, expression_tokens, expression_truth
 from jobs.rules.expression_filters import BUDGET, FILTERS
-from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
+from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, Nothing, kind
 
 MAX_DEPTH = 25
 #: What an expression may begin with, and what it is.
@@ -110,6 +110,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
 
 def _not_among(name: str, there: Mapping[str, Any]) -> str:
+    if isinstance(there, Nothing):
+        return f"there is no {_shown(name)}: {there.why}"
     named = ", ".join(sorted(str(key)[:40] for key in there)[:8])
     return f"there is no {_shown(name)}, only {named or 'nothing'}{', …' if len(there) > 8 else ''}"
 

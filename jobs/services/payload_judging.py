@@ -100,9 +100,10 @@ def _of_fields(
 def _place(location: Iterable[int | str], value: Any, *, missing: bool) -> Place:
     """The place in the payload. A location also names branches of unions, which mean nothing to the client."""
     place: Place = ()
-    for part in location:
+    parts = list(location)
+    for depth, part in enumerate(parts, 1):
         if isinstance(value, Mapping):
-            if part in value or missing:
+            if part in value or (missing and depth == len(parts)):
                 place = (*place, part)
             value = value.get(part, value)
         elif isinstance(value, list) and isinstance(part, int):
