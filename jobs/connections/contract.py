@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 from tenants.rules.maskable import SHORTEST
 
 _SECRET = written(r"^[A-Za-z][A-Za-z0-9_]{0,63}$", "a secret's name: a letter, then letters, digits and _, 64 at most")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from jobs.connections.contract import Connection, Name, Password, Port, Secured, Target, User
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 
 _PATH = written(
     r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 
 #: Either nothing, which is the whole document, or parts that each begin with a slash; ~0 is a tilde, ~1 a slash.
 SHAPE = written(

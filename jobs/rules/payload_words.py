@@ -7,8 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from jobs.rules import written_forms
-from tenants.rules import unknown_fields
+from tenants.rules import unknown_fields, written_forms
 
 
 def told(error: Mapping[str, Any], model: type[BaseModel]) -> str:

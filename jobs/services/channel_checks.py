@@ -23,7 +23,7 @@ def check(job: Job) -> None:
         raise errors.invalid(found)
 
 
-def _problems(names: list[str], kinds: dict[str, str]) -> list[str]:
+def _problems(names: list[str], kinds: named_secrets.Kinds) -> list[str]:
     if len(names) > MOST:
         return [f"names {len(names)} channels, and there may be {MOST}"]
     found = [f"{name} is named twice" for name in sorted(set(names)) if names.count(name) > 1]

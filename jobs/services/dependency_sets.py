@@ -150,8 +150,8 @@ def check_reads(job: Job, places: Mapping[UUID, int] | None = None) -> None:
     for edge in edges:
         if unknown := sorted(_read_by(edge.condition) - names):
             message = f"{unknown[0]!r}, which the condition of {edge.upstream.name!r} reads, is no upstream: {there}"
-            place = (places or {}).get(edge.upstream_id)
-            raise errors.Invalid.about("condition" if place is None else f"depends_on[{place}].condition", message)
+            index = (places or {}).get(edge.upstream_id)
+            raise errors.Invalid.about("condition" if index is None else f"depends_on[{index}].condition", message)
     for place, named in _read_by_payload(job):
         if unknown := sorted(named - names):
             message = f"{unknown[0]!r} is no upstream of this job, whose result could be read: {there}"

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from jobs.handlers import Context, Handler, Json, Params, PermanentFailure
 from jobs.rules.approvals import LONGEST_QUESTION, Decision, Default, Question, Standing, in_a_sentence
 from jobs.rules.codes import Failure
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 
 DAY = 24 * 60 * 60
 MOST_NAMED = 50

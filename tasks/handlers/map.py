@@ -14,7 +14,7 @@ from jobs.rules import sub_runs
 from jobs.rules.payload_expressions import path
 from jobs.rules.states import State
 from jobs.rules.sub_runs import MOST_CHILDREN, Child, Ended, Plan
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 from tasks import children
 
 _DATA = "it is stored with the executions of the items: let the job that runs them insert it"

@@ -15,7 +15,7 @@ from jobs.rules.states import State
 from jobs.rules.sub_runs import Child, Ended, Plan
 from jobs.rules.trigger_rules import Rule
 from jobs.rules.workflow_runs import RunState
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 from tasks import children
 
 MOST_STEPS = 200

@@ -71,7 +71,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [_no_object(data)]})
-        known = {field.field_name for field in self._writable_fields}
+        known = {str(field.field_name) for field in self._writable_fields}
         if unknown := sorted(str(name) for name in data if name not in known):
             raise serializers.ValidationError({name: [unknown_fields.told(name, known)] for name in unknown})
         return super().to_internal_value(data)

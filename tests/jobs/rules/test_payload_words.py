@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.rules import json_pointers, payload_words
-from jobs.rules.written_forms import written
+from jobs.written_forms import written
 
 WORD = written("^[a-z]+$", "a word of small letters")
 
