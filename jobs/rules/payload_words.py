@@ -7,7 +7,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from tenants.rules import unknown_fields, written_forms
+from jobs import written_forms
+from tenants.rules import unknown_fields
 
 
 def told(error: Mapping[str, Any], model: type[BaseModel]) -> str:
