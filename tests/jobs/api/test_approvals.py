@@ -164,7 +164,8 @@ def test_what_waits_is_withdrawn_when_its_execution_has_ended(owner):
 
 
 def test_job_that_asks_is_stored_and_refused_with_a_secret_in_its_question(owner):
-    payload = {"question": "Deploy {{ payload.limit_seconds }}?", "limit_seconds": 60, "who": {"members": ["A@b.c"]}}
+    named = [people.member(owner.tenant, "runner").email.upper()]
+    payload = {"question": "Deploy {{ payload.limit_seconds }}?", "limit_seconds": 60, "who": {"members": named}}
     wanted = {"name": "gate", "type": "approval", "payload": payload}
     assert owner.api.post("/api/v1/jobs", wanted).status_code == 201
     owner.api.post("/api/v1/secrets", {"name": "token", "value": "a value of theirs"})
