@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from jobs.models import Job
-from jobs.services import executions, jobs, schedules
+from jobs.services import executions, jobs, schedules, secret_uses
 from tenants.errors import Invalid
+from tenants.models import Secret
 from tenants.services import secrets
 
 HOOK: dict[str, Any] = {"webhook_url": "https://example.com/made-up-secret"}
@@ -96,3 +97,15 @@ def test_channels_are_looked_at_in_the_same_way(tenant, channels):
         ],
         "on_success": [MISSING.format("gone")],
     }
+
+
+def test_what_a_payload_gives_other_jobs_is_looked_at_and_is_a_use(tenant, channels):
+    make(tenant, "http", CALL)
+
+    def workflow(name):
+        steps = {"x": {"job": "a", "payload": {"auth": {"connection": name}}}}
+        return jobs.create(tenant=tenant, fields={"name": "all", "type": "workflow", "payload": {"steps": steps}})
+
+    assert set(refusal(workflow, "team")) == {"payload.steps.x.payload.auth.connection"}
+    workflow("shop")
+    assert [job.name for job in secret_uses.users_of(Secret.objects.get(name="shop"))] == ["all"]
