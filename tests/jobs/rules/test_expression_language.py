@@ -205,7 +205,7 @@ def test_a_name_with_a_dash_is_told_how_to_be_written(source, name):
     assert str(refused.value).endswith(f"a name with - in it is written upstream['{name}']")
 
 
-@pytest.mark.parametrize("source", ["payload.a - payload.b", "now - 5", "upstream.a * upstream.b"])
+@pytest.mark.parametrize("source", ["payload.a - payload.b", "now - 5"])
 def test_other_arithmetic_is_just_refused(source):
     with pytest.raises(InvalidExpression, match=r"arithmetic cannot stand in an expression$"):
         language.parse(source)
