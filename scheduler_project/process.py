@@ -32,12 +32,12 @@ def main() -> int:
 
 def _worker(chosen: argparse.Namespace) -> int:
     from celery import concurrency
-    from celery.utils.nodenames import default_nodename
+    from celery.utils.nodenames import default_nodename, host_format
 
     from scheduler_project.celery import app
 
     worker = app.Worker(
-        hostname=default_nodename(chosen.hostname),
+        hostname=host_format(default_nodename(chosen.hostname)),
         queues=chosen.queues,
         pool=concurrency.get_implementation(chosen.pool),
         concurrency=chosen.concurrency,

@@ -16,7 +16,6 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error, connection
-from django.urls import reverse
 
 from jobs import connections
 from jobs.connections import Connection
@@ -29,6 +28,8 @@ LOOK_EVERY = 2.0
 AT_ONCE = 8
 #: Of one message: well before it is due again.
 SEND_SECONDS = 10.0
+#: Written out: an engine's process has none of the apps that reverse() would need for it.
+PAGE = "/admin/jobs/execution/{}/change/"
 
 log = structlog.get_logger(__name__)
 
@@ -106,13 +107,15 @@ def _note(row: Any, outcome: tuple[Future[Any] | HandlerError, list[str]]) -> No
     problem = str(error) if isinstance(error, HandlerError) else f"{type(error).__name__}: {error}"
     for secret in secrets:
         problem = problem.replace(secret, "•••")
+    if not isinstance(error, HandlerError):
+        log.error("channel.broken", execution=str(row.execution_id), channel=row.channel, problem=problem)
     if channels.not_sent(row.id, problem, final=isinstance(error, PermanentFailure)):
         log.warning("channel.given_up", execution=str(row.execution_id), channel=row.channel, problem=problem)
 
 
 def message(row: Any) -> Message:
     """What is said of an execution that has ended."""
-    link = settings.PUBLIC_URL.rstrip("/") + reverse("admin:jobs_execution_change", args=[row.execution_id])
+    link = settings.PUBLIC_URL.rstrip("/") + PAGE.format(row.execution_id)
     lines = [f"The job {row.job} of {row.tenant} has {row.ended}."]
     if row.ended == "failed" and row.error_code:
         lines.append(f"{row.error_code}: {row.error_message}"[:2000])

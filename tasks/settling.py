@@ -96,6 +96,7 @@ class Settling:
                 limit = "timeout_seconds" if self._has_time() else "max_total_seconds"
                 after = f"{longest(self._claim):g} s"
                 message = f"still running after {after}: raise {limit}, or make it faster"
+                self._journal.write(message, level="error", stream="carillon")
                 self.failed(HandlerError(message, code=Failure.TIMEOUT))
             case Released():
                 tail = self._journal.rest()

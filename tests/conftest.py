@@ -14,7 +14,7 @@ from tests.support import servers
 
 SERVERS = os.environ.get(servers.VARIABLE) != servers.OFF
 _TENANT_TABLES = re.compile(
-    r'"(membership|invitation|api_key|audit_event|audit_seal|job|job_revision|job_tag|schedule|execution|attempt|execution_log|event|dead_letter|reservation|secret|secret_version|data_key|job_secret|quota_room|usage_day|operation|hook|received_event|job_template|dependency|workflow_run|tag|artifact|bookmark|executor)"'
+    r'"(membership|invitation|api_key|audit_event|audit_seal|job|job_revision|job_tag|schedule|execution|attempt|execution_log|event|dead_letter|reservation|secret|secret_version|data_key|job_secret|quota_room|usage_day|operation|hook|received_event|job_template|dependency|workflow_run|tag|artifact|bookmark|executor|approval)"'
 )
 
 

@@ -2,7 +2,8 @@
 
 An executor claims over HTTP, and finds what is queued in the database: nothing of it is published. How many lie there
 queued is a matter of each tenant and of what its executors can do, not of a queue's window: those of a tenant whose
-executors are all busy or away, or can do something else, are parked under what they need.
+executors are all busy or away, or can do something else, are parked under what they need. So is what goes behind live
+work, beyond a share of its tenant's own places.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from django.db import transaction
 from jobs import sql
 from jobs.engine import leases, transitions
 from jobs.engine.records import Fence, Problem
-from jobs.rules import background, retries, retry_fields
+from jobs.rules import retries, retry_fields
 from jobs.rules.codes import Failure
 
 #: What stands ready is looked at in pages of so many, and so many are admitted in a round.
@@ -39,8 +40,7 @@ def admit(queue: Any) -> tuple[int, int]:
     room = AT_ONCE if queue.room is None else min(AT_ONCE, queue.room)
     if not queue.slots or room <= 0:
         return 0, parked
-    lane = background.share(queue.slots) - queue.behind
-    rows, held = transitions.admit(queue=queue.queue, room=room, most=room, lane=lane)
+    rows, held = transitions.admit(queue=queue.queue, room=room)  # behind live work is what was let go above
     return len(rows), woken + parked + held
 
 

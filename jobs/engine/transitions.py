@@ -244,8 +244,9 @@ def cancel_all(execution_ids: Sequence[UUID]) -> set[UUID]:
 _PAST = {Event.RETRY: "retried", Event.RELEASE: "released", Event.DEFER: "deferred", Event.SUSPEND: "suspended"}
 
 
+@transaction.atomic
 def cancel_waiting_of(*, tenant_id: UUID, job_id: UUID) -> int:
-    """Cancel every execution of a job that no worker holds. Returns how many."""
+    """Cancel every execution of a job that nobody holds. Returns how many."""
     rows = sql.run("end_waiting_of_job", tenant_id=tenant_id, job_id=job_id, **_guard(Event.CANCEL))
     return int(rows[0].ended)
 
@@ -256,12 +257,7 @@ def _guard(event: Event) -> dict[str, Any]:
 
 
 def _end(
-    event: Event,
-    endings: Sequence[Ending],
-    attempt_state: str,
-    *,
-    problem: Problem = NO_PROBLEM,
-    crashes: int = 0,
+    event: Event, endings: Sequence[Ending], attempt_state: str, *, problem: Problem = NO_PROBLEM, crashes: int = 0
 ) -> dict[UUID, Ended]:
     parameters = {**problem.columns(), "attempt_state": attempt_state, "crashes": crashes}
     rows = sql.run("end_running", rows=[ending.row() for ending in endings], **parameters, **_guard(event))

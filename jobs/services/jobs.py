@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
 from django.db import IntegrityError, transaction
@@ -176,7 +177,9 @@ def delete(*, job: Job) -> None:
         job.state = JobState.DELETED
         job.save(update_fields=["state", "updated_at"])
         job.schedules.exclude(state=ScheduleState.DELETED).update(state=ScheduleState.DELETED)
-        transitions.cancel_waiting_of(tenant_id=job.tenant_id, job_id=job.pk)
+        cancel = partial(transitions.cancel_waiting_of, tenant_id=job.tenant_id, job_id=job.pk)
+        cancel()
+        transaction.on_commit(cancel, robust=True)  # what somebody was moving; what is left even so, retention finds
         edges = dependency_sets.end(job)
         _record("job.deleted", job, {**changed, **({"dependencies": [edges, None]} if edges else {})})
 

@@ -16,30 +16,36 @@ WITH RECURSIVE live AS (
         AND e.waiting_on > w.waiting_on AND e.waiting_on < 'exec:' || w.tenant_id || ';' ORDER BY e.waiting_on LIMIT 1)
     FROM walk w WHERE w.waiting_on IS NOT NULL
 ), needed AS (
-    SELECT w.waiting_on, w.tenant_id, first.needs FROM walk w CROSS JOIN LATERAL (
-        SELECT e.queue_id, carillon_needs(r.spec, e.payload) AS needs
+    SELECT w.waiting_on, w.tenant_id, first.needs, first.is_behind FROM walk w CROSS JOIN LATERAL (
+        SELECT e.queue_id, e.priority < 0 AS is_behind, carillon_needs(r.spec, e.payload) AS needs
         FROM execution e LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
         WHERE e.state = 'pending' AND e.waiting_on = w.waiting_on AND e.waiting_on <> ''
         ORDER BY e.priority DESC, e.not_before, e.id LIMIT 1
     ) first
     WHERE w.waiting_on IS NOT NULL AND first.queue_id = %(queue)s
 ), room AS (
-    SELECT n.waiting_on, (
-        SELECT coalesce(sum(x.max_concurrent), 0) FROM executor x WHERE x.tenant_id = n.tenant_id AND %(queue)s = ANY(x.queues)
+    -- least() passes over what is NULL
+    SELECT n.waiting_on, least(p.places - f.ahead, CASE WHEN n.is_behind THEN greatest(p.places / 2, 1) - f.behind END) AS room
+    FROM needed n CROSS JOIN LATERAL (
+        SELECT coalesce(sum(x.max_concurrent), 0)::int AS places FROM executor x
+        WHERE x.tenant_id = n.tenant_id AND %(queue)s = ANY(x.queues)
             AND x.state = 'active' AND NOT x.draining AND x.lease_expires_at > statement_timestamp()
             AND carillon_fits(x.name, x.capabilities, n.needs)
-    ) - (
+    ) p CROSS JOIN LATERAL (
         -- Each state by its own index, and each revision by its key.
-        SELECT count(*) FROM (
-            SELECT e.job_id, e.revision, e.payload FROM execution e
+        SELECT count(*) FILTER (WHERE e.state <> 'running')::int AS ahead, count(*) FILTER (WHERE e.priority < 0)::int AS behind
+        FROM (
+            SELECT e.job_id, e.revision, e.payload, e.state, e.priority FROM execution e
             WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.waiting_on = '' AND e.state = 'pending'
             UNION ALL
-            SELECT e.job_id, e.revision, e.payload FROM execution e
+            SELECT e.job_id, e.revision, e.payload, e.state, e.priority FROM execution e
             WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.waiting_on = '' AND e.state = 'queued'
+            UNION ALL
+            SELECT e.job_id, e.revision, e.payload, e.state, e.priority FROM execution e
+            WHERE n.is_behind AND e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.state = 'running' AND e.priority < 0
         ) e LEFT JOIN LATERAL (SELECT spec FROM job_revision WHERE job_id = e.job_id AND number = e.revision LIMIT 1) r ON true
         WHERE carillon_needs(r.spec, e.payload) = n.needs
-    ) AS room
-    FROM needed n
+    ) f
 ), chosen AS MATERIALIZED (
     SELECT p.id FROM room CROSS JOIN LATERAL (
         SELECT e.id FROM execution e WHERE e.state = 'pending' AND e.waiting_on = room.waiting_on AND e.waiting_on <> ''
@@ -50,31 +56,37 @@ UPDATE execution SET waiting_on = '' WHERE id = ANY(ARRAY(SELECT id FROM chosen)
 
 -- name: park_unserved
 -- Of what is ready in a queue that executors serve, so many stay in line as those that fit have places; the others are
--- parked under what they need, so that nobody's backlog stands in the way of what another executor could take.
+-- parked under what they need, so that nobody's backlog stands in the way of what another executor could take. What goes
+-- behind live work has half of the tenant's own places at most (jobs.rules.background), and waits under a name of its own.
 WITH ready AS MATERIALIZED (
     SELECT e.id, e.tenant_id, e.priority, e.not_before, carillon_needs(r.spec, e.payload) AS needs
     FROM execution e LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
     WHERE e.queue_id = %(queue)s AND e.state = 'pending' AND e.waiting_on = ''
     ORDER BY e.tenant_id, e.priority DESC, e.not_before, e.id LIMIT %(limit)s
 ), room AS MATERIALIZED (
-    SELECT n.tenant_id, n.needs, (
-        SELECT coalesce(sum(x.max_concurrent), 0) FROM executor x WHERE x.tenant_id = n.tenant_id AND %(queue)s = ANY(x.queues)
+    SELECT n.tenant_id, n.needs, p.places - f.queued AS room, greatest(p.places / 2, 1) - f.behind AS lane
+    FROM (SELECT DISTINCT tenant_id, needs FROM ready) n CROSS JOIN LATERAL (
+        SELECT coalesce(sum(x.max_concurrent), 0) AS places FROM executor x
+        WHERE x.tenant_id = n.tenant_id AND %(queue)s = ANY(x.queues)
             AND x.state = 'active' AND NOT x.draining AND x.lease_expires_at > statement_timestamp()
             AND carillon_fits(x.name, x.capabilities, n.needs)
-    ) - (
-        SELECT count(*) FROM execution e LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
-        WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.state = 'queued'
-            AND carillon_needs(r.spec, e.payload) = n.needs
-    ) AS room
-    FROM (SELECT DISTINCT tenant_id, needs FROM ready) n
+    ) p CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE e.state = 'queued') AS queued, count(*) FILTER (WHERE e.priority < 0) AS behind
+        FROM execution e LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
+        WHERE e.tenant_id = n.tenant_id AND e.queue_id = %(queue)s AND e.state IN ('queued', 'running')
+            AND (e.state = 'queued' OR e.priority < 0) AND carillon_needs(r.spec, e.payload) = n.needs
+    ) f
 ), surplus AS (
-    SELECT id, 'exec:' || tenant_id || ':' || md5(%(queue)s || needs::text) AS waits_on, tenant_id, needs,
-        row_number() OVER (PARTITION BY tenant_id, needs ORDER BY priority DESC, not_before, id) AS place
+    SELECT id, tenant_id, needs, priority < 0 AS is_behind,
+        'exec:' || tenant_id || ':' || md5(%(queue)s || needs::text || CASE WHEN priority < 0 THEN 'behind' ELSE '' END) AS waits_on,
+        row_number() OVER (PARTITION BY tenant_id, needs ORDER BY priority DESC, not_before, id) AS place,
+        row_number() OVER (PARTITION BY tenant_id, needs, priority < 0 ORDER BY priority DESC, not_before, id) AS place_behind
     FROM ready
 )
 UPDATE execution e SET waiting_on = s.waits_on
 FROM surplus s JOIN room USING (tenant_id, needs)
-WHERE e.id = s.id AND e.state = 'pending' AND e.waiting_on = '' AND s.place > room.room
+WHERE e.id = s.id AND e.state = 'pending' AND e.waiting_on = ''
+    AND (s.place > room.room OR s.is_behind AND s.place_behind > room.lane)
 RETURNING e.id
 
 -- name: hold_executor

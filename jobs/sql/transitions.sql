@@ -61,13 +61,13 @@ SELECT id FROM made
 
 -- name: claim
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
--- All members of a message are claimed together; how many there were is kept, so that a lost batch can be told apart
+-- All members of a message are claimed together, in the order of their ids, as everybody locks them; how many there were is kept, so that a lost batch can be told apart
 -- from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
 -- `withdraw` takes it back. Whoever wakes it from now on finds it running: see put_back. What has waited too long does not start either: `expire` ends it. What has begun is bound by no window any more: its retries go on.
 WITH claimed AS (
     UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s, resume_at = NULL,
         started_at = clock_timestamp(), publish_again_at = NULL, expires_at = CASE WHEN e.epoch > 0 THEN e.expires_at END, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
-    FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS member(id, attempt)
+    FROM (SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS m(id, attempt) ORDER BY id) AS member
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
         AND (e.start_before IS NULL OR e.start_before > clock_timestamp())
         AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp())
@@ -97,6 +97,7 @@ LEFT JOIN job_revision r ON r.job_id = c.job_id AND r.number = c.revision
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8, took float8)
+    ORDER BY id
 ), ended AS (
     UPDATE execution e SET state = %(target)s, result = r.result,
         started_at = e.started_at + make_interval(secs => r.waited),
@@ -146,6 +147,7 @@ FROM ended e
 WITH given AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
         id uuid, attempt_id uuid, epoch int, result jsonb, first_seq bigint, lines jsonb, waited float8)
+    ORDER BY id
 ), moved AS (
     UPDATE execution e SET state = %(target)s, attempt = e.attempt + %(step)s, crashes = e.crashes + %(crashes)s,
         not_before = clock_timestamp() + %(delay)s,
@@ -287,10 +289,14 @@ WITH ended AS (
 SELECT id, CASE WHEN %(target)s = 'failed' THEN job_id END AS failed_job FROM ended
 
 -- name: end_waiting_of_job
--- A deleted job's executions that no worker holds.
-WITH ended AS (
+-- A deleted job's executions that no worker holds. Whoever deletes it holds the job, which those who end an execution lock
+-- after that (count_failures): so what somebody is moving just now is passed over, and looked for once more after the commit.
+WITH held AS MATERIALIZED (
+    SELECT id FROM execution WHERE tenant_id = %(tenant_id)s AND job_id = %(job_id)s AND state = ANY(%(sources)s)
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+), ended AS (
     UPDATE execution SET state = %(target)s, finished_at = clock_timestamp(), waiting_on = '', publish_again_at = NULL
-    WHERE tenant_id = %(tenant_id)s AND job_id = %(job_id)s AND state = ANY(%(sources)s)
+    WHERE id = ANY(ARRAY(SELECT id FROM held)) AND state = ANY(%(sources)s)
     RETURNING id, tenant_id, job_id, attempt
 ), told AS (
     INSERT INTO event (id, tenant_id, kind, job_id, execution_id, data, created_at)
@@ -597,11 +603,35 @@ WITH RECURSIVE walk AS (
     ) g
 ), metered AS MATERIALIZED (
     SELECT id, rate_limit, rate_burst, tokens FROM busy WHERE rate_limit <> ''
+), standing AS MATERIALIZED (
+    -- What waits for one thing takes no place under the next: or somebody would wait, too, for a cap that has room. So each
+    -- place is counted among those that nothing before holds; and who cannot go anyhow, since its job is full, comes first.
+    SELECT q.*, coalesce(q.paced_by, CASE
+            WHEN q.overlap <> 'allow' AND q.trigger = 'schedule' AND q.slots + row_number() OVER slots
+                + CASE WHEN q.has_begun THEN 0 ELSE q.begun END > 1 THEN 'slot:' || q.job_id
+        END) AS held_by
+    FROM (
+        SELECT h.*, coalesce(h.shut_by, CASE WHEN row_number() OVER paces > p.room THEN 'op:' || h.operation_id END) AS paced_by
+        FROM (
+            SELECT c.*, b.overlap, b.slots, b.begun, b.total, b.max_running, b.max_running_per_key, b.key_rate_limit, b.tokens,
+                CASE
+                    WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
+                    WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
+                    WHEN b.is_tag_paused THEN 'tag:' || c.job_id
+                    WHEN b.total >= b.max_running THEN 'job:' || c.job_id
+                    WHEN b.tokens < 1 THEN 'rate:' || c.job_id
+                END AS shut_by
+            FROM candidate c LEFT JOIN busy b ON b.id = c.job_id
+        ) h LEFT JOIN paced p ON p.operation_id = h.operation_id
+        WINDOW paces AS (PARTITION BY h.operation_id, h.shut_by IS NULL ORDER BY h.priority DESC, h.not_before, h.id)
+    ) q
+    WINDOW slots AS (PARTITION BY q.job_id, q.trigger, q.paced_by IS NULL
+        ORDER BY q.has_begun DESC, q.priority DESC, q.not_before, q.id)
 ), line AS MATERIALIZED (
-    SELECT c.id, c.tenant_id, c.job_id, c.concurrency_key, b.key_rate_limit, row_number() OVER keys AS place,
-        min(b.max_running_per_key) OVER keys AS most
-    FROM candidate c JOIN busy b ON b.id = c.job_id WHERE c.concurrency_key <> ''
-    WINDOW keys AS (PARTITION BY c.tenant_id, c.concurrency_key ORDER BY c.priority DESC, c.not_before, c.id)
+    SELECT id, tenant_id, job_id, concurrency_key, key_rate_limit, row_number() OVER keys AS place,
+        min(max_running_per_key) OVER keys AS most
+    FROM standing WHERE held_by IS NULL AND concurrency_key <> ''
+    WINDOW keys AS (PARTITION BY tenant_id, concurrency_key ORDER BY priority DESC, not_before, id)
 ), contender AS (
     -- Jobs whose rate may count under a key: of those in line, of the first that waits for it, and the one that counted when
     -- it was drawn from last, until its bucket is full again. Where no key has a bucket, nothing is looked up.
@@ -642,24 +672,20 @@ WITH RECURSIVE walk AS (
     JOIN line l USING (tenant_id, concurrency_key) LEFT JOIN strictest s USING (tenant_id, concurrency_key)
     WHERE f.total + l.place > least(f.most, l.most) OR l.place > s.tokens
 ), judged AS (
-    SELECT c.id, c.weight, c.in_flight, c.room, c.tenant_id, c.job_id, c.priority, c.not_before,
+    SELECT id, weight, in_flight, room, tenant_id, job_id, priority, not_before,
         CASE
-            WHEN b.state IN ('disabled', 'deleted') THEN 'held:' || c.job_id
-            WHEN c.job_id IN (SELECT job_id FROM shut WHERE job_id IS NOT NULL) THEN 'shut:' || c.job_id
-            WHEN b.is_tag_paused THEN 'tag:' || c.job_id
-            WHEN row_number() OVER paces > p.room THEN 'op:' || c.operation_id
-            WHEN b.overlap <> 'allow' AND c.trigger = 'schedule' AND b.slots + row_number() OVER slots
-                + CASE WHEN c.has_begun THEN 0 ELSE b.begun END > 1 THEN 'slot:' || c.job_id
-            WHEN k.id IS NOT NULL THEN k.waits_on
-            WHEN b.total + row_number() OVER runs > b.max_running THEN 'job:' || c.job_id
-            WHEN row_number() OVER runs > b.tokens THEN 'rate:' || c.job_id
+            WHEN held_by IS NOT NULL THEN held_by
+            WHEN total + place > max_running THEN 'job:' || job_id
+            WHEN place > tokens THEN 'rate:' || job_id
             ELSE ''
         END AS waits_on
-    FROM candidate c LEFT JOIN busy b ON b.id = c.job_id LEFT JOIN crowded k ON k.id = c.id
-        LEFT JOIN paced p ON p.operation_id = c.operation_id
-    WINDOW paces AS (PARTITION BY c.operation_id ORDER BY c.priority DESC, c.not_before, c.id),
-           runs AS (PARTITION BY c.job_id ORDER BY c.priority DESC, c.not_before, c.id),
-           slots AS (PARTITION BY c.job_id, c.trigger ORDER BY c.has_begun DESC, c.priority DESC, c.not_before, c.id)
+    FROM (
+        SELECT s.id, s.weight, s.in_flight, s.room, s.tenant_id, s.job_id, s.priority, s.not_before, s.total, s.max_running,
+            s.tokens, coalesce(s.held_by, k.waits_on) AS held_by,
+            row_number() OVER (PARTITION BY s.job_id, coalesce(s.held_by, k.waits_on) IS NULL
+                ORDER BY s.priority DESC, s.not_before, s.id) AS place
+        FROM standing s LEFT JOIN crowded k ON k.id = s.id
+    ) placed
 ), ranked AS (
     SELECT id, (in_flight + nth)::float8 / weight AS share, nth <= room AS has_room, priority, not_before, tenant_id, ready
     FROM (
@@ -676,10 +702,14 @@ WITH RECURSIVE walk AS (
             FROM ranked WHERE has_room
         ) placed WHERE place <= %(room)s OR share <= 1 ORDER BY place LIMIT %(most)s
     ) first
+), free AS MATERIALIZED (
+    -- What somebody holds, to cancel it perhaps, is passed over: all tenants wait for a round, so it waits for nobody.
+    SELECT id FROM execution WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = ANY(%(sources)s)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), admitted AS (
     UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
         publish_again_at = clock_timestamp() + interval '5 seconds'
-    FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM chosen)) AND e.state = ANY(%(sources)s)
+    FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM free)) AND e.state = ANY(%(sources)s)
     RETURNING c.place, c.share, c.has_backlog, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch,
         e.concurrency_key
 ), drawn AS (
@@ -705,11 +735,13 @@ WITH RECURSIVE walk AS (
     FROM drawn
     ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at,
         refill_at = excluded.refill_at, full_at = excluded.full_at, job_id = excluded.job_id
+), surplus AS MATERIALIZED (
+    SELECT id FROM execution WHERE id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> '')) AND state = 'pending'
+    FOR NO KEY UPDATE SKIP LOCKED
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on
     FROM judged j
-    WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending'
-        AND e.id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> ''))
+    WHERE j.waits_on <> '' AND e.id = j.id AND e.state = 'pending' AND e.id = ANY(ARRAY(SELECT id FROM surplus))
     RETURNING e.id
 )
 SELECT p.parked, a.id, a.attempt, a.timeout_seconds, a.tenant_id, a.job_id, a.epoch, a.share, a.has_backlog

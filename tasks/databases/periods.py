@@ -28,6 +28,12 @@ def _begin(here: datetime, period: Period, back: int) -> datetime:
     return day - timedelta(days=days)
 
 
+def days(begin: datetime, end: datetime, zone: str) -> tuple[str, str]:
+    """The same as dates of the zone: the first of the period, and the first after it."""
+    first, after = (f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d}" for at in (begin, end))
+    return first, after
+
+
 def said(at: datetime, dialect: str) -> str:
     """As each database compares it with its own: PostgreSQL is told the zone, in others times are in UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" + ("+00" if dialect == "postgresql" else "")

@@ -8,8 +8,11 @@ from typing import Literal
 
 from jobs.handlers import Context
 from tasks.databases.contract import MOST_ROW_BYTES, Driver
+from tasks.databases.traffic import BATCH_BYTES
 
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.02
+#: While a row is coming that may become too large: on a fast network it grows by a megabyte each millisecond.
+LOOK_OFTEN = 0.005
 #: From the word to the server to the end of waiting for its answer.
 GRACE_SECONDS = 0.5
 
@@ -34,7 +37,7 @@ class Watch(threading.Thread):
             self.join()
 
     def run(self) -> None:
-        while not self._over.wait(LOOK_EVERY):
+        while not self._over.wait(LOOK_OFTEN if self._driver.pending() > BATCH_BYTES else LOOK_EVERY):
             self.reason = self._look()
             if self.reason is not None:
                 self._driver.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal, Self
 from zoneinfo import available_timezones
@@ -9,10 +10,12 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from jobs.connections import named
-from jobs.handlers import Context, Handler, Json, Params
+from jobs.handlers import Context, Handler, Json, Params, PermanentFailure
+from jobs.rules.codes import Failure
 from tasks import databases
 from tasks.databases import periods, tables, texts
 from tasks.databases.periods import Period
+from tasks.databases.session import Session
 from tasks.databases.tables import ColumnName, TableName
 from tasks.handlers.database import ParamName, Statement, Value
 
@@ -89,11 +92,33 @@ class Aggregation(Handler[AggregationParams]):
             kind = session.dialect.name
             window = {"period_start": periods.said(begin, kind), "period_end": periods.said(end, kind)}
             with session.transaction(isolation="serializable"):  # two at once would both find nothing to replace
+                insert = tables.insert_of(session, params.target, params.columns, params.query, params.keys)
+                values = {**params.params, **window}
                 if params.mode == "replace":
-                    assert params.period_column is not None
-                    text = tables.delete_window(session, params.target, params.period_column)
-                    found["replaced"] = session.execute(text, window)
-                text = tables.insert_of(session, params.target, params.columns, params.query, params.keys)
-                found["rows"] = session.execute(text, {**params.params, **window})
+                    first_day, end_day = periods.days(begin, end, params.timezone)
+                    found |= _replaced(
+                        session, params, insert, values, window | {"first_day": first_day, "end_day": end_day}
+                    )
+                else:
+                    found["rows"] = session.execute(insert, values)
         context.log(f"{found['rows']} rows into {params.target}")
         return found
+
+
+def _replaced(
+    session: Session, params: AggregationParams, insert: str, values: Mapping[str, Json], window: Mapping[str, str]
+) -> dict[str, Json]:
+    """The target's rows of the period go, the query's come; refused if a repetition would not find all of those."""
+    assert params.period_column is not None
+    condition = tables.of_period(session, params.target, params.period_column)
+    replaced = session.execute(tables.delete_where(session, params.target, condition), window)
+    count = session.execute(insert, values)
+    ((inside,),) = session.stream(tables.count_where(session, params.target, condition), window)
+    if count is not None and inside < count:
+        message = (
+            f"{count - inside} of its {count} rows has a {params.period_column} outside of the period from"
+            f" {window['period_start']} to {window['period_end']}, and run again it would be there twice: let the query give"
+            " the instant or the date at which the period begins"
+        )
+        raise PermanentFailure(message, code=Failure.CONFIG_INVALID)
+    return {"replaced": replaced, "rows": count}

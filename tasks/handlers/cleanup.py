@@ -9,9 +9,11 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from jobs.connections import named
-from jobs.handlers import Cancelled, Context, Handler, Json, Params
+from jobs.handlers import Cancelled, Context, Handler, Json, Params, PermanentFailure
+from jobs.rules.codes import Failure
 from tasks import databases
 from tasks.databases import periods, tables
+from tasks.databases.session import Session
 from tasks.databases.tables import ColumnName, TableName
 from tasks.files import elsewhere, operations
 from tasks.files.params import Path, Pattern
@@ -94,6 +96,7 @@ def _rows(params: CleanupParams, context: Context, before: datetime) -> dict[str
     context.log(f"deleting rows of {params.table} before {before:%Y-%m-%d %H:%M:%S} UTC")
     with databases.session(context, context.connection(params.connection)) as session:
         text = tables.delete_older(session, params.table, params.column)
+        _check_holds_times(session, params.table, params.column)
         values = {"before": periods.said(before, session.dialect.name), "most": params.batch_rows}
         while not is_done and not context.ending and context.remaining() > margin:
             touched = session.execute(text, values) or 0
@@ -105,6 +108,16 @@ def _rows(params: CleanupParams, context: Context, before: datetime) -> dict[str
                 _pause(params.pause_seconds, context)
     context.log(f"{deleted} rows deleted" if is_done else f"{deleted} rows deleted, and the time is up")
     return {"deleted": deleted, "batches": batches, "done": is_done}
+
+
+def _check_holds_times(session: Session, table: str, column: str) -> None:
+    """SQLite holds anything anywhere; of what is no text it cannot tell when that was."""
+    if session.dialect.name != "sqlite":
+        return
+    for (kind,) in list(session.stream(tables.kind_of_one(session, table, column))):
+        if kind != "text":
+            message = f"{column} holds values of type {kind}: a column of dates or times as texts is needed"
+            raise PermanentFailure(message, code=Failure.CONFIG_INVALID)
 
 
 def _pause(seconds: float, context: Context) -> None:

@@ -22,11 +22,10 @@ from tasks.egress import Guard
 from tasks.sandbox import accounts, bubble, output, probe, process
 from tasks.sandbox.probe import Standing
 from tasks.scripts import endings, files, proxy, requirements
-from tasks.scripts.payload import Encoded, ExitCode, FileName, Folder, FromArtifact, Limits, Requirement
+from tasks.scripts.files import SCRIPT
+from tasks.scripts.payload import Content, ExitCode, FileName, Folder, Limits, Requirement
 
 PROGRAMS = {"sh": "sh", "bash": "bash", "python": "python3", "node": "node"}
-#: The script's own file, beside which others may lie.
-SCRIPT = ".carillon-script"
 
 
 def _without_nul(text: str) -> str:
@@ -51,7 +50,7 @@ class ScriptParams(Params):
     )
     env: dict[Name, Text] = Field(default={}, description="Added to a clean environment.")
     stdin: str = ""
-    files: dict[FileName, str | Encoded | FromArtifact] = Field(
+    files: dict[FileName, Content] = Field(
         default={}, max_length=100, description="Written into the folder before it starts, by their paths there."
     )
     working_dir: Folder = Field(default="", description="Where in its folder it starts.")

@@ -80,7 +80,7 @@ def unexpected(answer: Answer, kept: Json) -> HandlerError:
     delay = retry_after(answer) if answer.status in (429, 503) else None
     if delay is None:
         return HandlerError(message, tags=tags, result=kept)
-    message = f"{message}, to be retried after {delay.total_seconds():g} s"
+    message = f"{message}; its Retry-After says {delay.total_seconds():g} s"
     return RetryLater(message, delay=delay, tags=tags, result=kept)
 
 

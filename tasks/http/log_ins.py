@@ -44,6 +44,7 @@ class LogIn:
         self._connection: Connection | None = None
         if self._auth and self._auth.connection:
             self._connection = context.connection(self._auth.connection)
+            _check_kind(self._auth.connection, self._connection)
             _check_origin(params.url, self._auth.connection, self._connection)
 
     def headers(self) -> dict[str, str]:
@@ -76,6 +77,16 @@ class LogIn:
         if self._auth and self._auth.basic:
             return _basic(self._auth.basic.user, self._auth.basic.password)
         return f"Bearer {self._auth.bearer}" if self._auth and self._auth.bearer else None
+
+
+def _check_kind(name: str, connection: Connection) -> None:
+    """A call that cannot log in is not sent without a log-in."""
+    if not isinstance(connection, HttpBasic | HttpBearer | OAuth2Client):
+        message = (
+            f"payload.auth.connection: {name} is of kind {connection.kind}, and a log-in is one of http_basic, http_bearer,"
+            " oauth2_client"
+        )
+        raise PermanentFailure(message, code=Failure.CONFIG_INVALID)
 
 
 def _check_origin(url: str, name: str, connection: Connection) -> None:

@@ -118,7 +118,10 @@ class Poll(Params):
         default=None,
         description="Where in the first answer's JSON the status URL stands; left out: its header Location, after a 202.",
     )
-    until: Condition = Field(default="status == 200", description="Over status, headers, body and json.")
+    until: Condition = Field(
+        default="status == 200",
+        description="Over status, headers, body and json. An answer that is no 202, where url is left out, must fulfil it at once, if it is said.",
+    )
     fail_if: Condition = Field(default="", description="Asked before until.")
     interval_seconds: float = Field(default=10, ge=1, le=86_400, description="Retry-After goes before it.")
     backoff: float = Field(default=1, ge=1, le=10, description="Each interval is so many times the one before.")

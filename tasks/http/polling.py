@@ -44,6 +44,7 @@ def known(kept: Json) -> State | None:
 def begin(poll: Poll, answer: Answer, base: httpx2.URL, context: Context) -> None:
     """Wait after a first answer that says where to look; returns if it says that all is done."""
     if poll.url is None and answer.status != 202:
+        _check_done(poll, answer, context)
         return
     location = _pointed(poll.url, answer) if poll.url is not None else answer.headers.get("location")
     if not isinstance(location, str) or not location:
@@ -52,6 +53,19 @@ def begin(poll: Poll, answer: Answer, base: httpx2.URL, context: Context) -> Non
     _check_can_be_stored(state.url, context)
     context.log(f"waiting for {shown(httpx2.URL(state.url))}")
     raise _not_yet(poll, state, answer)
+
+
+def _check_done(poll: Poll, answer: Answer, context: Context) -> None:
+    """Of an answer that leads nowhere; a HandlerError if what was to be waited for is not so."""
+    if "until" in poll.model_fields_set and not (verdict := judging.decide(poll.until, answer)).is_true:
+        problem = f"cannot be computed: {verdict.problem}" if verdict.problem else "is not true of it"
+        message = (
+            f"poll: the first answer is {answer.line} and poll.until {problem}; it is no 202, and payload.poll.url is not said:"
+            " there is nowhere to look"
+        )
+        tags = {"poll", f"http:{answer.status}"}
+        raise HandlerError(message, code=Failure.RESULT_REFUSED, tags=tags, result=answer.result(timings={}))
+    context.log(f"poll: the answer {answer.line} is no 202, so there is nothing to wait for")
 
 
 def go_on(poll: Poll, state: State, answer: Answer, context: Context) -> State:

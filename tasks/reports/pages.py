@@ -43,7 +43,7 @@ class Html(Writer):
 
 
 def _cell(value: Any) -> str:
-    kind = ' class="n"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    kind = ' class="n"' if cells.is_number(value) else ""
     return f"<td{kind}>{escape(cells.text(value, CHARS))}</td>"
 
 

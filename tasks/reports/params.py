@@ -35,7 +35,8 @@ class Source(Params):
     query: Statement | None = None
     params: dict[ParamName, Value] = Field(default={}, description="Values for :name in the query.")
     rows: list[dict[str, Json]] | None = Field(
-        default=None, description="Objects, such as {{ upstream.load.result.rows }}."
+        default=None,
+        description="Objects, such as {{ upstream.load.result.rows }}. The order of their fields is not stored: say columns.",
     )
     artifact: dict[str, Json] | None = Field(
         default=None,

@@ -86,6 +86,7 @@ class Pdf(Writer):
 
     def begin(self) -> None:
         self._rows: list[list[str]] = []
+        self._right = [True] * len(self.layout.headings)
         self._bars: list[dict[str, Any]] = []
         self._chars = 0
 
@@ -93,6 +94,9 @@ class Pdf(Writer):
         told = [cells.text(value, PDF_CHARS) for value in row]
         self._chars += sum(map(len, told))
         self._rows.append(told)
+        self._right = [
+            so_far and (value is None or cells.is_number(value)) for so_far, value in zip(self._right, row, strict=True)
+        ]
         if len(self._rows) * len(row) > PDF_CELLS or self._chars > PDF_ALL_CHARS:
             message = "this is too much for a PDF: take fewer rows or columns, or format xlsx, csv or html"
             raise HandlerError(message, code=Failure.RESOURCE_LIMIT)
@@ -111,6 +115,7 @@ class Pdf(Writer):
             "after": layout.after.splitlines(),
             "headings": [cells.text(heading, 100) for heading in layout.headings],
             "rows": self._rows,
+            "right": self._right,
             "bars": self._bars,
             "truncated": truncated,
         }

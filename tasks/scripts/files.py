@@ -20,6 +20,8 @@ from tasks.sandbox.removal import opened
 from tasks.scripts.patterns import Pattern
 from tasks.scripts.payload import Encoded, FromArtifact
 
+#: The script's own text, beside which others may lie; it is not kept.
+SCRIPT = ".carillon-script"
 #: What one attempt may keep.
 MOST_KEPT = 100
 MOST_NAME = 150
@@ -71,6 +73,9 @@ def keep(folder: Path, patterns: Sequence[str], context: Context, owner: int) ->
                 while chunk := file.read(CHUNK_BYTES):
                     artifact.write(chunk)
         kept[name] = {**artifact.reference, "path": path}
+    for pattern, compiled in zip(patterns, wanted, strict=True):
+        if not compiled.has_matched:
+            context.log(f"artifacts: nothing is called {pattern}", level="warning")
     return list(kept.values())
 
 
@@ -109,7 +114,7 @@ def _below(
                     yield from _below(inner, f"{place}/", wanted, context, owner)
                 finally:
                     os.close(inner)
-        elif any(pattern.matches(place) for pattern in wanted):
+        elif place != SCRIPT and [pattern for pattern in wanted if pattern.matches(place)]:
             if stat.S_ISREG(found.st_mode) and found.st_uid == owner and found.st_nlink == 1:
                 yield place, _read(name, fd)
             else:

@@ -34,6 +34,8 @@ class Pattern:
                     self._literal[part] |= bit
             place += 1
         self._end = 1 << place
+        #: Whether any path was matched so far.
+        self.has_matched = False
 
     def matches(self, path: str) -> bool:
         """The whole of it."""
@@ -42,7 +44,10 @@ class Pattern:
             at = self._on(self._after(at, char))
             if not at:
                 return False
-        return bool(at & self._end)
+        if not at & self._end:
+            return False
+        self.has_matched = True
+        return True
 
     def _after(self, at: int, char: str) -> int:
         found = (at & self._literal.get(char, 0)) << 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.conf import settings
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
 from jobs.handlers import Params
 from tasks.sandbox.limits import MIB
@@ -73,6 +74,22 @@ class FromArtifact(Params):
 
     artifact: dict[str, Any] = Field(description="Its reference, as it stands in that execution's result.")
     execution: UUID = Field(description="Which execution has kept it.")
+
+
+def _kind(content: Any) -> str:
+    """By what it holds, so that only the shape that was meant is asked whether it fits."""
+    if not isinstance(content, Mapping):
+        return "as a text"
+    return "as base64" if "base64" in content else "as an artifact"
+
+
+#: What a file holds.
+Content = Annotated[
+    Annotated[str, Tag("as a text")]
+    | Annotated[Encoded, Tag("as base64")]
+    | Annotated[FromArtifact, Tag("as an artifact")],
+    Discriminator(_kind),
+]
 
 
 class Limits(Params):

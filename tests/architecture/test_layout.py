@@ -71,3 +71,15 @@ def test_settings_alone_import_the_environment():
     # Beat has settings of its own, since it runs without Django; both take the broker's from one module.
     settings = {f"scheduler_project/{name}.py" for name in ("settings", "broker", "ringing", "reference")}
     assert importing <= settings | {path for path in importing if path.startswith("scheduler_project/local/")}
+
+
+def test_what_runs_in_engine_and_workers_asks_for_no_page():
+    """Those processes have none of the apps that the routes are made of."""
+    reached = ("tasks", "jobs/engine", "jobs/services")
+    asking = {
+        str(path)
+        for path, module in sources.parsed().items()
+        if str(path).startswith(reached)
+        and any(name.startswith(("django.urls", "django.shortcuts")) for name in sources.imported(module))
+    }
+    assert asking == set()

@@ -35,6 +35,12 @@ def test_each_known_value_has_a_shape(document):
     assert mapping(document, "SecretInputRequest") == {"text", *connections.kinds()}
 
 
+FILES = {
+    "a": "text",
+    "b": {"base64": "eA=="},
+    "c": {"artifact": {"artifact": "c"}, "execution": "{{ upstream.extract.id }}"},
+    "d": "{{ parameters.text }}",
+}
 JOB = {"name": "a", "type": "http", "payload": {"url": "https://example.com"}}
 
 
@@ -48,6 +54,8 @@ JOB = {"name": "a", "type": "http", "payload": {"url": "https://example.com"}}
         ({"payload": {"url": "https://example.com", "other": 1}}, False),
         ({"payload": {}}, False),
         ({"type": "script"}, False),
+        ({"type": "script", "payload": {"script": "true", "files": FILES}}, True),
+        ({"type": "script", "payload": {"script": "true", "files": {"a": {"artifact": {}}}}}, False),
         ({"type": "unheard_of"}, False),
         ({"flavour": 1}, False),
         ({"max_running": None}, True),

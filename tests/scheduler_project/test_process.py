@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from unittest import mock
 
@@ -46,6 +47,16 @@ def test_a_worker_is_what_it_was_asked_to_be():
     assert (told["hostname"], told["queues"], told["concurrency"]) == ("w@there", "jobs.a,jobs.b", 3)
     assert (told["pool"], told["loglevel"]) == (TaskPool, "ERROR")
     assert told["without_gossip"] is told["without_mingle"] is True
+
+
+@pytest.mark.parametrize(("asked", "name"), [("w@%h", f"w@{socket.gethostname()}"), ("w@x-%d", None)])
+def test_a_worker_has_the_name_of_its_host(asked, name):
+    with mock.patch.object(celery.app, "Worker") as worker:
+        worker.return_value.exitcode = 0
+        started("worker", f"--hostname={asked}", "--queues=q", "--pool=prefork", "--concurrency=1")
+    told = worker.call_args.kwargs["hostname"]
+    assert "%" not in told
+    assert name is None or told == name
 
 
 def test_beat_rings_from_the_slim_app():

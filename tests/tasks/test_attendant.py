@@ -58,6 +58,7 @@ def test_attempt_beyond_its_time_is_a_failure_that_says_so():
     outcome = attempt(until_stopped, timeout_seconds=0.1)
     assert (outcome.state, outcome.attempt, outcome.error_code) == (State.SCHEDULED, 2, Failure.TIMEOUT)
     assert outcome.error_message.startswith("still running after 0.1 s")
+    assert outcome.messages == [outcome.error_message], "its log tells how it came to its end"
     assert outcome.attempts == [(1, "failed", Failure.TIMEOUT)]
 
 
@@ -167,7 +168,7 @@ def test_deadline_holds_while_the_database_is_away(monkeypatch):
     monkeypatch.setattr(sql, "run", away)
     outcome = attempt(log_and_wait, timeout_seconds=0.2)
     assert outcome.error_code == Failure.TIMEOUT
-    assert outcome.messages == ["not stored before the end"]
+    assert outcome.messages == ["not stored before the end", outcome.error_message]
 
 
 def test_lines_that_could_not_be_stored_come_again_in_order(monkeypatch):

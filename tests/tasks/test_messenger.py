@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
 from jobs.engine import channels, transitions
 from jobs.engine.records import Ending, Fence, Problem
@@ -180,3 +181,7 @@ def test_what_is_no_channel_is_refused_by_its_field(job, names, message):
 
 def test_a_channel_that_a_job_tells_is_in_use(job):
     assert {name for (name,) in rows.fetch("SELECT name FROM job_secret")} == {"team", "others"}
+
+
+def test_the_page_is_where_the_console_has_it():
+    assert messenger.PAGE.format("1") == reverse("admin:jobs_execution_change", args=["1"])

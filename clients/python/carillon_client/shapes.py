@@ -6526,7 +6526,7 @@ class ScriptPayload(TypedDict):
     argv: NotRequired[list[str] | None | Expression]
     env: NotRequired[dict[str, Any] | Expression]
     stdin: NotRequired[str]
-    files: NotRequired[dict[str, str | ScriptPayloadEncoded | ScriptPayloadFromArtifact] | Expression]
+    files: NotRequired[dict[str, str | ScriptPayloadEncoded | ScriptPayloadFromArtifact | Expression] | Expression]
     working_dir: NotRequired[str | Expression]
     artifacts: NotRequired[list[str | Expression] | Expression]
     artifacts_on_failure: NotRequired[bool | Expression]

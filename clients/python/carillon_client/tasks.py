@@ -60,7 +60,8 @@ class Task:
             self._lines.append({"message": text, "level": level})
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """How far it is, from 0 to 1."""
+        """How far it is, from 0 to 1; it stands in the log behind all that was logged before."""
+        self.flush()
         self._report("progress", fraction=fraction, message=message)
 
     def cancel(self) -> None:

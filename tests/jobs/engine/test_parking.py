@@ -130,3 +130,37 @@ def test_a_job_whose_other_fields_change_tells_nothing():
     job = rows.job()
     rows.change("UPDATE job SET description = 'x', max_running = max_running WHERE id = %s", job[0])
     assert rows.fetch("SELECT 1 FROM event") == []
+
+
+def _behind_a_full_key(queue: BrokerQueue) -> tuple[UUID, UUID]:
+    job = rows.job(max_running=1)
+    rows.execution(rows.job(job[1]), State.RUNNING, queue_id=queue.name, concurrency_key="a")
+    held, free = (
+        rows.execution(job, State.PENDING, queue_id=queue.name, concurrency_key=key, priority=priority)
+        for key, priority in (("a", 9), ("b", 5))
+    )
+    return held, free
+
+
+def _behind_a_full_job(queue: BrokerQueue) -> tuple[UUID, UUID]:
+    job, *_ = full_job(queue)
+    held, free = (
+        rows.execution(of, State.PENDING, queue_id=queue.name, concurrency_key="c", priority=priority)
+        for of, priority in ((job, 9), (rows.job(job[1]), 5))
+    )
+    return held, free
+
+
+def _behind_a_slot(queue: BrokerQueue) -> tuple[UUID, UUID]:
+    job = rows.job(overlap="queue_all", max_running=2)
+    rows.execution(job, State.RUNNING, queue_id=queue.name, trigger="schedule", ripened_at=rows.now())
+    columns: dict[str, Any] = {"queue_id": queue.name, "ripened_at": rows.now()}
+    held = rows.execution(job, State.PENDING, trigger="schedule", priority=9, **columns)
+    return held, rows.execution(job, State.PENDING, **columns)
+
+
+@pytest.mark.parametrize("made", [_behind_a_full_key, _behind_a_full_job, _behind_a_slot])
+def test_what_one_thing_holds_takes_no_place_under_the_next(made, queue, seen):
+    held, free = made(queue)
+    assert admission.admit_all(seen).admitted == 1
+    assert (queue.ids(), is_parked(held)) == ([free], True)

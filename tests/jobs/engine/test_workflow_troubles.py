@@ -44,6 +44,16 @@ def test_run_that_cannot_be_read_fails_and_holds_up_nobody(jobs):
     assert runs.untold() == []
 
 
+def test_large_runs_that_are_never_done_leave_the_others_their_turn(jobs, monkeypatch):
+    large, small = sorted([runs.started(jobs), runs.started(jobs)])
+    monkeypatch.setattr(workflows, "LONGEST", 0.0)  # as long as it takes to move one of them
+    rows.change("UPDATE execution SET state = 'succeeded', finished_at = now() WHERE step = 'extract'")
+    for _ in range(50):
+        rows.change("UPDATE execution SET is_told = false WHERE workflow_run_id = %s AND step = 'extract'", large)
+        workflows.move_on()
+    assert runs.states(small)["clean"] == "scheduled"
+
+
 def test_what_ends_after_its_run_is_only_noted(jobs):
     run = runs.started(jobs)
     rows.change("UPDATE workflow_run SET state = 'failed', finished_at = now()")

@@ -107,11 +107,12 @@ def test_an_interrupted_attempt_ends_its_statement(kind: str, opening: Opening):
         assert eventually(lambda: running(kind) != [])
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
 
+    fields = getattr(databases, kind)()  # started before two threads ask for it
     before = signal.signal(signal.SIGUSR2, interrupt)
     waiting = threading.Thread(target=wait)
     waiting.start()
     try:
-        error, seconds = timed(lambda: asked(opening, getattr(databases, kind)(), SLOW[kind]))
+        error, seconds = timed(lambda: asked(opening, fields, SLOW[kind]))
     finally:
         waiting.join()
         signal.signal(signal.SIGUSR2, before)

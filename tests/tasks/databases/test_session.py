@@ -107,6 +107,23 @@ def test_unread_rows_are_not_forgotten(shop, opening: Opening):
             session.execute("SELECT 1")
 
 
+def test_who_leaves_with_rows_unread_leaves_no_lock(shop, opening: Opening):
+    """Although the failure, which is told further on, still holds what was read with."""
+    held = []
+
+    def leave() -> None:
+        with opening(shop) as (session, _), session.transaction():
+            session.execute("INSERT INTO item VALUES (1, 'a')")
+            held.append(session.stream("SELECT id FROM item UNION ALL SELECT 2"))
+            raise RuntimeError("two columns have one name")
+
+    with pytest.raises(RuntimeError):
+        leave()
+    with opening(shop, timeout=5) as (other, _), other.transaction():
+        assert other.execute("INSERT INTO item VALUES (1, 'b')") == 1
+    assert held[0].columns
+
+
 def test_parameters_must_fit_the_query(shop, opening: Opening):
     with opening(shop) as (session, _):
         with pytest.raises(PermanentFailure, match="has :id and there is no such parameter"):

@@ -96,6 +96,8 @@ def test_retry_after_in_seconds_is_honoured(server: HttpServer, context: Recordi
     assert error.delay == timedelta(seconds=7)
     assert error.tags == {f"http:{status}", f"http:{status // 100}xx"}
     assert error.result["headers"]["retry-after"] == "7"
+    assert "7 s" in str(error)
+    assert "retried" not in str(error), "whether it is, its job decides"
 
 
 def test_retry_after_as_a_date_is_honoured(server: HttpServer, context: RecordingContext) -> None:

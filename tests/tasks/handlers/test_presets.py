@@ -12,6 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs import handlers
+from jobs.handlers import HandlerError, PermanentFailure
 from tasks.databases import periods
 from tests.support import contexts, databases
 
@@ -19,10 +20,17 @@ handlers.load(["tasks.handlers"])
 
 
 @pytest.fixture(params=["postgresql", "mysql", "sqlite"])
-def fields(request: pytest.FixtureRequest, tmp_path: Any, settings: Any) -> dict[str, Any]:
+def fields(request: pytest.FixtureRequest) -> dict[str, Any]:
     if request.param != "sqlite":
         found: dict[str, Any] = getattr(databases, request.param)()
         return found
+    sqlite: dict[str, Any] = request.getfixturevalue("local")
+    return sqlite
+
+
+@pytest.fixture
+def local(tmp_path: Any, settings: Any) -> dict[str, Any]:
+    """A file of SQLite."""
     settings.FILES = tmp_path
     (tmp_path / "acme").mkdir()
     sqlite3.connect(tmp_path / "acme" / "shop.sqlite3").execute("VACUUM").connection.close()
@@ -134,3 +142,76 @@ def test_a_wrong_aggregation_is_told(payload, message):
     base = {"connection": "it", "query": "SELECT 1", "target": "x", "columns": ["a"]}
     with pytest.raises(ValidationError, match=message):
         handlers.get("aggregation").params.model_validate({**base, **payload})
+
+
+@pytest.mark.parametrize("day", ["2026-01-31", "2026-01-31 00:00:00", "2026-01-31T00:00:00+00:00"])
+def test_sqlite_knows_a_period_by_any_of_its_texts_of_a_time(local, day):
+    ran("database", local, statements=[
+        "CREATE TABLE total (day text, amount integer)",
+        "INSERT INTO total VALUES ('2026-01-30', 1), ('2026-01-31T23:59:59Z', 98), ('2026-01-31', 99), ('2026-02-01', 2)",
+    ])  # fmt: skip
+    payload = {
+        "query": f"SELECT '{day}', 5", "target": "total", "columns": ["day", "amount"], "at": "2026-02-01T03:00:00Z",
+        "mode": "replace", "period_column": "day",
+    }  # fmt: skip
+    assert [ran("aggregation", local, **payload)["replaced"] for _ in range(3)] == [2, 1, 1]
+    assert rows(local, "SELECT day, amount FROM total ORDER BY day") == [["2026-01-30", 1], [day, 5], ["2026-02-01", 2]]
+
+
+def test_a_day_is_the_zones_where_the_column_holds_dates(fields):
+    ran("database", fields, statements=[
+        "DROP TABLE IF EXISTS total", "CREATE TABLE total (day date, amount integer)",
+        "INSERT INTO total VALUES ('2026-01-30', 1), ('2026-01-31', 99), ('2026-02-01', 2)",
+    ])  # fmt: skip
+    payload = {
+        "query": "SELECT '2026-01-31', 5" if fields["kind"] == "sqlite" else "SELECT DATE '2026-01-31', 5",
+        "target": "total", "columns": ["day", "amount"], "at": "2026-02-01T03:00:00Z", "timezone": "Europe/Berlin",
+        "mode": "replace", "period_column": "day",
+    }  # fmt: skip
+    assert [ran("aggregation", fields, **payload)["replaced"] for _ in range(2)] == [1, 1]
+    found = rows(fields, "SELECT day, amount FROM total ORDER BY day")
+    assert [(str(day)[:10], amount) for day, amount in found] == [
+        ("2026-01-30", 1),
+        ("2026-01-31", 5),
+        ("2026-02-01", 2),
+    ]
+
+
+def test_rows_that_a_repetition_would_not_replace_are_refused(fields):
+    ran("database", fields, statements=["DROP TABLE IF EXISTS total", "CREATE TABLE total (day date, amount integer)"])
+    payload = {
+        "query": "SELECT '2026-01-31', 5 UNION ALL SELECT '2026-02-07', 7", "target": "total", "columns": ["day", "amount"],
+        "at": "2026-02-01T03:00:00Z", "mode": "replace", "period_column": "day",
+    }  # fmt: skip
+    if fields["kind"] == "postgresql":
+        payload["query"] = payload["query"].replace("'2026", "DATE '2026")
+    with pytest.raises(PermanentFailure, match="1 of its 2 rows has a day outside of the period"):
+        ran("aggregation", fields, **payload)
+    assert rows(fields, "SELECT * FROM total") == []
+
+
+def test_a_column_that_does_not_exist_is_no_text(fields):
+    ran("database", fields, statements=["DROP TABLE IF EXISTS visited", "CREATE TABLE visited (seen timestamp)"])
+    with pytest.raises(HandlerError, match="seenat"):
+        ran("cleanup", fields, table="visited", column="seenat", older_than_days=30)
+    with pytest.raises(HandlerError, match="seenat"):
+        ran(
+            "aggregation",
+            fields,
+            query="SELECT 1",
+            target="visited",
+            columns=["seenat"],
+            mode="replace",
+            period_column="seenat",
+        )
+
+
+def test_numbers_in_sqlite_are_not_taken_for_old_times(local):
+    """There, each of them is less than any text."""
+    ran("database", local, statements=["CREATE TABLE visited (seen)", "INSERT INTO visited VALUES (4102444800), (1)"])
+    with pytest.raises(PermanentFailure, match="seen holds values of type integer"):
+        ran("cleanup", local, table="visited", column="seen", older_than_days=30)
+    ran(
+        "database", local, statements=["DELETE FROM visited", "INSERT INTO visited VALUES ('2020-01-01'), (4102444800)"]
+    )
+    assert ran("cleanup", local, table="visited", column="seen", older_than_days=30)["deleted"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from jobs import handlers
 from jobs.handlers import HandlerError
 from jobs.rules.codes import Failure
+from tasks.reports import cells
 from tests.support import contexts, databases, mailbox
 
 handlers.load(["tasks.handlers"])
@@ -115,6 +117,8 @@ def test_rows_of_a_query_keep_their_types_and_the_server_refuses_to_write():
         result, document = made({"shop": databases.postgresql()}, source=source, format=form)
         assert (result["rows"], result["truncated"]) == (1, False)
         assert result["file"]["bytes"] == len(document)
+        if form == "html":
+            assert b'<td class="n">1</td><td class="n">1.5</td><td>2026-01-31</td>' in document
         if form == "csv":
             assert document.decode().splitlines()[1] == "1,1.5,2026-01-31,2026-01-31T08:00:00+00:00,"
     source = {"connection": "shop", "query": "WITH x AS (DELETE FROM pg_class RETURNING 1) SELECT 1"}
@@ -210,3 +214,31 @@ def test_nothing_is_put_into_the_query():
 def test_a_wrong_source_is_told(source, message):
     with pytest.raises(ValidationError, match=message):
         handlers.get("report").params.model_validate({"source": source})
+
+
+@pytest.mark.parametrize(
+    ("value", "is_right"),
+    [(7, True), (-1.5, True), (Decimal("1.50"), True), ("12.50", True), ("-3", True), (True, False), ("007", False), ("1e5", False), ("", False), (None, False), ("2026-01-31", False)],
+)  # fmt: skip
+def test_numbers_stand_on_the_right(value, is_right):
+    assert cells.is_number(value) is is_right
+
+
+@pytest.mark.needs("pdftotext")
+def test_a_column_of_numbers_ends_at_one_line_of_a_pdf(tmp_path):
+    rows = [
+        {"region": "North", "total": 77},
+        {"region": "South", "total": 1_000_000},
+        {"region": "West", "total": None},
+    ]
+    _, document = made(source={"rows": rows}, format="pdf")
+    (tmp_path / "report.pdf").write_bytes(document)
+    told = subprocess.run(
+        ["pdftotext", "-bbox", str(tmp_path / "report.pdf"), "-"], check=True, capture_output=True, text=True
+    )
+    ends = {
+        text: round(float(end), 1)
+        for end, text in re.findall(r'xMax="([0-9.]+)" yMax="[0-9.]+">([^<]+)</word>', told.stdout)
+    }
+    assert ends["77"] == ends["1000000"] == ends["total"]
+    assert ends["North"] != ends["South"]

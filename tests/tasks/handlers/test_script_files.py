@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from jobs.handlers import HandlerError
 from jobs.rules.codes import Failure
+from jobs.services import payload_checks
 from tasks.handlers.script import Script, ScriptParams
 from tests.support import contexts
 from tests.support.contexts import RecordingContext
@@ -179,3 +181,30 @@ def test_requirement_that_is_more_than_a_name_and_versions_is_refused(line: str)
 )  # fmt: skip
 def test_requirement_with_versions_markers_and_hashes_is_taken(line: str) -> None:
     ScriptParams.model_validate({"interpreter": "python", "script": "1", "requirements": [line]})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"artifact": {"artifact": "rows.csv"}, "execution": "{{ upstream.extract.id }}"}, {}),
+        ({"artifact": "{{ upstream.extract.result.artifacts[0] }}", "execution": "{{ upstream.extract.id }}"}, {}),
+        ({"artifact": "rows.csv", "execution": "{{ upstream.extract.id }}"}, {"artifact": "valid dictionary"}),
+        ({"artifact": {"artifact": "rows.csv"}}, {"execution": "required"}),
+        ({"base64": "%%"}, {"base64": "no base64"}),
+        ({"artefact": "x", "base64": "eA=="}, {"artefact": "unknown field"}),
+    ],
+)
+def test_a_file_of_an_upstream_is_named_by_expressions_and_a_wrong_shape_is_told(content: Any, told: Any) -> None:
+    job: Any = SimpleNamespace(tenant=None)
+    payload = {"script": "true", "files": {"rows.csv": content}}
+    found = payload_checks.problems(job, Script(), payload, None, "payload")
+    assert found.keys() == {f"payload.files.rows.csv.{field}" for field in told}
+    assert all(message in str(found[f"payload.files.rows.csv.{field}"]) for field, message in told.items())
+
+
+def test_what_matches_nothing_is_told_and_the_scripts_own_text_is_not_kept(context: RecordingContext) -> None:
+    result = run(context, "echo 1 > a.csv; mkdir deep; echo 2 > deep/.carillon-script", artifacts=["**", "out/*.csv"])
+    assert [each["path"] for each in result["artifacts"]] == ["a.csv", "deep/.carillon-script"]
+    assert [message for message in context.messages() if "nothing" in message] == [
+        "artifacts: nothing is called out/*.csv"
+    ]

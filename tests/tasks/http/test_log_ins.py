@@ -180,3 +180,11 @@ def test_log_in_that_is_not_one_is_refused(auth: Any) -> None:
 def test_two_log_ins_are_refused(other: Any) -> None:
     with pytest.raises(ValidationError, match="auth excludes"):
         HttpParams.model_validate({"url": "http://x.test/", "auth": {"bearer": "t"}, **other})
+
+
+def test_a_connection_that_is_no_log_in_calls_nobody(server: HttpServer, context: RecordingContext) -> None:
+    auth = named(context, "webhook", webhook_url="https://hooks.test/made-up-secret")
+    error = failure(context, server.url(), auth=auth)
+    assert (error.code, isinstance(error, PermanentFailure)) == (Failure.CONFIG_INVALID, True)
+    assert "api is of kind webhook" in str(error)
+    assert server.requests == []

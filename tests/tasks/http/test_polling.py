@@ -67,6 +67,25 @@ def test_answer_that_is_no_202_is_the_end_of_it(server: HttpServer, context: Rec
     assert call(context, server.url(), poll={})["status"] == 200
 
 
+@pytest.mark.parametrize(("state", "is_done"), [("done", True), ("running", False)])
+def test_answer_that_leads_nowhere_must_be_what_is_waited_for(
+    server: HttpServer, context: RecordingContext, state: str, is_done: bool
+) -> None:
+    server.answer("/", body=json.dumps({"state": state}).encode())
+    poll = {"until": "json.state == 'done'"}
+    if is_done:
+        assert call(context, server.url(), poll=poll)["status"] == 200
+        return
+    error = failure(context, server.url(), poll=poll)
+    assert (error.code, error.tags) == (Failure.RESULT_REFUSED, {"poll", "http:200"})
+    assert "it is no 202, and payload.poll.url is not said" in str(error)
+
+
+def test_the_log_tells_that_there_was_nothing_to_wait_for(server: HttpServer, context: RecordingContext) -> None:
+    call(context, server.url(), poll={})
+    assert any("nothing to wait for" in message for message in context.messages())
+
+
 def test_place_in_the_answer_may_say_where_to_look(server: HttpServer, context: RecordingContext) -> None:
     server.answer("/", body=b'{"links": {"status": "jobs/7"}}')
     deferred(context, server.url(), poll={"url": "/links/status"})
