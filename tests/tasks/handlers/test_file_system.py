@@ -181,8 +181,10 @@ def test_what_a_file_is_awaited_by_is_in_the_log_once(run, context):
         with pytest.raises(Defer) as deferred:
             run("watch_for_file", path="in", pattern="*.csv", settled_seconds=60, min_bytes=6)
         context.keeps = deferred.value.keep
-    told = "waiting for the file in, or one in the folder of that name that fits *.csv, of at least 6 bytes, not written to for 60 s"
-    assert [line.message for line in context.lines].count(told) == 1
+    assert (
+        sum("the folder of that name that fits *.csv, of at least 6 bytes" in line.message for line in context.lines)
+        == 1
+    )
 
 
 @pytest.mark.parametrize("form", ["zip", "tar.gz", "tar.zst"])
