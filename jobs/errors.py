@@ -15,6 +15,7 @@ __all__ = [
     "Invalid",
     "InvalidSchedule",
     "InvalidState",
+    "NotForYou",
     "RevisionInvalid",
     "TaskLocked",
     "invalid",
@@ -41,6 +42,13 @@ class Cycle(Conflict):
         path = " → ".join(names)
         text = f"these jobs would wait for each other: {path}"
         super().__init__(f"{field}: {text}", details={field: [text], "path": list(names)})
+
+
+class NotForYou(ServiceError):
+    """It is for others to decide on this: `details.may_decide` names who may."""
+
+    code = "NOT_FOR_YOU"
+    status = 403
 
 
 class TaskLocked(ServiceError):

@@ -217,6 +217,14 @@ class Handler(ABC, Generic[P]):
         """The jobs, by name or id, that a payload has it run, by the payload's field; of any payload, valid or not."""
         return {}
 
+    def given(self, payload: Mapping[str, Json]) -> Mapping[str, tuple[str, Mapping[str, Json]]]:  # noqa: ARG002 - for subclasses
+        """What a payload overrides of those jobs' own, by the payload's field, each with the job; of any payload, as above."""
+        return {}
+
+    def named_people(self, payload: Mapping[str, Json]) -> Mapping[str, str]:  # noqa: ARG002 - for subclasses
+        """E-mail addresses of members and ids of API keys that it puts something to, by the payload's field; as above."""
+        return {}
+
     @abstractmethod
     def run(self, params: P, context: Context) -> Json:
         """Do the work once and return a JSON-able result (at most 64 KiB when encoded).

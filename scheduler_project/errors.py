@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from tenants import errors
 from tenants.api.flattening import flatten
+from tenants.rules import unknown_fields
 
 CODES = {
     exceptions.ParseError: "INVALID_JSON",
@@ -62,7 +63,7 @@ def _unknown_fields(error: errors.ServiceError) -> Response | None:
     unknown = {field: texts for field, texts in error.details.items() if texts[0].startswith("unknown field")}
     if not unknown:
         return None
-    message = f"unknown field {', '.join(unknown)}: remove it, or check its spelling"
+    message = unknown_fields.in_short([(field, texts[0]) for field, texts in unknown.items()])
     return Response(errors.envelope("UNKNOWN_FIELD", message, unknown), status=400)
 
 

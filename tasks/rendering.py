@@ -20,11 +20,18 @@ from jobs.handlers import Handler, PermanentFailure, Released
 from jobs.rules import payload_expressions
 from jobs.rules.codes import Failure
 from jobs.rules.expression_filters import instant
+from jobs.rules.expression_values import Nothing
 from jobs.rules.payload_expressions import Expressions, InvalidPayload
 from tasks import revealing
 from tasks.patience import patiently
 from tasks.payloads import Hide, Reveal
 from tenants.rules.maskable import SHORTEST
+
+#: What is said of upstreams where there are none.
+ALONE = (
+    "it ran by itself, so no job came before it. Run the job that it comes after, or write what it is to be otherwise "
+    "with the filter default"
+)
 
 
 def rendered(
@@ -78,7 +85,7 @@ def _scope(claim: Claim, names: set[str], revealed: Mapping[str, Any]) -> dict[s
         row = _read(claim, lambda: selectors.told_to_expressions(claim.id))
     return {
         "secrets": revealed,
-        "upstream": _read(claim, lambda: upstreams.of(claim.id)) if "upstream" in names else {},
+        "upstream": (_read(claim, lambda: upstreams.of(claim.id)) or Nothing(ALONE)) if "upstream" in names else {},
         "execution": {
             "id": str(claim.id),
             "attempt": claim.attempt,

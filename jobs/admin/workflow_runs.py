@@ -13,7 +13,7 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.enums import ActionVariant
 
-from jobs import run_graphs
+from jobs import run_actions, run_graphs
 from jobs.admin import approvals, run_graph, run_items, run_summary, wording
 from jobs.models import Approval, Execution, WorkflowRun
 from jobs.rules import workflow_runs as rules
@@ -127,7 +127,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
         }
 
     def offered(self, row: WorkflowRun) -> Collection[str]:
-        return rules.allowed_actions(row.state, of_parent=row.parent_execution_id is not None)
+        return run_actions.allowed(row)
 
     @dialog(
         "Resume",

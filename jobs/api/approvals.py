@@ -26,7 +26,7 @@ class ApprovalViewSet(TenantViewSet):
     noun = "approval"
     read_scope = "executions:read"
     write_scope = "executions:run"
-    refusals = dict.fromkeys(("approve", "reject"), (errors.InvalidState,))
+    refusals = dict.fromkeys(("approve", "reject"), (errors.InvalidState, errors.NotForYou))
     listings = {"list": lists.LISTING}
     query_parameters = {"list": (*PAGED, *lists.FILTERS)}
 

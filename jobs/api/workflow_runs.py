@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs import errors, run_graphs
+from jobs import errors, run_actions, run_graphs
 from jobs.api.lists import workflow_runs as lists
 from jobs.api.shapes.executions import SkipInput
 from jobs.api.shapes.workflow_runs import RerunInput, RunGraphShape, WorkflowRunShape
@@ -25,7 +25,7 @@ from tenants.quotas import QuotaExceeded
 class WorkflowRunViewSet(TenantViewSet):
     """Workflow runs of this tenant. Each is made with its root's execution, by whatever made that."""
 
-    queryset = WorkflowRun.objects.select_related("root_job")
+    queryset = run_actions.beside(WorkflowRun.objects.select_related("root_job"))
     serializer_class = WorkflowRunShape
     noun = "workflow run"
     read_scope = "executions:read"

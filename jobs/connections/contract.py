@@ -9,13 +9,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic.config import JsonDict
 
+from jobs.written_forms import written
 from tenants.rules.maskable import SHORTEST
 
+_SECRET = written(r"^[A-Za-z][A-Za-z0-9_]{0,63}$", "a secret's name: a letter, then letters, digits and _, 64 at most")
 #: Characters of a secret text.
 LONGEST = 8192
 
 #: One host; no lists, sockets, users or paths, which some clients read out of it.
-Host = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\s/@,?#\\=%]+$")]
+_HOST = written(r"^[^\s/@,?#\\=%]+$", "one host's name or address, without a port, a path or a user")
+Host = Annotated[str, Field(min_length=1, max_length=253, pattern=_HOST)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 User = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f=]+$")]
@@ -32,7 +35,10 @@ Password = Annotated[
 ]
 #: Of a private authority or of the server itself.
 Certificate = Annotated[str, Field(max_length=16_384, pattern=r"^\s*-----BEGIN CERTIFICATE-----")]
-Url = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s/@?#\\]+(/[^\s?#\\]*)?$")]
+_URL = written(
+    r"^https?://[^\s/@?#\\]+(/[^\s?#\\]*)?$", "a URL of http or https without a log-in, a query or a fragment"
+)
+Url = Annotated[str, Field(max_length=2048, pattern=_URL)]
 
 VERIFY, INSECURE, OFF = "verify", "insecure", "off"
 Tls = Literal["verify", "insecure", "off"]
@@ -90,7 +96,7 @@ def named(*kinds: str) -> Any:
     told: JsonDict = {"secret": list(kinds)}
     what = " or ".join(kinds) or "connection"
     field = Field(
-        pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$",
+        pattern=_SECRET,
         description=f"Name of a secret of kind {what}." if kinds else "Name of a secret that is a connection.",
         json_schema_extra=told,
     )

@@ -8,6 +8,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from jobs.connections.contract import Connection, Name, Password, Port, Secured, Target, User
+from jobs.written_forms import written
+
+_PATH = written(
+    r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$",
+    "a path below the tenant's folder such as reports/shop.sqlite3: without / before it, and no name begins with a dot",
+)
 
 
 class PostgreSql(Secured):
@@ -54,9 +60,7 @@ class Sqlite(Connection):
     title = "SQLite"
     example: ClassVar[Mapping[str, Any]] = {"path": "reports/shop.sqlite3"}
 
-    path: Annotated[
-        str, Field(max_length=500, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$")
-    ]
+    path: Annotated[str, Field(max_length=500, pattern=_PATH)]
 
 
 TYPES: tuple[type[Connection], ...] = (PostgreSql, MySql, Sqlite)

@@ -13,7 +13,7 @@ from tenants.requests import LONGEST_REASON
 
 
 class Approval(TenantOwned):
-    """One per execution, under an id that follows from the execution's. Written by jobs.engine.approvals alone.
+    """One per execution, under an id of when it was asked. Written by jobs.engine.approvals alone.
 
     ``roles``, ``members`` (e-mail addresses) and ``api_keys`` (ids) are who may decide, of those who may run jobs; all empty: any
     of these.

@@ -147,7 +147,7 @@ def waiting(
         case Wait.BACK_OFF if error_code:
             clause = f"attempt {attempt} of {max_attempts} comes after a back-off, since {words.of_failure(error_code).plain} ({error_code})"
         case Wait.BACK_OFF:
-            clause = f"attempt {attempt} asked to be looked at again later"
+            clause = f"attempt {attempt} asked to be looked at again later: its log says what it waits for"
         case Wait.NOT_DUE if found.until:
             clause, until = f"it is due at {phrases.instant(found.until)}", ""
         case Wait.RATE_LIMIT if found.rate:

@@ -18,9 +18,9 @@ from jinja2.environment import Template, TemplateExpression
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from jobs.rules import expression_filters, expression_tokens, expression_truth
+from jobs.rules import expression_filters, expression_needs, expression_shapes, expression_tokens, expression_truth
 from jobs.rules.expression_filters import BUDGET, FILTERS
-from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, kind
+from jobs.rules.expression_values import Budget, CannotCompute, InvalidExpression, Nothing, kind
 
 MAX_DEPTH = 25
 #: What an expression may begin with, and what it is.
@@ -38,7 +38,6 @@ NAMES = {
 OF_UPSTREAMS = ("id", "state", "reason", "result")
 #: What can be read of an event.
 OF_EVENTS = ("id", "name", "sender", "received_at", "payload", "headers")
-_COMPARISONS = {"eq", "ne", "lt", "lteq", "gt", "gteq", "in", "notin"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,8 @@ class Expression:
     payload: frozenset[tuple[str | int, ...]]
     #: The jobs whose end it reads.
     upstreams: frozenset[str] = frozenset()
+    #: The ``parameters`` it fails without.
+    parameters: frozenset[str] = frozenset()
     #: Whether it may be a yes or no, as far as that shows before it is evaluated.
     decides: bool = True
 
@@ -76,7 +77,8 @@ def parse(source: str, further: frozenset[str] = frozenset()) -> Expression:
     reading, tree = _Reading(further), _tree(source)
     reading.check(tree, secrets_may_stand=True, depth=0)
     used = frozenset(reading.names), frozenset(reading.secrets), frozenset(reading.payload)
-    return Expression(source, *used, frozenset(reading.upstreams), decides=expression_truth.may_decide(tree))
+    read = frozenset(reading.upstreams), frozenset(expression_needs.of(tree, "parameters"))
+    return Expression(source, *used, *read, decides=expression_truth.may_decide(tree))
 
 
 class Missing(StrictUndefined):
@@ -108,6 +110,8 @@ class Environment(ImmutableSandboxedEnvironment):
 
 
 def _not_among(name: str, there: Mapping[str, Any]) -> str:
+    if isinstance(there, Nothing):
+        return f"there is no {_shown(name)}: {there.why}"
     named = ", ".join(sorted(str(key)[:40] for key in there)[:8])
     return f"there is no {_shown(name)}, only {named or 'nothing'}{', …' if len(there) > 8 else ''}"
 
@@ -190,12 +194,12 @@ class _Reading:
                     raise InvalidExpression("if needs an else")
                 self._all([node.test], below)
                 self._all([node.expr1, node.expr2], below, secrets_may_stand)
-            case _ if _only_combines(node):
+            case _ if expression_shapes.only_combines(node):
                 self._all(node.iter_child_nodes(), below)
             case nodes.Filter():
                 self._filter(node, below)
             case _:
-                raise InvalidExpression(f"{_WORDS.get(type(node), 'this')} cannot stand in an expression")
+                raise InvalidExpression(expression_shapes.refusal(node))
 
     def _all(self, parts: Iterable[nodes.Node], depth: int, secrets_may_stand: bool = False) -> None:
         for part in parts:
@@ -204,7 +208,7 @@ class _Reading:
     def _filter(self, node: nodes.Filter, depth: int) -> None:
         if node.name not in FILTERS:
             raise InvalidExpression(f"there is no filter {node.name[:40]!r}; there are {', '.join(FILTERS)}")
-        if node.kwargs or node.dyn_args or node.dyn_kwargs or not all(map(_is_constant, node.args)):
+        if node.kwargs or node.dyn_args or node.dyn_kwargs or not all(map(expression_shapes.is_constant, node.args)):
             raise InvalidExpression(f"{node.name} takes constants only, by place")
         fewest, most = expression_filters.ARGUMENTS.get(node.name, (0, 0))
         if not fewest <= len(node.args) <= most:
@@ -259,33 +263,6 @@ class _Reading:
         if not way or not isinstance(way[0], str):
             raise InvalidExpression("write which secret: secrets.<name>")
         self.secrets.add(way[0])
-
-
-_WORDS: dict[type[nodes.Node], str] = {
-    nodes.Call: "a call",
-    nodes.Test: "a test with is",
-    nodes.Dict: "an object",
-    nodes.Tuple: "a tuple",
-    nodes.List: "a list of anything but constants",
-    nodes.Slice: "a slice",
-    nodes.Operand: "such a comparison",
-    **dict.fromkeys((nodes.Add, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow), "arithmetic"),
-}
-
-
-def _only_combines(node: nodes.Node) -> bool:
-    match node:
-        case nodes.And() | nodes.Or() | nodes.Not() | nodes.Neg() | nodes.Compare():
-            return True
-        case nodes.Operand():
-            return node.op in _COMPARISONS
-        case nodes.List():
-            return all(isinstance(item, nodes.Const) for item in node.items)
-    return False
-
-
-def _is_constant(node: nodes.Expr) -> bool:
-    return isinstance(node, nodes.Const) or (isinstance(node, nodes.Neg) and isinstance(node.node, nodes.Const))
 
 
 def _check_text(value: Any) -> None:

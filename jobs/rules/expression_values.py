@@ -32,6 +32,14 @@ class CannotCompute(ValueError):
     """An expression that can be read, and has no value with what it is given."""
 
 
+class Nothing(dict[str, Any]):
+    """An object without anything in it; ``why`` is said to whoever looks for something there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
 class Budget:
     """What is left of the work that one payload's expressions may make."""
 

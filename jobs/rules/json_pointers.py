@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from jobs.written_forms import written
+
 #: Either nothing, which is the whole document, or parts that each begin with a slash; ~0 is a tilde, ~1 a slash.
-SHAPE = r"^(/([^~/]|~[01])*)*$"
+SHAPE = written(
+    r"^(/([^~/]|~[01])*)*$",
+    "a JSON pointer such as /rows or /data/0/name, with ~1 for a slash in a name and ~0 for a ~",
+)
 LONGEST = 1000
 _INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 

@@ -12,7 +12,7 @@ from jobs.rules.codes import Absence
 from jobs.rules.states import TERMINAL, State
 
 #: Skipped for want of what came before, of time or of room.
-_WANTING = frozenset({
+WANTING = frozenset({
     Absence.DEPENDENCY_FAILED, Absence.DEPENDENCY_TIMEOUT, Absence.QUOTA, Absence.EXPIRED, Absence.NO_LONGER_NEEDED,
 })  # fmt: skip
 _FAILED = frozenset({State.FAILED, State.CANCELLED})
@@ -43,7 +43,7 @@ def with_all_after(graph: Upstreams, chosen: Iterable[str]) -> set[str]:
 
 def went_wrong(state: str, reason: str) -> bool:
     """Whether a run is resumed from a step that stands so."""
-    return state in _FAILED or (state == State.SKIPPED and reason in _WANTING)
+    return state in _FAILED or (state == State.SKIPPED and reason in WANTING)
 
 
 def to_resume(graph: Upstreams, standing: Mapping[str, tuple[str, str]]) -> set[str]:

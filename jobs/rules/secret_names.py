@@ -10,12 +10,30 @@ from pydantic import BaseModel
 
 from jobs.connections.contract import Named
 from jobs.rules import templates
+from jobs.rules.payload_expressions import Place
 from jobs.rules.templates import InvalidTemplate
+
+#: Where, which, and the kinds that are taken there.
+_Use = tuple[Place, str, tuple[str, ...]]
 
 
 def of(params: type[BaseModel] | None, payload: Any) -> set[str]:
     """Every name in a payload of a job type; without the type's ``params``, those in expressions."""
-    return set(_in_expressions(payload)) | (set(_in_fields(params, payload)) if params else set())
+    return set(_in_expressions(payload)) | (
+        {name for _, name, _ in _in_fields(params, payload, ())} if params else set()
+    )
+
+
+def connections(params: type[BaseModel], payload: Any) -> dict[Place, tuple[str, Sequence[str]]]:
+    """The names in fields that hold a connection's, each with the kinds that are taken there: none for any.
+
+    Of what branches of a union take there, each is taken.
+    """
+    found: dict[Place, tuple[str, Sequence[str]]] = {}
+    for place, name, kinds in _in_fields(params, payload, ()):
+        taken = found[place][1] if place in found else kinds
+        found[place] = (name, [*dict.fromkeys((*taken, *kinds))] if taken and kinds else ())
+    return found
 
 
 def _in_expressions(value: Any) -> Iterator[str]:
@@ -32,30 +50,33 @@ def _in_expressions(value: Any) -> Iterator[str]:
             yield from _in_expressions(item)
 
 
-def _in_fields(params: type[BaseModel], payload: Any) -> Iterator[str]:
+def _in_fields(params: type[BaseModel], payload: Any, place: Place) -> Iterator[_Use]:
     if not isinstance(payload, Mapping):
         return
-    for name, field in params.model_fields.items():
-        value = payload.get(field.alias or name)
+    for own, field in params.model_fields.items():
+        name = field.alias or own
+        value = payload.get(name)
         if value is not None:
-            yield from _below([field.annotation, *field.metadata], value)
+            yield from _below([field.annotation, *field.metadata], value, (*place, name))
 
 
-def _below(annotations: Sequence[Any], value: Any) -> Iterator[str]:
+def _below(annotations: Sequence[Any], value: Any, place: Place) -> Iterator[_Use]:
     """What a value of such a type names, however deep: unions, lists, dictionaries and models inside models."""
-    if any(isinstance(part, Named) for part in annotations):
-        yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
+    if mark := next((part for part in annotations if isinstance(part, Named)), None):
+        items = _items(value, place) if isinstance(value, list) else [(place, value)]
+        yield from ((where, item, mark.kinds) for where, item in items if isinstance(item, str))
         return
     for annotation in annotations:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from _in_fields(annotation, value)
+            yield from _in_fields(annotation, value, place)
         elif inside := get_args(annotation):
-            for item in _items(value):
-                yield from _below(inside, item)
+            for where, item in _items(value, place):
+                yield from _below(inside, item, where)
 
 
-def _items(value: Any) -> list[Any]:
+def _items(value: Any, place: Place) -> list[tuple[Place, Any]]:
     """A container's items; a model's mapping and a plain value are their own."""
     if isinstance(value, list):
-        return value
-    return [value, *value.values()] if isinstance(value, Mapping) else [value]
+        return [((*place, index), item) for index, item in enumerate(value)]
+    inside = value.items() if isinstance(value, Mapping) else ()
+    return [(place, value), *(((*place, str(key)), item) for key, item in inside)]

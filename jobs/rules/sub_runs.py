@@ -90,6 +90,12 @@ def problems(payload: Any, names: frozenset[str] = NAMES) -> list[tuple[payload_
     return wrong
 
 
+def parameters(payload: Mapping[str, Any]) -> set[str]:
+    """Those that a child's template cannot be rendered without."""
+    found = payload_expressions.find(payload, further=OWN)
+    return {name for each in found.all() for name in each.parameters}
+
+
 def reads_upstream(payload: Mapping[str, Any]) -> bool:
     """Whether it can be rendered only once the steps before it have ended."""
     return "upstream" in payload_expressions.find(payload, further=OWN).names

@@ -64,7 +64,8 @@ _ABSENCES: Mapping[Absence, Words] = {
     ),
     Absence.DST_FOLD: Words("clocks were put back: this local time came twice, and the schedule runs only once"),
     Absence.NO_LONGER_NEEDED: Words(
-        "the recovery or backfill it belonged to was stopped or trimmed", "Run it by hand if it is needed after all."
+        "what it belonged to, a recovery, a backfill or a map, was stopped, trimmed, or had too many failures",
+        "Run it by hand if it is needed after all.",
     ),
     Absence.EXPIRED: Words(
         "it waited longer than its job's max_wait_seconds", "Run it by hand if it is still needed, or make room for it."

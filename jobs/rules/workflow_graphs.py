@@ -162,11 +162,15 @@ def of_children(
 
 def ending(graph: Graph, states: Mapping[str, tuple[str, str]], *, cancelled: bool) -> RunState:
     """The state of a run whose steps have all ended, by (state, reason) of its leaves. Where a quota had no room for a leaf, or
-    nothing is left of it, the run has not done its work."""
+    nothing is left of it, the run has not done its work. A map's has done it with as many items as must succeed."""
     if cancelled:
         return RunState.CANCELLED
     gone = (State.FAILED, "")
-    is_failed = any(_is_failed(*states.get(leaf, gone)) for leaf in graph.leaves)
+    leaves = [states.get(leaf, gone) for leaf in graph.leaves]
+    if graph.most_failures is not None:
+        is_failed = sum(state != State.SUCCEEDED for state, _ in leaves) > graph.most_failures
+    else:
+        is_failed = any(_is_failed(*each) for each in leaves)
     return RunState.FAILED if is_failed else RunState.SUCCEEDED
 
 

@@ -23,8 +23,13 @@ class RunState(StrEnum):
 TERMINAL = frozenset({RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED, RunState.SKIPPED})
 
 
-def allowed_actions(state: str, *, of_parent: bool = False) -> tuple[str, ...]:
+def allowed_actions(
+    state: str, *, of_parent: bool = False, cancelling: bool = False, went_wrong: bool = True
+) -> tuple[str, ...]:
     """What may be asked of a run in ``state``; which of its steps it then concerns is seen when it is asked.
+
+    While it runs there is something to resume only if a step of it ``went_wrong``, and nothing runs again in one that
+    is being cancelled.
 
     The children of an execution run again only with it: whoever wants that retries the parent.
     """
@@ -34,7 +39,8 @@ def allowed_actions(state: str, *, of_parent: bool = False) -> tuple[str, ...]:
         case RunState.PLANNED:
             return ("cancel",)
         case RunState.RUNNING:
-            return ("cancel", "resume", "rerun", "skip")
+            again = () if cancelling else ("resume", "rerun") if went_wrong else ("rerun",)
+            return ("cancel", *again, "skip")
         case RunState.FAILED | RunState.CANCELLED:
             return ("resume", "rerun")
         case RunState.SUCCEEDED:

@@ -57,7 +57,7 @@ def _refuse_others(approval: Approval) -> None:
     why = rules.why_not(reading.asked(approval), who) if who else ""
     if why:
         names = reading.Names(approval.tenant_id).of(approval)
-        raise actors.MissingPermission(why, details={"required": reading.NEEDED, "may_decide": names[:50]})
+        raise errors.NotForYou(why, details={"may_decide": names[:50]})
 
 
 def _too_late(approval: Approval) -> errors.InvalidState:

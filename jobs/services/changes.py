@@ -48,3 +48,12 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
         old, new = (value or {} for value in changed["payload"])
         changed["payload"] = sorted(key for key in {*old, *new} if not same(old.get(key), new.get(key)))
     return changed
+
+
+def kept(before: Mapping[str, Any], job_type: str, payload: Mapping[str, Any]) -> set[str]:
+    """The fields of a job's payload that are as they were; none if it was of another type."""
+    if job_type != before["type"]:
+        return set()
+    return {
+        name for name, value in payload.items() if name in before["payload"] and same(before["payload"][name], value)
+    }

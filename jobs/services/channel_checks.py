@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobs import errors
 from jobs.connections import channels
 from jobs.models import Job
-from tenants.models import Secret
+from jobs.services import named_secrets
 
 #: Channels of one outcome.
 MOST = 5
@@ -17,19 +17,14 @@ def check(job: Job) -> None:
     named = {name for names in given.values() for name in names}
     if not named:
         return
-    kinds = dict(Secret.objects.filter(tenant_id=job.tenant_id, name__in=named).values_list("name", "kind"))
+    kinds = named_secrets.kinds(job.tenant_id, named)
     refused = {field: _problems(names, kinds) for field, names in given.items()}
     if found := {field: problems for field, problems in refused.items() if problems}:
         raise errors.invalid(found)
 
 
-def _problems(names: list[str], kinds: dict[str, str]) -> list[str]:
+def _problems(names: list[str], kinds: named_secrets.Kinds) -> list[str]:
     if len(names) > MOST:
         return [f"names {len(names)} channels, and there may be {MOST}"]
     found = [f"{name} is named twice" for name in sorted(set(names)) if names.count(name) > 1]
-    for name in names:
-        if name not in kinds:
-            found.append(f"there is no secret named {name!r}: see /secrets")
-        elif kinds[name] not in channels.KINDS:
-            found.append(f"{name} is of kind {kinds[name]}, and a channel is one of {', '.join(channels.KINDS)}")
-    return found
+    return [*found, *filter(None, (named_secrets.refusal(name, kinds, channels.KINDS) for name in names))]

@@ -90,7 +90,7 @@ def _bring(
         if given is not None and schedule_sets.bring(job, schedule_sets.wanted(given, job.tenant)):
             job = jobs.get(tenant=job.tenant, job=job)
         if depends_on is not None:
-            dependency_sets.check_gates(job, "depends_on.")
+            dependency_sets.check_gates(job, wanted=depends_on)
     return Declared(job, before, descriptions.of_job(job))
 
 

@@ -26,15 +26,15 @@ _WORDS = {"batch"}
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def check_job(job: Job, tags: Iterable[str]) -> None:
-    """Refuse what no worker could run."""
+def check_job(job: Job, tags: Iterable[str], *, kept: Collection[str] = ()) -> None:
+    """Refuse what no worker could run. ``kept``: fields of the payload that are stored as they are."""
     check_columns(job, exclude={"tenant", "payload", "retry"})
     check_grants(job)
     check_name(job.name)
     _check_tags(list(tags))
     check_retry(job.retry)
     _check_limits(job)
-    check_payload(job, job.payload)
+    check_payload(job, job.payload, kept=kept)
     _check_pool(job)
     check_key("concurrency_key", job.type, job.concurrency_key)
     check_key("dedup_key", job.type, job.dedup_key)
@@ -117,19 +117,25 @@ def _check_key_rate(job: Job) -> None:
 
 
 def check_payload(
-    job: Job, payload: Mapping[str, Any], path: str = "payload", *, overridden: Collection[str] | None = None
+    job: Job,
+    payload: Mapping[str, Any],
+    path: str = "payload",
+    *,
+    overridden: Collection[str] | None = None,
+    kept: Collection[str] = (),
 ) -> None:
     """Refuse a payload the job's type or tenant does not take.
 
     ``path`` is what the payload is called in messages; its ``overridden`` fields are data and hold no expressions; the
-    others of a payload that has some are stored already.
+    others of a payload that has some are stored already. Connections in ``kept`` fields, and what they give
+    other jobs, are not looked at: they are no reason to refuse a change of something else.
     """
     try:
         handler = handlers.get(job.type)
     except handlers.UnknownJobTypeError as error:
         raise errors.invalid({"type": [str(error)]}) from None
     check_size(payload, path)
-    if problems := payload_checks.problems(job, handler, payload, overridden, path):
+    if problems := payload_checks.problems(job, handler, payload, overridden, path, kept=kept):
         raise errors.invalid(problems)
 
 

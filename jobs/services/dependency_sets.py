@@ -76,7 +76,7 @@ def bring(job: Job, wanted: Sequence[Wish]) -> dict[str, list[Any]]:
         assign(edge, fields)
         put(edge, path, "job")
     Dependency.objects.filter(downstream=job).exclude(upstream__in=kept).delete()
-    judge(graph, job, path="depends_on")
+    judge(graph, job, path="depends_on", places={known[each["job"]].pk: index for index, each in enumerate(wanted)})
     after = _told(job)
     return {} if before == after else {"depends_on": [before, after]}
 
@@ -121,26 +121,28 @@ def put(edge: Dependency, path: str = "", upstream_field: str = "upstream") -> N
     edge.save()
 
 
-def judge(before: Graph, job: Job, path: str = "upstream") -> None:
-    """Refuse what the job's edges, as they are stored now, make of the graph that was ``before``."""
+def judge(before: Graph, job: Job, path: str = "upstream", places: Mapping[UUID, int] | None = None) -> None:
+    """Refuse what the job's edges, as they are stored now, make of the graph that was ``before``; ``places`` of
+    upstreams among those that were asked for are for messages."""
     after = Graph(job.tenant_id)
     if len(after.edges) > max(MOST_EDGES, len(before.edges)):
         message = f"this tenant has {MOST_EDGES} dependencies, which is the most: delete some first"
         raise errors.Conflict.about(path, message)
     _refuse_circle(after, job, path)
     _refuse_lonely(before, after, job, path)
-    check_reads(job, path)
+    check_reads(job, places)
 
 
-def check_gates(job: Job, path: str = "") -> None:
-    """Refuse a gate before a job without slots that could wait at it. ``path`` is for messages."""
+def check_gates(job: Job, path: str = "", wanted: Sequence[Wish] = ()) -> None:
+    """Refuse a gate before a job without slots that could wait at it. ``path``, and what was asked for, are for messages."""
     gated = Dependency.objects.filter(downstream=job.pk, mode=DependencyMode.GATE).exists()
     if gated and not _has_slots(job.pk):
         message = f"a gate holds the slots of a schedule, and {job.name!r} has none: give it one, or use start"
-        raise errors.Invalid.about(f"{path}mode", message)
+        place = next((place for place, each in enumerate(wanted) if each.get("mode") == DependencyMode.GATE), None)
+        raise errors.Invalid.about(f"{path}mode" if place is None else f"depends_on[{place}].mode", message)
 
 
-def check_reads(job: Job, path: str = "upstream") -> None:
+def check_reads(job: Job, places: Mapping[UUID, int] | None = None) -> None:
     """Refuse conditions and expressions in the payload that read what is no upstream of the job."""
     edges = of(job)
     names = {edge.upstream.name for edge in edges}
@@ -148,7 +150,8 @@ def check_reads(job: Job, path: str = "upstream") -> None:
     for edge in edges:
         if unknown := sorted(_read_by(edge.condition) - names):
             message = f"{unknown[0]!r}, which the condition of {edge.upstream.name!r} reads, is no upstream: {there}"
-            raise errors.Invalid.about(_beside(path, "condition"), message)
+            index = (places or {}).get(edge.upstream_id)
+            raise errors.Invalid.about("condition" if index is None else f"depends_on[{index}].condition", message)
     for place, named in _read_by_payload(job):
         if unknown := sorted(named - names):
             message = f"{unknown[0]!r} is no upstream of this job, whose result could be read: {there}"
@@ -233,11 +236,6 @@ def _names(ids: Sequence[UUID]) -> list[str]:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _beside(path: str, field: str) -> str:
-    """Another field of where ``path`` is."""
-    return path if path == "depends_on" else field
 
 
 def _read_by(condition: str) -> frozenset[str]:

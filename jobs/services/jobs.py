@@ -93,7 +93,7 @@ def create(
         _add_schedules(job, schedules)
         edges = _bring_upstreams(job, depends_on or None)
         if depends_on and not gates_later:
-            dependency_sets.check_gates(job, "depends_on.")
+            dependency_sets.check_gates(job, wanted=depends_on)
         _record("job.created", job, {**changes.between({}, told(job, tags)), **edges, **(told_of or {})})
     return get(tenant=tenant, job=job)
 
@@ -120,7 +120,7 @@ def update(*, job: Job, fields: JobFields, depends_on: Sequence[Wish] | None = N
     with transaction.atomic():
         job = change(job=job, assign=lambda stored, tags: _merge(stored, fields, tags), depends_on=depends_on)
         if depends_on is not None:
-            dependency_sets.check_gates(job, "depends_on.")
+            dependency_sets.check_gates(job, wanted=depends_on)
     return job
 
 
@@ -145,7 +145,7 @@ def change(
         before, spec = told(job, tags), _spec(job)
         worn, tags = tags, assign(job, tags)
         _require(job)  # nobody gives away what they could not take back
-        definitions.check_job(job, tags)
+        definitions.check_job(job, tags, kept=changes.kept(before, job.type, job.payload))
         if job.name != before["name"]:
             renames.check(job, before["name"])
         changed = changes.between(before, told(job, tags))

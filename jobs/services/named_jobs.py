@@ -29,10 +29,10 @@ def problems(
     named = handler.named_jobs(payload)
     if not named:
         return {}
-    known = _known(job, set(named.values()))
-    refusals = {field: message for field, name in named.items() if (message := _refusal(job, name, known))}
+    there = known(job, set(named.values()))
+    refusals = {field: message for field, name in named.items() if (message := _refusal(job, name, there))}
     first = {
-        field: known[name]
+        field: there[name]
         for field, name in named.items()
         if field not in refusals and (overridden is None or field.partition(".")[0] in overridden)
     }
@@ -92,7 +92,7 @@ def _reached(job: Job, first: Collection[Job]) -> dict[str, Job] | None:
         asked |= names
         if len(asked) > MOST_LOOKED_AT:
             return None
-        found = _known(job, names - reached.keys()) if names - reached.keys() else {}
+        found = known(job, names - reached.keys()) if names - reached.keys() else {}
         reached |= found
         fresh = {each.pk: each for each in found.values()}
         if not fresh:
@@ -109,8 +109,8 @@ def _is(job: Job, name: str) -> bool:
     return name in (job.name, str(job.pk))
 
 
-def _known(job: Job, names: Iterable[str]) -> dict[str, Job]:
-    """By the name or id that they are called by."""
+def known(job: Job, names: Iterable[str]) -> dict[str, Job]:
+    """Jobs of the same tenant, by the name or id that they are called by."""
     called = set(names)
     ids = [name for name in called if _is_id(name)]
     rows = Job.objects.filter(Q(name__in=called) | Q(pk__in=ids), tenant=job.tenant_id).exclude(state=JobState.DELETED)

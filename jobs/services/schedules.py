@@ -229,7 +229,8 @@ def check_payload(schedule: Schedule, path: str = "") -> None:
     if schedule.payload is not None:
         job = schedule.job
         merged = {**job.payload, **schedule.payload}
-        definitions.check_payload(job, merged, f"{path}payload", overridden=schedule.payload)
+        own, kept = schedule.payload, job.payload.keys() - schedule.payload.keys()
+        definitions.check_payload(job, merged, f"{path}payload", overridden=own, kept=kept)
 
 
 def _let_wait_anew(schedule: Schedule) -> None:

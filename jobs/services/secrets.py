@@ -9,7 +9,7 @@ from django.db import transaction
 
 from jobs import connections, errors
 from jobs.models import Execution, Job
-from jobs.services import executions, jobs, payload_checks, secret_uses
+from jobs.services import executions, jobs, payload_judging, secret_uses
 from tenants import actors
 from tenants.models import Secret, Tenant
 from tenants.services import secrets
@@ -121,4 +121,4 @@ def _checked(kind: str, value: Value) -> Value:
     try:
         return connections.plain(connections.check(kind, value))
     except pydantic.ValidationError as error:
-        raise errors.invalid(payload_checks.details(error, value, "value")) from None
+        raise errors.invalid(payload_judging.details(error, value, "value", connections.types()[kind])) from None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from jobs import errors, selectors, sql
+from jobs import errors, run_actions, selectors, sql
 from jobs.engine import dispatch, quotas, transitions, workflows
 from jobs.engine import reruns as engine
 from jobs.engine.records import NewExecution
@@ -155,7 +155,7 @@ def _standing(members: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def _refuse_unless(run: WorkflowRun, action: str) -> None:
-    if action not in _allowed(run):
+    if action not in allowed_actions(run.state, of_parent=run.parent_execution_id is not None):
         if run.parent_execution_id and run.state != RunState.RUNNING:
             raise _impossible(
                 run, f"{action} is not possible: these are children of execution {run.parent_execution_id}; retry that"
@@ -171,11 +171,7 @@ def _refuse_unknown(graph: Collection[str], step: str) -> None:
 
 
 def _impossible(run: WorkflowRun, message: str) -> errors.InvalidState:
-    return errors.InvalidState(message, state=run.state, allowed_actions=_allowed(run))
-
-
-def _allowed(run: WorkflowRun) -> tuple[str, ...]:
-    return allowed_actions(run.state, of_parent=run.parent_execution_id is not None)
+    return errors.InvalidState(message, state=run.state, allowed_actions=run_actions.allowed(run))
 
 
 def _record(what: str, run: WorkflowRun, changes: Mapping[str, Any], *, reason: str = "") -> None:

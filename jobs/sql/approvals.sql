@@ -1,11 +1,12 @@
 -- Decisions that executions wait for: asked for once, decided once, whoever comes at the same moment.
 
 -- name: ask_approval
--- Of an execution, under an id that follows from its own: who asks again, as after a crash, meets the first.
+-- Of an execution, one for each: who asks again, as after a crash, meets the first. Its id is of when it was asked, which may be long
+-- after its execution was made: lists are in the order of ids.
 WITH made AS (
     INSERT INTO approval (id, tenant_id, job_id, execution_id, question, state, roles, members, api_keys, not_by_requester,
         requested_by, until, by_default, decided_by, reason, created_at)
-    SELECT carillon_child_id(e.id, 'approval'), e.tenant_id, e.job_id, e.id, %(question)s, 'waiting', %(roles)s, %(members)s,
+    SELECT carillon_child_id(carillon_floor_id(clock_timestamp()), e.id || 'approval'), e.tenant_id, e.job_id, e.id, %(question)s, 'waiting', %(roles)s, %(members)s,
         %(api_keys)s, %(not_by_requester)s, e.triggered_by, clock_timestamp() + %(limit)s, %(by_default)s, '', '', clock_timestamp()
     FROM execution e WHERE e.id = %(execution_id)s
     ON CONFLICT (execution_id) DO NOTHING

@@ -236,8 +236,17 @@ def watch_for_file(job: Job) -> Json:
         e for e in entries if e.bytes >= job.wish.min_bytes and time.time() - e.modified >= job.wish.settled_seconds
     ]
     if not settled:
-        raise Defer(timedelta(seconds=job.wish.poll_seconds))
+        if job.work.context.kept() is None:  # for the first time
+            job.work.context.log(f"waiting for {_awaited(job.wish)}")
+        raise Defer(timedelta(seconds=job.wish.poll_seconds), {"told": True})
     return told(min(settled, key=lambda entry: (entry.modified, entry.path)))
+
+
+def _awaited(wish: Any) -> str:
+    named = f"the file {wish.path}" if wish.path else "a file in the uppermost folder"
+    least = f", of at least {wish.min_bytes} bytes" if wish.min_bytes else ""
+    fits = f", or one in the folder of that name that fits {wish.pattern}" if wish.pattern else ""
+    return f"{named}{fits}{least}, not written to for {wish.settled_seconds:g} s"
 
 
 def _file(place: Place, path: str) -> Entry:

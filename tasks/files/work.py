@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from jobs.handlers import Cancelled, Context
@@ -16,6 +17,8 @@ MOST_ENTRIES = 1_000_000
 #: What their paths may have together.
 MOST_NAMES_BYTES = 128 * 1024 * 1024
 _TELL_EVERY = 1.0
+#: The last second that has a date.
+LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 ALGORITHMS = ("sha256", "sha512", "sha1", "md5")
 
 
@@ -102,5 +105,11 @@ def told(entry: Entry) -> dict[str, Any]:
     return {
         "path": entry.path.encode(errors="replace").decode(),
         "kind": entry.kind,
-        **({"bytes": entry.bytes, "modified": round(entry.modified, 3)} if entry.kind == FILE else {}),
+        **({"bytes": entry.bytes, "modified": _instant(entry.modified)} if entry.kind == FILE else {}),
     }
+
+
+def _instant(seconds: float) -> str:
+    """In UTC, to the millisecond; what no calendar has, at its end."""
+    within = min(max(seconds, 0.0), LATEST)
+    return datetime.fromtimestamp(within, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field
 from jobs.handlers import Context, Handler, Json, Params, PermanentFailure
 from jobs.rules.approvals import LONGEST_QUESTION, Decision, Default, Question, Standing, in_a_sentence
 from jobs.rules.codes import Failure
+from jobs.written_forms import written
 
 DAY = 24 * 60 * 60
 MOST_NAMED = 50
@@ -22,7 +24,7 @@ def _address(text: str) -> str:
 
 
 Member = Annotated[str, Field(max_length=254), AfterValidator(_address)]
-KeyId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+KeyId = Annotated[str, Field(pattern=written(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", "an API key's id"))]
 
 
 class Who(Params):
@@ -64,6 +66,18 @@ class Approval(Handler[ApprovalParams]):
         "limit_seconds": DAY,
         "not_by_requester": True,
     }
+
+    def named_people(self, payload: Mapping[str, Json]) -> Mapping[str, str]:
+        """Who may decide, as far as they are named one by one."""
+        who = payload.get("who")
+        named = {name: who.get(name) for name in ("members", "api_keys")} if isinstance(who, dict) else {}
+        return {
+            f"who.{name}[{index}]": each
+            for name, all_of in named.items()
+            if isinstance(all_of, list)
+            for index, each in enumerate(all_of)
+            if isinstance(each, str)
+        }
 
     def run(self, params: ApprovalParams, context: Context) -> Json:
         context.log("asking for a decision")

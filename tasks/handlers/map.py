@@ -14,9 +14,11 @@ from jobs.rules import sub_runs
 from jobs.rules.payload_expressions import path
 from jobs.rules.states import State
 from jobs.rules.sub_runs import MOST_CHILDREN, Child, Ended, Plan
+from jobs.written_forms import written
 from tasks import children
 
 _DATA = "it is stored with the executions of the items: let the job that runs them insert it"
+_SHARE = written(r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$", "a whole number, or a share from 0% to 100%, such as 5%")
 
 
 class MapParams(Params):
@@ -28,8 +30,8 @@ class MapParams(Params):
         default={}, description="Overrides of the job's, with expressions over `item` and `index`."
     )
     cap: int = Field(default=10, ge=1, le=MOST_CHILDREN, description="How many run at once.")
-    allow_failures: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=r"^(100|[0-9]{1,2}(\.[0-9]+)?)%$")] = (
-        Field(default=0, description="How many items may fail, or what share of them, such as 5%.")
+    allow_failures: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=_SHARE)] = Field(
+        default=0, union_mode="left_to_right", description="How many items may fail, or what share of them, such as 5%."
     )
 
     @field_validator("payload")
@@ -60,6 +62,11 @@ class Map(Handler[MapParams]):
     def named_jobs(self, payload: Mapping[str, Json]) -> Mapping[str, str]:
         """What runs for each item."""
         return {"job": payload["job"]} if isinstance(payload.get("job"), str) else {}
+
+    def given(self, payload: Mapping[str, Json]) -> Mapping[str, tuple[str, Mapping[str, Json]]]:
+        """The same for each item."""
+        job, overrides = payload.get("job"), payload.get("payload")
+        return {"payload": (job, overrides)} if isinstance(job, str) and isinstance(overrides, dict) else {}
 
     def run(self, params: MapParams, context: Context) -> Json:
         if not params.over:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from jobs import connections
 from jobs.connections import Connection
@@ -35,7 +35,8 @@ class Source(BaseModel):
 
     artifact: Annotated[str, Field(max_length=255)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-    execution_id: UUID
+    #: Its former name is taken, too.
+    execution: UUID = Field(validation_alias=AliasChoices("execution", "execution_id"))
 
 
 class MessageQueueParams(Params):
@@ -158,7 +159,7 @@ def _ones(params: MessageQueueParams, context: Context) -> Iterator[sending.One]
         yield from params.messages
     elif params.artifact is not None:
         reference = params.artifact.model_dump(include={"artifact", "sha256"})
-        with context.open_artifact(reference, params.artifact.execution_id) as file:
+        with context.open_artifact(reference, params.artifact.execution) as file:
             for number, line in enumerate(sending.lines(file), 1):
                 if params.lines == "messages":
                     yield sending.of_message(line, number)

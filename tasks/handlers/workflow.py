@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints, field_validator
 
-from jobs.handlers import Context, Handler, Json, Params
+from jobs.handlers import Allowance, Context, Handler, Json, Params
 from jobs.rules import conditions, graphs, sub_runs
 from jobs.rules.conditions import InvalidCondition
 from jobs.rules.payload_expressions import path
@@ -15,11 +15,16 @@ from jobs.rules.states import State
 from jobs.rules.sub_runs import Child, Ended, Plan
 from jobs.rules.trigger_rules import Rule
 from jobs.rules.workflow_runs import RunState
+from jobs.written_forms import written
 from tasks import children
 
 MOST_STEPS = 200
 #: It stands in paths, and in expressions as ``upstream.<name>`` or ``upstream['<name>']``.
-StepName = Annotated[str, StringConstraints(pattern=r"^\w[\w .-]{0,99}$")]
+_NAME = written(
+    r"^\w[\w .-]{0,99}$",
+    "a name of letters, digits, spaces and _ . -, 100 at most, the first a letter or digit",
+)
+StepName = Annotated[str, StringConstraints(pattern=_NAME)]
 _DATA = "it is stored with the executions of the steps: let the step's own job insert it"
 
 
@@ -100,6 +105,31 @@ class Workflow(Handler[WorkflowParams]):
         steps = payload.get("steps")
         found = steps.items() if isinstance(steps, dict) else ()
         return {f"steps.{name}.job": step["job"] for name, step in found if _names_a_job(step)}
+
+    def given(self, payload: Mapping[str, Json]) -> Mapping[str, tuple[str, Mapping[str, Json]]]:
+        """What each step is."""
+        steps = payload.get("steps")
+        found = steps.items() if isinstance(steps, dict) else ()
+        return {
+            f"steps.{name}.payload": (step["job"], step["payload"])
+            for name, step in found
+            if _names_a_job(step) and isinstance(step.get("payload"), dict)
+        }
+
+    def refusals(self, params: WorkflowParams, tenant: Allowance) -> Mapping[str, Sequence[str]]:  # noqa: ARG002 - of any
+        """Steps that read a parameter which is not among those given. Who gives none says them when it is run."""
+        if not params.parameters:
+            return {}
+        there = ", ".join(sorted(params.parameters))
+        found = {
+            name: sorted(sub_runs.parameters(step.payload) - params.parameters.keys())
+            for name, step in params.steps.items()
+        }
+        return {
+            f"steps.{name}.payload": [f"there is no parameter {missing[0]!r}, only {there}"]
+            for name, missing in found.items()
+            if missing
+        }
 
     def run(self, params: WorkflowParams, context: Context) -> Json:
         ended = context.children(Plan(children=_children(params), parameters=params.parameters))

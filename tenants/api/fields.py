@@ -9,6 +9,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.settings import api_settings
 
+from tenants.rules import unknown_fields
 from tenants.rules.ids import id_of
 
 __all__ = [
@@ -42,8 +43,25 @@ def _no_object(value: Any) -> str:
     return f'must be a JSON object, {{"field": value, …}}, and is {_JSON_TYPES.get(type(value), "null")}'
 
 
+#: Choices that a refusal lists.
+_MOST_CHOICES = 20
+
+
+def _say_choices(field: Any) -> None:
+    """Who names none of them reads which there are."""
+    if isinstance(field, serializers.ChoiceField) and 0 < len(field.choices) <= _MOST_CHOICES:
+        there = ", ".join(map(str, field.choices)).replace("{", "{{").replace("}", "}}")
+        field.error_messages["invalid_choice"] = f'"{{input}}" is not a valid choice: there are {there}'
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses what is no object, and fields it does not know by name, at any depth."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            _say_choices(getattr(field, "child", field))
+        return fields
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         if data is None and not self.allow_null:
@@ -53,9 +71,9 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [_no_object(data)]})
-        known = {field.field_name for field in self._writable_fields}
+        known = {str(field.field_name) for field in self._writable_fields}
         if unknown := sorted(str(name) for name in data if name not in known):
-            raise serializers.ValidationError({name: ["unknown field"] for name in unknown})
+            raise serializers.ValidationError({name: [unknown_fields.told(name, known)] for name in unknown})
         return super().to_internal_value(data)
 
 

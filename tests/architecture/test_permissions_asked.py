@@ -38,6 +38,7 @@ from tests.support import actors as actors_of_tests
 #: They write what a service that has asked tells them to, or change nothing.
 ASKED_BEFORE = {
     "audit", "tenant_columns", "throttles", "changes", "definitions", "code_jobs", "code_schedules", "data_keys", "payload_checks",
+    "payload_judging", "child_payloads", "named_people", "named_secrets",
     "schedule_sets", "dependency_sets", "descriptions", "secret_uses", "new_executions", "deduplication", "failure_groups.group",
     "room", "usage", "named_jobs", "renames", "channel_checks",
     "calendar_fields", "calendars.names", "calendars.days", "calendars.users_of", "calendars.extended_by",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from jobs.engine import sub_runs, suspensions, workflows
 from jobs.rules import identity, templates
+from scheduler_project import celery  # noqa: F401 - what it does rings through it
 from tasks import runner
 from tests.support import rows, workflow_runs
 from tests.support.workflows import ripen

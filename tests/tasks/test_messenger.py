@@ -163,8 +163,8 @@ def test_a_forbidden_address_is_given_up_at_once_and_holds_up_nobody(job, server
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["nobody"], "there is no secret named 'nobody'"),
-        (["text"], "text is of kind text, and a channel is one of"),
+        (["nobody"], "there is no secret named nobody"),
+        (["text"], "text is of kind text, and taken here is "),
         (["team", "team"], "named twice"),
         (["team"] * 6, "names 6 channels"),
     ],

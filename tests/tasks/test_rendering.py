@@ -158,7 +158,11 @@ def test_refusal_of_a_rendered_payload_says_nothing_of_it(tenant):
         ({"a": "{{ secrets.gone }}"}, Failure.CONFIG_INVALID, "there is no secret named gone"),
         ({"a": "{{ payload.b }}"}, Failure.PAYLOAD_INVALID, "payload.a: line 1, column 1: there is no 'b'"),
         ({"a": ["x {{ 1 + 1 }}"]}, Failure.PAYLOAD_INVALID, "payload.a[0]: line 1, column 8: + cannot stand"),
-        ({"a": "{{ upstream.x }}"}, Failure.PAYLOAD_INVALID, "there is no 'x', only nothing"),
+        (
+            {"a": "{{ upstream.x }}"},
+            Failure.PAYLOAD_INVALID,
+            "there is no 'x': it ran by itself, so no job came before it",
+        ),
     ],
 )
 def test_what_cannot_be_rendered_fails_for_good_and_says_where(tenant, payload, code, says):

@@ -4511,7 +4511,7 @@ class MessageQueuePayloadSource(TypedDict):
 
     artifact: str | Expression
     sha256: str | Expression
-    execution_id: str | Expression
+    execution: str | Expression
 
 
 class MessageQueueRevision(TypedDict):

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
+from jobs import run_actions
 from jobs.api.shapes.executions import STATES, JobReference
 from jobs.models import Execution, WorkflowRun
-from jobs.rules.workflow_runs import RunState, allowed_actions
+from jobs.rules.workflow_runs import RunState
 from jobs.run_graphs import Edge, Graph, Step
 from tenants.api.fields import Instant, StrictSerializer
 
@@ -45,7 +46,7 @@ class WorkflowRunShape(serializers.Serializer[WorkflowRun]):
     allowed_actions = serializers.SerializerMethodField()
 
     def get_allowed_actions(self, run: WorkflowRun) -> list[str]:
-        return list(allowed_actions(run.state, of_parent=run.parent_execution_id is not None))
+        return list(run_actions.allowed(run))
 
 
 class StepExecutionShape(serializers.Serializer[Execution]):

@@ -13,6 +13,7 @@ from jobs.engine import approvals as engine
 from jobs.rules.approvals import Default, Question
 from tests.support import actors, approvals, logins, people, rows
 from tests.support.people import quick_hashes  # noqa: F401 - a fixture
+from tests.support.processes import eventually
 
 pytestmark = pytest.mark.usefixtures("quick_hashes")
 
@@ -84,7 +85,8 @@ def test_only_who_is_named_may_decide(owner):
     approval = approvals.waiting(owner.tenant.id, members=f'["{person.email}"]')
     for refused in (owner.api, other.api()):
         answer = decide(refused, approval)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "MISSING_SCOPE")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "NOT_FOR_YOU")
+        assert "required" not in answer.json()["error"]["details"]
         assert answer.json()["error"]["details"]["may_decide"] == [person.email]
     assert decide(person.api(), approval).status_code == 200
 
@@ -162,7 +164,8 @@ def test_what_waits_is_withdrawn_when_its_execution_has_ended(owner):
 
 
 def test_job_that_asks_is_stored_and_refused_with_a_secret_in_its_question(owner):
-    payload = {"question": "Deploy {{ payload.limit_seconds }}?", "limit_seconds": 60, "who": {"members": ["A@b.c"]}}
+    named = [people.member(owner.tenant, "runner").email.upper()]
+    payload = {"question": "Deploy {{ payload.limit_seconds }}?", "limit_seconds": 60, "who": {"members": named}}
     wanted = {"name": "gate", "type": "approval", "payload": payload}
     assert owner.api.post("/api/v1/jobs", wanted).status_code == 201
     owner.api.post("/api/v1/secrets", {"name": "token", "value": "a value of theirs"})
@@ -181,3 +184,33 @@ def test_worked_example_of_the_docs_is_taken_as_it_stands(owner):
 
 def _ask(execution):
     return engine.ask(execution, Question(text="Deploy now?", limit=timedelta(days=1), by_default=Default.FAIL))
+
+
+def test_lists_are_in_the_order_of_asking_and_not_of_the_executions(owner):
+    early, late = (rows.execution(rows.job(owner.tenant.id), "blocked", epoch=1) for _ in range(2))
+    with logins.engine():
+        first = _ask(late)
+        assert eventually(lambda: rows.now() > first.created_at + timedelta(milliseconds=2))
+        asked = [str(first.pk), str(_ask(early).pk)]
+        assert str(_ask(early).pk) == asked[1], "whoever asks again meets the first"
+    assert [row["id"] for row in owner.api.get(PATH).json()["data"]] == asked[::-1]
+
+
+def test_who_is_no_member_and_no_key_of_the_tenant_cannot_be_named(owner, outsider):
+    person, foreign = people.member(owner.tenant, "runner"), people.member(outsider.tenant, "runner")
+    key = rows.fetch("SELECT id::text FROM api_key WHERE key_id = %s", outsider.key.split("_")[1])[0][0]
+    path = f"/api/v1/jobs/{uuid4().hex}"
+
+    def put(**who):
+        return owner.api.put(path, {"type": "approval", "payload": {"question": "Now?", "who": who}})
+
+    refused = put(members=["nobody@example.com", person.email.upper(), foreign.email], api_keys=[key])
+    assert refused.json()["error"]["details"] == {
+        "payload.who.members[0]": ["nobody@example.com is no member of this tenant: correct it, or invite them first"],
+        "payload.who.members[2]": [f"{foreign.email} is no member of this tenant: correct it, or invite them first"],
+        "payload.who.api_keys[0]": [f"{key} is no API key of this tenant: correct it, or make it first"],
+    }
+    assert put(members=[person.email]).status_code == 201
+    rows.change("DELETE FROM membership WHERE user_id = (SELECT id FROM person WHERE email = %s)", person.email)
+    assert owner.api.patch(path, {"priority": 7}).status_code == 200
+    assert owner.api.post(f"{path}/trigger").status_code == 202, "who has left is no reason to refuse what was stored"

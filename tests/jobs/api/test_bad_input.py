@@ -105,3 +105,21 @@ def test_path_that_names_nothing_is_not_found(owner, resource, identifier):
     answer = owner.api.get(f"/api/v1/{resource}/{identifier}")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "NOT_FOUND"
+
+
+def test_a_refusal_names_the_choices_and_the_field_that_was_meant(owner):
+    edge = {"job": "a", "trigger_rule": "all_succes", "mode": "begin"}
+    details = owner.api.put("/api/v1/jobs/words", {"type": "dummy", "depends_on": [edge]}).json()["error"]["details"]
+    assert details["depends_on[0].mode"] == ['"begin" is not a valid choice: there are start, gate']
+    (rule,) = details["depends_on[0].trigger_rule"]
+    assert rule.startswith('"all_succes" is not a valid choice: there are all_success, all_failed, ')
+    error = owner.api.put("/api/v1/jobs/words", {"type": "dummy", "priorty": 1}).json()["error"]
+    assert error["details"] == {"priorty": ["unknown field; did you mean priority?"]}
+    assert error["message"] == "unknown field priorty (did you mean priority?): remove it, or check its spelling"
+
+
+def test_a_share_that_is_none_is_told_in_words(owner):
+    owner.api.put("/api/v1/jobs/each", {"type": "dummy"})
+    payload = {"job": "each", "over": [1], "allow_failures": "x"}
+    details = owner.api.put("/api/v1/jobs/words", {"type": "map", "payload": payload}).json()["error"]["details"]
+    assert details == {"payload.allow_failures": ["must be a whole number, or a share from 0% to 100%, such as 5%"]}

@@ -65,8 +65,12 @@ def test_a_merge_patch_replaces_the_list(owner, named, make_job):
         ([{"job": "a"}, {"job": "end"}], "depends_on[1].job", "cannot depend on itself"),
         ([{"job": "a"}, {"job": "a"}], "depends_on[1].job", "is named twice"),
         ([{"job": "a", "condition": "1 +"}], "depends_on[0].condition", "+ cannot stand"),
-        ([{"job": "a", "condition": "upstream.b.result.ok"}], "depends_on", "'b', which the condition of 'a' reads"),
-        ([{"job": "a", "mode": "gate"}], "depends_on.mode", "'end' has none"),
+        (
+            [{"job": "b", "mode": "gate"}, {"job": "a", "condition": "upstream.c.result.ok"}],
+            "depends_on[1].condition",
+            "'c', which the condition of 'a' reads",
+        ),
+        ([{"job": "b"}, {"job": "a", "mode": "gate"}], "depends_on[1].mode", "'end' has none"),
         ([{"job": "a"}, {"job": "b"}], "depends_on", "share no common root"),
     ],
 )  # fmt: skip
@@ -92,7 +96,7 @@ def test_a_gate_comes_with_its_schedule_in_one_declaration(owner, named):
     body = {"type": "dummy", "schedules": [CRON], "depends_on": [{"job": "a", "mode": "gate"}]}
     assert owner.api.put("/api/v1/jobs/end", body).status_code == 201
     answer = owner.api.put("/api/v1/jobs/end", {**body, "schedules": []})
-    assert list(refused(answer, 422, "VALIDATION_FAILED")) == ["depends_on.mode"]
+    assert list(refused(answer, 422, "VALIDATION_FAILED")) == ["depends_on[0].mode"]
 
 
 def test_a_payload_reads_upstreams_that_its_slots_wait_for(owner, named, make_job):

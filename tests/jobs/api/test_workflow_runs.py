@@ -148,6 +148,24 @@ def test_cancelling_ends_what_waits_and_asks_what_runs(owner):
     assert post(owner, run, "resume").status_code == 409
 
 
+def test_only_what_could_be_resumed_is_offered_to_be(owner):
+    def offered(run):
+        (listed,) = [row for row in owner.api.get(RUNS).json()["data"] if row["id"] == str(run)]
+        assert owner.api.get(f"{RUNS}/{run}").json()["allowed_actions"] == listed["allowed_actions"]
+        return listed["allowed_actions"]
+
+    run, _ = diamond(owner, report="running")
+    assert offered(run) == ["cancel", "rerun", "skip"]
+    assert post(owner, run, "resume").json()["error"]["details"]["allowed_actions"] == ["cancel", "rerun", "skip"]
+    wrong, _ = diamond(owner, clean="failed", count="running", report="blocked")
+    assert offered(wrong) == ["cancel", "resume", "rerun", "skip"]
+    assert post(owner, wrong, "resume").json()["allowed_actions"] == ["cancel", "rerun", "skip"]
+    left, _ = diamond(owner, clean="skipped", report="running")
+    rows.change("UPDATE execution SET reason = 'EXPIRED' WHERE workflow_run_id = %s AND step = 'clean'", left)
+    assert "resume" in offered(left)
+    assert post(owner, left, "cancel").json()["allowed_actions"] == ["cancel", "skip"]
+
+
 def test_an_ended_run_is_not_cancelled(owner):
     run, _ = diamond(owner)
     assert post(owner, run, "cancel").json()["error"]["details"]["allowed_actions"] == ["rerun"]

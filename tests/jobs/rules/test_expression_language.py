@@ -189,3 +189,41 @@ def test_nothing_is_raised_but_its_own_errors_and_nothing_comes_out_but_json(sou
     except (InvalidExpression, CannotCompute):
         return
     assert isinstance(found, str | int | float | bool | list | dict | None)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("upstream.d-ext.result.rows > 0", "d-ext"),
+        ("upstream.a-b-c.result", "a-b-c"),
+        ("not upstream.d-ext", "d-ext"),
+    ],
+)
+def test_a_name_with_a_dash_is_told_how_to_be_written(source, name):
+    with pytest.raises(InvalidExpression, match="arithmetic cannot stand in an expression; ") as refused:
+        language.parse(source)
+    assert str(refused.value).endswith(f"a name with - in it is written upstream['{name}']")
+
+
+@pytest.mark.parametrize("source", ["payload.a - payload.b", "now - 5"])
+def test_other_arithmetic_is_just_refused(source):
+    with pytest.raises(InvalidExpression, match=r"arithmetic cannot stand in an expression$"):
+        language.parse(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("parameters.day", {"day"}),
+        ("parameters['day'].of.month | upper", {"day"}),
+        ("'x' ~ parameters.a ~ (parameters.b | lower)", {"a", "b"}),
+        ("parameters.a == parameters.b", {"a"}),
+        ("parameters.a | default('x')", set()),
+        ("parameters.a if parameters.b else 1", set()),
+        ("parameters", set()),
+        ("parameters[item]", set()),
+        ("payload.parameters.a", set()),
+    ],
+)
+def test_what_it_cannot_do_without_is_told(source, names):
+    assert language.parse(source, frozenset({"parameters", "item"})).parameters == names

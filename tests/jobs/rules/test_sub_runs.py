@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from jobs.rules import sub_runs, workflow_graphs
+from jobs.rules import payload_expressions, sub_runs, workflow_graphs
 from jobs.rules.payload_expressions import InvalidPayload
 from jobs.rules.sub_runs import Child, Plan
 from jobs.rules.workflow_graphs import Decision
@@ -87,3 +90,29 @@ def test_beyond_the_failures_allowed_nothing_starts_any_more(failed, expected):
     shape = graph(a=[], b=[], c=[], most_failures=1)
     states = dict(zip("ab", ["failed"] * failed + ["succeeded"] * (2 - failed), strict=True))
     assert let_go(shape, **states, c="blocked") == {"c": expected}
+
+
+@pytest.mark.parametrize(
+    ("ends", "most", "state"),
+    [
+        (["succeeded", "failed"], 1, "succeeded"),
+        (["succeeded", "failed"], 0, "failed"),
+        (["failed", "cancelled"], 1, "failed"),
+        (["succeeded", "skipped"], 0, "failed"),
+        (["succeeded", "skipped"], 1, "succeeded"),
+        (["succeeded", "failed"], None, "failed"),
+    ],
+)
+def test_items_end_as_their_map_does(ends, most, state):
+    shape = graph(a=[], b=[], most_failures=most)
+    states = {step: (end, "DISABLED" if end == "skipped" else "") for step, end in zip("ab", ends, strict=True)}
+    assert workflow_graphs.ending(shape, states, cancelled=False) == state
+
+
+def test_the_worked_example_knows_its_day_when_it_is_run_by_hand_too():
+    docs = Path(__file__).parents[3] / "docs/dependencies.md"
+    example = json.loads(docs.read_text().split("## Children of an execution")[1].split("```json")[1].split("```")[0])
+    parameters = {"parameters": example["parameters"]}
+    scope = {"execution": {"scheduled_for": None}, "now": "2026-03-29T00:31:00.000Z"}
+    found = payload_expressions.find(parameters)
+    assert payload_expressions.render(parameters, found, scope) == {"parameters": {"day": scope["now"]}}

@@ -176,6 +176,13 @@ def test_a_file_is_awaited_until_nobody_writes_to_it(run, folder):
         run("watch_for_file", **wish, min_bytes=6)
 
 
+def test_what_a_file_is_awaited_by_is_in_the_log_once(run, context):
+    for context.keeps in (None, {"told": True}):
+        with pytest.raises(Defer, match="deferred"):
+            run("watch_for_file", path="in", pattern="*.csv", settled_seconds=60, min_bytes=6)
+    assert sum("that fits *.csv, of at least 6 bytes" in line.message for line in context.lines) == 1
+
+
 @pytest.mark.parametrize("form", ["zip", "tar.gz", "tar.zst"])
 def test_a_folder_is_packed_and_unpacked(run, folder, form):
     put(folder, "in/a.csv"), put(folder, "in/b.txt")

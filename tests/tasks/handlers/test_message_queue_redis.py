@@ -156,9 +156,10 @@ def test_lines_of_an_artifact_are_sent(stream):
     run(FIELDS, queue=stream, operation="publish_batch", messages=[{"body": {"n": n}, "key": str(n)} for n in range(3)])
     with contexts.recording(LOCAL) as context:
         result = run(FIELDS, context=context, queue=stream, operation="consume", idle_seconds=0.5)
-        source = {**result["artifact"], "execution_id": str(context.execution_id)}
+        source = {**result["artifact"], "execution": str(context.execution_id)}
         again = {"operation": "publish_batch", "queue": f"{stream}-2", "artifact": source}
         assert run(FIELDS, context=context, **again, lines="messages")["published"] == 3
+        again["artifact"] = {**result["artifact"], "execution_id": str(context.execution_id)}  # as it was called before
         assert [(each["body"], each["key"]) for each in consumed(FIELDS, queue=f"{stream}-2")[1]] == [
             ({"n": n}, str(n)) for n in range(3)
         ]

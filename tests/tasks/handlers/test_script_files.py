@@ -195,7 +195,7 @@ def test_requirement_with_versions_markers_and_hashes_is_taken(line: str) -> Non
     ],
 )
 def test_a_file_of_an_upstream_is_named_by_expressions_and_a_wrong_shape_is_told(content: Any, told: Any) -> None:
-    job: Any = SimpleNamespace(tenant=None)
+    job: Any = SimpleNamespace(tenant=None, tenant_id=None)
     payload = {"script": "true", "files": {"rows.csv": content}}
     found = payload_checks.problems(job, Script(), payload, None, "payload")
     assert found.keys() == {f"payload.files.rows.csv.{field}" for field in told}
