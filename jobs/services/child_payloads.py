@@ -50,6 +50,11 @@ def _of_one(child: Job, overrides: Mapping[str, Any], path: str) -> Mapping[str,
         templates = payload_expressions.find(overrides, further=OWN)
     except InvalidPayload:
         return {}  # of the child's own; what stands here is read with the payload
+    try:
+        # It is data when the child runs: put together there, an item's text would be a part of a query.
+        payload_expressions.find(overrides, (), handler.without_secrets, handler.without_expressions, further=OWN)
+    except InvalidPayload as error:
+        return payload_judging.by_field(error.problems, path)
     left_open = Expressions({**own.templates, **templates.templates})
     return payload_judging.problems(
         child, handler, {**child.payload, **overrides}, left_open, path, judged=overrides.keys()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.services import jobs
+from jobs.services import jobs, secrets
 from tenants.errors import Invalid
 
 SCRIPT: dict[str, Any] = {"script": "echo"}
@@ -50,6 +50,16 @@ def refusal(call, *args, **named):
 )
 def test_what_the_other_job_would_not_take_is_refused_where_it_stands(tenant, extract, type, payload, details):
     assert refusal(make, tenant, type, payload) == details
+
+
+def test_no_query_of_another_job_is_put_together_of_items(tenant):
+    query = {"connection": "shop", "query": "SELECT :a", "params": {"a": 1}}
+    secrets.create(tenant=tenant, name="shop", kind="sqlite", value={"path": "shop.db"})
+    jobs.create(tenant=tenant, fields={"name": "ask", "type": "database", "payload": query})
+    given = {"query": "SELECT '{{ item }}'", "params": {"a": "{{ item }}"}}
+    found = refusal(make, tenant, "map", {"job": "ask", "over": ["x' --"], "payload": given})
+    assert list(found) == ["payload.payload.query"]
+    assert found["payload.payload.query"][0].startswith("no expression may stand here")
 
 
 @pytest.mark.parametrize(
