@@ -40,9 +40,13 @@ def test_a_connection_is_tested_by_a_worker_with_the_value_in_force(carillon: St
     assert carillon.api.get("secrets/shop")["last_used_at"] is not None
 
     carillon.api.post("jobs", {"name": "watch", "type": "connection_test", "payload": {"connection": "shop"}})
+    soon = carillon.value("SELECT clock_timestamp() + interval '2 seconds'").isoformat()
+    asked = carillon.api.trigger("watch", run_at=soon)
     assert carillon.api.send("DELETE", "secrets/shop").status_code == 409
     assert carillon.api.send("DELETE", "secrets/shop", force="true").status_code == 204
-    run = runs.wait_ended(carillon, carillon.api.trigger("watch"), 60)
+    refused = carillon.api.send("POST", "jobs/watch/trigger", {})
+    assert (refused.status_code, [*refused.json()["error"]["details"]]) == (422, ["payload.connection"])
+    run = runs.wait_ended(carillon, asked, 60)
     assert (run["state"], run["error"]["code"]) == ("failed", "CONFIG_INVALID")
     assert "no secret named shop" in run["error"]["message"]
 

@@ -19,6 +19,14 @@ DOCUMENT = reference.described()
 UNHEARD_OF = {("jobs_create", "python"): "payload.callable"}
 #: Jobs that examples of jobs have run.
 NAMED = ("extract orders", "load orders", "resize image")
+#: Connections that they go by, and of which kind.
+CONNECTIONS = {
+    "warehouse": "postgresql",
+    "cache": "redis",
+    "shop_broker": "rabbitmq",
+    "broker": "kafka",
+    "team": "webhook",
+}
 
 
 def bodies() -> Iterator[tuple[str, str, dict[str, Any], Any]]:
@@ -51,10 +59,15 @@ def test_every_body_has_an_example_that_passes_its_schema():
 
 @pytest.fixture(scope="module")
 def tenant() -> Any:
-    """With what examples speak of: jobs of those names, a queue that executors work, a task that it may run."""
+    """With what examples speak of: jobs and connections of those names, a queue that executors work, a task that it may run."""
     owner = actors.owner()
+    kinds = {each["kind"]: each["value"] for each in (found.values[3] for found in examples("secrets_create"))}
+    for name, kind in CONNECTIONS.items():
+        body = {"name": name, "kind": kind, "value": kinds[kind]}
+        assert owner.api.post("/api/v1/secrets", body).status_code == 201
     rows.change("UPDATE tenant SET allowed_tasks = '[\"shop.tasks.*\"]' WHERE id = %s", owner.tenant.id)
-    rows.insert("queue", name="outside-examples", pool="external", created_at=rows.now())
+    if not rows.fetch("SELECT FROM queue WHERE name = 'outside-examples'"):  # tests of other files may run in between
+        rows.insert("queue", name="outside-examples", pool="external", created_at=rows.now())
     for name in ("nightly dummy", *NAMED):
         assert owner.api.post("/api/v1/jobs", {"name": name, "type": "dummy"}).status_code == 201
     return owner

@@ -156,11 +156,11 @@ MUTANTS: dict[str, Mutant] = {
         (statement("attend", r"cancel_requested_at IS NOT NULL AS cancelled", "false AS cancelled"),),
     ),
     "cap-not-kept": Mutant(
-        "a job's cap is not looked at", "crowd", ("I10",), (statement("admit", r"WHEN b\.total \+ row_number\(\) OVER runs > b\.max_running", "WHEN false"),)
+        "a job's cap is not looked at", "crowd", ("I10",), (statement("admit", r"WHEN b\.total >= b\.max_running|WHEN total \+ place > max_running", "WHEN false"),)
     ),
     "overlap-not-kept": Mutant(
         "slots of a job that must not overlap do", "crowd", ("I10",),
-        (statement("ripen", r"WHEN j\.overlaps", "WHEN false AND j.overlaps"), statement("admit", r"WHEN b\.overlap <> 'allow'", "WHEN false AND b.overlap <> 'allow'")),
+        (statement("ripen", r"WHEN j\.overlaps", "WHEN false AND j.overlaps"), statement("admit", r"WHEN q\.overlap <> 'allow'", "WHEN false AND q.overlap <> 'allow'")),
     ),
     "tenant-of-the-session": Mutant(
         "a pooled connection keeps its first tenant", "two-tenants", ("I7", "I12"), (("tenants.context", _first_tenant_stays),)
