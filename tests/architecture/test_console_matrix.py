@@ -6,6 +6,7 @@ hand. Whatever is asked is undone, so that each question meets the same rows.
 
 from __future__ import annotations
 
+from itertools import cycle
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -152,29 +153,26 @@ def test_no_list_shows_another_tenants_rows(world: Any) -> None:
             assert str(world.furniture[route.model]) not in page, route
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE"])
-def test_other_methods_change_nothing(world: Any, method: str) -> None:
+def test_other_methods_change_nothing(world: Any) -> None:
+    """Two of them at each address, in turn."""
     before = support.contents()
-    for route in console_routes.ALL:
+    turns = cycle([("HEAD", "PUT"), ("OPTIONS", "DELETE"), ("PATCH", "TRACE")])
+    for route, methods in zip(console_routes.ALL, turns, strict=False):
         if route.kind != "logout":
-            world.people["superadmin"].client.generic(method, route.at(of(route, world)))
+            for method in methods:
+                world.people["superadmin"].client.generic(method, route.at(of(route, world)))
     assert support.contents() == before
 
 
 def test_lists_are_not_asked_about_fields_they_do_not_offer(world: Any) -> None:
     """``?payload__x__startswith=a`` would tell letter by letter what is not shown."""
-    asked = 0
+    asked, further = 0, cycle(["__regex", "__secret__startswith"])
     for route in console_routes.OF_MODELS:
         if route.kind != "changelist":
             continue
         offered = {name.partition("__")[0] for name in _filters(route.page)}
         for field in route.page.model._meta.concrete_fields:
-            for suffix in (
-                "__startswith",
-                "__regex",
-                "__secret__startswith",
-                *(() if field.name in offered else ("",)),
-            ):
+            for suffix in ("__startswith", next(further), *(() if field.name in offered else ("",))):
                 answer = world.people["superadmin"].client.get(route.at(), {f"{field.name}{suffix}": "a"})
                 assert answer.status_code == 400, (route.name, field.name, suffix)
                 asked += 1
