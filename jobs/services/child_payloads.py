@@ -19,16 +19,9 @@ from jobs.services import named_jobs, payload_judging
 
 
 def problems(
-    job: Job,
-    handler: Handler[Any],
-    payload: Mapping[str, Any],
-    overridden: Collection[str] | None = None,
-    *,
-    kept: Collection[str] = (),
+    job: Job, handler: Handler[Any], payload: Mapping[str, Any], fresh: Collection[str]
 ) -> dict[str, Sequence[str]]:
-    """Messages by the payload's field. What a stored payload's fields give is looked at for the ``overridden`` alone,
-    and not for those that are ``kept`` as they are stored."""
-    fresh = (payload.keys() if overridden is None else set(overridden)) - set(kept)
+    """Messages by the payload's field, of those that are ``fresh``: not stored as they are."""
     given = {
         field: each for field, each in handler.given(payload).items() if each[1] and field.partition(".")[0] in fresh
     }

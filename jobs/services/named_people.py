@@ -17,15 +17,9 @@ from tenants.models import ApiKey, Membership
 
 
 def problems(
-    job: Job,
-    handler: Handler[Any],
-    payload: Mapping[str, Any],
-    overridden: Collection[str] | None = None,
-    *,
-    kept: Collection[str] = (),
+    job: Job, handler: Handler[Any], payload: Mapping[str, Any], fresh: Collection[str]
 ) -> dict[str, Sequence[str]]:
-    """Messages by the payload's field, of those that are not stored as they are."""
-    fresh = (payload.keys() if overridden is None else set(overridden)) - set(kept)
+    """Messages by the payload's field, of those that are ``fresh``: not stored as they are."""
     named = {field: name for field, name in handler.named_people(payload).items() if field.partition(".")[0] in fresh}
     members = {field: name.strip().lower() for field, name in named.items() if "@" in name}
     keys = {field: name for field, name in named.items() if "@" not in name}

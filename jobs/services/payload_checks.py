@@ -37,9 +37,10 @@ def problems(
         return payload_judging.by_field(error.problems, path)
     if wrong := payload_judging.problems(job, handler, payload, found, path, kept=kept):
         return wrong
+    fresh = (payload.keys() if overridden is None else set(overridden)) - set(kept)
     refusals = {
-        **child_payloads.problems(job, handler, payload, overridden, kept=kept),
+        **child_payloads.problems(job, handler, payload, fresh),
         **named_jobs.problems(job, handler, payload, overridden),
-        **named_people.problems(job, handler, payload, overridden, kept=kept),
+        **named_people.problems(job, handler, payload, fresh),
     }
     return {f"{path}.{field}": texts for field, texts in refusals.items() if not payload_judging.is_open(field, found)}

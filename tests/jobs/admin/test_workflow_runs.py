@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 from jobs.admin import run_summary
 from jobs.models import Execution
@@ -41,13 +42,18 @@ def test_what_waits_and_what_was_skipped_are_not_drawn_alike(console: Console) -
     }  # fmt: skip
 
 
-def test_items_of_a_map_are_told_apart_by_what_they_were_given(console: Console) -> None:
-    tenant = rows.tenant()
-    parent = rows.execution(rows.job(tenant, name="each region"), "running")
-    run, made = make(
+def two_items(tenant: UUID, parent: UUID) -> Any:
+    """The run of a map's items, one of which runs still, and their executions."""
+    return make(
         tenant, {"0": [], "1": []}, {"0": "succeeded", "1": "running"},
         run=identity.sub_run_id(parent), parent_execution_id=parent, root_execution_id=parent,
     )  # fmt: skip
+
+
+def test_items_of_a_map_are_told_apart_by_what_they_were_given(console: Console) -> None:
+    tenant = rows.tenant()
+    parent = rows.execution(rows.job(tenant, name="each region"), "running")
+    run, made = two_items(tenant, parent)
     rows.change("""UPDATE workflow_run SET graph = graph || '{"most_failures": 0}' WHERE id = %s""", run)
     for step, payload in (("0", '{"region": "<eu>"}'), ("1", '{"region": "us", "day": 3}')):
         rows.change("UPDATE execution SET payload = %s WHERE id = %s", payload, made[step])
@@ -127,10 +133,7 @@ def test_a_run_that_is_summed_up_shows_no_picture_and_what_failed_first(console:
 def test_the_children_of_an_execution_are_linked_with_it_both_ways(console: Console) -> None:
     tenant = rows.tenant()
     parent = rows.execution(rows.job(tenant, name="nightly"), "running")
-    run, _ = make(
-        tenant, {"0": [], "1": []}, {"0": "succeeded", "1": "running"},
-        run=identity.sub_run_id(parent), parent_execution_id=parent, root_execution_id=parent,
-    )  # fmt: skip
+    run, _ = two_items(tenant, parent)
     page = console.page("jobs_workflowrun_change", run)
     assert "Children of" in support.text_of(page)
     assert support.url("jobs_execution_change", parent) in page
