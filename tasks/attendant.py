@@ -75,7 +75,8 @@ class Attended:
         self.in_main_thread = threading.current_thread() is threading.main_thread()
         #: Of the last answer, or of the start: asked again a second later.
         self.asked_at = boot_time()
-        self.interrupted_at = 0.0
+        #: When it was first told to stop: its grace begins then, however long the broker held up the telling.
+        self.told_at: float | None = None
         #: Held during a look, so that leaving waits for it.
         self.lock = threading.Lock()
         self.left = False
@@ -172,12 +173,7 @@ class Attendant(threading.Thread):
                     continue
                 cancelled = answers.get(attended.fence.id)
                 if cancelled is not False:
-                    self._interrupt(attended, LeaseLost() if cancelled is None else Cancelled())
-
-    @staticmethod
-    def _interrupt(attended: Attended, interruption: Interrupted) -> None:
-        attended.interruption = interruption
-        attended.interrupted_at = boot_time()
+                    attended.interruption = LeaseLost() if cancelled is None else Cancelled()
 
     def _look(self, attended: Attended) -> None:
         # One after the other, whatever becomes of the first: a deadline needs no database.
@@ -203,8 +199,8 @@ class Attendant(threading.Thread):
                 raise
 
     def _stop_if_due(self, attended: Attended) -> None:
-        if attended.interruption is None and (reason := _reason_to_stop(attended)) is not None:
-            self._interrupt(attended, reason)
+        if attended.interruption is None:
+            attended.interruption = _reason_to_stop(attended)
         if attended.interruption is not None:
             self._stop(attended, attended.interruption)
             return
@@ -214,7 +210,9 @@ class Attendant(threading.Thread):
             signal.pthread_kill(self._main, SIGNAL)
 
     def _stop(self, attended: Attended, interruption: Interrupted) -> None:
-        if boot_time() - attended.interrupted_at < settings.CANCEL_GRACE.total_seconds():
+        if attended.told_at is None:
+            attended.told_at = boot_time()
+        if boot_time() - attended.told_at < settings.CANCEL_GRACE.total_seconds():
             if attended.armed and attended.in_main_thread:
                 signal.pthread_kill(self._main, SIGNAL)
             return

@@ -83,6 +83,13 @@ def _tenant_tables_only_in_transactions() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _rings_through_our_app() -> None:
+    """As each of our processes does. Without it another broker would be waited for, which is not there."""
+    if SERVERS:
+        from scheduler_project import celery  # noqa: F401
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _patient_limits() -> None:
     """A test machine that is busy is no Redis that hangs: keys could not be made while it is taken for one."""
     if SERVERS:

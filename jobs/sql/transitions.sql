@@ -61,12 +61,12 @@ SELECT id FROM made
 
 -- name: claim
 -- Compare-and-set: a duplicate message finds nothing and is dropped. Everything a runner needs comes back at once.
--- All members of a message are claimed together, in the order of their ids, as everybody locks them; how many there were is kept, so that a lost batch can be told apart
--- from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
+-- All members of a message are claimed together, at one instant, in the order of their ids, as everybody locks them; how many there were is kept,
+-- so that a lost batch can be told apart from a crash. Of a job that was disabled or deleted meanwhile nothing starts, nor once an execution window has closed:
 -- `withdraw` takes it back. Whoever wakes it from now on finds it running: see put_back. What has waited too long does not start either: `expire` ends it. What has begun is bound by no window any more: its retries go on.
 WITH claimed AS (
     UPDATE execution e SET state = %(target)s, epoch = e.epoch + 1, worker_id = %(worker_id)s, worker_pid = %(pid)s, resume_at = NULL,
-        started_at = clock_timestamp(), publish_again_at = NULL, expires_at = CASE WHEN e.epoch > 0 THEN e.expires_at END, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
+        started_at = (SELECT clock_timestamp()), publish_again_at = NULL, expires_at = CASE WHEN e.epoch > 0 THEN e.expires_at END, start_before = NULL, batch_size = cardinality(%(ids)s::uuid[])
     FROM (SELECT * FROM unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS m(id, attempt) ORDER BY id) AS member
     WHERE e.id = member.id AND e.attempt = member.attempt AND e.state = ANY(%(sources)s)
         AND (e.start_before IS NULL OR e.start_before > clock_timestamp())

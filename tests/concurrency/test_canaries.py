@@ -11,7 +11,6 @@ from django.db import Error, connection
 
 from jobs.engine import operations
 from jobs.services.operation_kinds import KINDS
-from scheduler_project import celery  # noqa: F401 - steps ring through it
 from tests.concurrency.test_operations_under_kills import KILL
 from tests.support import actors, logins, many, rows
 from tests.support import operations as support

@@ -16,7 +16,6 @@ from django.db import Error, connection
 
 from jobs.engine import operations
 from jobs.services.operation_kinds import KINDS
-from scheduler_project import celery  # noqa: F401 - steps ring through it
 from tasks import engine_process
 from tests.support import actors, logins, many, rows
 from tests.support import operations as support

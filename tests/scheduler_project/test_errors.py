@@ -7,7 +7,6 @@ from django.db import OperationalError
 from django.test import Client
 
 from jobs.api.jobs import JobViewSet
-from scheduler_project import celery  # noqa: F401 - the API rings through it
 from tenants.api.flattening import flatten
 from tests.support import console
 from tests.support.actors import Api

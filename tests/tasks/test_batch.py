@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +13,10 @@ from django.db import OperationalError
 
 from jobs import sql
 from jobs.engine import dispatch, leases, transitions
-from jobs.handlers import HandlerError
+from jobs.handlers import Cancelled, HandlerError
 from jobs.rules.codes import Failure
 from jobs.rules.states import State
-from tasks import batch, runner, worker_process
+from tasks import attendant, batch, runner, worker_process
 from tests.support import attempts, rows
 from tests.support.attempts import Action, Outcome, until_stopped
 from tests.support.processes import eventually
@@ -63,6 +65,17 @@ def test_they_run_in_the_order_of_the_message():
     members = published(5)
     run(list(reversed(members)), lambda params, context: ran.append(context.execution_id))
     assert ran == list(reversed(members))
+
+
+def test_all_count_from_one_instant():
+    """Each one's start is told in seconds since the claim: were that another instant for each, turns would overlap."""
+    seen = []
+
+    def look(params, context):
+        seen.extend(rows.fetch("SELECT count(*), count(DISTINCT started_at) FROM execution WHERE state = 'running'"))
+
+    run(published(20), look)
+    assert seen[0] == (20, 1)
 
 
 def test_each_has_its_own_times_log_and_attempt():
@@ -173,6 +186,27 @@ def test_member_that_is_stopped_for_good_leaves_the_stored_and_the_waiting_in_or
     monkeypatch.setattr(batch, "LONGEST_TURN", 0.01)
     outcomes = run(members, lose)
     assert states(outcomes) == [State.SUCCEEDED, State.RUNNING, State.PENDING]
+
+
+def test_broker_that_hangs_takes_nothing_from_the_grace(monkeypatch, settings):
+    """What goes back rings; the one that stops has its whole grace all the same, and ends by itself."""
+    settings.CANCEL_GRACE = timedelta(seconds=0.3)
+    monkeypatch.setattr(attendant, "ASK_EVERY", 0.0)
+    monkeypatch.setattr(batch, "LONGEST_TURN", 0.01)
+    monkeypatch.setattr(dispatch, "ring", lambda: threading.Event().wait(1))
+    members, stopped = published(2), []
+
+    def cancelled(params, context):
+        transitions.cancel(context.execution_id)
+        try:
+            until_stopped()
+        except Cancelled:
+            stopped.append(context.execution_id)
+            raise
+
+    outcomes = run(members, cancelled)
+    assert stopped == members[:1]
+    assert states(outcomes) == [State.CANCELLED, State.PENDING]
 
 
 def test_database_that_is_away_for_a_moment_loses_no_success(monkeypatch):

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from scheduler_project import celery  # noqa: F401 - as in every process of ours
 from tests.support import rows
 from tests.support.slots import Hours, hourly
 

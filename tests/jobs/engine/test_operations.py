@@ -12,7 +12,6 @@ from jobs.engine import operations, selection, transitions
 from jobs.engine.timer import Timer
 from jobs.rules.states import State
 from jobs.services.operation_kinds import KINDS
-from scheduler_project import celery  # noqa: F401 - steps ring through it
 from tests.support import many, rows
 from tests.support import operations as support
 

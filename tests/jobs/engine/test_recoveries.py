@@ -16,7 +16,6 @@ from jobs.rules import background
 from jobs.services import operations as services
 from jobs.services import trimming
 from jobs.services.operation_kinds import KINDS
-from scheduler_project import celery  # noqa: F401 - steps ring through it
 from tests.support import one, rows
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")

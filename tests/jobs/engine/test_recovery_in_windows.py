@@ -15,7 +15,6 @@ from jobs.rules import background
 from jobs.rules.calendar_days import Days
 from jobs.services import operations as services
 from jobs.services.operation_kinds import KINDS
-from scheduler_project import celery  # noqa: F401 - operations ring through it
 from tests.support import rows, shut
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")

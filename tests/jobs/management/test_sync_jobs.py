@@ -10,7 +10,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs.callables import registry, scheduled_job
-from scheduler_project import celery  # noqa: F401 - services ring through it
 from tests.support import callables, rows
 
 

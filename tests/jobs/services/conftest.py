@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants import context
 
 

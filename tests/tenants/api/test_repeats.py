@@ -8,7 +8,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from scheduler_project import celery  # noqa: F401 - as in every process of ours
 from tenants import reservations
 from tests.support import actors, people, rows, servers
 from tests.support.people import quick_hashes  # noqa: F401

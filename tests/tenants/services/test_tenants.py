@@ -7,7 +7,6 @@ import secrets
 import pytest
 from django.db import transaction
 
-from scheduler_project import celery  # noqa: F401 - services ring through it
 from tenants.errors import Invalid, ServiceError
 from tenants.services import tenants
 from tests.support import rows
