@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from jobs.models import Job, JobState, JobTag, Tag
 from jobs.rules.explaining import Hold
 from jobs.rules.waiting import TagPause
+from tenants import names
 
 
 def _carried() -> QuerySet[JobTag]:
@@ -61,5 +62,5 @@ def hold(job: Job, at: datetime) -> Hold | None:
 
 def said(tag: Tag) -> str:
     """Which tag, by whom and why."""
-    by = f" by {tag.paused_by}" if tag.paused_by else ""
+    by = f" by {names.called(tag.paused_by)}" if tag.paused_by else ""
     return f"{tag.tag}{by}: {tag.reason.rstrip('.')}"

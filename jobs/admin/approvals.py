@@ -17,8 +17,8 @@ from jobs import approvals as reading
 from jobs.models import Approval, Execution
 from jobs.rules.approvals import Default, Standing
 from jobs.services import approvals as service
-from tenants import actors, marks
-from tenants.admin import names, pages
+from tenants import actors, marks, names
+from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.requests import LONGEST_REASON
 from tenants.rules import ids

@@ -18,7 +18,7 @@ from unfold.enums import ActionVariant
 from jobs.admin.again_form import Again
 from jobs.models import DeadLetter, DeadLetterState, Execution
 from jobs.services import dead_letters as service
-from tenants import marks
+from tenants import marks, names
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog, together
 from tenants.errors import ServiceError
@@ -93,7 +93,7 @@ class DeadLetterAdmin(pages.ConsoleAdmin):
             ("Fingerprint", _kind(row)),
             ("Redriven as", again),
             ("Closed", marks.instant(row.closed_at)),
-            ("Closed by", row.closed_by or marks.NOTHING),
+            ("Closed by", names.called(row.closed_by)),
             ("Note", marks.shortened(row.note, LONGEST_REASON) if row.note else marks.NOTHING),
             ("Message", marks.text_block(row.error_message)),
         ]

@@ -26,8 +26,8 @@ from jobs.models import (
     WorkflowRun,
 )
 from jobs.rules import states
-from tenants import actors, marks
-from tenants.admin import names, pages
+from tenants import actors, marks, names
+from tenants.admin import pages
 from tenants.requests import LONGEST_REASON
 
 LINES = 500

@@ -16,8 +16,8 @@ from jobs import executors
 from jobs.admin import recent
 from jobs.models import Executor, ExecutorState
 from jobs.services import executors as service
-from tenants import actors, marks
-from tenants.admin import names, pages
+from tenants import actors, marks, names
+from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
 

@@ -17,7 +17,7 @@ from jobs.failure_groups import Group, Status
 from jobs.models import Execution, Job, Operation
 from jobs.services import failure_groups as service
 from jobs.services import operations
-from tenants import actors, marks
+from tenants import actors, marks, names
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.models import Tenant
@@ -116,6 +116,7 @@ def _row(group: Group, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
         "sample": marks.link(pages.page_of(Execution, group.sample_execution), marks.shortened(group.message or group.code, 90)),
         "jobs": marks.joined([marks.link(pages.page_of(Job, key), marks.shortened(name, 32)) for key, name in group.jobs], ", "),
         "standing": _standing(group),
+        "resolved_by": names.called(group.resolved_by or ""),
         "more_jobs": max(0, group.job_count - len(group.jobs)),
         "decisions": [
             (word, reverse(f"admin:jobs_execution_failures_{name}") + of_group) for name, (word, *_) in _DECISIONS.items()

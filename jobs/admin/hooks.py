@@ -20,7 +20,7 @@ from jobs.models import Hook, ReceivedEvent
 from jobs.rules.webhook_signatures import Scheme
 from jobs.services import hooks as service
 from jobs.services.hooks import Shown
-from tenants import actors, marks
+from tenants import actors, marks, names
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
@@ -142,7 +142,7 @@ class HookAdmin(pages.ConsoleAdmin):
             ("Description", row.description or marks.NOTHING),
             ("Last delivery let in", marks.instant(row.last_received_at)),
             ("Created", marks.instant(row.created_at)),
-            ("Created by", row.created_by or marks.NOTHING),
+            ("Created by", names.called(row.created_by)),
         ]
         return {"facts": facts, "deliveries": _deliveries(row)}
 

@@ -19,7 +19,7 @@ from jobs.admin.maintenance_forms import Fields
 from jobs.models import Job, MaintenanceWindow, Scope
 from jobs.services import jobs
 from jobs.services import maintenance as service
-from tenants import actors, marks
+from tenants import actors, marks, names
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
@@ -90,7 +90,7 @@ class MaintenanceWindowAdmin(pages.ConsoleAdmin):
             ("Again", _again(row)),
             ("Alerts", "silenced" if row.silence_alerts else "as ever"),
             ("Open last", marks.joined((marks.instant(row.last_opened_at), marks.instant(row.last_closed_at)), " to ")),
-            ("Created by", row.created_by or marks.NOTHING),
+            ("Created by", names.called(row.created_by)),
             ("Created", marks.instant(row.created_at)),
             ("Id", marks.code(row.pk)),
         ]

@@ -19,7 +19,7 @@ from jobs.rules import background, canaries
 from jobs.rules import operations as rules
 from jobs.services import operations as service
 from jobs.services import trimming
-from tenants import marks
+from tenants import marks, names
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
 
@@ -93,7 +93,8 @@ class OperationAdmin(pages.ConsoleAdmin):
     actions_detail = ("pause", "resume", "pace", "active", "trim", "cancel")
 
     def for_list(self, queryset: QuerySet[Operation]) -> QuerySet[Operation]:
-        return queryset.select_related("tenant").defer("conditions", "ids", "payload", "failures")
+        rows = queryset.select_related("tenant").defer("conditions", "ids", "payload", "failures")
+        return names.with_keys(rows, "created_by")
 
     @admin.display(description="Asked for")
     def since(self, operation: Operation) -> Any:
@@ -117,7 +118,7 @@ class OperationAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="By")
     def who(self, operation: Operation) -> Any:
-        return marks.shortened(operation.created_by, 30)
+        return marks.shortened(names.of_row(operation, "created_by"), 30)
 
     @admin.display(description="Reason")
     def why(self, operation: Operation) -> Any:
@@ -225,7 +226,7 @@ def _facts(row: Operation) -> list[tuple[str, Any]]:
     return [
         ("Does", f"{row.kind}; the jobs that depend on them start, too" if row.with_downstream else row.kind),
         ("Reason", row.reason),
-        ("Asked for by", row.created_by),
+        ("Asked for by", names.called(row.created_by)),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
         ("Most in flight", f"{row.max_active:,}")
         if row.max_active is not None

@@ -16,7 +16,7 @@ from jobs.models import Job, JobRevision
 from jobs.rules import differences
 from jobs.rules.differences import Difference
 from jobs.services import revisions as service
-from tenants import actors, marks
+from tenants import actors, marks, names
 from tenants.admin.dialogs import Dialog, dialog
 from tenants.errors import ServiceError
 
@@ -80,10 +80,15 @@ class WithRevisions:
 def listed(job: Job) -> dict[str, Any]:
     """For the page of a job: its newest revisions."""
     may_see = actors.may(_MAY_SEE)
-    found = JobRevision.objects.filter(job=job).order_by("-number")[:_LISTED]
+    found = names.with_keys(JobRevision.objects.filter(job=job), "created_by").order_by("-number")[:_LISTED]
     return {
         "revisions": [
-            {"row": row, "spec": row.spec if may_see else {**row.spec, "payload": WITHHELD}} for row in found
+            {
+                "row": row,
+                "by": names.of_row(row, "created_by") if row.created_by else "system",
+                "spec": row.spec if may_see else {**row.spec, "payload": WITHHELD},
+            }
+            for row in found
         ],
         "older_revisions": job.revision > _LISTED,
         "former": job.revision - 1,
@@ -127,7 +132,7 @@ def _number(text: str) -> int:
 
 
 def _fact(job: Job, row: JobRevision) -> tuple[str, Any]:
-    by = f"{marks.instant_text(row.created_at)}, by {row.created_by or 'system'}"
+    by = f"{marks.instant_text(row.created_at)}, by {names.called(row.created_by) if row.created_by else 'system'}"
     if row.number == job.revision:
         return f"Revision {row.number}", f"{by}, in force"
     back = reverse("admin:jobs_job_rollback", args=[job.pk])

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from unfold import widgets
 
 from jobs import connections
+from tenants import names
 from tenants.admin import forms as console_forms
 from tenants.admin.dialogs import Dialog
 from tenants.models import Secret
@@ -143,9 +144,12 @@ class Other(Dialog):
 
     def __init__(self, row: Secret, data: Any = None) -> None:
         super().__init__(row, data)
-        others = row.versions.exclude(number=row.version).order_by("-number")
+        others = names.with_keys(row.versions.exclude(number=row.version), "created_by").order_by("-number")
         self.fields["version"].choices = [  # type: ignore[attr-defined]
-            (version.number, f"{version.number}, of {version.created_at:%Y-%m-%d %H:%M} UTC by {version.created_by}")
+            (
+                version.number,
+                f"{version.number}, of {version.created_at:%Y-%m-%d %H:%M} UTC by {names.of_row(version, 'created_by')}",
+            )
             for version in others
         ]
 

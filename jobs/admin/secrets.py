@@ -17,7 +17,7 @@ from jobs.admin import secret_forms
 from jobs.admin.secret_forms import Deleting, Described, NewVersion, Other
 from jobs.services import secret_uses
 from jobs.services import secrets as service
-from tenants import marks
+from tenants import marks, names
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
@@ -75,7 +75,7 @@ class SecretAdmin(pages.ConsoleAdmin):
             ("Description", row.description or marks.NOTHING),
             ("Last used", marks.instant(row.last_used_at)),
             ("Created", marks.instant(row.created_at)),
-            ("Created by", row.created_by or marks.NOTHING),
+            ("Created by", names.called(row.created_by)),
             ("Value", "only workers can read it"),
         ]
         return {"facts": facts, "versions": _versions(row), "users": _users(row)}
@@ -184,9 +184,9 @@ def _versions(secret: Secret) -> dict[str, Any]:
             version.number,
             marks.state("active") if version.number == secret.version else "kept",
             marks.instant(version.created_at),
-            version.created_by or marks.NOTHING,
+            names.of_row(version, "created_by"),
         )
-        for version in secret.versions.order_by("-number")
+        for version in names.with_keys(secret.versions.order_by("-number"), "created_by")
     ]
     return {"title": "Versions", "headers": ("Version", "State", "Stored", "By"), "rows": rows}
 

@@ -18,7 +18,7 @@ from unfold.views import ChangeList
 from jobs import paused_tags
 from jobs.models import Job, JobState, Tag
 from jobs.services import tags as service
-from tenants import marks
+from tenants import marks, names
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
@@ -57,7 +57,8 @@ class TagAdmin(pages.ConsoleAdmin):
 
     def for_list(self, queryset: QuerySet[Tag]) -> QuerySet[Tag]:
         found = paused_tags.in_use(timezone.now()).values("pk")
-        return paused_tags.counted(queryset.filter(pk__in=found)).select_related("tenant")
+        rows = paused_tags.counted(queryset.filter(pk__in=found)).select_related("tenant")
+        return names.with_keys(rows, "paused_by")
 
     @admin.display(description="Tag")
     def called(self, tag: Tag) -> Any:
@@ -77,7 +78,7 @@ class TagAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="Paused by")
     def by(self, tag: Tag) -> Any:
-        return marks.shortened(tag.paused_by, 30) if _is_paused(tag) else marks.NOTHING
+        return marks.shortened(names.of_row(tag, "paused_by"), 30) if _is_paused(tag) else marks.NOTHING
 
     @admin.display(description="Until")
     def until_when(self, tag: Tag) -> Any:
@@ -99,7 +100,7 @@ class TagAdmin(pages.ConsoleAdmin):
             ("State", _state(row)),
             ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
             ("Reason", row.reason if held else marks.NOTHING),
-            ("Paused by", row.paused_by if held else marks.NOTHING),
+            ("Paused by", names.called(row.paused_by) if held else marks.NOTHING),
             ("Paused" if held else "Last paused", marks.instant(row.paused_at)),
             ("Until", _until(row)),
         ]

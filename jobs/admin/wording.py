@@ -9,7 +9,7 @@ from typing import Any
 from jobs.models import Execution, Operation, Schedule
 from jobs.rules import canaries, codes, operations
 from jobs.sentences import calendar_rules
-from tenants import marks
+from tenants import marks, names
 
 #: In place of a payload or a result, as the API has null there.
 WITHHELD = "not shown: it takes the permission payloads:read"
@@ -35,7 +35,7 @@ def canary(operation: Operation) -> str:
 def ended(operation: Operation) -> str:
     """Why an operation ended before its time, where nobody cancelled it."""
     if operation.ended_because == operations.AUTHOR_LOST_RIGHTS:
-        return f"{operation.created_by} may no longer run executions here, so it went no further."
+        return f"{names.called(operation.created_by)} may no longer run executions here, so it went no further."
     return operation.ended_because
 
 

@@ -21,8 +21,8 @@ from jobs.rules.approvals import Standing
 from jobs.rules.states import State
 from jobs.run_graphs import Graph, Step
 from jobs.services import workflow_runs as service
-from tenants import marks
-from tenants.admin import names, pages
+from tenants import marks, names
+from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, dialog
 
 _HEADERS = ("Step", "State", "Why", "Started", "Took", "Attempt", "Former")

@@ -126,17 +126,13 @@ def _ripen(now: datetime) -> int:
 def _admit(queue: Any, window: Window) -> tuple[list[Any], int, float | None]:
     """Fill one queue's window. The last of the three: seconds until it has drained by half, if it is full now."""
     size = window.observe(queue.queued, slots=queue.slots, at=monotonic())
+    room, most = max(size - queue.queued, 0), max(size - queue.queued, 0) + queue.slots
+    if queue.room is not None:
+        room, most = min(room, queue.room), min(most, queue.room)
     rows: list[Any] = []
-    parked, full_for = 0, None
-    if queue.slots:
-        room = max(size - queue.queued, 0)
-        most = room + queue.slots
-        if queue.room is not None:
-            room, most = min(room, queue.room), min(most, queue.room)
-        if most > 0:
-            lane = background.share(queue.slots) - queue.behind
-            rows, parked = transitions.admit(queue=queue.queue, room=room, most=most, lane=lane)
-        if len(rows) >= room:
-            full_for = window.pause()
+    parked = 0
+    if queue.slots and most > 0:
+        lane = background.share(queue.slots) - queue.behind
+        rows, parked = transitions.admit(queue=queue.queue, room=room, most=most, lane=lane)
     window.leave(queue.queued + len(rows))
-    return rows, parked, full_for
+    return rows, parked, window.pause() if queue.slots and len(rows) >= room else None

@@ -19,8 +19,9 @@ from jobs import sql
 from jobs.engine.dispatch import Message
 from jobs.rules import batches
 
-#: Seconds for which a job's pace is good, and for which it is not asked again whether there is one by now. Not long:
-#: runs take several times as long alone as they do in a batch, and the first few, alone, are all there is to go by.
+#: Seconds for which a job's pace is good at most, and for which it is not asked again whether there is one by now. Not long, and
+#: at first twice the shorter, then twice as long each time: runs take several times as long alone as they do in a batch, and the
+#: first few, alone, are all there is to go by.
 KNOWN = 2.0
 UNKNOWN = 0.1
 #: Jobs kept in mind at most.
@@ -35,8 +36,8 @@ def _waits_behind(row: Any, slots: int) -> bool:
 class Paces:
     """How long jobs' runs take, by what is stored of them. One for each engine."""
 
-    #: By job: what its runs usually take, None if that is not known or not always quick, and when to ask again.
-    _known: dict[UUID, tuple[float | None, float]] = field(default_factory=dict)
+    #: By job: what its runs usually take, None if that is not known or not always quick, when to ask again, and how long that is.
+    _known: dict[UUID, tuple[float | None, float, float]] = field(default_factory=dict)
 
     def messages(self, rows: Sequence[Any], *, slots: int, batch_size: int) -> Iterator[Message]:
         """Admitted ``rows`` as messages for a queue with so many live slots, those for the front first."""
@@ -61,5 +62,8 @@ class Paces:
         if len(self._known) > MOST_JOBS:
             self._known = {job: known for job, known in self._known.items() if job in wanted}
         found = sql.run("paces", tenants=[*stale.values()], jobs=[*stale], least=batches.LEAST_SAMPLES)
-        self._known |= dict.fromkeys(stale, (None, now + UNKNOWN))
-        self._known |= {row.job_id: (batches.pace(longest=row.longest, usual=row.usual), now + KNOWN) for row in found}
+        good = {job: self._known.get(job, (None, now, UNKNOWN))[2] for job in stale}
+        self._known |= dict.fromkeys(stale, (None, now + UNKNOWN, UNKNOWN))
+        for row in found:
+            good_for = min(2 * good[row.job_id], KNOWN)
+            self._known[row.job_id] = batches.pace(longest=row.longest, usual=row.usual), now + good_for, good_for

@@ -31,7 +31,7 @@ class Window:
     _left: int = 0
     _at: float = 0.0
     _claims: deque[tuple[float, int]] = field(default_factory=deque)
-    #: Claims a second, when there were some last.
+    #: Claims a second, when there were some last; 0: not known.
     _speed: float = 0.0
     _quiet: int = 0
 
@@ -40,7 +40,8 @@ class Window:
         claimed, elapsed = max(self._left - queued, 0), max(at - self._at, 0.001)
         if claimed:
             self._claims.append((at, claimed))
-            self._speed = claimed / elapsed
+            # How fast one was emptied that was found empty long after is not known: perhaps at once.
+            self._speed = claimed / elapsed if queued or elapsed < AHEAD else 0.0
         while self._claims and self._claims[0][0] <= at - AHEAD:
             self._claims.popleft()
         self._quiet = 0 if claimed else self._quiet + 1

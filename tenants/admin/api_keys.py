@@ -16,7 +16,7 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from tenants import actors, marks
+from tenants import actors, marks, names
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
@@ -139,7 +139,7 @@ class ApiKeyAdmin(pages.ConsoleAdmin):
             ("Scopes", ", ".join(row.scopes)),
             ("May be used from", ", ".join(row.addresses) or "anywhere"),
             ("Created", marks.instant(row.created_at)),
-            ("Created by", row.created_by or marks.NOTHING),
+            ("Created by", names.called(row.created_by)),
             ("Last used", marks.instant(row.last_used_at)),
             ("Last used from", row.last_used_address or marks.NOTHING),
             ("Expires", marks.instant(row.expires_at)),

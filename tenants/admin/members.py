@@ -15,7 +15,7 @@ from unfold import widgets
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.enums import ActionVariant
 
-from tenants import mail, marks
+from tenants import mail, marks, names
 from tenants.admin import forms as console_forms
 from tenants.admin import pages
 from tenants.admin.dialogs import Dialog, Editing, dialog
@@ -135,14 +135,14 @@ class InvitationAdmin(pages.ConsoleAdmin):
     title = "Invitations"
     empty_hint = "Whoever is invited joins a tenant by a link that works once."
     add_label = "Invite"
-    list_display = ("email", "standing", "tenant", "role", "sent", "expires", "created_by")
+    list_display = ("email", "standing", "tenant", "role", "sent", "expires", "by")
     list_filter = (("tenant", AutocompleteSelectFilter),)
     search_fields = ("email",)
     search_help_text = "E-mail"
     actions_detail = ("resend", "revoke")
 
     def for_list(self, queryset: QuerySet[Invitation]) -> QuerySet[Invitation]:
-        return queryset.select_related("tenant")
+        return names.with_keys(queryset.select_related("tenant"), "created_by")
 
     @admin.display(description="State")
     def standing(self, invitation: Invitation) -> Any:
@@ -155,6 +155,10 @@ class InvitationAdmin(pages.ConsoleAdmin):
     @admin.display(description="Expires")
     def expires(self, invitation: Invitation) -> Any:
         return marks.instant(invitation.expires_at)
+
+    @admin.display(description="Invited by")
+    def by(self, invitation: Invitation) -> Any:
+        return marks.shortened(names.of_row(invitation, "created_by"), 30)
 
     def name_of(self, row: Invitation) -> str:
         return row.email
@@ -170,7 +174,7 @@ class InvitationAdmin(pages.ConsoleAdmin):
             ("Wrong passwords", row.failures),
             ("Accepted", marks.instant(row.accepted_at)),
             ("Revoked", marks.instant(row.revoked_at)),
-            ("Invited by", row.created_by or marks.NOTHING),
+            ("Invited by", names.called(row.created_by)),
         ]
         return {"facts": facts}
 

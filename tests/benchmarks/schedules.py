@@ -16,12 +16,28 @@ from tests.benchmarks.figures import CARILLON, Figure, Sizes
 from tests.benchmarks.measures import EDIT_SCHEDULE, NEW_SCHEDULE_STORED, SCHEDULES_STORED, TICK
 from tests.support.stack import Stack, wait_for
 
+#: A hundred of a job; the jobs that are missing.
+_OF_ONE_JOB = 100
+_JOBS = """
+WITH model AS (
+    SELECT %s::uuid AS id
+), made AS (
+    INSERT INTO job SELECT (jsonb_populate_record(j, jsonb_build_object('id', uuidv7(), 'name', 'stored ' || n))).*
+    FROM job j JOIN model USING (id), generate_series((SELECT count(*) FROM job WHERE name LIKE 'stored _%%') + 1, %s) n
+    RETURNING id
+)
+INSERT INTO job_revision SELECT (jsonb_populate_record(r, jsonb_build_object('id', uuidv7(), 'job_id', made.id))).*
+FROM job_revision r JOIN model ON r.job_id = model.id, made
+"""
 #: Without the trigger that would have each planned anew; a thousand at an insert of an hour's minute, half a year away.
 _BULK = """
-INSERT INTO schedule SELECT (jsonb_populate_record(s, jsonb_build_object('id', uuidv7(), 'expression', n %% 60 || ' ' || n %% 24 || ' 1 7 *',
-    'planned_until', now(), 'next_run_at', now() + interval '180 days' + n * interval '1 second',
+INSERT INTO schedule SELECT (jsonb_populate_record(s, jsonb_build_object('id', uuidv7(), 'job_id', j.id,
+    'expression', n %% 60 || ' ' || n %% 24 || ' 1 7 *', 'planned_until', now(),
+    'next_run_at', now() + interval '180 days' + n * interval '1 second',
     'due_at', now() + interval '180 days' + n * interval '1 second'))).*
-FROM schedule s, generate_series(1, %s) n WHERE s.id = %s
+FROM schedule s, generate_series(1, %s) n JOIN (
+    SELECT id, row_number() OVER (ORDER BY id DESC) - 1 AS place FROM job WHERE name LIKE 'stored _%%'
+) j ON j.place = n / %s WHERE s.id = %s
 """
 _PLANNED = "SELECT count(*) FROM schedule WHERE id = %s AND due_at > clock_timestamp()"
 _STORED = "SELECT count(*) FROM schedule"
@@ -35,18 +51,21 @@ def measure(carillon: Stack, sizes: Sizes) -> list[Figure]:
     found: list[Figure] = []
     for stored in (1_000, sizes.most_schedules):
         found += _at(carillon, job, stored, sizes.changes)
-    carillon.query("DELETE FROM schedule WHERE job_id = %s AND id <> %s", job["id"], job["schedules"][0]["id"])
+    carillon.query("DELETE FROM schedule WHERE id <> %s", job["schedules"][0]["id"])
     return found
 
 
 def _at(carillon: Stack, job: Any, stored: int, changes: int) -> list[Figure]:
     missing = stored - carillon.value(_STORED)
+    carillon.query(_JOBS, job["id"], stored // _OF_ONE_JOB + 1)
     began = time.time()
     carillon.query("SET session_replication_role = replica")
-    carillon.query(_BULK, missing, job["schedules"][0]["id"])
+    carillon.query(_BULK, missing, _OF_ONE_JOB, job["schedules"][0]["id"])
     carillon.query("SET session_replication_role = origin")
     rate = missing / (time.time() - began)
+    assert carillon.value(_STORED) == stored
     carillon.query("VACUUM (ANALYZE) schedule")
+    carillon.query("VACUUM (ANALYZE) job")
     print(f"    {stored:,} stored, {rate:,.0f}/s", flush=True)
     subject = f"{CARILLON}: with {stored:,} stored"
     created, edited, rewritten = _changes(carillon, job, changes)

@@ -20,7 +20,7 @@ import pytest
 
 from scheduler_project.env import ROOT
 from scheduler_project.local import deathsig, ports
-from tests.support import console, rows
+from tests.support import console, console_routes, rows
 from tests.support.processes import eventually
 
 PASSWORD = "correct horse battery staple"
@@ -28,12 +28,16 @@ PASSWORD = "correct horse battery staple"
 
 @dataclass(frozen=True)
 class Site:
-    """Where the console is, who may log in (``email`` with every right, and others by role), and what is in it."""
+    """Where the console is, who may log in (``email`` with every right, and others by role), and what is in it.
+
+    ``pages`` are the addresses of the console at which there is one.
+    """
 
     url: str
     email: str
     furniture: console.Furniture
     people: dict[str, str]
+    pages: list[str]
 
 
 @dataclass
@@ -75,7 +79,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     log = tmp_path_factory.mktemp("web") / "log"
     port = ports.free()
     with _web(port, log):
-        yield Site(f"http://127.0.0.1:{port}", operator.email, furniture, people)
+        yield Site(f"http://127.0.0.1:{port}", operator.email, furniture, people, _pages(furniture))
+
+
+def _pages(furniture: console.Furniture) -> list[str]:
+    """Read from the URL conf; what leads elsewhere, is sent as a file or is not for the row as it stands has no page."""
+    client = console.Console().client
+    found = []
+    for route in console_routes.ALL:
+        address = route.at(furniture.keys.get(route.model, 1))
+        answer = client.get(address)
+        is_page = answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+        if is_page and b"<h1" in answer.content and "Content-Disposition" not in answer and route.name != "logout":
+            found.append(address)
+    return found
 
 
 def _people(tenant: Any) -> dict[str, Any]:

@@ -11,73 +11,26 @@ import pytest
 pytestmark = pytest.mark.needs("chromium")
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
-LISTS = (
-    "jobs/execution", "jobs/job", "jobs/schedule", "jobs/maintenancewindow", "jobs/receivedevent", "jobs/hook", "jobs/deadletter", "jobs/operation", "jobs/queue", "jobs/worker", "jobs/executor", "tenants/tenant", "tenants/user",
-    "tenants/apikey", "tenants/secret", "jobs/calendar", "jobs/tag", "jobs/jobtemplate", "tenants/auditevent", "tenants/membership", "tenants/invitation",
-    "django_celery_results/taskresult", "django_celery_results/groupresult",
-)  # fmt: skip
 TELEPHONE, DESK = {"width": 390, "height": 800}, {"width": 1280, "height": 900}
 ONE_THEME = pytest.mark.parametrize("browser", ["light"], indirect=True)
-FORMS = (
-    "jobs/job",
-    "jobs/queue",
-    "tenants/tenant",
-    "tenants/user",
-    "tenants/apikey",
-    "tenants/secret",
-    "tenants/invitation",
-    "jobs/calendar",
-    "jobs/jobtemplate",
-    "jobs/maintenancewindow",
-    "jobs/hook",
-)
 
 
 def _pages(site: Any) -> list[str]:
-    rows = [f"/admin/{name}/{site.furniture[name.replace('/', '.')]}/change/" for name in LISTS]
-    lists = [f"/admin/{name}/" for name in LISTS]
-    forms = [f"/admin/{name}/add/" for name in FORMS]
-    job = site.furniture["jobs.job"]
-    secret = site.furniture["tenants.secret"]
-    dialogs = [
+    """Every page of the console that has one, and those that are other pages with a query."""
+    job, secret, tenant = (site.furniture[label] for label in ("jobs.job", "tenants.secret", "tenants.tenant"))
+    return [
+        *site.pages,
         "/admin/tenants/secret/add/?kind=text",
         "/admin/tenants/secret/add/?kind=postgresql",
         "/admin/tenants/secret/add/?kind=sftp",
-        *(f"/admin/tenants/secret/{secret}/{name}/" for name in ("new_version", "rollback", "test", "delete")),
-        f"/admin/jobs/job/{job}/run_now/",
-        f"/admin/jobs/job/{job}/rollback/",
-        f"/admin/jobs/job/{job}/revisions/",
-        f"/admin/jobs/job/{job}/add_upstream/",
-        f"/admin/jobs/job/{job}/remove_upstream/",
+        f"/admin/tenants/secret/{secret}/new_version/",
         f"/admin/jobs/job/graph/?job={job}",
-        "/admin/jobs/queue/default/edit/",
-        f"/admin/jobs/tag/{site.furniture['jobs.tag']}/pause/",
-        f"/admin/jobs/calendar/{site.furniture['jobs.calendar']}/edit/",
-        f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/make/",
-        f"/admin/jobs/jobtemplate/{site.furniture['jobs.jobtemplate']}/edit/",
-        f"/admin/jobs/schedule/{site.furniture['jobs.schedule']}/rule/",
-        "/admin/jobs/schedule/forecast/",
-        *(
-            f"/admin/jobs/maintenancewindow/{site.furniture['jobs.maintenancewindow']}/{name}/"
-            for name in ("edit", "end")
-        ),
-        *(
-            f"/admin/jobs/hook/{site.furniture['jobs.hook']}/{name}/"
-            for name in ("edit", "rotate_secret", "rotate_token")
-        ),
         f"/admin/jobs/execution/bulk/?action=cancel&job__id__exact={job}",
         f"/admin/jobs/execution/bulk/?action=replay&job__id__exact={job}",
-        f"/admin/jobs/execution/failures/?tenant={site.furniture['tenants.tenant']}",
-        f"/admin/jobs/execution/failures/retry/?tenant={site.furniture['tenants.tenant']}&fingerprint=f",
-        f"/admin/jobs/operation/{site.furniture['jobs.operation']}/cancel/",
-        "/admin/jobs/queue/default/delete/",
+        f"/admin/jobs/execution/failures/?tenant={tenant}",
+        f"/admin/jobs/execution/failures/retry/?tenant={tenant}&fingerprint=f",
         "/admin/tenants/auditevent/export/?actor=system",
-        *(
-            f"/admin/tenants/tenant/{site.furniture['tenants.tenant']}/{name}/"
-            for name in ("quotas", "defaults", "suspend")
-        ),
     ]
-    return ["/admin/", *lists, *rows, *forms, f"/admin/jobs/job/{job}/definition/", *dialogs]
 
 
 def _sideways(page: Any) -> int:

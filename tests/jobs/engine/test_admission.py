@@ -15,6 +15,7 @@ from jobs.engine import admission, transitions
 from jobs.engine.admission import Round, Seen
 from jobs.engine.records import Fence
 from jobs.rules.states import State
+from jobs.rules.windows import SHORTEST_PAUSE
 from tests.support import broker, one, rows, servers
 from tests.support.broker import BrokerQueue
 from tests.support.processes import eventually
@@ -220,6 +221,15 @@ def test_window_grows_with_what_is_claimed(queue):
     seen = Seen()
     claimed_just_now(seen, queue.name, 50)
     assert admission.admit_all(seen).admitted == 50
+
+
+def test_what_comes_after_a_quiet_time_is_looked_at_again_at_once(queue):
+    rows.worker(queues=(queue.name,), concurrency=1)
+    seen = Seen()
+    for _ in range(10):
+        assert admission.admit_all(seen).admitted == 0
+    pending(queue, rows.job(), 60)
+    assert admission.admit_all(seen).drains_in == SHORTEST_PAUSE
 
 
 def test_who_has_nothing_in_flight_does_not_wait_for_a_window_that_another_has_filled(queue):

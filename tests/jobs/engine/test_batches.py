@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from time import monotonic
 from types import SimpleNamespace
 from typing import Any
@@ -90,16 +91,21 @@ def test_jobs_that_run_now_and_then_are_known_by_their_own_last_runs(quick):
     assert sizes([row for job in rare for row in admitted(job, 1)]) == [15, 15]
 
 
-def test_what_is_known_of_a_job_is_read_once_and_again_later(quick, monkeypatch):
+def test_what_is_known_of_a_job_is_read_again_soon_and_then_ever_more_seldom(quick, monkeypatch):
     clock, reads = [0.0], []
     run = batches.sql.run
     monkeypatch.setattr(batches, "monotonic", lambda: clock[0])
     monkeypatch.setattr(batches.sql, "run", lambda name, **given: reads.append(name) or run(name, **given))
     paces = Paces()
-    for at in (0.0, batches.KNOWN / 2, batches.KNOWN + 1):
-        clock[0] = at
+    asked_at, step = [], batches.UNKNOWN / 4
+    while clock[0] < 4 * batches.KNOWN:
         assert len(list(paces.messages(admitted(quick, 60), slots=1, batch_size=50))) == 2
-    assert reads == ["paces", "paces"]
+        if len(reads) > len(asked_at):
+            asked_at.append(clock[0])
+        clock[0] += step
+    passed = [later - earlier for earlier, later in pairwise(asked_at)]
+    assert passed[:3] == pytest.approx([2 * batches.UNKNOWN, 4 * batches.UNKNOWN, 8 * batches.UNKNOWN], abs=2 * step)
+    assert passed[-1] == pytest.approx(batches.KNOWN, abs=2 * step)
 
 
 def test_an_unknown_job_is_soon_asked_for_again(monkeypatch):

@@ -60,6 +60,15 @@ def test_a_full_one_is_looked_at_when_it_is_half_empty():
     assert window.pause() == pytest.approx(0.05)
 
 
+def test_one_that_was_found_empty_long_after_says_nothing_of_how_fast_that_went():
+    """Else whatever is due at once after an idle hour would begin with a few, and half a second of nothing."""
+    window = Window()
+    window.leave(window.observe(0, slots=2, at=1.0))
+    window.observe(0, slots=2, at=2.0)
+    window.leave(4)
+    assert window.pause() == SHORTEST_PAUSE
+
+
 def test_and_ever_more_seldom_while_nothing_is_claimed():
     window, pauses = Window(), []
     for second in range(2000):  # nobody claims for a long time

@@ -1,4 +1,4 @@
-"""Who did something, as the console calls them: the audit trail's words are for looking up, not for reading."""
+"""Who did something, as people call them: the audit trail's words are for looking up, not for reading."""
 
 from __future__ import annotations
 
