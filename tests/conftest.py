@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +106,15 @@ def _static_files_when_asked_for() -> None:
         from django.conf import settings
 
         settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_engine_is_missed() -> None:
+    """None runs beside most tests, and rounds that some of them make by hand are soon long ago."""
+    if SERVERS:
+        from jobs import engines
+
+        engines.STALE = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True, scope="session")
