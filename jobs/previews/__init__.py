@@ -20,7 +20,7 @@ from jobs.previews.cautions import Seen, Warning
 from jobs.previews.clocks import ClockChange
 from jobs.rules.slots import Slot, SlotKind, Trigger
 from jobs.rules.starts import Spread
-from jobs.services import schedule_fields
+from jobs.services import event_fields, schedule_fields
 from jobs.services.schedule_fields import ScheduleFields
 from jobs.triggers import zones
 from tenants.models import Tenant
@@ -64,6 +64,7 @@ def of_rule(
     """
     schedule = Schedule(id=stored.pk, tenant=tenant, runs=stored.runs) if stored else Schedule(id=None, tenant=tenant)
     schedule_fields.assign_anchored(schedule, schedule_fields.whole(cast(ScheduleFields, fields), tenant), now)
+    event_fields.check_rule(schedule)
     return _of(schedule, job=job, after=after, count=count, now=now)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from jobs import errors
+from jobs import errors, triggers
 from jobs.models import Schedule
 from jobs.rules import event_filters
 from jobs.triggers import event
@@ -36,14 +37,22 @@ def refuse_over(schedule: Schedule, now: datetime, path: str = "") -> None:
 
 def check(schedule: Schedule, path: str = "") -> None:
     """Refuse fields that mean nothing for its kind, and a filter that cannot be asked."""
+    for name, message in _problems(schedule):
+        raise errors.InvalidSchedule.about(path + name, message)
+
+
+def check_rule(schedule: Schedule) -> None:
+    """The same of a rule that is tried out. Raises :class:`jobs.triggers.InvalidSchedule`."""
+    for name, message in _problems(schedule):
+        raise triggers.InvalidSchedule(name, message)
+
+
+def _problems(schedule: Schedule) -> Iterator[tuple[str, str]]:
     foreign = OF_CLOCKS if waits(schedule) else OF_EVENTS
     for name, nothing in foreign.items():
         if getattr(schedule, name) != nothing:
-            message = f"has no meaning for a schedule of kind {schedule.kind}; leave it out"
-            raise errors.InvalidSchedule.about(path + name, message)
-    if not schedule.event_filter:
-        return
+            yield name, f"has no meaning for a schedule of kind {schedule.kind}; leave it out"
     try:
-        event_filters.check(schedule.event_filter)
+        event_filters.check(schedule.event_filter or "true")
     except event_filters.InvalidFilter as error:
-        raise errors.InvalidSchedule.about(f"{path}event_filter", str(error)) from None
+        yield "event_filter", str(error)

@@ -64,21 +64,6 @@ class RuleInput(StrictSerializer):
     calendars = serializers.ListField(child=CalendarUseInput(), max_length=calendar_names.MOST, required=False)
 
 
-class PreviewInput(RuleInput):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
-
-    event_filter = serializers.CharField(max_length=500, required=False, allow_null=True, allow_blank=True)
-    debounce_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    execution_window = Object(required=False, allow_null=True)
-    jitter_seconds = serializers.IntegerField(min_value=0, max_value=86_400, required=False)
-    max_runs = serializers.IntegerField(min_value=1, max_value=2**31 - 1, required=False, allow_null=True)
-    job = serializers.CharField(
-        max_length=200, required=False, help_text="Id or name of a job, whose last runs say how long it takes."
-    )
-    after = Instant(required=False, help_text="Now if left out.")
-    count = serializers.IntegerField(min_value=1, max_value=100, default=5)
-
-
 class ScheduleChanges(Patch, RuleInput):
     """All that may be said of a schedule, here to change some of it. Objects are merged; null is the default."""
 
@@ -115,6 +100,18 @@ class ScheduleChanges(Patch, RuleInput):
 
 class ScheduleInput(ScheduleChanges):
     """A schedule to be, inside its job."""
+
+
+class PreviewInput(ScheduleInput):
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
+
+    example = {"kind": "cron", "expression": "0 2 * * *", "timezone": "Europe/Berlin"}
+
+    job = serializers.CharField(
+        max_length=200, required=False, help_text="Id or name of a job, whose last runs say how long it takes."
+    )
+    after = Instant(required=False, help_text="Now if left out.")
+    count = serializers.IntegerField(min_value=1, max_value=100, default=5)
 
 
 class NewScheduleInput(ScheduleInput):

@@ -51,6 +51,23 @@ def test_what_is_refused_when_stored_is_refused_here(owner):
     assert "never" in str(answer.json())
 
 
+@pytest.mark.parametrize(("field", "value"), [("event_filter", "event.payload.total > "), ("jitter_seconds", 5)])
+def test_of_events_too(owner, field, value):
+    answer = owner.api.post("/api/v1/schedules/preview", {"kind": "event", "event": "order.paid", field: value})
+    assert (answer.status_code, list(answer.json()["error"]["details"])) == (422, [field])
+
+
+def test_whatever_may_be_said_of_a_schedule_may_be_tried_out(owner):
+    rule = {
+        "kind": "cron",
+        "expression": "0 2 * * *",
+        "misfire": "skip",
+        "catch_up_window_seconds": 60,
+        "payload": {"a": 1},
+    }
+    assert owner.api.post("/api/v1/schedules/preview", rule).status_code == 200
+
+
 def test_what_is_left_out_is_the_tenants_default(owner):
     rows.change("UPDATE tenant SET default_timezone = 'Asia/Tokyo' WHERE id = %s", owner.tenant.id)
     told = owner.api.post("/api/v1/schedules/preview", {"kind": "cron", "expression": "30 2 * * *"}).json()
