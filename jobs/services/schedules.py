@@ -20,6 +20,7 @@ from jobs.rules.codes import Absence
 from jobs.rules.states import State
 from jobs.services import changes, definitions, event_fields, room, schedule_fields, secret_uses
 from jobs.services.schedule_fields import ScheduleFields
+from jobs.triggers import contract
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
@@ -45,6 +46,10 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
         _record("schedule.created", schedule, changes.between({}, schedule_fields.told(schedule)))
         dispatch.ring_after_commit()
     return schedule
+
+
+#: What a schedule's slots follow from, as the database has it in carillon_schedule_changed.
+_RULE = frozenset({*contract.STORED, "calendars", "max_runs"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +98,18 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
             check_payload(schedule, path)
             return schedule
         _check(schedule, path)
-        next_run = _next_run(schedule, now, path)
+        if _RULE & set(changed):
+            planner.leave_out_missed_of(schedule.pk)
         schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
+        schedule.refresh_from_db(fields=["state", "problem", "planned_until"])
+        # Strictly after what the database takes as planned, which may be what its old rule had in the next seconds.
+        next_run = _next_run(schedule, max(now, schedule.planned_until), path)
         if "payload" in changed:
             secret_uses.note(schedule.job)
         if {"execution_window", "timezone"} & set(changed):
             _let_wait_anew(schedule)
         _record("schedule.updated", schedule, changed)
         dispatch.ring_after_commit()
-        schedule.refresh_from_db(fields=["state", "problem"])
         # The database has emptied it with the change of the rule; the planner comes to it in a moment.
         schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
         Schedule.objects.filter(pk=schedule.pk).update(next_run_at=schedule.next_run_at)
