@@ -32,7 +32,7 @@ def may_move(schedule: Any) -> bool:
 
 def elsewhere(schedule: Any, slots: Sequence[Slot], horizon: datetime) -> dict[UUID, frozenset[UUID]]:
     """Of each slot that calendars may have moved, by its id: the ids that it would have for other days."""
-    if not may_move(schedule):
+    if not may_move(schedule) and (schedule.moved_until is None or schedule.moved_until < horizon):
         return {}
     return {
         identity.slot_id(schedule.id, SlotKind.RUN, slot.nominal, slot.at): frozenset(

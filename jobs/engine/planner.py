@@ -130,25 +130,23 @@ def plan_what_is_due_of(schedule_id: UUID) -> None:
         _store(_without_moved([_plan(schedules[0], now, now, _look_up(schedules, Calendars(), now))]))
 
 
-def leave_out_missed_of(schedule_id: UUID) -> None:
+def leave_out_missed_of(schedule: Schedule) -> None:
     """Account for what was missed, while it was held, by a rule that is about to change: none of it runs.
 
-    The change itself says when it is looked at again.
+    ``schedule`` is locked, as it is stored, and with its job.
     """
-    now = sql.run("clock")[0].now
-    Schedule.objects.filter(pk=schedule_id).update(due_at=now)
-    for schedule in sql.run("lock_due_schedules", horizon=now, only=schedule_id, limit=1):
-        found = _look_up([schedule], Calendars(), now)
-        closures = found.closures(schedule)
-        if not schedule.held and closures.until(now) is None:
-            return
-        policy = replace(plans.policy_of(schedule), misfire=Misfire.SKIP, misfire_grace=timedelta())
-        try:
-            trigger, spread = trigger_of(schedule, found.calendars), spreads.of_schedule(schedule)
-        except triggers.InvalidSchedule:
-            return  # what it meant is not known
-        plan = plans.of(schedule, trigger, spread, closures, policy, now=now, horizon=now - TICK)
-        transitions.create(list(slot_rows.of(schedule, plan, now - OLDEST_ID, spread, now)))
+    now, row = sql.run("clock")[0].now, plans.row_of(schedule)
+    found = _look_up([row], Calendars(), now)
+    closures = found.closures(row)
+    if not row.held and closures.until(now) is None:
+        return
+    try:
+        trigger, spread = trigger_of(row, found.calendars), spreads.of_schedule(row)
+    except triggers.InvalidSchedule:
+        return  # what it meant is not known
+    policy = replace(plans.policy_of(row), misfire=Misfire.SKIP, misfire_grace=timedelta())
+    plan = plans.of(row, trigger, spread, closures, policy, now=now, horizon=now - TICK)
+    transitions.create(list(slot_rows.of(row, plan, now - OLDEST_ID, spread, now)))
 
 
 def _look_up(schedules: Sequence[Any], calendars: Calendars, horizon: datetime) -> _Found:

@@ -1,12 +1,14 @@
-"""What the pure rules are told of a schedule, a statement's row, and what they make of it."""
+"""What the pure rules are told of a schedule, a statement's row or one with its columns, and what they make of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 from jobs.engine.maintenance import Closures
+from jobs.models import JobState, Schedule, ScheduleState
 from jobs.rules import misfires, planning
 from jobs.rules.codes import Absence
 from jobs.rules.holding import Hold
@@ -14,6 +16,10 @@ from jobs.rules.misfires import Misfire, MisfirePolicy
 from jobs.rules.planning import Plan
 from jobs.rules.slots import Slot, Trigger
 from jobs.rules.starts import Spread
+from tenants.models import TenantState
+
+
+_OF_JOB = ("overlap", "revision", "priority", "timeout_seconds", "retry", "concurrency_key")
 
 
 def of(
@@ -37,6 +43,16 @@ def of(
         absent=_absence(closures, spread, now),
         rest=rest_of(schedule),
     )
+
+
+def row_of(schedule: Schedule) -> Any:
+    """A model's row with what the planner's own statement has beside it."""
+    job = schedule.job
+    going = {str(ScheduleState.ACTIVE), str(JobState.ACTIVE), str(TenantState.ACTIVE)}
+    held = not {str(schedule.state), str(job.state), str(job.tenant.state)} <= going
+    own = {field.attname: getattr(schedule, field.attname) for field in Schedule._meta.concrete_fields}
+    of_job = {name: getattr(job, name) for name in _OF_JOB}
+    return SimpleNamespace(**own, **of_job, queue_id=str(job.queue_id), job_payload=job.payload, held=held)
 
 
 def rest_of(schedule: Any) -> int | None:

@@ -48,10 +48,6 @@ def create(*, job: Job, fields: ScheduleFields, path: str = "") -> Schedule:
     return schedule
 
 
-#: What a schedule's slots follow from, as the database has it in carillon_schedule_changed.
-_RULE = frozenset({*contract.STORED, "calendars", "max_runs"})
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A schedule to be, of a job, or of one that is not there."""
@@ -98,11 +94,11 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
             check_payload(schedule, path)
             return schedule
         _check(schedule, path)
-        if _RULE & set(changed):
-            planner.leave_out_missed_of(schedule.pk)
+        if contract.RULE & set(changed):
+            planner.leave_out_missed_of(_lock(schedule))
         schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
         schedule.refresh_from_db(fields=["state", "problem", "planned_until"])
-        # Strictly after what the database takes as planned, which may be what its old rule had in the next seconds.
+        # Strictly after what its old rule has in the next seconds: that is planned, and the database goes on from there.
         next_run = _next_run(schedule, max(now, schedule.planned_until), path)
         if "payload" in changed:
             secret_uses.note(schedule.job)

@@ -122,6 +122,24 @@ def test_a_slot_that_ran_is_not_moved_to_another_day_by_a_later_calendar():
     assert executions() == [("scheduled", "", yesterday)]
 
 
+@pytest.mark.parametrize("then", [[], [off("skip", name="other")]])
+def test_a_slot_that_ran_before_its_day_does_not_run_on_it_when_its_schedule_gives_up_the_calendar(then):
+    of = rows.job()
+    due = rows.now() + SECOND
+    calendar(of[1], due.date())
+    calendar(of[1], due.date() - 9 * DAY, name="other")
+    made = schedule(of, off("previous_business_day"), at=due, misfire="all")
+    only = f"{due.second} {due.minute} {due.hour} {due.day} {due.month} *"
+    rows.change("UPDATE schedule SET expression = %s", only)
+    rows.change("UPDATE schedule SET planned_until = %s, due_at = now()", due - DAY - 5 * SECOND)
+    planner.plan_due()
+    assert executions() == [("scheduled", "", due.date() - DAY)]
+    rows.change("UPDATE schedule SET calendars = %s WHERE id = %s", json.dumps(then), made)
+    rows.change("UPDATE schedule SET planned_until = %s, due_at = now()", due - 5 * SECOND)
+    planner.plan_due()
+    assert executions() == [("scheduled", "", due.date() - DAY)]
+
+
 def test_a_slot_is_moved_to_the_next_business_day():
     of = rows.job()
     due = rows.now() + SECOND

@@ -38,7 +38,7 @@ def of(slot: Slot) -> UUID:
 
 
 def elsewhere(slot: Slot) -> Any:
-    schedule = SimpleNamespace(id=SCHEDULE, timezone="Europe/Berlin", calendars=[{"on_hit": OnHit.NEXT}])
+    schedule = SimpleNamespace(id=SCHEDULE, timezone="Europe/Berlin", calendars=[{"on_hit": OnHit.NEXT}], moved_until=None)
     return moved_slots.elsewhere(schedule, [slot], END + timedelta(days=60))[of(slot)]
 
 
