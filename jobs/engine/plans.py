@@ -18,7 +18,6 @@ from jobs.rules.slots import Slot, Trigger
 from jobs.rules.starts import Spread
 from tenants.models import TenantState
 
-
 _OF_JOB = ("overlap", "revision", "priority", "timeout_seconds", "retry", "concurrency_key")
 
 

@@ -18,12 +18,24 @@ from jobs.rules.slots import Slot, SlotKind
 SCHEDULE = UUID(int=7)
 BEGIN, END = datetime(2027, 3, 1, tzinfo=UTC), datetime(2027, 11, 30, tzinfo=UTC)
 #: The nights of both changes of Europe/Berlin, and the days next to them.
-NEAR = [date(2027, 3, 27), date(2027, 3, 28), date(2027, 3, 29), date(2027, 10, 30), date(2027, 10, 31), date(2027, 11, 1)]
+NEAR = [
+    date(2027, 3, 27),
+    date(2027, 3, 28),
+    date(2027, 3, 29),
+    date(2027, 10, 30),
+    date(2027, 10, 31),
+    date(2027, 11, 1),
+]
 
 
 def slots(day: date, fold: str, *uses: CalendarUse) -> dict[str, Slot]:
     """Those of one day of the year that run, by what they are named."""
-    spec = {"expression": f"30 2 {day.day} {day.month} *", "timezone": "Europe/Berlin", "dst_fold": fold, "calendars": uses}
+    spec = {
+        "expression": f"30 2 {day.day} {day.month} *",
+        "timezone": "Europe/Berlin",
+        "dst_fold": fold,
+        "calendars": uses,
+    }
     found: dict[str, Slot] = {}
     for slot in triggers.build("cron", spec).after(BEGIN):
         if slot.at > END:
@@ -38,7 +50,9 @@ def of(slot: Slot) -> UUID:
 
 
 def elsewhere(slot: Slot) -> Any:
-    schedule = SimpleNamespace(id=SCHEDULE, timezone="Europe/Berlin", calendars=[{"on_hit": OnHit.NEXT}], moved_until=None)
+    schedule = SimpleNamespace(
+        id=SCHEDULE, timezone="Europe/Berlin", calendars=[{"on_hit": OnHit.NEXT}], moved_until=None
+    )
     return moved_slots.elsewhere(schedule, [slot], END + timedelta(days=60))[of(slot)]
 
 
