@@ -72,7 +72,7 @@ def create_all(*, tenant: Tenant, wanted: Sequence[Wanted]) -> list[Schedule]:
 
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
-    """Merge changes. What was due by the old rule stays due; the new one fires strictly after now."""
+    """Merge changes. What was due by the old rule stays due; the new one fires after now, and after what is planned."""
     return _change(schedule, lambda stored, _: schedule_fields.merged(stored, fields), "")
 
 
@@ -94,12 +94,11 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
             check_payload(schedule, path)
             return schedule
         _check(schedule, path)
-        if contract.RULE & set(changed):
+        if is_new := contract.RULE & set(changed):
             planner.leave_out_missed_of(_lock(schedule))
         schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
         schedule.refresh_from_db(fields=["state", "problem", "planned_until"])
-        # Strictly after what its old rule has in the next seconds: that is planned, and the database goes on from there.
-        next_run = _next_run(schedule, max(now, schedule.planned_until), path)
+        next_run = _next_run(schedule, max(now, schedule.planned_until) if is_new else now, path)
         if "payload" in changed:
             secret_uses.note(schedule.job)
         if {"execution_window", "timezone"} & set(changed):
