@@ -173,11 +173,18 @@ def _rows(schedules: QuerySet[Schedule], by: str) -> Iterable[Any]:
     return ordered.values_list(*columns, named=True).iterator(chunk_size=_PAGE)
 
 
-def _limited(row: Any, trigger: Trigger, until: datetime) -> Trigger:
+def _limited(row: Any, trigger: Trigger, until: datetime, forecast: Forecast) -> Trigger:
     """No run beyond those that its schedule has left; where slots are left out, that is counted as they are made."""
     if row.max_runs is None or _is_bound(row):
         return trigger
-    return ending_with(trigger, max(0, row.max_runs - row.runs), after=row.planned_until, until=until)
+
+    def left_out(after: datetime, last: datetime) -> int:
+        if forecast.steps >= MOST_STEPS:
+            return 0
+        return len(_left_out(row, trigger, after + TICK, last + TICK, forecast))
+
+    left = max(0, row.max_runs - row.runs)
+    return ending_with(trigger, left, after=row.planned_until, until=until, left_out=left_out)
 
 
 def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator[tuple[Any, Trigger, Any]]:
@@ -197,7 +204,7 @@ def _built(rows: Iterable[Any], forecast: Forecast, until: datetime) -> Iterator
         forecast.steps += 1 if rule in made else STEPS_OF_A_RULE
         try:
             if rule not in made:
-                made[rule] = _limited(row, planner.trigger_of(row, calendars), until)
+                made[rule] = _limited(row, planner.trigger_of(row, calendars), until, forecast)
             spreads.of_schedule(row)
         except triggers.InvalidSchedule:
             forecast.unreadable += 1

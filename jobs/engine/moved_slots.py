@@ -8,7 +8,7 @@ one statement for all slots of a batch.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from jobs import sql
 from jobs.rules import identity
 from jobs.rules.calendars import OnHit
 from jobs.rules.slots import Slot, SlotKind
-from jobs.triggers import zones
+from jobs.triggers import business_days, zones
 from jobs.triggers.business_days import FARTHEST
 
 _DAY = timedelta(days=1)
@@ -32,7 +32,7 @@ def may_move(schedule: Any) -> bool:
 
 def elsewhere(schedule: Any, slots: Sequence[Slot], horizon: datetime) -> dict[UUID, frozenset[UUID]]:
     """Of each slot that calendars may have moved, by its id: the ids that it would have for other days."""
-    if not may_move(schedule):
+    if not may_move(schedule) and (schedule.moved_until is None or schedule.moved_until < horizon):
         return {}
     return {
         identity.slot_id(schedule.id, SlotKind.RUN, slot.nominal, slot.at): frozenset(
@@ -55,9 +55,10 @@ def _elsewhere(schedule: Any, slot: Slot, horizon: datetime) -> Iterator[UUID]:
     """Ids that it would have on the days around the one that it is named for, as far as any may have been planned."""
     place = zones.zone(schedule.timezone)
     named = datetime.fromisoformat(slot.nominal)
-    wall = named.astimezone(place).replace(tzinfo=None)
-    walls = [(wall + number * _DAY).replace(tzinfo=place) for number in range(-FARTHEST, FARTHEST + 1)]
-    instants = {each.replace(fold=fold).astimezone(UTC) for each in walls for fold in (0, 1)}
+    # A time that clocks leave out is named as if it were there, and shown as another.
+    walls = {named.replace(tzinfo=None), named.astimezone(place).replace(tzinfo=None, fold=0)}
+    days = [number * _DAY for number in range(-FARTHEST, FARTHEST + 1)]
+    instants = {at for wall in walls for day in days for at in business_days.instants(place, wall + day)}
     for at in instants - {slot.at}:
         if at <= horizon:
             yield identity.slot_id(schedule.id, SlotKind.RUN, slot.nominal, at)

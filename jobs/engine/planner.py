@@ -10,7 +10,7 @@ be planned is marked invalid with its problem and taken out, so it never holds u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,16 +22,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from jobs import sql, triggers
-from jobs.engine import maintenance, moved_slots, quotas, recoveries, slot_rows, spreads, transitions
+from jobs.engine import maintenance, moved_slots, plans, quotas, recoveries, slot_rows, spreads, transitions
 from jobs.engine.calendars import Calendars
 from jobs.engine.maintenance import Closures, Window
 from jobs.engine.records import NewExecution
-from jobs.rules import misfires, planning
-from jobs.rules.codes import Absence
-from jobs.rules.holding import Hold
-from jobs.rules.misfires import Misfire, MisfirePolicy
-from jobs.rules.slots import TICK, Slot, Trigger
-from jobs.rules.starts import Spread
+from jobs.models import Schedule
+from jobs.rules.misfires import Misfire
+from jobs.rules.slots import TICK, Trigger
 from jobs.rules.states import State
 from jobs.triggers import contract
 from tenants.rules.quotas import UNFINISHED
@@ -133,6 +130,25 @@ def plan_what_is_due_of(schedule_id: UUID) -> None:
         _store(_without_moved([_plan(schedules[0], now, now, _look_up(schedules, Calendars(), now))]))
 
 
+def leave_out_missed_of(schedule: Schedule) -> None:
+    """Account for what was missed, while it was held, by a rule that is about to change: none of it runs.
+
+    ``schedule`` is locked, as it is stored, and with its job.
+    """
+    now, row = sql.run("clock")[0].now, plans.row_of(schedule)
+    found = _look_up([row], Calendars(), now)
+    closures = found.closures(row)
+    if not row.held and closures.until(now) is None:
+        return
+    try:
+        trigger, spread = trigger_of(row, found.calendars), spreads.of_schedule(row)
+    except triggers.InvalidSchedule:
+        return  # what it meant is not known
+    policy = replace(plans.policy_of(row), misfire=Misfire.SKIP, misfire_grace=timedelta())
+    plan = plans.of(row, trigger, spread, closures, policy, now=now, horizon=now - TICK)
+    transitions.create(list(slot_rows.of(row, plan, now - OLDEST_ID, spread, now)))
+
+
 def _look_up(schedules: Sequence[Any], calendars: Calendars, horizon: datetime) -> _Found:
     windows: dict[UUID | None, list[Window]] = {}
     for window in maintenance.near(schedules, horizon):
@@ -161,21 +177,12 @@ def _held_until(schedule: Any, until: datetime, calendars: Calendars) -> _Planne
 
 
 def _planned(schedule: Any, now: datetime, horizon: datetime, closures: Closures, calendars: Calendars) -> _Planned:
-    rest = None if schedule.max_runs is None else schedule.max_runs - schedule.runs
+    rest = plans.rest_of(schedule)
     if rest is not None and rest <= 0:
         return _Planned(schedule, [], schedule.planned_until, None, state="ended")
-    spread, policy = spreads.of_schedule(schedule), _policy(schedule)
+    spread, policy = spreads.of_schedule(schedule), plans.policy_of(schedule)
     missed_before = policy.missed_before(now)
-    plan = planning.plan(
-        trigger_of(schedule, calendars),
-        after=schedule.planned_until,
-        now=now,
-        horizon=horizon,
-        policy=policy,
-        holds=[*closures.holds(), *_holds(schedule)],
-        absent=_absence(closures, spread, now),
-        rest=rest,
-    )
+    plan = plans.of(schedule, trigger_of(schedule, calendars), spread, closures, policy, now=now, horizon=horizon)
     is_last = rest is not None and len(plan.runs) == rest
     rows = list(slot_rows.of(schedule, plan, now - OLDEST_ID, spread, now))
     elsewhere = moved_slots.elsewhere(schedule, plan.runs, horizon)
@@ -184,27 +191,16 @@ def _planned(schedule: Any, now: datetime, horizon: datetime, closures: Closures
         # Ended, unless a quota leaves one of them out: that shows when it is looked at once more, at once.
         until = plan.last_at or schedule.planned_until
         return known(until, None, due_at=now)
-    # A full plan stopped early: go on from where it came to.
+    # A full plan stopped early: go on from where it came to. Else nothing is marked as planned that has not come and has
+    # no slot: a rule that replaces this one may have one there.
     stopped = plan.next is not None and plan.next.at <= horizon and plan.last_at is not None
-    until = plan.last_at if stopped and plan.last_at else max(horizon, schedule.planned_until)
+    last_at = plan.last_at or schedule.planned_until
+    until = last_at if stopped else max(now, last_at, schedule.planned_until)
     if plan.next is None:
         return known(until, None, state="ended")
     held_until = closures.until(plan.next.at)
     due_at = held_until and held_until + AHEAD
     return known(until, plan.next.at, due_at=due_at)
-
-
-def _absence(closures: Closures, spread: Spread, now: datetime) -> Callable[[Slot], Absence | None]:
-    """Why a slot would not run even if it were on time."""
-
-    def absent(slot: Slot) -> Absence | None:
-        if reason := misfires.absence_of(slot):
-            return reason
-        if closures.leave_out(slot):
-            return Absence.BLACKOUT
-        return None if spread.start(slot.at, slot.nominal, now=now) else Absence.OUTSIDE_WINDOW
-
-    return absent
 
 
 def _invalid(schedule: Any, error: Exception) -> _Planned:
@@ -258,20 +254,3 @@ def trigger_of(schedule: Any, calendars: Calendars | None = None) -> Trigger:
     said["calendars"] = (calendars or Calendars()).of(schedule)
     spec = triggers.Spec(**said)
     return triggers.build(schedule.kind, spec)
-
-
-def _policy(schedule: Any) -> MisfirePolicy:
-    return MisfirePolicy(
-        misfire=Misfire(schedule.misfire),
-        misfire_max=schedule.misfire_max,
-        misfire_grace=timedelta(seconds=schedule.misfire_grace_seconds),
-        catch_up_window=timedelta(seconds=schedule.catch_up_window_seconds),
-    )
-
-
-def _holds(schedule: Any) -> list[Hold]:
-    """When it was held since it was planned last, as the database has noted."""
-    return [
-        Hold(datetime.fromisoformat(since), datetime.fromisoformat(until) if until else None, Absence(why))
-        for since, until, why in schedule.holds
-    ]

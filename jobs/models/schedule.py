@@ -85,6 +85,9 @@ class Schedule(TenantOwned):
     holds = models.JSONField(
         default=list, db_default=_NONE, blank=True, help_text="Not yet planned past: [from, until or null, why]."
     )
+    moved_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until when a slot may have run before its day, by calendars that it had."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -107,6 +107,13 @@ def parse(given: Any, path: str = "dates") -> list[Entry]:
     return [_entry(each, f"{path}[{index}]") for index, each in enumerate(given)]
 
 
+def refuse_too_many(entries: Iterable[Entry], path: str) -> None:
+    """Before days are made of them: no more than a calendar may have, those counted twice that two of them name."""
+    days = sum((entry.until - entry.start).days + 1 if entry.until else 1 for entry in entries)
+    if days > MOST_DAYS:
+        raise InvalidDays(path, f"a calendar has at most {MOST_DAYS} days, and these are {days}")
+
+
 def of_entries(entries: Iterable[Entry]) -> Days:
     """Their days; of two that name the same day the first is heard."""
     fixed: dict[date, str] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby, islice
@@ -28,6 +28,8 @@ _ORDINAL = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,3}", re.ASCII)
 _MOST_NUMBER = 100_000
 _PERIODS = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+#: Of these only the periods that come in turn are looked at; days of one.
+_LEAPT = {"MONTHLY": 31, "YEARLY": 366}
 
 
 class InvalidRecurrence(ValueError):
@@ -108,11 +110,18 @@ def read(text: str, start: date, budget: Budget, year: int) -> Recurrence:
     until = min(_until(parts), date(year + YEARS_AHEAD, 12, 31))
     if start.year < 1900:
         raise InvalidRecurrence("the event begins before 1900: let it begin later")
-    share = (len(rule.months) or 12) / 12 / (rule.interval if rule.frequency in _PERIODS[2:] else 1)
-    budget.left -= int(max(0, (until - start).days + 1) * share)
+    budget.left -= _looked_at(rule, max(0, (until - start).days + 1))
     if budget.left < 0:
         raise InvalidRecurrence("with this rule the file has too many recurrences: give them an UNTIL, or import less")
     return Recurrence(rule, start, until, int(parts.get("COUNT", MOST_ENTRIES + 1)))
+
+
+def _looked_at(rule: _Rule, days: int) -> int:
+    """How many of so many days are looked at: of months and years that do not come in turn none, of the first one all."""
+    share = (len(rule.months) or 12) / 12
+    if rule.frequency not in _LEAPT:
+        return int(days * share)
+    return int(max(days / rule.interval, min(days, _LEAPT[rule.frequency])) * share) + 1
 
 
 def _made(rule: _Rule, start: date, until: date) -> Iterator[date]:
@@ -130,20 +139,28 @@ def _placed(rule: _Rule, found: Iterator[date]) -> Iterator[date]:
 def _allowed(rule: _Rule, start: date, until: date) -> Iterator[date]:
     """Days that the parts allow, of the periods that come in turn, from the first period's beginning on."""
     first = rule.period(start)
-    months = range(start.year * 12 - (12 if rule.places else 0), until.year * 12 + 12)
-    for number in months:
+    for number in _months(rule, start, until):
         year, month = number // 12, number % 12 + 1
         if not date.min.year < year < date.max.year or (rule.months and month not in rule.months):
             continue
         if (year, month) < (start.year, start.month) and not rule.places:
-            continue
-        if rule.frequency in ("MONTHLY", "YEARLY") and (rule.period(date(year, month, 1)) - first) % rule.interval:
             continue
         for day in range(1, calendar.monthrange(year, month)[1] + 1):
             found = date(year, month, day)
             behind = rule.period(found) - first
             if behind >= 0 and behind % rule.interval == 0 and rule.allows(found):
                 yield found
+
+
+def _months(rule: _Rule, start: date, until: date) -> Iterable[int]:
+    """Those that may have days of it, counted from the year 0."""
+    end = until.year * 12 + 12
+    if rule.frequency == "MONTHLY":
+        return range(start.year * 12 + start.month - 1, end, rule.interval)
+    if rule.frequency == "YEARLY":
+        years = range(start.year, until.year + 1, rule.interval)
+        return (year * 12 + month for year in years for month in range(12))
+    return range(start.year * 12 - (12 if rule.places else 0), end)
 
 
 def _rule(parts: dict[str, str], start: date) -> _Rule:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -12,15 +12,40 @@ from jobs.rules.slots import TICK, Slot, Trigger
 _SECOND = timedelta(seconds=1)
 
 
-def ending_with(trigger: Trigger, left: int, *, after: datetime, until: datetime) -> Trigger:
-    """``trigger`` with no slot beyond the first ``left`` ones after an instant; what lies from ``until`` on nobody asks of it."""
-    if trigger.count(after, until) <= left:
-        return trigger
+def _all_run(after: datetime, until: datetime) -> int:  # noqa: ARG001 - none of them is left out
+    return 0
+
+
+def ending_with(
+    trigger: Trigger,
+    left: int,
+    *,
+    after: datetime,
+    until: datetime,
+    left_out: Callable[[datetime, datetime], int] = _all_run,
+) -> Trigger:
+    """``trigger`` with no slot beyond the first ``left`` runs after an instant; what lies from ``until`` on nobody asks of it.
+
+    ``left_out``: how many slots after an instant, and not later than another, do not run and so use up none.
+    """
+    slots = -1
+    more = left
+    while more > slots:
+        slots = more
+        if trigger.count(after, until) <= slots:
+            return trigger
+        last = _last(trigger, slots, after, until)
+        more = left + left_out(after, last)
+    return _Ending(trigger, last)
+
+
+def _last(trigger: Trigger, slots: int, after: datetime, until: datetime) -> datetime:
+    """Less than a second before the first slot that is one too many."""
     low, high = after, until
     while high - low > _SECOND:
         middle = low + (high - low) / 2
-        low, high = (low, middle) if trigger.count(after, middle) > left else (middle, high)
-    return _Ending(trigger, low)
+        low, high = (low, middle) if trigger.count(after, middle) > slots else (middle, high)
+    return low
 
 
 @dataclass(frozen=True, slots=True)

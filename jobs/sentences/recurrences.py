@@ -99,7 +99,8 @@ def _days(parts: Mapping[str, str], unit: str) -> str:
             f"on {listing.joined([_nth(number, 'day' if number < 0 else '') for number in _numbers(parts['BYMONTHDAY'])])} of the month"
         )
     if "BYDAY" in parts:
-        said.append(_by_day(parts["BYDAY"], unit))
+        # Within months that are named, the second Friday is one of each of them.
+        said.append(_by_day(parts["BYDAY"], "month" if unit == "year" and "BYMONTH" in parts else unit))
     return " if that is ".join(said) if len(said) < 2 else f"{said[0]}, if that is {said[1].removeprefix('on ')}"
 
 

@@ -79,7 +79,8 @@ def holidays(calendar: Calendar) -> list[Entry]:
 
 
 def write_down(calendar: Calendar, entries: Sequence[Entry], source: str) -> None:
-    """Its own days from now on."""
+    """Its own days from now on. Raises :class:`InvalidDays`."""
+    calendar_days.refuse_too_many(entries, "ical" if calendar.kind == CalendarKind.ICAL else "dates")
     calendar.dates = [entry.told() for entry in entries]
     calendar.source = source
 

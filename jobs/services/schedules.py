@@ -20,6 +20,7 @@ from jobs.rules.codes import Absence
 from jobs.rules.states import State
 from jobs.services import changes, definitions, event_fields, room, schedule_fields, secret_uses
 from jobs.services.schedule_fields import ScheduleFields
+from jobs.triggers import contract
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.models import Tenant
@@ -71,7 +72,7 @@ def create_all(*, tenant: Tenant, wanted: Sequence[Wanted]) -> list[Schedule]:
 
 
 def update(*, schedule: Schedule, fields: ScheduleFields) -> Schedule:
-    """Merge changes. What was due by the old rule stays due; the new one fires strictly after now."""
+    """Merge changes. What was due by the old rule stays due; the new one fires after now, and after what is planned."""
     return _change(schedule, lambda stored, _: schedule_fields.merged(stored, fields), "")
 
 
@@ -93,15 +94,17 @@ def _change(schedule: Schedule, wish: Callable[[Schedule, datetime], ScheduleFie
             check_payload(schedule, path)
             return schedule
         _check(schedule, path)
-        next_run = _next_run(schedule, now, path)
+        if is_new := contract.RULE & set(changed):
+            planner.leave_out_missed_of(_lock(schedule))
         schedule.save(update_fields=[*ScheduleFields.__annotations__, "updated_at"])
+        schedule.refresh_from_db(fields=["state", "problem", "planned_until"])
+        next_run = _next_run(schedule, max(now, schedule.planned_until) if is_new else now, path)
         if "payload" in changed:
             secret_uses.note(schedule.job)
         if {"execution_window", "timezone"} & set(changed):
             _let_wait_anew(schedule)
         _record("schedule.updated", schedule, changed)
         dispatch.ring_after_commit()
-        schedule.refresh_from_db(fields=["state", "problem"])
         # The database has emptied it with the change of the rule; the planner comes to it in a moment.
         schedule.next_run_at = next_run if schedule.state == ScheduleState.ACTIVE else None
         Schedule.objects.filter(pk=schedule.pk).update(next_run_at=schedule.next_run_at)

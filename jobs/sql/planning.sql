@@ -8,7 +8,8 @@
 WITH due AS MATERIALIZED (
     SELECT id, tenant_id, job_id, kind, expression, interval_seconds, run_at, rrule, rule, event, timezone, start_at, end_at,
         dst_gap, dst_fold, calendars, execution_window, jitter_seconds, max_runs, runs,
-        misfire, misfire_max, misfire_grace_seconds, catch_up_window_seconds, payload, planned_until, holds, state
+        misfire, misfire_max, misfire_grace_seconds, catch_up_window_seconds, payload, planned_until, moved_until, holds,
+        state
     FROM schedule WHERE due_at <= %(horizon)s AND (%(only)s::uuid IS NULL OR id = %(only)s) ORDER BY due_at LIMIT %(limit)s
     FOR NO KEY UPDATE SKIP LOCKED
 )

@@ -232,16 +232,25 @@ class _Walk:
         return [midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
-def _instant(of: BusinessDays, wall: datetime) -> tuple[datetime, SlotKind]:
-    """When a wall time is, by the schedule's clock-change policy."""
-    first, second = (of.zone.utcoffset(wall.replace(fold=fold)) for fold in (0, 1))
+def instants(zone: ZoneInfo, wall: datetime) -> tuple[datetime, ...]:
+    """When a wall time is: twice where clocks are put back, and where they leave it out at the end of that gap."""
+    first, second = (zone.utcoffset(wall.replace(fold=fold)) for fold in (0, 1))
     assert first is not None
     assert second is not None
-    if first >= second:  # the same, or put back: there twice
-        return (wall - (second if of.fold is DstFold.SECOND else first)).replace(tzinfo=UTC), SlotKind.RUN
+    if first == second:
+        return ((wall - first).replace(tzinfo=UTC),)
+    if first > second:
+        return (wall - first).replace(tzinfo=UTC), (wall - second).replace(tzinfo=UTC)
     before = (wall - second).replace(tzinfo=UTC)
-    closes = next(segment.start for segment in zones.upward(of.zone.key, before) if segment.start > before)
-    return closes, SlotKind.DST_GAP if of.gap is DstGap.SKIP else SlotKind.RUN
+    return (next(segment.start for segment in zones.upward(zone.key, before) if segment.start > before),)
+
+
+def _instant(of: BusinessDays, wall: datetime) -> tuple[datetime, SlotKind]:
+    """When a wall time is, by the schedule's clock-change policy."""
+    found = instants(of.zone, wall)
+    at = found[-1] if of.fold is DstFold.SECOND else found[0]
+    is_there = at.astimezone(of.zone).replace(tzinfo=None, fold=0) == wall
+    return at, SlotKind.RUN if is_there or of.gap is not DstGap.SKIP else SlotKind.DST_GAP
 
 
 #: Where a slot stands on a walk.

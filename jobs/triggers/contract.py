@@ -73,6 +73,8 @@ class Spec:
 OWN = ("expression", "interval_seconds", "run_at", "rrule", "rule", "event")
 #: The columns of a schedule that say when it has slots, but for its calendars, which are looked up.
 STORED = ("kind", *OWN, "timezone", "start_at", "end_at", "dst_gap", "dst_fold")
+#: A change of any of these is a new rule, as the database has it in carillon_schedule_changed.
+RULE = frozenset({*STORED, "calendars", "max_runs"})
 
 
 @dataclass(frozen=True, slots=True)

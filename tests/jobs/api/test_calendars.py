@@ -103,6 +103,7 @@ def test_a_cycle_is_refused_by_its_path(owner, make):
         ({"dates": [{"date": "2026-02-30"}]}, "dates[0].date"),
         ({"dates": [{"date": "2026-02-03", "until": "2026-02-01"}]}, "dates[0].until"),
         ({"dates": [{"date": "2300-02-03"}]}, "dates[0].date"),
+        ({"dates": [{"date": f"{year}-01-01", "until": f"{year}-12-31"} for year in range(1971, 1999)]}, "dates"),
         ({"extends": ["nowhere"]}, "extends[0]"),
         ({"weekend": ["caturday"]}, "weekend[0]"),
     ],

@@ -81,6 +81,14 @@ def test_days_left_out_use_up_none_of_the_runs_that_are_left(owner):
     assert (counted(owner, "hour"), counted(owner, "job")) == (1, 1)
 
 
+def test_slots_that_a_clock_change_leaves_out_use_up_none_either(owner):
+    rule = {"timezone": "Europe/Berlin", "max_runs": 3, "planned_until": datetime(2030, 10, 26, tzinfo=UTC)}
+    at(rows.job(owner.tenant.id), "30 2 * * *", **rule)
+    window = {"from": "2030-10-26T00:00:00Z", "until": "2030-11-05T00:00:00Z"}
+    assert slots(owner, **window) == ["10-26T00:30", "10-27T00:30", "10-28T01:30"]
+    assert (counted(owner, "hour", **window), counted(owner, "job", **window)) == (3, 3)
+
+
 def test_slots_that_hours_leave_out_use_up_none_either(owner):
     at(rows.job(owner.tenant.id), "0 * * * *", execution_window={**NIGHT, "outside": "skip"}, max_runs=7)
     at(rows.job(owner.tenant.id), "0 12 * * *", max_runs=1)

@@ -19,6 +19,8 @@ from tests.support import rows
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database")
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
+#: However slow the machine is, a day ago is not too long ago.
+ALL = {"misfire": "all", "catch_up_window_seconds": 200_000}
 EVERY_WEEKDAY = [0, 1, 2, 3, 4, 5, 6]
 
 
@@ -104,7 +106,7 @@ def test_a_slot_that_ran_is_not_moved_to_another_day_by_a_later_calendar():
     yesterday = due.date() - DAY
     calendar(of[1], weekend=())
     rows.change("UPDATE calendar SET weekend = '[]'")
-    made = schedule(of, off("next_business_day"), at=due, planned_until=due - DAY - 5 * SECOND, misfire="all")
+    made = schedule(of, off("next_business_day"), at=due, planned_until=due - DAY - 5 * SECOND, **ALL)
     rows.change(
         "UPDATE schedule SET expression = %s WHERE id = %s",
         f"{due.second} {due.minute} {due.hour} {yesterday.day} {yesterday.month} *",
@@ -120,6 +122,24 @@ def test_a_slot_that_ran_is_not_moved_to_another_day_by_a_later_calendar():
     )
     planner.plan_due()
     assert executions() == [("scheduled", "", yesterday)]
+
+
+@pytest.mark.parametrize("then", [[], [off("skip", name="other")]])
+def test_a_slot_that_ran_before_its_day_does_not_run_on_it_when_its_schedule_gives_up_the_calendar(then):
+    of = rows.job()
+    due = rows.now() + SECOND
+    calendar(of[1], due.date())
+    calendar(of[1], due.date() - 9 * DAY, name="other")
+    made = schedule(of, off("previous_business_day"), at=due, **ALL)
+    only = f"{due.second} {due.minute} {due.hour} {due.day} {due.month} *"
+    rows.change("UPDATE schedule SET expression = %s", only)
+    rows.change("UPDATE schedule SET planned_until = %s, due_at = now()", due - DAY - 5 * SECOND)
+    planner.plan_due()
+    assert executions() == [("scheduled", "", due.date() - DAY)]
+    rows.change("UPDATE schedule SET calendars = %s WHERE id = %s", json.dumps(then), made)
+    rows.change("UPDATE schedule SET planned_until = %s, due_at = now()", due - 5 * SECOND)
+    planner.plan_due()
+    assert executions() == [("scheduled", "", due.date() - DAY)]
 
 
 def test_a_slot_is_moved_to_the_next_business_day():

@@ -88,6 +88,7 @@ def test_folded_lines_and_escapes_are_read():
         (calendar(*["DTSTART:20261201"] * 5000), "a calendar has at most 2000 events"),
         (calendar(*["DTSTART:20000101\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"] * 1900), "too many recurrences"),
         (calendar(*["DTSTART:19000101\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"] * 1900), "too many recurrences"),
+        (calendar(*["DTSTART:19700101\nRRULE:FREQ=YEARLY;INTERVAL=100000;BYDAY=MO"] * 1900), "too many recurrences"),
         ("x" * 600_000, "at most 512 KiB"),
     ],
 )  # fmt: skip
