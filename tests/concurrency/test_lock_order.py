@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from django.db import transaction
 
+from jobs import sql
 from jobs.engine import admission, gates, pausing, transitions
 from jobs.engine.admission import Seen
 from jobs.engine.records import Ending, Fence
@@ -109,6 +110,20 @@ def test_neither_gates_nor_superseding_wait_for_what_somebody_holds(queue):
     admission.admit_all(seen)
     assert (rows.state_of(former), rows.state_of(due)) == (State.CANCELLED, State.QUEUED)
     assert gates.Heard().poke() == 1
+
+
+@pytest.mark.usefixtures("as_engine", "empty_database")
+def test_buckets_are_pruned_past_what_admission_draws_from():
+    """It draws from several, in any order."""
+    bucket = "INSERT INTO rate_bucket (key, tokens, updated_at, refill_at, full_at) VALUES (%s, 1, now(), now(), now() - interval '1 day')"
+    for key in ("job:a", "job:b"):
+        rows.change(bucket, key)
+    with psycopg.connect(servers.URLS["super"]) as other:
+        other.execute("SELECT key FROM rate_bucket WHERE key = 'job:a' FOR NO KEY UPDATE")
+        sql.run("prune_buckets")
+        assert rows.fetch("SELECT key FROM rate_bucket") == [("job:a",)]
+    sql.run("prune_buckets")
+    assert rows.fetch("SELECT key FROM rate_bucket") == []
 
 
 def _claim(ids: list[UUID]) -> int:
