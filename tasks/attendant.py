@@ -41,8 +41,8 @@ class Beside(Protocol):
     def look(self) -> None:
         """Do what is due."""
 
-    def close(self) -> None:
-        """The process ends: do all of it."""
+    def close(self, patience: float) -> None:
+        """The process ends: do all of it, trying for so many seconds if the database is away."""
 
 
 class Attended:
@@ -162,9 +162,8 @@ class Attendant(threading.Thread):
         try:
             ids, epochs = [each.fence.id for each in due], [each.fence.epoch for each in due]
             answers = {row.id: row.cancelled for row in sql.run("attend", ids=ids, epochs=epochs)}
-        except Error as error:
-            log.warning("attendant.database_away", problem=str(error))
-            connection.close()
+        except Exception as error:  # noqa: BLE001 - as below
+            _note(error)
             return
         for attended in due:
             with attended.lock:
@@ -176,13 +175,13 @@ class Attendant(threading.Thread):
                     attended.interruption = LeaseLost() if cancelled is None else Cancelled()
 
     def _look(self, attended: Attended) -> None:
-        # One after the other, whatever becomes of the first: a deadline needs no database.
+        # One after the other, whatever becomes of the first: a deadline needs no database. Nothing may end this thread:
+        # without it no attempt of this process would be stopped any more.
         for part in (self._flush, lambda each: each.beside.look(), self._stop_if_due):
             try:
                 part(attended)
-            except Error as error:
-                log.warning("attendant.database_away", problem=str(error))
-                connection.close()
+            except Exception as error:  # noqa: BLE001 - see above
+                _note(error)
 
     def _flush(self, attended: Attended) -> None:
         while tail := attended.journal.take():
@@ -194,7 +193,7 @@ class Attendant(threading.Thread):
                     first_seq=tail.first_seq,
                     lines=sql.json(tail.lines),
                 )
-            except Error:
+            except BaseException:
                 attended.journal.put_back(tail)
                 raise
 
@@ -216,14 +215,28 @@ class Attendant(threading.Thread):
             if attended.armed and attended.in_main_thread:
                 signal.pthread_kill(self._main, SIGNAL)
             return
-        attended.settle(interruption)
-        attended.beside.close()
+        try:
+            attended.settle(interruption)
+            attended.beside.close(settings.LEASE.total_seconds())
+        finally:
+            self._end(attended, interruption)
+
+    def _end(self, attended: Attended, interruption: Interrupted) -> None:
         log.error("attempt.killed", execution=str(attended.fence.id), pid=os.getpid(), why=type(interruption).__name__)
         if attended.in_main_thread:
             os.kill(os.getpid(), signal.SIGKILL)
         attended.left = True
         self._attended.remove(attended)
         self._replace()
+
+
+def _note(error: Exception) -> None:
+    """The next look starts on a fresh connection."""
+    if isinstance(error, Error):
+        log.warning("attendant.database_away", problem=str(error))
+    else:
+        log.error("attendant.failed", exc_info=error)
+    connection.close()
 
 
 def _reason_to_stop(attended: Attended) -> Interrupted | None:

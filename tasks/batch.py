@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import structlog
-from django.conf import settings
 from django.db import DatabaseError
 
 from jobs.engine import dispatch, transitions
@@ -74,11 +73,12 @@ class Batch:
         if now - self._stored_at > FLUSH_AFTER:
             self._store(patience)
 
-    def close(self) -> None:
+    def close(self, patience: float = float("inf")) -> None:
         """Store everything and give back the rest: nothing more will run here."""
-        patience = settings.LEASE.total_seconds()
-        self._give_back(patience)
-        self._store(patience)
+        try:
+            self._give_back(patience)
+        finally:
+            self._store(patience)
 
     def _give_back(self, patience: float) -> None:
         with self._lock:
@@ -87,9 +87,14 @@ class Batch:
         if not rest:
             return
         fences = [Fence(id=claim.id, attempt_id=claim.attempt_id, epoch=claim.epoch) for claim in rest]
-        if patiently(lambda: transitions.release_all(fences), until=boot_time() + patience) is None:
-            with self._lock:
-                self._waiting.extendleft(reversed(rest))
+        given_back = None
+        try:
+            given_back = patiently(lambda: transitions.release_all(fences), until=boot_time() + patience)
+        finally:
+            if given_back is None:
+                with self._lock:
+                    self._waiting.extendleft(reversed(rest))
+        if given_back is None:
             return
         log.info("batch.given_back", executions=len(rest))
         dispatch.ring()

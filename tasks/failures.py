@@ -23,7 +23,7 @@ _ON_THE_WAY = tuple(
 )
 
 
-def of(error: Exception) -> HandlerError:
+def of(error: BaseException) -> HandlerError:
     """A handler's own failure as it is; of any other exception its words, and its classes as marks for retry policies."""
     if isinstance(error, HandlerError):
         return error
@@ -40,7 +40,7 @@ def masked(error: HandlerError, masking: Masking) -> HandlerError:
     return error
 
 
-def trimmed(error: Exception) -> str:
+def trimmed(error: BaseException) -> str:
     """The traceback from the first frame on that is not ours, and without local values."""
     frames = traceback.extract_tb(error.__traceback__)
     while len(frames) > 1 and frames[0].filename.startswith(_ON_THE_WAY):

@@ -3,22 +3,29 @@
 After a broken connection a Celery worker may look alive, answer pings and consume nothing more. A
 message sent only to see whether it is taken would say the same for a worker that is merely busy; the
 real ones that wait, beside a free slot, leave no doubt. A deaf worker ends, and whoever started it
-starts another.
+starts another. A broker may hang as well, so this is asked in a thread of its own: see :mod:`tasks.warden`.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
+import structlog
 
 from jobs.engine import dispatch
-from jobs.engine.leases import boot_time
+from jobs.engine.leases import Lease, boot_time
 
 LOOK_EVERY = 5.0
+ASK_EVERY = 1.0
 #: Looks in a row at which nothing was taken, although something waited and somebody was free.
 PATIENCE = 3
+
+log = structlog.get_logger(__name__)
 
 
 class Hearing:
@@ -58,3 +65,31 @@ class Hearing:
             return any(dispatch.queue_length(self._client, queue) for queue in self._queues)
         except redis.RedisError:
             return False  # away: nobody hears anything
+
+
+class Listener(threading.Thread):
+    """Has this worker end once it is deaf."""
+
+    def __init__(self, lease: Lease, *, is_deaf: Callable[[], bool]) -> None:
+        super().__init__(name="carillon-listener", daemon=True)
+        self._lease = lease
+        self._is_deaf = is_deaf
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        while not self._stopping.wait(ASK_EVERY):
+            try:
+                self.look()
+            except Exception:
+                # Whatever it is, a worker that nobody finds deaf would be the worse answer.
+                log.exception("listener.failed")
+
+    def look(self) -> None:
+        """Do what is due."""
+        if not self._lease.draining and self._is_deaf():
+            log.error("worker.deaf", why="messages wait and slots are free, and it takes none: it ends")
+            os.kill(os.getpid(), signal.SIGTERM)

@@ -37,10 +37,18 @@ class Heartbeat(threading.Thread):
 
     def run(self) -> None:
         while True:
-            self._beat()
+            self._safe_beat()
             if self._stopping.wait(LOOK_EVERY):
                 break
         self._end()
+
+    def _safe_beat(self) -> None:
+        try:
+            self._beat()
+        except Exception:
+            # Whatever it is, a worker that goes on to claim without a lease would be the worse answer.
+            log.exception("lease.not_renewed")
+            connection.close()
 
     def _beat(self) -> None:
         now = (self._lease.draining, sorted(self._children()))

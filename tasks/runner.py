@@ -3,11 +3,12 @@
     claim ─► resolve ─► run (attended) ─► settle: succeed, retry, exhaust, release, defer, suspend, acknowledge
 
 The claim is a compare-and-set, the settling is fenced by its epoch; in between nothing touches the
-execution's row. A database that goes away meanwhile delays the settling, up to the end of the lease.
+execution's row. A database that goes away meanwhile delays the settling.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -75,7 +76,7 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
         journal=journal,
         deadline=deadline,
         drain_at=worker_process.drain_at,
-        settle=settling.interrupted,
+        settle=settling.last_word,
         beside=batch,
         soft_at=float("inf") if claim.soft_timeout_seconds is None else begun + claim.soft_timeout_seconds,
     )
@@ -83,7 +84,12 @@ def _run(claim: Claim, fence: Fence, batch: Batch) -> None:
     with redaction.hiding(journal):
         with context.cleaned_up():
             settle = _outcome(claim, context, attended, settling)
-        settle()
+        try:
+            settle()
+        except Exception as error:
+            # Left running it would stay so for as long as this process lives.
+            log.exception("attempt.cannot_be_settled")
+            settling.failed(PermanentFailure(f"its outcome cannot be told: {error}"))
 
 
 def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling: Settling) -> Callable[[], None]:
@@ -104,7 +110,7 @@ def _outcome(claim: Claim, context: RunningContext, attended: Attended, settling
     except HandlerError as error:
         attended.journal.write(str(error), level="error", stream="carillon")
         return partial(settling.failed, error)
-    except Exception as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever a handler raises is its attempt's failure
         attended.journal.write(failures.trimmed(error), level="error", stream="carillon")
         return partial(settling.failed, failures.of(error))
 

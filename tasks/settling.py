@@ -1,8 +1,10 @@
 """Writes how an attempt ended: the one place that turns an outcome into a transition.
 
 Every function may be called from the runner or, for a handler that does not stop, from the attendant;
-the epoch lets only the first one through. While the database is away each is tried again until the
-lease would be over.
+the epoch lets only the first one through. While the database is away the runner tries again and again:
+were an outcome given up, its row would stay running for as long as the process lives. If the lease is
+over meanwhile, the warden ends the process; one that the attendant settles is killed right after, so it
+tries no longer than a lease.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ class Settling:
         self._fence = fence
         self._journal = journal
         self._keep = keep
+        self._patience = float("inf")
         self._all_until = float("inf") if claim.seconds_left is None else boot_time() + claim.seconds_left
 
     def succeeded(self, result: Any) -> None:
@@ -103,6 +106,11 @@ class Settling:
                 self._write("execution.released", lambda: transitions.release(self._fence, tail=tail))
             case _:
                 log.warning("execution.abandoned", why="the claim is no longer ours")
+
+    def last_word(self, interruption: Interrupted) -> None:
+        """The same of one that does not stop, and is killed next."""
+        self._patience = settings.LEASE.total_seconds()
+        self.interrupted(interruption)
 
     def failed(self, error: HandlerError) -> None:
         """The policy decides: a further attempt, or the end."""
@@ -170,15 +178,18 @@ class Settling:
 
     def _write(self, event: str, transition: Callable[[], Ended | None]) -> None:
         try:
-            ended = _patiently(transition)
+            ended = self._patiently(transition)
         except DatabaseError as error:
             # Refused for what it holds. Left running it would stay so for as long as this process lives.
             log.exception("execution.outcome_refused", wanted=event)
             problem = Problem(
                 code=Failure.EXECUTION_FAILED, message=f"its outcome cannot be stored: {error}"[:MAX_MESSAGE]
             )
-            ended = _patiently(lambda: transitions.exhaust(self._fence, problem))
+            ended = self._patiently(lambda: transitions.exhaust(self._fence, problem))
         self.stored(event, ended)
+
+    def _patiently(self, transition: Callable[[], Ended | None]) -> Ended | None:
+        return patiently(transition, until=boot_time() + self._patience)
 
     @staticmethod
     def stored(event: str, ended: Ended | None) -> None:
@@ -189,7 +200,3 @@ class Settling:
         log.debug(event)
         if ended.frees_somebody:
             dispatch.ring()
-
-
-def _patiently(transition: Callable[[], Ended | None]) -> Ended | None:
-    return patiently(transition, until=boot_time() + settings.LEASE.total_seconds())

@@ -1,7 +1,7 @@
 """Ends what this worker must no longer run, and this worker itself when it must go.
 
-A thread of the main process that talks to no database, so that one which neither answers nor fails
-cannot hold it up: a lease that could not be renewed in time is over all the same, and others may be
+A thread of the main process that talks to neither database nor broker, so that one which neither answers
+nor fails cannot hold it up: a lease that could not be renewed in time is over all the same, and others may be
 running what runs here.
 """
 
@@ -23,24 +23,13 @@ log = structlog.get_logger(__name__)
 
 
 class Warden(threading.Thread):
-    """``busy`` lists the processes that run an attempt now.
+    """``busy`` lists the processes that run an attempt now, ``overdue`` says that this worker was told to end and should have."""
 
-    ``overdue`` says that this worker was told to end and should have, ``deaf`` that it must be told to.
-    """
-
-    def __init__(
-        self,
-        lease: Lease,
-        *,
-        busy: Callable[[], Sequence[int]],
-        overdue: Callable[[], bool],
-        deaf: Callable[[], bool],
-    ) -> None:
+    def __init__(self, lease: Lease, *, busy: Callable[[], Sequence[int]], overdue: Callable[[], bool]) -> None:
         super().__init__(name="carillon-warden", daemon=True)
         self._lease = lease
         self._busy = busy
         self._overdue = overdue
-        self._deaf = deaf
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -49,7 +38,11 @@ class Warden(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(LOOK_EVERY):
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                # Whatever it is, a worker that runs on without a lease would be the worse answer.
+                log.exception("warden.failed")
 
     def look(self) -> None:
         """Do what is due."""
@@ -57,9 +50,6 @@ class Warden(threading.Thread):
             for pid in self._busy():
                 log.error("lease.lost", killed=pid)
                 _kill(pid, signal.SIGKILL)
-        if not self._lease.draining and self._deaf():
-            log.error("worker.deaf", why="messages wait and slots are free, and it takes none: it ends")
-            _kill(os.getpid(), signal.SIGTERM)
         if self._overdue():
             log.error("worker.overdue", why="it was told to end, and time and grace are over")
             _kill(os.getpid(), signal.SIGKILL)

@@ -26,7 +26,7 @@ from jobs.engine.leases import Lease, boot_time
 from jobs.handlers import PermanentFailure
 from jobs.models.queue import Pool, Queue
 from tasks import attendant, context, egress
-from tasks.hearing import Hearing
+from tasks.hearing import Hearing, Listener
 from tasks.heartbeat import Heartbeat
 from tasks.sandbox import probe
 from tasks.scripts import requirements
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 lease = Lease()
 #: Boot-time instant from which attempts are given back; 0 while nothing drains. Shared with the children.
 _drain_at = multiprocessing.Value(ctypes.c_double, 0.0)
-_residents: list[Heartbeat | Warden] = []
+_residents: list[Heartbeat | Warden | Listener] = []
 
 
 def drain_at() -> float | None:
@@ -107,7 +107,9 @@ def _start(sender: Any, **_: Any) -> None:
         attendant.start(replace=_replace_me)
     heartbeat = Heartbeat(lease, children=lambda: [os.getpid()] if in_threads else _children(pool))
     busy = _busy_threads if in_threads else _busy
-    _residents.extend([heartbeat, Warden(lease, busy=busy, overdue=_overdue, deaf=_hearing().is_deaf)])
+    _residents.extend(
+        [heartbeat, Warden(lease, busy=busy, overdue=_overdue), Listener(lease, is_deaf=_hearing().is_deaf)]
+    )
     for thread in _residents:
         thread.start()
 

@@ -14,10 +14,12 @@ wait for a window that another's backlog has filled. Where executors claim (jobs
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -44,6 +46,8 @@ class Seen:
     paces: Paces = field(default_factory=Paces)
     #: Caps that have room again.
     heard: parking.Heard = field(default_factory=parking.Heard)
+    #: To be cancelled for a later slot, and held by somebody when that came.
+    superseded: set[UUID] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def _round(seen: Seen) -> Round:
             return Round(held=False)
         horizon = seen.heard.wake()
         now = sql.run("clock")[0].now
-        moved = _ripen(now)
+        moved, superseded = _ripen(now, seen.superseded)
         for queue in sql.run("capacity"):
             if queue.pool == Pool.EXTERNAL:
                 # Who claims there asks the database: nothing is published.
@@ -108,19 +112,28 @@ def _round(seen: Seen) -> Round:
             if full_for is not None:
                 drains_in = full_for if drains_in is None else min(drains_in, full_for)
     seen.heard.keep(horizon)
+    seen.superseded = superseded
     for queue, rows in published:
-        dispatch.publish(queue.queue, seen.paces.messages(rows, slots=queue.slots, batch_size=queue.batch_size))
+        messages = list(seen.paces.messages(rows, slots=queue.slots, batch_size=queue.batch_size))
+        if dispatch.publish(queue.queue, messages) < len(messages):
+            break  # a broker that hangs is waited for once a round, not once a queue; the watchdog publishes the rest
     admitted = claimable + sum(len(rows) for _, rows in published)
     return Round(held=True, admitted=admitted, moved=moved, drains_in=drains_in)
 
 
-def _ripen(now: datetime) -> int:
-    """Due rows become pending; where a slot has the one before it cancelled, that is done in the same transaction."""
+def _ripen(now: datetime, left: Set[UUID]) -> tuple[int, set[UUID]]:
+    """Due rows become pending; where a slot has the one before it cancelled, that is done in the same transaction.
+
+    Returns how many moved, and what is left to be cancelled: all tenants wait for a round, so it waits for nobody.
+    """
     moved, superseded = transitions.ripen(now=now, limit=RIPEN_BATCH)
-    if superseded:
-        held = Execution.objects.select_for_update(no_key=True).filter(pk__in=superseded).order_by("pk")
-        transitions.cancel_all([row.pk for row in held.only("pk")])
-    return moved
+    wanted = left | set(superseded)
+    if not wanted:
+        return moved, set()
+    free = Execution.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=wanted).order_by("pk")
+    found = [row.pk for row in free.only("pk")]
+    transitions.cancel_all(found)
+    return moved, set(wanted).difference(found)
 
 
 def _admit(queue: Any, window: Window) -> tuple[list[Any], int, float | None]:

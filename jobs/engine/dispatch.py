@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -36,8 +39,59 @@ def ring_after_commit() -> None:
 
 
 def ring() -> None:
-    """Wake the engine now."""
-    _send(RING, args=[], queue=ENGINE_QUEUE, expires=15)
+    """Wake the engine now. Whoever rings goes on at once: see :class:`Bell`."""
+    bell.ring(partial(_send, RING, args=[], queue=ENGINE_QUEUE, expires=15, by=current_app.send_task))
+
+
+class Bell:
+    """Rings from a thread of its own, begun at the first ring: a broker that hangs is waited for by nobody else.
+
+    Many who ring meanwhile are heard by one more ring.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._wanted: Callable[[], object] | None = None
+        self._sending = False
+        self._begun = False
+
+    @property
+    def is_ringing(self) -> bool:
+        """Whether a ring is on its way."""
+        with self._changed:
+            return self._sending or self._wanted is not None
+
+    def ring(self, send: Callable[[], object]) -> None:
+        """Soon."""
+        with self._changed:
+            self._wanted = send
+            if not self._begun:
+                threading.Thread(target=self._run, name="carillon-bell", daemon=True).start()
+                self._begun = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._sending = False
+                self._changed.wait_for(lambda: self._wanted)
+                send, self._wanted, self._sending = self._wanted, None, True
+            try:
+                send()  # type: ignore[misc]
+            except Exception:
+                # Whatever it is, a bell that is never heard again would be the worse answer.
+                log.exception("broker.not_rung")
+
+
+bell = Bell()
+
+
+def _after_fork() -> None:
+    global bell  # noqa: PLW0603 - threads stay behind, and so may the lock of one
+    bell = Bell()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +121,9 @@ def publish(queue: str, messages: Iterable[Message]) -> int:
     return published
 
 
-def _send(task: str, **options: Any) -> bool:
+def _send(task: str, *, by: Callable[..., Any] | None = None, **options: Any) -> bool:
     try:
-        current_app.send_task(task, ignore_result=True, retry=False, **options)
+        (by or current_app.send_task)(task, ignore_result=True, retry=False, **options)
     except (BrokerError, OSError) as error:
         log.warning("broker.unreachable", task=task, problem=str(error))
         return False

@@ -29,7 +29,9 @@ log = structlog.get_logger(__name__)
 def recover_lost() -> int:
     """Retry, cancel or bury every execution whose owner is gone. Returns how many."""
     recovered, after = 0, UUID(int=0)
-    while rows := sql.run("lost_owners", after=after, lease=settings.LEASE, limit=PAGE):
+    # Until then it may be stopping, and telling of it.
+    late = settings.CANCEL_GRACE + 4 * settings.LEASE
+    while rows := sql.run("lost_owners", after=after, lease=settings.LEASE, late=late, limit=PAGE):
         recovered += sum(_recover_safely(row) for row in rows)
         after = rows[-1].id
     return recovered
@@ -72,7 +74,8 @@ def _recover(row: Any) -> bool:
 def _gone(row: Any) -> str:
     if row.is_external:
         return f"the executor {row.worker} has not been heard of for longer than its lease"
-    return f"worker {row.worker or 'unknown'} (process {row.worker_pid}) is gone"
+    worker = f"worker {row.worker or 'unknown'} (process {row.worker_pid})"
+    return f"{worker} has not ended it, and its time has long been over" if row.is_late else f"{worker} is gone"
 
 
 def _fence(row: Any) -> Fence:
@@ -92,7 +95,10 @@ def publish_stranded(client: Any) -> int:
         missing = queue.queued - dispatch.queue_length(client, queue.queue)
         if missing > 0:
             rows = sql.run("publish_again", queue=queue.queue, limit=min(missing, REPUBLISH_AT_ONCE))
-            published += dispatch.publish(queue.queue, [dispatch.Message([row]) for row in rows])
+            sent = dispatch.publish(queue.queue, [dispatch.Message([row]) for row in rows])
+            published += sent
+            if sent < len(rows):
+                break  # the broker is away
     if published:
         log.warning("broker.published_again", executions=published)
     return published

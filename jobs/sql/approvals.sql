@@ -34,11 +34,13 @@ WITH decided AS (
 SELECT id FROM decided
 
 -- name: withdraw_approvals
--- Those whose executions have ended, or are gone, without one: cancelled, out of time, lost.
+-- Those whose executions have ended, or are gone, without one: cancelled, out of time, lost. What somebody decides on just
+-- now is passed over.
 UPDATE approval SET state = 'withdrawn', decided_at = clock_timestamp() WHERE state = 'waiting' AND id = ANY(ARRAY(
     SELECT a.id FROM approval a
     LEFT JOIN LATERAL (SELECT e.state FROM execution e WHERE e.id = a.execution_id LIMIT 1) e ON true
-    WHERE a.state = 'waiting' AND (e.state IS NULL OR e.state <> ALL(%(live)s)) LIMIT %(limit)s))
+    WHERE a.state = 'waiting' AND (e.state IS NULL OR e.state <> ALL(%(live)s))
+    ORDER BY a.id LIMIT %(limit)s FOR NO KEY UPDATE OF a SKIP LOCKED))
 RETURNING id
 
 -- name: prune_approvals

@@ -18,9 +18,10 @@ WITH ended AS MATERIALIZED (
         SELECT id FROM execution WHERE state = 'blocked' AND decide_at > statement_timestamp() AND job_id = g.downstream_id
         ORDER BY decide_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) e
     UNION ALL
-    (SELECT id FROM execution
-     WHERE %(horizon)s::xid8 IS NULL AND state = 'blocked' AND decide_at > statement_timestamp() AND not_before <= statement_timestamp()
-     ORDER BY decide_at LIMIT %(limit)s)
+    SELECT a.id FROM (
+        SELECT id FROM execution
+        WHERE %(horizon)s::xid8 IS NULL AND state = 'blocked' AND decide_at > statement_timestamp() AND not_before <= statement_timestamp()
+        ORDER BY decide_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) a
 ), poked AS (
     UPDATE execution SET decide_at = statement_timestamp()
     WHERE id = ANY(ARRAY(SELECT id FROM waiting)) AND state = 'blocked' AND not_before <= statement_timestamp()

@@ -680,7 +680,8 @@ WITH RECURSIVE walk AS (
     JOIN line l USING (tenant_id, concurrency_key) LEFT JOIN strictest s USING (tenant_id, concurrency_key)
     WHERE f.total + l.place > least(f.most, l.most) OR l.place > s.tokens
 ), judged AS (
-    SELECT id, weight, in_flight, room, tenant_id, job_id, priority, not_before,
+    SELECT id, weight, in_flight, room, tenant_id, job_id, concurrency_key, priority, not_before,
+        held_by IS NULL AND (total + place > max_running OR place > tokens) AS is_refused,
         CASE
             WHEN held_by IS NOT NULL THEN held_by
             WHEN total + place > max_running THEN 'job:' || job_id
@@ -688,7 +689,7 @@ WITH RECURSIVE walk AS (
             ELSE ''
         END AS waits_on
     FROM (
-        SELECT s.id, s.weight, s.in_flight, s.room, s.tenant_id, s.job_id, s.priority, s.not_before, s.total, s.max_running,
+        SELECT s.id, s.weight, s.in_flight, s.room, s.tenant_id, s.job_id, s.concurrency_key, s.priority, s.not_before, s.total, s.max_running,
             s.tokens, coalesce(s.held_by, k.waits_on) AS held_by,
             row_number() OVER (PARTITION BY s.job_id, coalesce(s.held_by, k.waits_on) IS NULL
                 ORDER BY s.priority DESC, s.not_before, s.id) AS place
@@ -744,7 +745,12 @@ WITH RECURSIVE walk AS (
     ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at,
         refill_at = excluded.refill_at, full_at = excluded.full_at, job_id = excluded.job_id
 ), surplus AS MATERIALIZED (
-    SELECT id FROM execution WHERE id = ANY(ARRAY(SELECT id FROM judged WHERE waits_on <> '')) AND state = 'pending'
+    -- Whoever has a place under a key and is refused by its own job leaves it: those behind it stay in line, for the round
+    -- that follows at once.
+    SELECT id FROM execution WHERE id = ANY(ARRAY(
+        SELECT id FROM judged WHERE waits_on <> '' AND NOT (starts_with(waits_on, 'key') AND (tenant_id, concurrency_key) IN (
+            SELECT tenant_id, concurrency_key FROM judged WHERE is_refused AND concurrency_key <> ''
+        )))) AND state = 'pending'
     FOR NO KEY UPDATE SKIP LOCKED
 ), parked AS (
     UPDATE execution e SET waiting_on = j.waits_on

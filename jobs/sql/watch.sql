@@ -5,16 +5,19 @@
 -- owner's. Two seconds of slack: a process forked and claiming while the list was being read is in
 -- the next one. A worker may take its first message before its own row is stored: one that is not there
 -- is given a lease's time. A row without owner is a parent ended by its children, not a lost one. What an executor claimed
--- has its lease, and no process that we could see.
+-- has its lease, and no process that we could see. What a live process should have ended `late` ago it does not know of, or
+-- it stands still: a claim may come to pass after its answer was given up.
 SELECT e.id, carillon_child_id(e.id, e.epoch::text) AS attempt_id, e.epoch, e.attempt, e.crashes, e.worker_pid, e.batch_size,
-    e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, x.name, '') AS worker, x.id IS NOT NULL AS is_external
+    e.cancel_requested_at IS NOT NULL AS cancelled, r.spec, coalesce(w.name, x.name, '') AS worker, x.id IS NOT NULL AS is_external,
+    w.lease_expires_at >= clock_timestamp() AND e.worker_pid = ANY(w.pids) AS is_late
 FROM execution e
 LEFT JOIN worker w ON w.id = e.worker_id
 LEFT JOIN executor x ON x.lease_id = e.worker_id
 LEFT JOIN job_revision r ON r.job_id = e.job_id AND r.number = e.revision
 WHERE e.state = 'running' AND e.worker_id IS NOT NULL AND e.id > %(after)s
     AND (w.id IS NULL AND x.id IS NULL AND e.started_at < clock_timestamp() - %(lease)s OR x.lease_expires_at < clock_timestamp() OR w.lease_expires_at < clock_timestamp()
-         OR (NOT e.worker_pid = ANY(w.pids) AND e.started_at < w.renewed_at - interval '2 seconds'))
+         OR (NOT e.worker_pid = ANY(w.pids) AND e.started_at < w.renewed_at - interval '2 seconds')
+         OR (w.id IS NOT NULL AND e.started_at + make_interval(secs => e.timeout_seconds + e.batch_size) < clock_timestamp() - %(late)s))
 ORDER BY e.id LIMIT %(limit)s
 
 -- name: claimed_by
@@ -108,8 +111,10 @@ SELECT (SELECT count(*) FROM raised) AS raised,
     (SELECT max(waiting_on) FROM parked HAVING count(*) = %(page)s) AS last
 
 -- name: prune_buckets
--- A bucket that is full again says nothing that its absence does not.
-DELETE FROM rate_bucket WHERE full_at < clock_timestamp()
+-- A bucket that is full again says nothing that its absence does not. One that admission draws from just now is passed over:
+-- it draws from several, in any order.
+DELETE FROM rate_bucket WHERE full_at < clock_timestamp() AND key = ANY(ARRAY(
+    SELECT key FROM rate_bucket WHERE full_at < clock_timestamp() FOR UPDATE SKIP LOCKED))
 
 -- name: expire_reservations
 -- A deduplication key is held beyond its window while its execution has not ended. It goes an hour late: until then one

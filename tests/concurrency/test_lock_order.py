@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +13,8 @@ import psycopg
 import pytest
 from django.db import transaction
 
-from jobs.engine import admission, pausing, transitions
+from jobs import sql
+from jobs.engine import admission, gates, pausing, transitions
 from jobs.engine.admission import Seen
 from jobs.engine.records import Ending, Fence
 from jobs.rules.states import State
@@ -82,6 +85,45 @@ def test_admission_passes_over_what_somebody_holds(queue):
         other.execute(LOCK, [due])  # as whoever cancels both would
     assert admission.admit_all(Seen()).admitted == 1
     assert rows.fetch("SELECT waiting_on FROM execution WHERE id = %s", parked) == [(f"job:{full[0]}",)]
+
+
+def test_neither_gates_nor_superseding_wait_for_what_somebody_holds(queue):
+    """All tenants wait for a round; it comes back to what was passed over."""
+    rows.worker(queues=(queue.name,), concurrency=8)
+    job = rows.job(overlap="cancel_previous", queue_id=queue.name)
+    now = rows.now()
+    slot = {"trigger": "schedule", "queue_id": queue.name, "scheduled_for": now, "ripened_at": now}
+    former = rows.execution(
+        job, State.PENDING, not_before=now + timedelta(hours=-1), waiting_on=f"job:{job[0]}", **slot
+    )
+    due = rows.execution(job, State.SCHEDULED, **(slot | {"ripened_at": None}))
+    gated = rows.execution(rows.job(), State.BLOCKED, decide_at=now + timedelta(hours=1), **slot)
+    seen = Seen()
+    with psycopg.connect(servers.URLS["super"]) as other:
+        for each in (former, gated):
+            other.execute(LOCK, [each])
+        begun = monotonic()
+        assert admission.admit_all(seen).held
+        assert gates.Heard().poke() == 0
+        assert monotonic() - begun < 4, "a wait for a lock takes five seconds"
+    assert rows.state_of(former) == State.PENDING
+    admission.admit_all(seen)
+    assert (rows.state_of(former), rows.state_of(due)) == (State.CANCELLED, State.QUEUED)
+    assert gates.Heard().poke() == 1
+
+
+@pytest.mark.usefixtures("as_engine", "empty_database")
+def test_buckets_are_pruned_past_what_admission_draws_from():
+    """It draws from several, in any order."""
+    bucket = "INSERT INTO rate_bucket (key, tokens, updated_at, refill_at, full_at) VALUES (%s, 1, now(), now(), now() - interval '1 day')"
+    for key in ("job:a", "job:b"):
+        rows.change(bucket, key)
+    with psycopg.connect(servers.URLS["super"]) as other:
+        other.execute("SELECT key FROM rate_bucket WHERE key = 'job:a' FOR NO KEY UPDATE")
+        sql.run("prune_buckets")
+        assert rows.fetch("SELECT key FROM rate_bucket") == [("job:a",)]
+    sql.run("prune_buckets")
+    assert rows.fetch("SELECT key FROM rate_bucket") == []
 
 
 def _claim(ids: list[UUID]) -> int:

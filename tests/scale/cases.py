@@ -152,7 +152,12 @@ def _work(rows: Rows) -> Iterator[tuple[str, Action]]:
 
 
 def _watch() -> Iterator[tuple[str, Action]]:
-    yield "lost_owners", lambda run: sql.run("lost_owners", after=UUID(int=0), lease=timedelta(seconds=30), limit=500)
+    yield (
+        "lost_owners",
+        lambda run: sql.run(
+            "lost_owners", after=UUID(int=0), lease=timedelta(seconds=30), late=timedelta(minutes=2), limit=500
+        ),
+    )
     yield "claimed_by", lambda run: sql.run("claimed_by", ids=[uuid4()], worker_id=uuid4(), pid=1)
     yield "queued_counts", lambda run: sql.run("queued_counts")
     yield "publish_again", lambda run: sql.run("publish_again", queue="default", limit=50)

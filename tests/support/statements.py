@@ -95,7 +95,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Any]] = {
     "unblock": {"ids": [EXECUTION], "target": "scheduled", "sources": ["blocked"]},
     "ripen": {"now": rows.now(), "limit": 2000, "target": "pending", "sources": ["scheduled"]},
     "admit": {"queue": "default", "room": 50, "most": 50, "lane": 1, "target": "queued", "sources": ["pending"]},
-    "lost_owners": {"after": UUID(int=0), "lease": timedelta(seconds=30), "limit": 500},
+    "lost_owners": {"after": UUID(int=0), "lease": timedelta(seconds=30), "late": timedelta(minutes=2), "limit": 500},
     "claimed_by": {"ids": [EXECUTION], "worker_id": uuid4(), "pid": 1},
     "queued_counts": {},
     "publish_again": {"queue": "default", "limit": 50},

@@ -153,12 +153,13 @@ def test_next_attempt_is_not_touched_by_what_stopped_the_last():
     assert attempt(lambda params, context: "fine").result == "fine"
 
 
-def test_deadline_holds_while_the_database_is_away(monkeypatch):
+@pytest.mark.parametrize("error", [OperationalError("server closed the connection"), RuntimeError("whatever it is")])
+def test_deadline_holds_while_the_database_is_away(monkeypatch, error):
     run = sql.run
 
     def away(name, **parameters):
         if name in ("append_log", "attend"):
-            raise OperationalError("server closed the connection unexpectedly")
+            raise error
         return run(name, **parameters)
 
     def log_and_wait(params, context):

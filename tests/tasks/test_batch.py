@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 
 from jobs import sql
 from jobs.engine import dispatch, leases, transitions
@@ -222,6 +222,24 @@ def test_database_that_is_away_for_a_moment_loses_no_success(monkeypatch):
     outcomes = run(published(5), lambda params, context: "kept")
     assert states(outcomes) == [State.SUCCEEDED] * 5
     assert len(tries) >= 3
+
+
+def test_what_cannot_be_given_back_at_once_is_given_back_in_the_end(monkeypatch):
+    release_all, refused = transitions.release_all, []
+
+    def refuse_once(fences):
+        refused.append(1)
+        if len(refused) == 1:
+            raise DataError("whatever it is")
+        return release_all(fences)
+
+    monkeypatch.setattr(batch, "LONGEST_TURN", 0.0)
+    monkeypatch.setattr(attendant, "FLUSH_EVERY", 60)
+    monkeypatch.setattr(transitions, "release_all", refuse_once)
+    members = published(3)
+    with pytest.raises(DataError):
+        run(members, lambda params, context: None)
+    assert states([Outcome(member) for member in members]) == [State.SUCCEEDED, State.PENDING, State.PENDING]
 
 
 def test_a_batch_of_one_is_stored_at_once(statements):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +13,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from jobs.engine import dispatch
+from jobs.engine import dispatch, leases
+from jobs.engine.leases import Lease
 from tasks import hearing
-from tasks.hearing import Hearing
+from tasks.hearing import Hearing, Listener
+from tasks.warden import Warden
 from tests.support import broker
+from tests.support.processes import eventually
 
 
 @dataclass
@@ -82,3 +88,36 @@ def test_broker_that_is_away_says_nothing_about_the_worker(clock):
     worker = Worker()
     away = redis.Redis(port=1, socket_connect_timeout=0.1, retry=Retry(NoBackoff(), 0))
     assert not any(looks(clock, ears_of(worker, "q-hearing", away), worker, 10))
+
+
+def test_deaf_worker_is_told_to_end_if_it_is_not_ending_already(monkeypatch):
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *of: sent.append(of))
+    lease = Lease(name="w@host")
+    listener = Listener(lease, is_deaf=lambda: True)
+    listener.look()
+    assert sent == [(os.getpid(), signal.SIGTERM)]
+    lease.draining = True
+    listener.look()
+    assert len(sent) == 1
+
+
+def test_broker_that_hangs_keeps_nobody_from_being_killed(monkeypatch):
+    """A worker that is cut off has lost broker and database alike, and others will run what it runs."""
+    monkeypatch.setattr(hearing, "ASK_EVERY", 0.01)
+    answers, killed, asked = threading.Event(), [], threading.Event()
+    lease = Lease(name="w@host", trusted_until=leases.boot_time() - 1)
+
+    def hanging() -> bool:
+        asked.set()
+        return not answers.wait(30)
+
+    listener = Listener(lease, is_deaf=hanging)
+    listener.start()
+    assert asked.wait(30)
+    monkeypatch.setattr("tasks.warden._kill", lambda pid, sign: killed.append(pid))
+    Warden(lease, busy=lambda: [77], overdue=lambda: False).look()
+    assert killed == [77]
+    listener.stop()
+    answers.set()
+    assert eventually(lambda: not listener.is_alive())

@@ -99,6 +99,22 @@ def test_lease_that_could_not_be_renewed_is_renewed_when_the_database_is_back(le
     assert (lease.is_trusted, pids()) == (True, [[7]])
 
 
+def test_whatever_it_meets_it_beats_on(lease):
+    """A worker whose heartbeat has ended would go on to claim, and have all of it killed."""
+    asked = []
+
+    def children():
+        asked.append(1)
+        if len(asked) == 1:
+            raise RuntimeError("Set changed size during iteration")
+        return [7]
+
+    beat = Heartbeat(lease, children=children)
+    beat.start()
+    assert eventually(lambda: pids() == [[7]], seconds=5)
+    assert stopped(beat)
+
+
 def test_worker_ends_although_its_lease_cannot_be_ended(lease, monkeypatch):
     monkeypatch.setattr(Lease, "end", away)
     beat = Heartbeat(lease, children=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 from django.db import DataError, InterfaceError, OperationalError, connection
 
@@ -35,9 +36,16 @@ def test_patience_ends_at_the_given_instant():
     assert len(calls) == 1
 
 
-def test_what_is_wrong_with_the_statement_is_not_tried_again():
-    action, calls = failing(1, DataError("invalid input"))
-    with pytest.raises(DataError):
+def too_much():
+    error = OperationalError("stack depth limit exceeded")
+    error.__cause__ = psycopg.errors.StatementTooComplex()
+    return error
+
+
+@pytest.mark.parametrize("error", [DataError("invalid input"), too_much()])
+def test_what_is_wrong_with_the_statement_is_not_tried_again(error):
+    action, calls = failing(1, error)
+    with pytest.raises(type(error)):
         patiently(action, until=leases.boot_time() + 60)
     assert len(calls) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from datetime import timedelta
@@ -38,7 +39,7 @@ def about(length: timedelta) -> object:
     return pytest.approx(length, abs=timedelta(seconds=1))
 
 
-def raising(error: Exception):
+def raising(error: BaseException):
     def action(*_):
         raise error
 
@@ -135,6 +136,12 @@ def test_unforeseen_exception_leaves_the_handlers_own_traceback():
     assert text.endswith("ZeroDivisionError: division by zero")
     assert "tasks/runner.py" not in text
     assert "hunter2" not in text
+
+
+def test_a_library_that_cancels_itself_has_failed():
+    """Its exception is none of `Exception`'s: a thread would end with it, and its execution stay running."""
+    outcome = attempt(raising(asyncio.CancelledError()), retry=RETRY)
+    assert (outcome.state, outcome.attempts) == (State.SCHEDULED, [(1, "failed", Failure.EXECUTION_FAILED)])
 
 
 @pytest.mark.parametrize("mark", ["exception:ZeroDivisionError", "exception:ArithmeticError"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from jobs.engine import dispatch, transitions
 from jobs.engine.records import Fence
@@ -90,19 +91,61 @@ def test_outcome_waits_for_a_database_that_is_away(monkeypatch):
     assert (outcome.result, len(tries)) == ("kept", 3)
 
 
-def test_nothing_is_written_once_the_lease_would_be_over(monkeypatch):
-    clock = iter([0.0, 10.0, 1e9])
-    monkeypatch.setattr(settling, "boot_time", lambda: 0.0)
-    monkeypatch.setattr("tasks.patience.boot_time", lambda: next(clock))
+def test_outcome_is_not_given_up_while_its_process_lives(monkeypatch):
+    """Else its row would stay running for as long. What must no longer run here is ended by the warden."""
+    succeed, tries = transitions.succeed_all, []
 
+    def away_for_long(*args: Any) -> Any:
+        tries.append(1)
+        now[0] += 20
+        if len(tries) < 4:
+            raise OperationalError("no route to host")
+        return succeed(*args)
+
+    now = [0.0]
+    for module in ("tasks.settling", "tasks.patience"):
+        monkeypatch.setattr(f"{module}.boot_time", lambda: now[0])
+    monkeypatch.setattr(transitions, "succeed_all", away_for_long)
+    settles, outcome = claimed()
+    settles.succeeded("kept")
+    assert (outcome.state, outcome.result) == (State.SUCCEEDED, "kept")
+
+
+def test_of_one_that_does_not_stop_nothing_is_written_once_the_lease_would_be_over(monkeypatch, settings):
     def away(*_: Any, **__: Any) -> None:
         raise OperationalError("no route to host")
 
-    monkeypatch.setattr(transitions, "succeed_all", away)
+    settings.LEASE = timedelta()
+    monkeypatch.setattr(transitions, "acknowledge_cancel", away)
     settles, outcome = claimed()
-    settles.succeeded(None)
-    assert outcome.state == State.RUNNING
-    assert next(clock, None) is None
+    settles.last_word(Cancelled())
+    assert outcome.state == State.RUNNING, "it is killed, and found lost"
+
+
+def test_outcome_waits_while_the_server_only_reads(monkeypatch):
+    """As one does that no longer is the primary, or will be it in a moment."""
+    succeed, tries = transitions.succeed_all, []
+
+    def reading_at_first(*args: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            with connection.cursor() as cursor:
+                cursor.execute("SET default_transaction_read_only = on")
+        return succeed(*args)
+
+    monkeypatch.setattr(transitions, "succeed_all", reading_at_first)
+    outcome = attempt(lambda *_: "kept")
+    assert (outcome.state, outcome.result, len(tries)) == (State.SUCCEEDED, "kept", 2)
+
+
+def test_a_result_that_cannot_be_looked_through_for_secrets_ends_the_attempt_all_the_same():
+    def nested(params, context):
+        context.hide(["s3cr3t-token"])
+        return reduce(lambda inner, _: [inner], range(700), "x")
+
+    outcome = attempt(nested)
+    assert (outcome.state, outcome.buried) == (State.FAILED, True)
+    assert outcome.error_message.startswith("its outcome cannot be told: maximum recursion depth")
 
 
 def test_only_the_first_of_two_settlements_counts():

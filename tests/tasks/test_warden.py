@@ -39,7 +39,7 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def of(lease: Lease, busy: list[int], **asked: Any) -> Warden:
-    return Warden(lease, busy=lambda: busy, **({"overdue": lambda: False, "deaf": lambda: False} | asked))
+    return Warden(lease, busy=lambda: busy, **({"overdue": lambda: False} | asked))
 
 
 def test_children_run_on_while_the_lease_is_trusted(lease, child):
@@ -65,18 +65,28 @@ def test_the_thread_looks_by_itself(lease, child, monkeypatch):
     assert not thread.is_alive()
 
 
+def test_whatever_it_meets_it_looks_again(lease, child, monkeypatch):
+    """What Celery's main loop writes to is read from here; without this thread nobody would be killed any more."""
+    monkeypatch.setattr(warden, "LOOK_EVERY", 0.02)
+    lease.trusted_until = leases.boot_time() - 1
+    asked: list[int] = []
+
+    def busy() -> list[int]:
+        asked.append(1)
+        if len(asked) == 1:
+            raise RuntimeError("Set changed size during iteration")
+        return [child.pid]
+
+    thread = Warden(lease, busy=busy, overdue=lambda: False)
+    thread.start()
+    assert child.wait(10) == -signal.SIGKILL
+    thread.stop()
+    thread.join(10)
+
+
 def test_worker_that_never_had_a_lease_kills_nobody(child):
     of(Lease(name="w@host"), [child.pid]).look()
     assert child.poll() is None
-
-
-def test_deaf_worker_is_told_to_end_once_it_is_not_ending_already(lease, killed):
-    listening = of(lease, [], deaf=lambda: True)
-    listening.look()
-    assert killed == [(os.getpid(), signal.SIGTERM)]
-    lease.draining = True
-    listening.look()
-    assert len(killed) == 1
 
 
 def test_worker_that_should_have_ended_is_ended(lease, killed):

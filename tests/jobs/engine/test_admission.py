@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from jobs.engine import admission, transitions
+from jobs.engine import admission, dispatch, transitions
 from jobs.engine.admission import Round, Seen
 from jobs.engine.records import Fence
 from jobs.rules.states import State
@@ -100,6 +100,17 @@ def test_work_behind_all_that_is_live_stands_behind_it_in_the_broker_too(queue):
     rows.worker(queues=(queue.name,), concurrency=8)
     admit()
     assert queue.ids() == [*late, early]
+
+
+def test_a_broker_that_hangs_is_waited_for_once_a_round(queue, monkeypatch):
+    other = broker.queue()
+    for each in (queue, other):
+        pending(each, rows.job())
+        rows.worker(queues=(each.name,))
+    tries: list[int] = []
+    monkeypatch.setattr(dispatch, "_send", lambda *_, **__: tries.append(1))
+    assert admit().admitted == 2
+    assert len(tries) == 1
 
 
 def test_job_cap_parks_the_rest_and_a_finish_wakes_one(queue):

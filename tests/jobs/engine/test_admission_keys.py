@@ -131,6 +131,17 @@ def test_key_and_job_cap_together_end_with_every_execution_having_run(queue):
     assert ended == 24
 
 
+@pytest.mark.parametrize("full", [{"max_running": 1}, {"rate_limit": "1/h"}])
+def test_a_place_is_not_kept_for_one_that_its_own_job_does_not_let_go(queue, full):
+    tenant = rows.tenant()
+    capped = rows.job(tenant, **full)
+    pending(queue, capped, "a", priority=9)
+    (refused,) = pending(queue, capped, "b", priority=8)
+    (free,) = pending(queue, rows.job(tenant), "b", priority=1)
+    assert admit() == 2
+    assert [rows.state_of(row) for row in (refused, free)] == [State.PENDING, State.QUEUED]
+
+
 def test_planned_slots_carry_the_key_their_payload_makes(queue):
     job = rows.job(queue_id=queue.name, concurrency_key="d:{duration_seconds}", payload={"duration_seconds": 5})
     rows.schedule(job)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import threading
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -17,6 +19,7 @@ from scheduler_project import celery
 from scheduler_project.local import ports
 from tests.support import broker
 from tests.support.broker import BrokerQueue
+from tests.support.processes import eventually
 
 
 def row(**columns: Any) -> Any:
@@ -73,6 +76,7 @@ def test_no_carillon_queue_is_one_of_our_own():
 def test_unreachable_broker_ends_publishing_and_raises_nothing(own_queue):
     assert dispatch.publish(own_queue.name, [alone(row()), alone(row())]) == 0
     dispatch.ring()
+    assert eventually(lambda: not dispatch.bell.is_ringing)
 
 
 def test_ring_is_sent_after_commit_and_not_after_a_rollback(rings):
@@ -83,7 +87,38 @@ def test_ring_is_sent_after_commit_and_not_after_a_rollback(rings):
     with transaction.atomic():
         dispatch.ring_after_commit()
         assert rings() == 0
-    assert rings() == 1
+    assert eventually(lambda: rings() == 1)
+
+
+def test_nobody_who_rings_waits_for_a_broker_that_hangs(monkeypatch):
+    """Many rings meanwhile are one."""
+    asked, answers, sent = threading.Event(), threading.Event(), []
+
+    def hanging(task: str, **_: Any) -> None:
+        asked.set()
+        sent.append(answers.wait(30))
+
+    monkeypatch.setattr(dispatch, "current_app", SimpleNamespace(send_task=hanging))
+    dispatch.ring()
+    assert asked.wait(30)
+    for _ in range(5):
+        dispatch.ring()
+    assert sent == [], "nobody has waited"
+    answers.set()
+    assert eventually(lambda: not dispatch.bell.is_ringing)
+    assert sent == [True, True]
+
+
+def test_a_forked_process_has_a_bell_of_its_own(rings, monkeypatch):
+    dispatch.ring()
+    assert eventually(lambda: rings() == 1)
+    sent: list[str] = []
+    monkeypatch.setattr(dispatch, "current_app", SimpleNamespace(send_task=lambda task, **_: sent.append(task)))
+    child = os.fork()
+    if child == 0:
+        dispatch.ring()
+        os._exit(0 if eventually(lambda: sent) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.usefixtures("unreachable")

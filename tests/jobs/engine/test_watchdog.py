@@ -64,6 +64,18 @@ def test_executions_of_live_processes_are_left_alone():
     assert rows.fetch("SELECT DISTINCT state FROM execution") == [(State.RUNNING,)]
 
 
+@pytest.mark.parametrize(("minutes", "state"), [(0, State.RUNNING), (10, State.SCHEDULED)])
+def test_what_a_live_process_has_long_no_time_left_for_is_lost(minutes, state, settings):
+    """Its claim came to pass after its answer was given up, or its process stands still: nobody would ever end it."""
+    execution = claimed(rows.worker(pids=(PID,)), timeout_seconds=60).id
+    rows.change("UPDATE execution SET started_at = started_at - interval '1 minute' * %s", minutes)
+    watchdog.recover_lost()
+    assert rows.state_of(execution) == state
+    if minutes:
+        (message,) = rows.fetch("SELECT error_message FROM attempt")[0]
+        assert message == f"worker w@test (process {PID}) has not ended it, and its time has long been over"
+
+
 def test_lost_execution_that_should_be_cancelled_is_cancelled_and_not_tried_again():
     claim = claimed(uuid4())
     transitions.cancel(claim.id)
@@ -126,7 +138,7 @@ def test_many_healthy_long_runs_hide_no_lost_one():
                priority, timeout_seconds, max_attempts, error_code, error_message, error_fingerprint, attempt, crashes, epoch,
                waiting_on, created_at, started_at, worker_id, worker_pid)
            SELECT carillon_child_id(carillon_floor_id(now()), n::text), %s, %s, 1, 'manual', '', 'running', '', now(), 'default',
-               5, 60, 3, '', '', '', 1, 0, 1, '', now(), now() - interval '1 hour', %s, %s FROM generate_series(1, 600) n""",
+               5, 7200, 3, '', '', '', 1, 0, 1, '', now(), now() - interval '1 hour', %s, %s FROM generate_series(1, 600) n""",
         job, tenant, rows.worker(pids=(PID,)), PID,
     )  # fmt: skip
     claimed(uuid4())
