@@ -44,7 +44,9 @@ def deciders(actor: Actor, tenant_ids: Collection[UUID]) -> Mapping[UUID, Decide
     if kind == "key":
         key = ApiKey.objects.filter(key_id=name).first()
         called = _names(key.created_by if key else "", tenant_ids)
-        return {each: Decider(names=called[each] | {actor.name}, api_key=str(key.pk) if key else "") for each in tenant_ids}
+        return {
+            each: Decider(names=called[each] | {actor.name}, api_key=str(key.pk) if key else "") for each in tenant_ids
+        }
     called, email = _names(actor.name, tenant_ids), name if kind == "user" else ""
     found = Membership.objects.filter(tenant__in=tenant_ids, user__email=email) if email else Membership.objects.none()
     roles = dict(found.values_list("tenant_id", "role"))

@@ -204,7 +204,9 @@ def _waiting(row: WorkflowRun, graph: Graph) -> list[Approval]:
     if State.BLOCKED not in graph.counted():
         return []
     rows = Approval.objects.select_related("job", "tenant").filter(tenant=row.tenant_id, state=Standing.WAITING)
-    blocked = Execution.objects.filter(tenant=row.tenant_id, workflow_run_id=row.pk, state=State.BLOCKED, superseded=False)
+    blocked = Execution.objects.filter(
+        tenant=row.tenant_id, workflow_run_id=row.pk, state=State.BLOCKED, superseded=False
+    )
     return list(rows.filter(execution_id__in=blocked.values("pk")).order_by("pk")[:_ASKED])
 
 
