@@ -70,6 +70,7 @@ def list_view(page: Any, request: HttpRequest) -> HttpResponse:
         "without_job": _query(request, job=""),
         "groups": _rows(found.groups, request, tenant),
         "found": found,
+        "read": f"{found.read:,}",
         "may_run": actors.may("executions:run"),
     }
     return render(request, "console/failure_groups.html", context)
