@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
@@ -33,29 +33,38 @@ def asked(approval: Approval) -> Asked:
 
 def decider(actor: Actor, tenant_id: UUID) -> Decider | None:
     """Who acts, as one who may decide in that tenant; None if they may run nothing there."""
+    return deciders(actor, [tenant_id]).get(tenant_id)
+
+
+def deciders(actor: Actor, tenant_ids: Collection[UUID]) -> Mapping[UUID, Decider]:
+    """The same in each of some tenants, looked up at once for however many approvals."""
     if not actor.may(NEEDED):
-        return None
+        return {}
     kind, _, name = actor.name.partition(":")
     if kind == "key":
         key = ApiKey.objects.filter(key_id=name).first()
-        person = key.created_by if key else ""
-        return Decider(names=_names(person, tenant_id) | {actor.name}, api_key=str(key.pk) if key else "")
-    member = Membership.objects.filter(tenant=tenant_id, user__email=name).first() if kind == "user" else None
-    email = name if kind == "user" else ""
-    return Decider(names=_names(actor.name, tenant_id), email=email, role=member.role if member else "")
+        called = _names(key.created_by if key else "", tenant_ids)
+        return {
+            each: Decider(names=called[each] | {actor.name}, api_key=str(key.pk) if key else "") for each in tenant_ids
+        }
+    called, email = _names(actor.name, tenant_ids), name if kind == "user" else ""
+    found = Membership.objects.filter(tenant__in=tenant_ids, user__email=email) if email else Membership.objects.none()
+    roles = dict(found.values_list("tenant_id", "role"))
+    return {each: Decider(names=called[each], email=email, role=roles.get(each, "")) for each in tenant_ids}
 
 
-def _names(person: str, tenant_id: UUID) -> set[str]:
-    """All that the audit trail may call them."""
-    if not person:
-        return set()
-    keys = ApiKey.objects.filter(tenant=tenant_id, created_by=person).order_by("-id")
-    return {person, *(f"key:{key_id}" for key_id in keys.values_list("key_id", flat=True)[:MOST])}
+def _names(person: str, tenant_ids: Collection[UUID]) -> Mapping[UUID, set[str]]:
+    """All that the audit trail may call them, in each tenant."""
+    called = {each: {person} if person else set() for each in tenant_ids}
+    if person:
+        keys = ApiKey.objects.filter(tenant__in=tenant_ids, created_by=person).order_by("-id")
+        for tenant_id, key_id in keys.values_list("tenant_id", "key_id")[: MOST * len(tenant_ids)]:
+            called[tenant_id].add(f"key:{key_id}")
+    return called
 
 
-def may_decide(approval: Approval, actor: Actor | None = None) -> bool:
-    """Whether who acts may."""
-    who = decider(actor or actors.current(), approval.tenant_id)
+def may_decide(approval: Approval, who: Decider | None) -> bool:
+    """Whether they may."""
     return who is not None and not rules.why_not(asked(approval), who)
 
 

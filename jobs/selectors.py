@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -181,11 +181,11 @@ def standing(rows: QuerySet[Execution]) -> QuerySet[Execution]:
     return rows.filter(superseded=False)
 
 
-def newest_executions(jobs: Iterable[Job]) -> Iterator[tuple[UUID, UUID]]:
+def newest_executions(job_ids: Collection[UUID]) -> Iterator[tuple[UUID, UUID]]:
     """The id of each job's newest execution that is kept, if it has any."""
     rows = standing(Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk")))
     newest = rows.order_by("-id").values("pk")[:1]
-    found = Job.objects.filter(pk__in=[job.pk for job in jobs]).annotate(newest=Subquery(newest))
+    found = Job.objects.filter(pk__in=job_ids).annotate(newest=Subquery(newest))
     return found.filter(newest__isnull=False).values_list("pk", "newest").iterator()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -15,9 +16,14 @@ _KEY, _PERSON = "key:", "user:"
 
 def called(actor: str) -> str:
     """The name of a key, the e-mail address of a person; whoever else it is, as the trail says it."""
-    key = actor.removeprefix(_KEY)
-    found = ApiKey.objects.filter(key_id=key).values_list("name", flat=True).first() if key != actor else None
-    return _called(actor, found)
+    return all_called([actor])[actor]
+
+
+def all_called(actors: Collection[str]) -> Mapping[str, str]:
+    """The same of many, asked for at once."""
+    keys = {actor.removeprefix(_KEY) for actor in actors if actor.startswith(_KEY)}
+    found = dict(ApiKey.objects.filter(key_id__in=keys).values_list("key_id", "name")) if keys else {}
+    return {actor: _called(actor, found.get(actor.removeprefix(_KEY))) for actor in actors}
 
 
 def with_keys(rows: QuerySet[Any], column: str) -> QuerySet[Any]:

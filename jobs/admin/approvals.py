@@ -194,10 +194,11 @@ def shown(approval: Approval) -> dict[str, Any]:
 
 
 def _waiting(rows: Sequence[Approval], all_of_them: str) -> dict[str, Any]:
+    deciders = reading.deciders(actors.current(), {row.tenant_id for row in rows})
     cells = [
         (
             pages.link_to(row, marks.shortened(question(row), 60)),
-            "you may" if service.allowed_actions(row) else "others",
+            "you may" if service.allowed_actions(row, deciders) else "others",
             marks.shortened(row.job.name, 30),
             marks.instant(row.until),
         )

@@ -47,7 +47,7 @@ class ExecutorAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="State")
     def standing(self, executor: Executor) -> Any:
-        return marks.state(_standing(executor))
+        return marks.state(_standing(executor, executors.running(executor)))
 
     @admin.display(description="Capabilities")
     def can(self, executor: Executor) -> Any:
@@ -67,12 +67,13 @@ class ExecutorAdmin(pages.ConsoleAdmin):
 
     def detail(self, request: HttpRequest, row: Executor) -> dict[str, Any]:
         held = executors.held_by(row)
+        holds = held.count()
         facts = [
             ("Name", row.name),
-            ("State", marks.state(_standing(row))),
+            ("State", marks.state(_standing(row, holds))),
             ("Capabilities", ", ".join(map(str, row.capabilities)) or "none: it claims what asks for none"),
             ("Queues", ", ".join(row.queues)),
-            ("Holds", f"{held.count()} of {row.max_concurrent}"),
+            ("Holds", f"{holds} of {row.max_concurrent}"),
             ("Last heard of", _heard_of(row)),
             ("Lease ends", marks.instant(row.lease_expires_at)),
             ("Its process registered", marks.instant(row.started_at)),
@@ -117,11 +118,11 @@ class ExecutorAdmin(pages.ConsoleAdmin):
         return self.done(request, f"The executor {form.row.name} is deleted.", self.list_url())
 
 
-def _standing(executor: Executor) -> str:
+def _standing(executor: Executor, holds: int) -> str:
     if not executor.is_live(timezone.now()):
         return "gone"
     if executor.state == ExecutorState.INACTIVE:
-        return "paused" if not executors.held_by(executor).exists() else "draining"
+        return "draining" if holds else "paused"
     return "draining" if executor.draining else "live"
 
 

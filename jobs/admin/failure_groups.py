@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -67,8 +68,9 @@ def list_view(page: Any, request: HttpRequest) -> HttpResponse:
         ],
         "job": Job.objects.filter(pk=job).first() if job else None,
         "without_job": _query(request, job=""),
-        "groups": [_row(group, request, tenant) for group in found.groups],
+        "groups": _rows(found.groups, request, tenant),
         "found": found,
+        "read": f"{found.read:,}",
         "may_run": actors.may("executions:run"),
     }
     return render(request, "console/failure_groups.html", context)
@@ -109,6 +111,11 @@ def _group(tenant: Tenant | None, fingerprint: str, since: datetime, job: Any) -
     return found.groups[0] if found.groups else None
 
 
+def _rows(groups: Sequence[Group], request: HttpRequest, tenant: Tenant) -> list[dict[str, Any]]:
+    by = names.all_called({group.resolved_by or "" for group in groups})
+    return [{**_row(group, request, tenant), "resolved_by": by[group.resolved_by or ""]} for group in groups]
+
+
 def _row(group: Group, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
     of_group = _query(request, fingerprint=group.fingerprint, **_named(tenant))
     return {
@@ -116,7 +123,6 @@ def _row(group: Group, request: HttpRequest, tenant: Tenant) -> dict[str, Any]:
         "sample": marks.link(pages.page_of(Execution, group.sample_execution), marks.shortened(group.message or group.code, 90)),
         "jobs": marks.joined([marks.link(pages.page_of(Job, key), marks.shortened(name, 32)) for key, name in group.jobs], ", "),
         "standing": _standing(group),
-        "resolved_by": names.called(group.resolved_by or ""),
         "more_jobs": max(0, group.job_count - len(group.jobs)),
         "decisions": [
             (word, reverse(f"admin:jobs_execution_failures_{name}") + of_group) for name, (word, *_) in _DECISIONS.items()

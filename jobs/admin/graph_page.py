@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 
 from jobs import dependency_graphs
-from jobs.dependency_graphs import Graph, Node
+from jobs.dependency_graphs import Edge, Graph, Node
 from jobs.models import Dependency, DependencyMode, Job, JobState
 from jobs.rules import graph_layout
 from jobs.rules.graph_layout import HEIGHT, WIDTH
@@ -70,7 +71,7 @@ def view(page: Any, request: HttpRequest) -> HttpResponse:
 
 
 def _shown(tenant: Tenant, job: Job | None) -> dict[str, Any]:
-    graph = dependency_graphs.around(tenant, {job.pk} if job else None)
+    graph = dependency_graphs.around(tenant, {job.pk} if job else None, most_ends=MOST_DRAWN)
     drawn = len(graph.nodes) <= MOST_DRAWN and bool(graph.nodes)
     return {
         "job": job,
@@ -99,16 +100,18 @@ def _summary(graph: Graph, job: Job | None) -> str:
 def _picture(graph: Graph, job: Job | None) -> dict[str, Any]:
     layers: list[list[Any]] = [[] for _ in range(graph.nodes[-1].layer + 1)]
     for node in graph.nodes:
-        layers[node.layer].append(node.job.pk)
+        layers[node.layer].append(node.job.id)
+    names = {node.job.id: node.job.name for node in graph.nodes}
     drawing = graph_layout.draw(layers, [(edge.upstream_id, edge.downstream_id) for edge in graph.edges])
     return {
         "width": round(drawing.width),
         "height": round(drawing.height),
         "box": (WIDTH, HEIGHT),
         "arrows": [
-            _arrow(edge, line.path, line.x, line.y) for edge, line in zip(graph.edges, drawing.lines, strict=True)
+            _arrow(edge, names, line.path, line.x, line.y)
+            for edge, line in zip(graph.edges, drawing.lines, strict=True)
         ],
-        "boxes": [_box(node, *drawing.boxes[node.job.pk], asked=job) for node in graph.nodes],
+        "boxes": [_box(node, *drawing.boxes[node.job.id], asked=job) for node in graph.nodes],
     }
 
 
@@ -116,8 +119,8 @@ def _box(node: Node, x: float, y: float, *, asked: Job | None) -> Box:
     name, told = node.job.name, _told(node)
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     kind = node.last_run.state if node.last_run else "none"
-    is_asked = asked is not None and asked.pk == node.job.pk
-    return Box(pages.page_of(Job, node.job.pk), f"{name}: {told}", short, told, kind, x, y, is_asked)
+    is_asked = asked is not None and asked.pk == node.job.id
+    return Box(pages.page_of(Job, node.job.id), f"{name}: {told}", short, told, kind, x, y, is_asked)
 
 
 def _told(node: Node) -> str:
@@ -128,13 +131,14 @@ def _told(node: Node) -> str:
     return "has not run" if actors.may("executions:read") else "active"
 
 
-def _arrow(edge: Dependency, path: str, x: float, y: float) -> Arrow:
+def _arrow(edge: Edge, names: Mapping[UUID, str], path: str, x: float, y: float) -> Arrow:
     word = "" if edge.trigger_rule == Rule.ALL_SUCCESS else edge.trigger_rule
     word = f"{word} if …".strip() if edge.condition else word
-    return Arrow(path, f"{edge.upstream.name} → {edge.downstream.name}: {told(edge)}", edge.mode, word, x, y)
+    ends = f"{names[edge.upstream_id]} → {names[edge.downstream_id]}"
+    return Arrow(path, f"{ends}: {told(edge)}", edge.mode, word, x, y)
 
 
-def told(edge: Dependency) -> str:
+def told(edge: Dependency | Edge) -> str:
     """How a downstream waits, in a few words."""
     rule = edge.trigger_rule
     if edge.mode == DependencyMode.GATE:
@@ -146,13 +150,14 @@ def _edges(graph: Graph) -> dict[str, Any]:
     shown = graph.edges[:_MOST_EDGES]
     left = len(graph.edges) - len(shown)
     more = f": the first {_MOST_EDGES:,} of {len(graph.edges):,}; the API has all" if left else ""
-    return {"title": f"Dependencies{more}", "headers": ("Before", "After", "How"), "rows": [*_cells(shown)]}
+    return {"title": f"Dependencies{more}", "headers": ("Before", "After", "How"), "rows": [*_cells(graph, shown)]}
 
 
-def _cells(edges: Sequence[Dependency]) -> Iterator[tuple[Any, ...]]:
+def _cells(graph: Graph, edges: Sequence[Edge]) -> Iterator[tuple[Any, ...]]:
+    names = {node.job.id: marks.shortened(node.job.name, 50) for node in graph.nodes}
     for edge in edges:
-        yield (
-            pages.link_to(edge.upstream, marks.shortened(edge.upstream.name, 50)),
-            pages.link_to(edge.downstream, marks.shortened(edge.downstream.name, 50)),
-            told(edge),
+        ends = (
+            marks.link(pages.page_of(Job, each), names.get(each, marks.NOTHING))
+            for each in (edge.upstream_id, edge.downstream_id)
         )
+        yield (*ends, told(edge))

@@ -130,7 +130,7 @@ def _dedup(job: Job) -> Any:
 
 
 def _schedules(job: Job) -> dict[str, Any]:
-    rows = job.schedules.exclude(state=ScheduleState.DELETED).order_by("pk")[:SCHEDULES]
+    rows = list(job.schedules.exclude(state=ScheduleState.DELETED).order_by("pk")[: SCHEDULES + 1])
     held = job.state != JobState.ACTIVE
     cells = [
         (
@@ -140,11 +140,13 @@ def _schedules(job: Job) -> dict[str, Any]:
             marks.instant(None if held else row.next_run_at),
             row.problem or marks.NOTHING,
         )
-        for row in rows
+        for row in rows[:SCHEDULES]
     ]
+    more = f", the first {SCHEDULES}" if len(rows) > SCHEDULES else ""
     return {
-        "title": "Schedules",
+        "title": f"Schedules{more}",
         "headers": ("Rule", "State", "Time zone", "Next run", "Problem"),
         "rows": cells,
         "empty": "None: it runs only when asked.",
+        "more": (f"{reverse('admin:jobs_schedule_changelist')}?job__id__exact={job.pk}", "All"),
     }

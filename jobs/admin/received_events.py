@@ -14,7 +14,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from jobs.admin import wording
 from jobs.models import Execution, Hook, ReceivedEvent, Schedule
 from jobs.rules.event_outcomes import KEPT_FOR, WORDS, LeftOut
-from tenants import actors, marks
+from tenants import actors, marks, names
 from tenants.admin import pages
 
 _SENTENCES = {
@@ -46,7 +46,7 @@ class ReceivedEventAdmin(pages.ConsoleAdmin):
     actions_detail: tuple[str, ...] = ()
 
     def for_list(self, queryset: QuerySet[ReceivedEvent]) -> QuerySet[ReceivedEvent]:
-        return queryset.select_related("tenant")
+        return names.with_keys(queryset.select_related("tenant"), "sender")
 
     @admin.display(description="Event")
     def called(self, event: ReceivedEvent) -> Any:
@@ -62,7 +62,7 @@ class ReceivedEventAdmin(pages.ConsoleAdmin):
 
     @admin.display(description="From")
     def sender_name(self, event: ReceivedEvent) -> Any:
-        return marks.shortened(event.sender, 40)
+        return marks.shortened(names.of_row(event, "sender"), 40)
 
     @admin.display(description="Received")
     def at(self, event: ReceivedEvent) -> Any:
@@ -75,7 +75,7 @@ class ReceivedEventAdmin(pages.ConsoleAdmin):
         facts = [
             ("Outcome", marks.state(row.outcome)),
             ("Event", marks.code(row.name)),
-            ("From", row.sender),
+            ("From", names.called(row.sender)),
             ("Through the hook", _hook(row)),
             ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
             ("Received", marks.instant(row.received_at)),

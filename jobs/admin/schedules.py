@@ -204,7 +204,9 @@ def _facts(schedule: Schedule) -> list[tuple[str, Any]]:
 
 
 def _calendars(schedule: Schedule) -> Any:
-    rows = {row.name: row for row in Calendar.objects.filter(tenant=schedule.tenant_id).only("pk", "name")}
+    used = [each.get("calendar") for each in schedule.calendars]
+    known = Calendar.objects.filter(tenant=schedule.tenant_id, name__in=used)
+    rows = {row.name: row for row in known.only("pk", "name")}
     parts = [
         format_html(
             "{} ({}, {})",

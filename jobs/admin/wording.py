@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.models import Execution, Operation, Schedule
 from jobs.rules import canaries, codes, operations
+from jobs.run_graphs import Member
 from jobs.sentences import calendar_rules
 from tenants import marks, names
 
@@ -50,7 +51,7 @@ def instant_of(execution: Execution) -> datetime:
     return execution.scheduled_for or execution.created_at
 
 
-def took(execution: Execution) -> str:
+def took(execution: Execution | Member) -> str:
     """How long its last attempt took, from its first start."""
     if execution.started_at is None or execution.finished_at is None:
         return marks.NOTHING

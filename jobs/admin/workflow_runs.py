@@ -19,7 +19,7 @@ from jobs.models import Approval, Execution, WorkflowRun
 from jobs.rules import workflow_runs as rules
 from jobs.rules.approvals import Standing
 from jobs.rules.states import State
-from jobs.run_graphs import Graph, Step
+from jobs.run_graphs import Graph, Member, Step
 from jobs.services import workflow_runs as service
 from tenants import marks, names
 from tenants.admin import pages
@@ -30,6 +30,8 @@ _HEADERS = ("Step", "State", "Why", "Started", "Took", "Attempt", "Former")
 _GIVEN = "Given"
 #: Former executions of a step that its row links to.
 _FORMER = 3
+#: Steps that a dialog lists.
+_MOST_CHOICES = 200
 #: Approvals that its page shows at once.
 _ASKED = 5
 
@@ -41,12 +43,25 @@ class OneStep(Dialog):
 
     def __init__(self, row: WorkflowRun, data: Any = None) -> None:
         super().__init__(row, data)
+        names = list(self.steps(row))
+        if len(names) > _MOST_CHOICES:
+            self.fields["step"] = _typed(len(names))
+            return
         field: Any = self.fields["step"]
-        field.choices = [(name, name) for name in self.steps(row)]
+        field.choices = [(name, name) for name in names]
 
     def steps(self, row: WorkflowRun) -> Iterable[str]:
         """Those to choose from."""
         return [step.name for step in run_graphs.of_run(row).steps]
+
+
+def _typed(count: int) -> forms.CharField:
+    """Nobody finds one of so many in a list."""
+    return forms.CharField(
+        max_length=200,
+        widget=widgets.UnfoldAdminTextInputWidget,
+        help_text=f"As the run's table calls it; there are {count:,} to choose from.",
+    )
 
 
 class Blocked(OneStep):
@@ -57,7 +72,7 @@ class Blocked(OneStep):
         return [step.name for step in found if step.execution and _has_not_begun(step.execution)]
 
 
-def _has_not_begun(execution: Execution) -> bool:
+def _has_not_begun(execution: Member) -> bool:
     return execution.state == State.BLOCKED and not execution.epoch
 
 
@@ -118,7 +133,7 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
         return {
             "run": row,
             "live": row.state not in rules.TERMINAL,
-            "counted": sorted(graph.counted().items()),
+            "counted": [(state, f"{many:,}") for state, many in sorted(graph.counted().items())],
             "all_asked": [approvals.shown(each) for each in _waiting(row, graph)],
             "summary": summary,
             "picture": None if summary else run_graph.drawn(graph, given),
@@ -186,11 +201,13 @@ class WorkflowRunAdmin(pages.ConsoleAdmin):
 
 def _waiting(row: WorkflowRun, graph: Graph) -> list[Approval]:
     """Approvals that steps of it wait for, the first."""
-    blocked = [step.execution.pk for step in graph.steps if step.execution and step.execution.state == State.BLOCKED]
-    if not blocked:
+    if State.BLOCKED not in graph.counted():
         return []
     rows = Approval.objects.select_related("job", "tenant").filter(tenant=row.tenant_id, state=Standing.WAITING)
-    return list(rows.filter(execution_id__in=blocked).order_by("pk")[:_ASKED])
+    blocked = Execution.objects.filter(
+        tenant=row.tenant_id, workflow_run_id=row.pk, state=State.BLOCKED, superseded=False
+    )
+    return list(rows.filter(execution_id__in=blocked.values("pk")).order_by("pk")[:_ASKED])
 
 
 def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
@@ -200,7 +217,7 @@ def _facts(row: WorkflowRun, graph: Graph) -> list[tuple[str, Any]]:
         ("Children of" if of_parent else "First job", of_parent or pages.link_to(row.root_job, row.root_job.name)),
         *([("Its job", pages.link_to(row.root_job, row.root_job.name))] if of_parent else []),
         ("Tenant", pages.link_to(row.tenant, row.tenant.name)),
-        ("Steps", len(graph.steps)),
+        ("Steps", f"{len(graph.steps):,}"),
         ("Asked for by", names.called(row.triggered_by)),
         ("Due", marks.instant(row.due_at)),
         ("Started", marks.instant(row.started_at)),
@@ -233,7 +250,7 @@ def _cells(step: Step) -> tuple[Any, ...]:
     if row is None:
         return (step.name, marks.NOTHING, "not made yet", *[marks.NOTHING] * 4)
     return (
-        pages.link_to(row, step.name),
+        marks.link(pages.page_of(Execution, row.pk), step.name),
         marks.state(row.state),
         row.reason or row.error_code or marks.NOTHING,
         marks.instant(row.started_at),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from uuid import UUID
+
 from django.db import transaction
 
 from jobs import approvals as reading
@@ -10,7 +13,7 @@ from jobs.engine import approvals as engine
 from jobs.engine import dispatch
 from jobs.models import Approval
 from jobs.rules import approvals as rules
-from jobs.rules.approvals import Standing
+from jobs.rules.approvals import Decider, Standing
 from jobs.services import reasons
 from tenants import actors
 from tenants.services import audit
@@ -26,10 +29,12 @@ def reject(*, approval: Approval, reason: str = "") -> Approval:
     return _decide(approval, Standing.REJECTED, reason)
 
 
-def allowed_actions(approval: Approval) -> list[str]:
-    """What who acts may ask of it."""
-    waits = approval.state == Standing.WAITING and not approval.is_late
-    return ["approve", "reject"] if waits and reading.may_decide(approval) else []
+def allowed_actions(approval: Approval, deciders: Mapping[UUID, Decider] | None = None) -> list[str]:
+    """What who acts may ask of it; ``deciders``: who they are in each tenant, where many approvals are looked at."""
+    if approval.state != Standing.WAITING or approval.is_late:
+        return []
+    known = reading.deciders(actors.current(), [approval.tenant_id]) if deciders is None else deciders
+    return ["approve", "reject"] if reading.may_decide(approval, known.get(approval.tenant_id)) else []
 
 
 def _decide(approval: Approval, state: Standing, reason: str) -> Approval:

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
 BEFORE, AFTER = "before", "after"
@@ -86,7 +87,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     CAP = 1000
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many there are, or the cap."""
         return int(self.object_list.order_by()[: self.CAP].count())  # type: ignore[attr-defined]

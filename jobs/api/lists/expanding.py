@@ -40,7 +40,7 @@ def _execution(rows: Sequence[DeadLetter], context: Context) -> Mapping[Any, Any
 
 
 def _last_execution(rows: Sequence[Job], context: Context) -> Mapping[Any, Any]:
-    newest = dict(selectors.newest_executions(rows))
+    newest = dict(selectors.newest_executions([row.pk for row in rows]))
     shown = _by_id(ExecutionShape, selectors.executions().filter(pk__in=newest.values()), context)
     return {row.pk: shown.get(newest.get(row.pk)) for row in rows}
 

@@ -12,6 +12,7 @@ from jobs.api.shapes.payloads import Guarded
 from jobs.models import Approval
 from jobs.rules.approvals import Default, Standing
 from jobs.services import approvals
+from tenants import actors
 from tenants.api.fields import Instant, StrictSerializer
 from tenants.requests import LONGEST_REASON
 
@@ -82,7 +83,11 @@ class ApprovalShape(serializers.Serializer[Approval]):
         return names.of(approval)[:MOST_NAMES]
 
     def get_allowed_actions(self, approval: Approval) -> list[str]:
-        return approvals.allowed_actions(approval)
+        shared = cast("dict[str, Any]", self.context)
+        acting = f"acting in {approval.tenant_id}"
+        if acting not in shared:
+            shared[acting] = reading.deciders(actors.current(), [approval.tenant_id])
+        return approvals.allowed_actions(approval, shared[acting])
 
     def to_representation(self, approval: Approval) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(approval)

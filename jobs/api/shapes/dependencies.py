@@ -127,7 +127,7 @@ class NodeShape(serializers.Serializer[Any]):
     )
 
 
-class EdgeShape(serializers.Serializer[Dependency]):
+class EdgeShape(serializers.Serializer[Any]):
     """An edge of the graph, its ends by id."""
 
     id = serializers.UUIDField()

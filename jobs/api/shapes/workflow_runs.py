@@ -8,9 +8,9 @@ from rest_framework import serializers
 
 from jobs import run_actions
 from jobs.api.shapes.executions import STATES, JobReference
-from jobs.models import Execution, WorkflowRun
+from jobs.models import WorkflowRun
 from jobs.rules.workflow_runs import RunState
-from jobs.run_graphs import Edge, Graph, Step
+from jobs.run_graphs import Edge, Graph, Member, Step
 from tenants.api.fields import Instant, StrictSerializer
 
 RUN_STATES = [state.value for state in RunState]
@@ -49,7 +49,7 @@ class WorkflowRunShape(serializers.Serializer[WorkflowRun]):
         return list(run_actions.allowed(run))
 
 
-class StepExecutionShape(serializers.Serializer[Execution]):
+class StepExecutionShape(serializers.Serializer[Member]):
     """An execution of a step."""
 
     id = serializers.UUIDField()

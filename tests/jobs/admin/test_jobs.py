@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.support import console as support
-from tests.support import rows, tags
+from tests.support import many, rows, tags
 from tests.support.console import Console
 
 
@@ -231,3 +231,13 @@ def test_a_page_says_in_the_apis_words_why_it_does_not_run_and_how_it_went_last(
     text = support.text_of(console.page("jobs_job_change", job[0]))
     assert "Paused: the job is paused: its schedules are held" in text
     assert "failed: it ran longer than its time limit (TIMEOUT); all 3 attempts are used up." in text
+
+
+def test_a_page_says_that_a_job_has_more_schedules_than_it_shows(console: Console) -> None:
+    job = rows.job()
+    schedule = rows.schedule(job)
+    assert "Schedules, the first" not in console.page("jobs_job_change", job[0])
+    many.alike("schedule", schedule, 100)
+    page = console.page("jobs_job_change", job[0])
+    assert "Schedules, the first 100" in page
+    assert f"{support.url('jobs_schedule_changelist')}?job__id__exact={job[0]}" in page

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from jobs.admin import run_summary
-from jobs.models import Execution
+from jobs.admin import run_summary, workflow_runs
 from jobs.rules import identity
-from jobs.run_graphs import Graph, Step
+from jobs.run_graphs import Graph, Member, Step
 from tests.support import console as support
 from tests.support import rows
 from tests.support.console import Console
@@ -107,10 +106,21 @@ def test_two_hundred_steps_are_drawn_without_one_over_another(console: Console) 
     assert (len(places), len(set(places))) == (200, 200)
 
 
+def test_of_very_many_steps_one_is_typed_and_not_chosen_from_a_list(console: Console, monkeypatch: Any) -> None:
+    monkeypatch.setattr(workflow_runs, "_MOST_CHOICES", 1)
+    run, _ = chain(rows.tenant(), extract="failed", load="skipped")
+    page = console.page("jobs_workflowrun_rerun", run)
+    assert "<select" not in page
+    assert "there are 2 to choose from" in page
+    assert "no such step" in support.problems(console.press("jobs_workflowrun_rerun", run, step="nonsense"))[0]
+    console.pressed("jobs_workflowrun_rerun", run, step="extract")
+    assert members(run)["extract"] == ("scheduled", "")
+
+
 def test_a_thousand_children_are_summed_up(console: Console) -> None:
     states = ["succeeded"] * 7 + ["running", "failed", "blocked"]
     found = {f"{number:04d}": states[number % 10] for number in range(1000)}
-    steps = [Step(name, uuid4(), Execution(pk=uuid4(), state=state)) for name, state in found.items()]
+    steps = [Step(name, uuid4(), Member._make((uuid4(), name, state, *[None] * 9))) for name, state in found.items()]
     told = run_summary.of_graph(Graph(steps, []))
     assert told is not None
     assert [row[1:3] for row in told["table"]["rows"]] == [("100", "10.0 %")] * 3 + [("700", "70.0 %")]
