@@ -16,7 +16,8 @@ from tests.support.processes import eventually
 
 RETRY = {"delay_seconds": 100, "backoff": "fixed", "jitter": False, "max_attempts": 2}
 OVER = (409, "CLAIM_OVER")
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+#: Of whoever waits for the asking connection; another process's tests wait in databases of their own.
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
 
 
 @pytest.fixture
