@@ -111,7 +111,6 @@ def test_of_many_who_accept_at_once_one_joins(owner, invite, email):
     # Of tries at the same moment all but one are sent away unjudged, as at the log-in; where the machine is so busy that
     # PostgreSQL ends a transaction of one, that one joins nobody.
     assert (first, set(others) - {404, 429, 503}) == (201, set())
-    assert 201 not in others
     assert len(member_of(owner, email)) == 1
 
 
