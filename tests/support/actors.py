@@ -30,7 +30,8 @@ class Api:
 
     def every(self, path: str, **query: Any) -> list[Any]:
         """The rows of a list's pages, to the last."""
-        found, cursor = [], {}
+        found: list[Any] = []
+        cursor: dict[str, str] = {}
         while True:
             page = self.get(path, **query, **cursor).json()
             found += page["data"]
