@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from jobs import executors, explanations, holds, paused_tags, shut, sql, waits
+from jobs import engines, executors, explanations, holds, paused_tags, selectors, shut, sql, waits
 from jobs.models import Execution, Job, JobState, Schedule, ScheduleState, Tag
 from jobs.rules import explaining, words
 from jobs.rules.codes import Outlook
@@ -77,7 +77,7 @@ def of_job(job: Job, paused: Iterable[Tag] | None = None) -> Told:
         next_run_at = min((row.next_run_at for row in active if row.next_run_at), default=None)
     runs = Execution.objects.filter(tenant=job.tenant_id, job=job.pk)
     busy, last = _latest(runs)
-    reasons = [*held, *busy, *([_next(next_run_at)] if next_run_at else _unscheduled(job, schedules, now))]
+    reasons = [*held, *busy, *([_next(next_run_at, now)] if next_run_at else _unscheduled(job, schedules, now))]
     reasons += _problems(schedules) if next_run_at else []
     return _told(str(job.state), reasons, next_run_at, last)
 
@@ -94,7 +94,7 @@ def of_schedule(schedule: Schedule) -> Told:
         *own,
         *held,
         *busy,
-        *([_next(next_run_at)] if next_run_at else []),
+        *([_next(next_run_at, now)] if next_run_at else []),
         *(_awaited(schedule) if goes else []),
     ]
     return _told(str(schedule.state), reasons, next_run_at, last)
@@ -126,6 +126,8 @@ def _holding(job: Job, now: datetime, tags: Iterable[Tag] | None = None) -> list
         found.append(explaining.outlook(Outlook.TAG_PAUSED, detail=paused.why + until))
     if missing := executors.missing(job, now):
         found.append(explaining.outlook(Outlook.NO_EXECUTOR, detail=missing))
+    if silent := engines.silent(now):
+        found.append(explaining.outlook(Outlook.NO_ENGINE, detail=silent))
     if not waits.has_worker(queue, now):
         found.append(explaining.outlook(Outlook.NO_WORKER, queue=str(queue.pk)))
     return found + _quota(tenant)
@@ -139,8 +141,9 @@ def _quota(tenant: Tenant) -> list[Reason]:
     return [explaining.outlook(Outlook.QUOTA, limit=limit, used=used)] if used >= limit else []
 
 
-def _next(at: datetime) -> Reason:
-    return explaining.reason_of(Outlook.NEXT_RUN, f"the next run is at {phrases.instant(at)}", until=at)
+def _next(at: datetime, now: datetime) -> Reason:
+    word = "the next run is at" if at > now else "a run is due since"
+    return explaining.reason_of(Outlook.NEXT_RUN, f"{word} {phrases.instant(at)}", until=at)
 
 
 def _unscheduled(job: Job, schedules: list[Schedule], now: datetime) -> list[Reason]:
@@ -183,7 +186,8 @@ def _latest(runs: QuerySet[Execution]) -> tuple[list[Reason], Last | None]:
     if not actors.may("executions:read"):
         return [], None
     newest = list(
-        runs.select_related("job__tenant", "schedule", "queue")
+        selectors.standing(runs)
+        .select_related("job__tenant", "schedule", "queue")
         .defer("payload", "event", "result")
         .order_by("-pk")[:LOOKED_THROUGH]
     )

@@ -176,9 +176,15 @@ def runs_anyway(skipped: Execution) -> QuerySet[Execution]:
     return rows.filter(scheduled_for__gte=first, scheduled_for__lte=last).exclude(state=State.SKIPPED).order_by("-pk")
 
 
+def standing(rows: QuerySet[Execution]) -> QuerySet[Execution]:
+    """Without what a step that ran again stands for: ids of one workflow run are of one instant, and do not tell which came later."""
+    return rows.filter(superseded=False)
+
+
 def newest_executions(jobs: Iterable[Job]) -> Iterator[tuple[UUID, UUID]]:
     """The id of each job's newest execution that is kept, if it has any."""
-    newest = Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk")).order_by("-id").values("pk")[:1]
+    rows = standing(Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk")))
+    newest = rows.order_by("-id").values("pk")[:1]
     found = Job.objects.filter(pk__in=[job.pk for job in jobs]).annotate(newest=Subquery(newest))
     return found.filter(newest__isnull=False).values_list("pk", "newest").iterator()
 

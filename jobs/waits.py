@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from jobs import approvals, executors, paused_tags, shut, sql, upstreams
+from jobs import approvals, engines, executors, paused_tags, shut, sql, upstreams
 from jobs.models import Execution, Job, Operation, Queue, RateBucket, Worker
 from jobs.models.queue import Pool
 from jobs.rules import background, concurrency_keys, waiting
@@ -43,12 +43,14 @@ def waiting_for(execution: Execution) -> Waiting | None:
         return waiting.waiting_for(facts)
     now = timezone.now()
     outside = execution.state == State.SCHEDULED and shut.is_outside(execution, now)
+    is_due = execution.state == State.SCHEDULED and execution.not_before <= now
     claimed_by = _executors(execution, now) if execution.state == State.QUEUED else ""
     facts = Facts(
         state=execution.state,
         not_before=execution.not_before,
         tries=execution.epoch,
         outside_window=outside,
+        engine_silent=engines.silent(now) if is_due else "",
         executors=claimed_by,
     )
     return waiting.waiting_for(facts)
@@ -68,6 +70,7 @@ def _surroundings(execution: Execution, now: datetime) -> Facts:
         queue_paused=queue.paused_at is not None,
         maintenance=shut.by_maintenance(job, now),
         tag_pause=paused_tags.pausing(job, now),
+        engine_silent=engines.silent(now),
         has_worker=has_worker(queue, now),
         executors=_executors(execution, now),
         tenant=_limit(tenant, Execution.objects.filter(tenant=tenant), at[f"tenant:{tenant.pk}"], now),

@@ -10,10 +10,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from jobs import engines
 from monitoring import selectors
 
-#: The engine looks at least once a second; beyond this, slots are late.
-ENGINE_STALE = timedelta(seconds=10)
 #: Another beat takes over within ten seconds. Without any, the engine goes on by itself, less punctually.
 BEAT_STALE = timedelta(seconds=15)
 
@@ -32,7 +31,7 @@ def checks() -> dict[str, Check]:
     return {
         "database": {"ok": True},
         "redis": _redis(),
-        "engine": _fresh(ages.get("dispatch"), ENGINE_STALE, "tick_age_seconds"),
+        "engine": _fresh(ages.get("dispatch"), engines.STALE, "tick_age_seconds"),
         "beat": _fresh(ages.get("ring"), BEAT_STALE, "ring_age_seconds"),
         # Still alive: what else they run they run.
         "workers": {"ok": live > 0, "live": live, "by_queue": workers, "refuses": refused},

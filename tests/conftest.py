@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -98,6 +99,24 @@ def _patient_limits() -> None:
 
         buckets.TIMEOUT = buckets.PATIENCE = 10.0
         guessing.PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_when_asked_for() -> None:
+    """Each test's clients load the middleware anew: six hundred files would be listed before each one's first answer."""
+    if SERVERS:
+        from django.conf import settings
+
+        settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_engine_is_missed() -> None:
+    """None runs beside most tests, and rounds that some of them make by hand are soon long ago."""
+    if SERVERS:
+        from jobs import engines
+
+        engines.STALE = timedelta(days=1)
 
 
 @pytest.fixture(autouse=True, scope="session")

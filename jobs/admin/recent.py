@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
+from jobs import selectors
 from jobs.admin import wording
 from jobs.models import Execution, Job
 from jobs.rules import identity
@@ -105,7 +106,7 @@ def held(title: str, rows: QuerySet[Execution], now: datetime) -> dict[str, Any]
 
 def with_last_end(jobs: QuerySet[Job]) -> QuerySet[Job]:
     """Jobs with ``last_state`` and ``last_id`` of their newest execution that has ended."""
-    ended = Execution.objects.filter(
-        tenant=OuterRef("tenant"), job=OuterRef("pk"), state__in=sorted(TERMINAL)
+    ended = selectors.standing(
+        Execution.objects.filter(tenant=OuterRef("tenant"), job=OuterRef("pk"), state__in=sorted(TERMINAL))
     ).order_by("-pk")
     return jobs.annotate(last_state=Subquery(ended.values("state")[:1]), last_id=Subquery(ended.values("pk")[:1]))

@@ -54,7 +54,8 @@ class Gate:
 
     def counts(self) -> list[Outcome]:
         """How each slot that counts has ended, or that it has not."""
-        chosen = self.within or self.latest
+        # Whatever was the latest, what has not been made yet comes after it: how that went no longer matters.
+        chosen = self.within or (() if self.is_missing else self.latest)
         found = [outcome for state, reason, many in chosen for outcome in [outcome_of(state, reason)] * many]
         return [*found, Outcome.WAITING] if self.is_missing or not found else found
 

@@ -60,6 +60,8 @@ class Facts:
     maintenance: Maintenance | None = None
     tag_pause: TagPause | None = None
     outside_window: bool = False
+    #: Of one that is due: since when no engine has been heard of, in words; empty while one is.
+    engine_silent: str = ""
     has_worker: bool = True
     tenant: Limit = FREE
     queue: Limit = FREE
@@ -95,17 +97,32 @@ class Waiting:
 def waiting_for(facts: Facts) -> Waiting | None:
     """None for an execution that runs, or has ended."""
     match State(facts.state):
-        case State.SCHEDULED if facts.outside_window:
-            return Waiting(Wait.OUTSIDE_WINDOW, until=facts.not_before)
         case State.SCHEDULED:
-            return Waiting(Wait.BACK_OFF if facts.tries else Wait.NOT_DUE, until=facts.not_before)
+            return _silent(facts) or _not_due(facts)
         case State.PENDING:
-            return _held(facts) or _unclaimed(facts) or _parked(facts) or _passed_over(facts) or _in_line(facts)
+            return (
+                _silent(facts)
+                or _held(facts)
+                or _unclaimed(facts)
+                or _parked(facts)
+                or _passed_over(facts)
+                or _in_line(facts)
+            )
         case State.QUEUED:
             return Waiting(Wait.AWAITING_EXECUTOR if facts.executors else Wait.FREE_WORKER, why=facts.executors)
         case State.BLOCKED:
             return _blocked(facts)
     return None
+
+
+def _silent(facts: Facts) -> Waiting | None:
+    return Waiting(Wait.NO_ENGINE, why=facts.engine_silent) if facts.engine_silent else None
+
+
+def _not_due(facts: Facts) -> Waiting:
+    if facts.outside_window:
+        return Waiting(Wait.OUTSIDE_WINDOW, until=facts.not_before)
+    return Waiting(Wait.BACK_OFF if facts.tries else Wait.NOT_DUE, until=facts.not_before)
 
 
 def _blocked(facts: Facts) -> Waiting | None:

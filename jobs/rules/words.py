@@ -109,6 +109,7 @@ _FAILURES: Mapping[Failure, Words] = {
     ),
 }
 
+_ENGINE = "Start one: what is due meanwhile is made good, as its schedule's misfire says."
 _WAITS: Mapping[Wait, Words] = {
     Wait.NOT_DUE: Words("it is not due yet"),
     Wait.BACK_OFF: Words("it was tried before and is tried again later"),
@@ -116,6 +117,7 @@ _WAITS: Mapping[Wait, Words] = {
     Wait.QUEUE_PAUSED: Words("its queue is paused", "Resume the queue to let it go on."),
     Wait.MAINTENANCE: Words("a maintenance window is open", "It goes on when the window closes, or is ended."),
     Wait.OUTSIDE_WINDOW: Words("its execution window is closed", "It goes on when the window opens."),
+    Wait.NO_ENGINE: Words("no engine has been heard of", _ENGINE),
     Wait.NO_WORKER: Words("no live worker takes work of its queue", "Start one."),
     Wait.TENANT_CAP: Words(
         "its tenant has as much in flight as it may", counted="its tenant is at {used}/{limit} in flight"
@@ -183,6 +185,7 @@ _OUTLOOKS: Mapping[Outlook, Words] = {
         "a maintenance window is open, so nothing of it starts", "It goes on when the window closes, or is ended."
     ),
     Outlook.TAG_PAUSED: Words("a tag of it is paused, so nothing of it starts", "Resume the tag to let it go on."),
+    Outlook.NO_ENGINE: Words("no engine has been heard of, so nothing starts", _ENGINE),
     Outlook.NO_WORKER: Words("no live worker takes work of the queue", "Start one."),
     Outlook.NO_EXECUTOR: Words("no executor claims work of it", "Start one that fits: see docs/executors.md."),
     Outlook.QUOTA: Words(

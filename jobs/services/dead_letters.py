@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -41,6 +42,14 @@ def discard(*, dead_letter: DeadLetter) -> DeadLetter:
 def allowed_actions(state: str) -> list[str]:
     """What a client may ask of a dead letter in ``state``."""
     return ["redrive", "discard"] if state == DeadLetterState.OPEN else []
+
+
+def close_of(became: Mapping[UUID, UUID]) -> None:
+    """Close what is open of executions in whose place others run now, by the former ones; in the caller's transaction."""
+    rows = DeadLetter.objects.select_related("job__tenant").select_for_update(of=("self",), no_key=True)
+    for letter in rows.filter(execution_id__in=list(became), state=DeadLetterState.OPEN).order_by("pk"):
+        letter.redriven_as = became[letter.execution_id]
+        _close(letter, DeadLetterState.REDRIVEN)
 
 
 def _lock_open(dead_letter: DeadLetter) -> DeadLetter:

@@ -19,7 +19,7 @@ from jobs.rules import reruns as rules
 from jobs.rules.codes import Absence
 from jobs.rules.states import State
 from jobs.rules.workflow_runs import TERMINAL, RunState, allowed_actions
-from jobs.services import new_executions, reasons
+from jobs.services import dead_letters, new_executions, reasons
 from tenants import actors
 from tenants.errors import NotFound
 from tenants.services import audit
@@ -104,8 +104,9 @@ def _run_again(
     later = {step for step in chosen if set(graph[step]) & set(chosen)}
     rows = _rows(run, sorted(replaced), members, later)
     quotas.draw(run.tenant, sum(row.state != State.SKIPPED for row in rows.values()))
-    former = [members[step].id for step in replaced if step in members]
-    engine.insert(run, rows, upstreams=graph, former=former)
+    former = {step: members[step].id for step in replaced if step in members}
+    made = dict(zip(rows, engine.insert(run, rows, upstreams=graph, former=list(former.values())), strict=True))
+    dead_letters.close_of({key: made[step] for step, key in former.items()})
     workflows.move(run.pk)  # a step that waits for no end, such as by `always`, would be looked at only at the next one
     run.refresh_from_db(fields=["state", "finished_at"])
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from jobs import shut
+from jobs import engines, shut
 from jobs.admin import recent, wording
 from jobs.models import Action, Execution, Job, JobState, MaintenanceWindow
 from jobs.rules import words
@@ -56,7 +56,7 @@ def context(request: HttpRequest, given: dict[str, Any]) -> dict[str, Any]:
     since = recent.floor(timezone.now(), DAY)
     # Named tenants let the index of (tenant, state, id) be used; row-level security alone does not.
     latest = Execution.objects.filter(pk__gte=since, tenant__in=tenants)
-    verdict_now = verdict.verdict(_pulse(), engine_stale=health.ENGINE_STALE, beat_stale=health.BEAT_STALE)
+    verdict_now = verdict.verdict(_pulse(), engine_stale=engines.STALE, beat_stale=health.BEAT_STALE)
     return {
         **given,
         "verdict": verdict_now if actors.current().of_platform else verdict.for_members(verdict_now),

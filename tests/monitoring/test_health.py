@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import OperationalError
 from django.test import Client
 
+from jobs import engines
 from monitoring import health, selectors
 from tests.support import rows
 
@@ -21,8 +24,9 @@ def pulse(**ages):
 
 
 @pytest.fixture
-def well(empty_database):
+def well(empty_database, monkeypatch):
     """Everything works."""
+    monkeypatch.setattr(engines, "STALE", timedelta(seconds=10))
     pulse(dispatch=0.5, ring=0.5)
     return rows.worker()
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from jobs import engines
 from jobs.rules import identity
 from jobs.rules.states import State
 from tests.support import actors, ids, rows
@@ -41,6 +42,24 @@ def test_every_state_is_explained_in_one_line_and_a_code(owner, job, queue):
         assert told["summary"]
         assert told["reasons"][0]["code"]
         assert told["reasons"][0]["message"].endswith(".")
+
+
+def test_without_an_engine_that_is_said_first(owner, job, queue, monkeypatch):
+    pending, due = rows.execution(job, "pending", queue_id=queue), rows.execution(job, "scheduled", queue_id=queue)
+    later = rows.execution(job, "scheduled", queue_id=queue, not_before=rows.now() + timedelta(hours=1))
+    monkeypatch.setattr(engines, "STALE", timedelta(seconds=10))
+    rows.change("INSERT INTO pulse VALUES ('dispatch', now()) ON CONFLICT (name) DO UPDATE SET at = excluded.at")
+    assert explained(owner.api, f"executions/{due}")["reasons"][0]["code"] == "NOT_DUE"
+    rows.change("UPDATE pulse SET at = now() - interval '1 minute' WHERE name = 'dispatch'")
+    for execution in (pending, due):
+        told = explained(owner.api, f"executions/{execution}")
+        assert told["reasons"][0]["code"] == "NO_ENGINE"
+        assert "no engine has been heard of; since" in told["summary"]
+    assert explained(owner.api, f"executions/{later}")["reasons"][0]["code"] == "NOT_DUE"
+    rows.change("UPDATE schedule SET next_run_at = now() - interval '30 seconds' WHERE id = %s", rows.schedule(job))
+    told = explained(owner.api, f"jobs/{job[0]}")
+    assert told["summary"].startswith("Active: no engine has been heard of, so nothing starts; since")
+    assert "A run is due since" in told["reasons"][-1]["message"]
 
 
 def test_a_parked_one_says_the_cap_its_place_and_the_measured_pace(owner, job, queue):

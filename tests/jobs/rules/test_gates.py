@@ -42,6 +42,7 @@ def decided(*given, after=timedelta()):
         (gate(), ("wait", "")),
         (gate(DONE, is_missing=True), ("wait", "")),
         (gate(latest=[DONE], is_missing=True), ("wait", "")),
+        (gate(latest=[FAILED], is_missing=True), ("wait", "")),
         (gate(FAILED, is_missing=True, rule=Rule.ONE_FAILED), ("go", "")),
         (gate(rule=Rule.ALWAYS), ("go", "")),
     ],

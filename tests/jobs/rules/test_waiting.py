@@ -47,6 +47,7 @@ def pending(**facts: Any) -> Waiting | None:
         ({"maintenance": SHUT, "queue_paused": True}, Waiting(Wait.QUEUE_PAUSED)),
         ({"queue_paused": True, "has_worker": False}, Waiting(Wait.QUEUE_PAUSED)),
         ({"tenant_suspended": True, "queue_paused": True}, Waiting(Wait.TENANT_SUSPENDED)),
+        ({"engine_silent": "since noon", "tenant_suspended": True}, Waiting(Wait.NO_ENGINE, why="since noon")),
     ],
 )
 def test_a_pending_one_waits_for_what_must_be_lifted_first(facts, expected):
