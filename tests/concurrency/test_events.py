@@ -68,6 +68,7 @@ def test_a_limited_number_of_runs_is_never_exceeded(owner):
     assert rows.fetch("SELECT runs, state FROM schedule WHERE job_id = %s", job["id"]) == [(3, "ended")]
 
 
+@pytest.mark.usefixtures("empty_database")
 @pytest.mark.parametrize("commits", [True, False])
 def test_an_event_that_comes_as_the_waiting_run_ripens_makes_the_next_one(owner, commits):
     job = awaiting(owner, debounce_seconds=600)

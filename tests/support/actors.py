@@ -28,6 +28,17 @@ class Api:
     def get(self, path: str, **query: Any) -> Any:
         return self._client.get(path, {**query, **({"tenant": self._names} if self._names else {})})
 
+    def every(self, path: str, **query: Any) -> list[Any]:
+        """The rows of a list's pages, to the last."""
+        found: list[Any] = []
+        cursor: dict[str, str] = {}
+        while True:
+            page = self.get(path, **query, **cursor).json()
+            found += page["data"]
+            if page["next_cursor"] is None:
+                return found
+            cursor = {"cursor": page["next_cursor"]}
+
     def post(self, path: str, body: Any = None) -> Any:
         return self._client.post(self._at(path), {} if body is None else body, content_type="application/json")
 

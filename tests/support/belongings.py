@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from tenants.fields import new_id
 from tenants.models import User
 from tests.support import approvals, artifacts, executors, invitees, operations, rows, shut, workflow_runs
 
@@ -111,7 +112,7 @@ def _fingerprint(owner: Any, job: str) -> str:
 
 
 def _session(owner: Any) -> UUID:
-    session, person, now = uuid4(), User.objects.create_user(f"{secrets.token_hex(6)}@example.com"), rows.now()
+    session, person, now = new_id(), User.objects.create_user(f"{secrets.token_hex(6)}@example.com"), rows.now()
     rows.insert(
         "login_session", id=session, person_id=person.pk, home_id=owner.tenant.id, current=b"", auth_hash="", user_agent="",
         created_at=now, refreshed_at=now, expires_at=now + timedelta(hours=1),
@@ -120,7 +121,7 @@ def _session(owner: Any) -> UUID:
 
 
 def _dead_letter(owner: Any, job: str, execution: UUID) -> UUID:
-    letter = uuid4()
+    letter = new_id()
     rows.insert(
         "dead_letter", id=letter, tenant_id=owner.tenant.id, job_id=job, execution_id=execution, state="open",
         error_code="TIMEOUT", error_message="", error_fingerprint="", closed_by="", created_at=rows.now(),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from tenants.fields import new_id
 from tests.support import actors, approvals, artifacts, executors, invitees, operations, rows, shut, tags, workflow_runs
 
 ICAL = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\nEND:VCALENDAR\n"
@@ -56,7 +57,7 @@ class World:
 
     def letter(self) -> str:
         job = rows.job(self.actor.tenant.id)
-        letter = uuid4()
+        letter = new_id()
         rows.insert(
             "dead_letter", id=letter, tenant_id=self.actor.tenant.id, job_id=job[0], execution_id=rows.execution(job, "failed"),
             state="open", error_code="TIMEOUT", error_message="", error_fingerprint="", closed_by="", created_at=rows.now(),

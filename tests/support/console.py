@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from jobs.rules import identity
 from scheduler_project import celery  # noqa: F401 - services ring through it
+from tenants.fields import new_id
 from tenants.models import User
 from tests.support import (  # isort: split
     approvals,
@@ -180,7 +181,7 @@ def log(execution: UUID, tenant: UUID, messages: list[str], *, first: int = 1, l
 
 def api_key(tenant: UUID) -> UUID:
     """A key nobody knows the text of."""
-    key = uuid4()
+    key = new_id()
     rows.insert(
         "api_key", id=key, tenant_id=tenant, name="billing", key_id=secrets.token_hex(6), digest=b"", scopes=["jobs:read"],
         created_at=rows.now(), created_by="system",
@@ -190,7 +191,7 @@ def api_key(tenant: UUID) -> UUID:
 
 def calendar(tenant: UUID) -> UUID:
     """A calendar with one day; returns its key."""
-    key, now = uuid4(), rows.now()
+    key, now = new_id(), rows.now()
     rows.insert(
         "calendar", id=key, tenant_id=tenant, name=f"closed {key}", description="", kind="dates", country="", subdivision="",
         dates='[{"date": "2026-12-24", "until": null, "note": "Closed", "yearly": false}]', extends="[]", weekend="[5, 6]",
@@ -201,7 +202,7 @@ def calendar(tenant: UUID) -> UUID:
 
 def job_template(tenant: UUID) -> UUID:
     """A template of a dummy job with one parameter; returns its key."""
-    key, now = uuid4(), rows.now()
+    key, now = new_id(), rows.now()
     rows.insert(
         "job_template", id=key, tenant_id=tenant, name=f"template {key}", description="", category="",
         parameters={"properties": {"seconds": {"type": "integer", "maximum": 9, "default": 1}}},
@@ -213,17 +214,17 @@ def job_template(tenant: UUID) -> UUID:
 
 def secret(tenant: UUID) -> UUID:
     """A connection with two versions nobody can open."""
-    key = uuid4()
+    key = new_id()
     made = {"tenant_id": tenant, "created_at": rows.now(), "created_by": "system"}
     rows.insert("secret", id=key, name="warehouse", kind="redis", description="", version=2, newest=2, **made)
     for number in (1, 2):
-        rows.insert("secret_version", id=uuid4(), secret_id=key, number=number, sealed=b"sealed", **made)
+        rows.insert("secret_version", id=new_id(), secret_id=key, number=number, sealed=b"sealed", **made)
     return key
 
 
 def hook(tenant: UUID, **columns: Any) -> UUID:
     """A hook whose address and secret nobody knows."""
-    key = uuid4()
+    key = new_id()
     defaults = {
         "id": key, "tenant_id": tenant, "name": f"hook-{secrets.token_hex(4)}", "event": "order.paid", "scheme": "github",
         "headers": "[]", "description": "", "enabled": True, "digest": secrets.token_bytes(32), "hint": "hk_abcde",

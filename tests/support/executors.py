@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from jobs.engine import admission, executors, watchdog
 from jobs.engine.admission import Seen
+from tenants.fields import new_id
 from tests.support import actors, logins, rows
 from tests.support.actors import Actor
 
@@ -25,7 +26,7 @@ def queue() -> str:
 
 def row(tenant_id: UUID, **columns: Any) -> UUID:
     """An executor that lives, as it is stored."""
-    identifier = uuid4()
+    identifier = new_id()
     defaults = {
         "id": identifier, "tenant_id": tenant_id, "name": f"e-{secrets.token_hex(4)}", "description": "",
         "capabilities": ["gpu"], "queues": ["external"], "max_concurrent": 2, "state": "active", "draining": False,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from tenants.fields import new_id
 from tenants.models import User
 from tests.support import actors, rows
 
@@ -24,7 +25,7 @@ def member(tenant: UUID, role: str = "viewer", *, of: User | None = None, **colu
 
 def invitation(tenant: UUID, **columns: Any) -> UUID:
     """An open invitation whose link nobody knows; returns its id."""
-    identifier, now = uuid4(), rows.now()
+    identifier, now = new_id(), rows.now()
     values = {
         "id": identifier, "tenant_id": tenant, "email": f"{secrets.token_hex(6)}@example.com", "role": "viewer",
         "own_jobs_only": False, "digest": secrets.token_bytes(32), "sent_at": now, "expires_at": now + timedelta(days=7),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,16 @@ def marked(marker: str) -> list[str]:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
         if marker.encode() in arguments + environment:
             found.append(arguments.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def open_files() -> set[tuple[str, str]]:
+    """What this process has open: each descriptor with what it leads to. Fewer than before is no leak: earlier tests'
+    are closed whenever their owner is collected."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # of the listing itself
+            found.add((name, os.readlink(f"/proc/self/fd/{name}")))
     return found
 
 

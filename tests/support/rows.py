@@ -1,4 +1,4 @@
-"""Rows arranged by the superuser, in any state a test needs."""
+"""Rows arranged by the superuser, in any state a test needs. Ids are as the product makes them: the newest are first on a list."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from jobs.rules import identity
 from jobs.rules.states import TERMINAL, State
+from tenants.fields import new_id
 from tests.support import servers
 
 
@@ -40,7 +41,7 @@ def now() -> datetime:
 
 def tenant(**columns: Any) -> UUID:
     """A tenant; returns its id."""
-    identifier = uuid4()
+    identifier = new_id()
     defaults = {
         "id": identifier, "slug": f"t-{secrets.token_hex(6)}", "name": "T", "state": "active", "weight": 1, "max_running": None,
         "allowed_hosts": "[]", "allowed_callables": "[]", "created_at": now(),
@@ -51,7 +52,7 @@ def tenant(**columns: Any) -> UUID:
 
 def membership(tenant_id: UUID, user_id: Any, role: str = "viewer", **columns: Any) -> UUID:
     """Somebody's in a tenant; returns its id."""
-    identifier = uuid4()
+    identifier = new_id()
     defaults = {"id": identifier, "tenant_id": tenant_id, "user_id": user_id, "role": role, "created_at": now()}
     insert("membership", **(defaults | columns))
     return identifier
@@ -60,7 +61,7 @@ def membership(tenant_id: UUID, user_id: Any, role: str = "viewer", **columns: A
 def job(tenant_id: UUID | None = None, *, retry: dict[str, Any] | None = None, **columns: Any) -> Any:
     """A dummy job with its first revision; returns (id, tenant id)."""
     owner = tenant_id or tenant()
-    identifier = uuid4()
+    identifier = new_id()
     spec = {
         "type": columns.get("type", "dummy"),
         "payload": columns.get("payload", {}),
@@ -75,7 +76,7 @@ def job(tenant_id: UUID | None = None, *, retry: dict[str, Any] | None = None, *
     insert("job", **(defaults | columns))
     insert(
         "job_revision",
-        id=uuid4(),
+        id=new_id(),
         tenant_id=owner,
         job_id=identifier,
         number=1,
@@ -88,7 +89,7 @@ def job(tenant_id: UUID | None = None, *, retry: dict[str, Any] | None = None, *
 
 def schedule(of: Any, **columns: Any) -> UUID:
     """A per-second cron schedule of a job."""
-    identifier = uuid4()
+    identifier = new_id()
     defaults = {
         "id": identifier, "job_id": of[0], "tenant_id": of[1], "kind": "cron", "expression": "* * * * * *", "timezone": "UTC",
         "dst_gap": "run_after_gap", "dst_fold": "first", "misfire": "last", "misfire_max": 1, "misfire_grace_seconds": 60,
@@ -140,7 +141,7 @@ def worker(
     **columns: Any,
 ) -> UUID:
     """A worker with a lease that lasts ``lease`` seconds."""
-    identifier = uuid4()
+    identifier = new_id()
     defaults = {
         "id": identifier, "name": "w@test", "queues": list(queues), "pool": "prefork", "concurrency": concurrency, "pid": 1, "pids": list(pids),
         "draining": False, "started_at": now(), "renewed_at": now(), "lease_expires_at": now() + timedelta(seconds=lease),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from tenants.fields import new_id
 from tests.support import rows
 
 HOUR = timedelta(hours=1)
@@ -18,7 +19,7 @@ def maintenance(
     **columns: Any,
 ) -> UUID:
     """One that holds a tenant (or all), open for an hour already and for one more if not said otherwise."""
-    identifier, now = uuid4(), rows.now()
+    identifier, now = new_id(), rows.now()
     begin, end = opens_at or now - HOUR, closes_at or now + HOUR
     defaults = {
         "id": identifier, "tenant_id": tenant, "queue_id": None, "job_id": None, "action": "hold", "reason": "The database moves.",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
+from tenants.fields import new_id
 from tests.support import rows
 
 
 def give(job: Any, tag: str) -> UUID:
     """A job's tag; returns the key of the tag itself, which the database makes."""
-    rows.insert("job_tag", id=uuid4(), tenant_id=job[1], job_id=job[0], tag=tag)
+    rows.insert("job_tag", id=new_id(), tenant_id=job[1], job_id=job[0], tag=tag)
     found: UUID = rows.fetch("SELECT id FROM tag WHERE tenant_id = %s AND tag = %s", job[1], tag)[0][0]
     return found
 

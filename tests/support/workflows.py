@@ -12,6 +12,7 @@ from jobs.engine import transitions, workflows
 from jobs.engine.records import NewExecution, Problem
 from jobs.engine.transitions import Claim, Fence
 from jobs.rules import identity
+from tenants.fields import new_id
 from tests.support import one, rows
 
 PROBLEM = Problem(code="EXECUTION_FAILED", message="it broke")
@@ -35,7 +36,7 @@ class Jobs:
     def edge(self, upstream: str, downstream: str, rule: str = "all_success", **columns: Any) -> None:
         """``downstream`` after ``upstream``."""
         defaults = {
-            "id": uuid4(), "tenant_id": self.tenant, "upstream_id": self[upstream][0], "downstream_id": self[downstream][0],
+            "id": new_id(), "tenant_id": self.tenant, "upstream_id": self[upstream][0], "downstream_id": self[downstream][0],
             "mode": "start", "trigger_rule": rule, "condition": "", "gate_timeout_seconds": 86_400, "created_at": rows.now(),
             "updated_at": rows.now(),
         }  # fmt: skip

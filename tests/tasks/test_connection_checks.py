@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import socket
 import ssl
 import threading
@@ -63,26 +64,23 @@ def talking(*answers: bytes, greeting: bytes = b"") -> Iterator[int]:
 
 @pytest.fixture
 def database() -> Iterator[dict[str, Any]]:
-    """A log-in of the test server that has nothing to do with ours."""
-    parts = urlsplit(servers.URLS["super"])
+    """A log-in of the test server that has nothing to do with ours. Roles are the whole server's, so it has a name of its own."""
+    parts, name = urlsplit(servers.URLS["super"]), f"outside_{secrets.token_hex(4)}"
     with servers.superuser() as superuser:
-        if superuser.execute("SELECT FROM pg_roles WHERE rolname = 'outside'").fetchone():
-            superuser.execute("DROP OWNED BY outside")
-            superuser.execute("DROP ROLE outside")
-        superuser.execute(f"CREATE ROLE outside LOGIN PASSWORD '{CANARY}'")  # type: ignore[call-overload]
-        superuser.execute(f"GRANT CONNECT ON DATABASE {parts.path[1:]} TO outside")  # type: ignore[call-overload]
+        superuser.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{CANARY}'")  # type: ignore[call-overload]
+        superuser.execute(f"GRANT CONNECT ON DATABASE {parts.path[1:]} TO {name}")  # type: ignore[call-overload]
     yield {
-        "kind": "postgresql", "host": parts.hostname, "port": parts.port, "database": unquote(parts.path[1:]), "user": "outside",
+        "kind": "postgresql", "host": parts.hostname, "port": parts.port, "database": unquote(parts.path[1:]), "user": name,
         "password": CANARY, "tls": "off",
     }  # fmt: skip
     with servers.superuser() as superuser:
-        superuser.execute(f"REVOKE ALL ON DATABASE {parts.path[1:]} FROM outside")  # type: ignore[call-overload]
-        superuser.execute("DROP ROLE outside")
+        superuser.execute(f"REVOKE ALL ON DATABASE {parts.path[1:]} FROM {name}")  # type: ignore[call-overload]
+        superuser.execute(f"DROP ROLE {name}")  # type: ignore[call-overload]
 
 
 def test_postgresql_is_logged_in_to(database):
     result, _ = tried(database)
-    assert (result["ok"], result["logged_in"], result["user"]) == (True, True, "outside")
+    assert (result["ok"], result["logged_in"], result["user"]) == (True, True, database["user"])
 
 
 def test_a_wrong_password_is_told_in_the_servers_words(database):

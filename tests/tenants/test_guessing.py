@@ -127,10 +127,11 @@ def test_parallel_guesses_are_judged_as_often_as_the_limit_says(
     monkeypatch.setattr(guessing, "_places", threading.BoundedSemaphore(1000))
     answers = _storm(person, 200, 50)
     assert set(answers) <= {401, 429, 503}
-    assert len(judged) <= 5  # of those at the same moment all but one are sent away unjudged
-    while code(wrong(person))[0] == 401:
-        assert len(judged) < 5
-    assert len(judged) == 5
+    assert _learned(answers, judged) <= 5  # of those at the same moment all but one are sent away unjudged
+    while (answer := code(wrong(person))[0]) != 429:
+        answers.append(answer)
+        assert answers.count(401) < 5
+    assert _learned(answers, judged) <= 5 <= len(judged)
     failures = "SELECT sum(failures_since_start) FROM axes_accessattempt WHERE username = %s"
     assert rows.fetch(failures, person.email) == [(5,)]
     assert code(person.log_in()) == (429, "RATE_LIMITED")
@@ -139,9 +140,16 @@ def test_parallel_guesses_are_judged_as_often_as_the_limit_says(
 def test_of_hundreds_of_parallel_guesses_few_even_get_to_the_database(person: Person, judged: list[float]) -> None:
     answers = _storm(person, 400, 50)
     assert set(answers) <= {401, 429, 503}
-    assert len(judged) <= 5
+    assert answers.count(401) < 5
+    assert _learned(answers, judged) <= 5
     tries = rows.fetch("SELECT count(*) FROM audit_event WHERE object_id = %s", str(person.user.pk))
     assert tries[0][0] <= 5
+
+
+def _learned(answers: list[int], judged: list[float]) -> int:
+    """From how many anybody learned something: on a busy machine PostgreSQL may end a transaction that has judged one, and
+    the answer is 503 whatever the password."""
+    return len(judged) - answers.count(503)
 
 
 def _storm(person: Person, tries: int, at_once: int) -> list[int]:

@@ -20,9 +20,10 @@ from tests.support.console import Console
     ],
 )  # fmt: skip
 def test_it_is_marked_by_its_lease_and_state(console: Console, columns: Any, word: str) -> None:
-    made = executors.row(rows.tenant(), **columns)
+    tenant = rows.tenant()
+    made = executors.row(tenant, **columns)
     assert f"</span>{word}</span>" in console.page("jobs_executor_change", made)
-    assert f"</span>{word}</span>" in console.page("jobs_executor_changelist")
+    assert f"</span>{word}</span>" in console.page("jobs_executor_changelist", tenant__id__exact=str(tenant))
 
 
 def test_its_page_shows_what_it_holds_and_can(console: Console) -> None:

@@ -69,7 +69,7 @@ def test_a_text_is_made_changed_rolled_back_and_discarded(console: Console) -> N
     answer = console.press("tenants_secret_rollback", secret, version=2)
     assert answer.status_code == 200
     console.pressed("tenants_secret_describe", secret, description="of the shop")
-    assert "of the shop" in console.page("tenants_secret_changelist")
+    assert "of the shop" in console.page("tenants_secret_changelist", tenant__id__exact=str(tenant))
 
 
 def test_a_refused_connection_says_so_beside_its_field(console: Console) -> None:

@@ -12,12 +12,13 @@ from tests.support import rows
 from tests.support.console import Console
 
 
+@pytest.mark.usefixtures("empty_database")
 @pytest.mark.parametrize(
     ("lease", "draining", "word"),
     [(30, False, "live"), (30, True, "draining"), (-1, False, "gone"), (-1, True, "gone")],
 )
-def test_a_worker_is_marked_by_its_lease(console: Console, lease: float, draining: bool, word: str) -> None:
-    worker = rows.worker(lease=lease, draining=draining)
+def test_a_worker_is_marked_by_its_lease(lease: float, draining: bool, word: str) -> None:
+    worker, console = rows.worker(lease=lease, draining=draining), Console()
     assert f"</span>{word}</span>" in console.page("jobs_worker_change", worker)
     assert f"</span>{word}</span>" in console.page("jobs_worker_changelist")
 

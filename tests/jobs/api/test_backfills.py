@@ -228,6 +228,7 @@ def test_a_maintenance_window_holds_what_they_made_and_lets_it_go_at_its_end(own
     assert "queued" in {row[0] for row in hours.made("state")}
 
 
+@pytest.mark.usefixtures("empty_database")
 def test_overlap_judges_none_of_them(owner, hours):
     rows.change("UPDATE job SET overlap = 'skip' WHERE id = %s", hours.job[0])
     hours.live(0, "running", ripened_at=rows.now())

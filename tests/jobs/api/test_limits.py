@@ -129,7 +129,7 @@ def test_a_queue_says_how_it_stands_and_what_limits_it(owner):
         rows.change("UPDATE queue SET paused_at = now() WHERE name = 'slow'")
         states.append(owner.api.get("/api/v1/queues/slow").json()["state"])
         rows.change("UPDATE execution SET state = 'succeeded', finished_at = now() WHERE id = %s", running)
-        states += [row["state"] for row in owner.api.get("/api/v1/queues").json()["data"] if row["name"] == "slow"]
+        states += [row["state"] for row in owner.api.every("/api/v1/queues") if row["name"] == "slow"]
         assert states == ["active", "draining", "drained"]
     finally:
         rows.change("DELETE FROM execution WHERE queue_id = 'slow'")

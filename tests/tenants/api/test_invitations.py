@@ -108,8 +108,9 @@ def test_of_many_who_accept_at_once_one_joins(owner, invite, email):
 
     with ThreadPoolExecutor(8) as pool:
         first, *others = sorted(pool.map(join, range(8)))
-    # Of tries at the same moment all but one are sent away unjudged, as at the log-in.
-    assert (first, set(others) - {404, 429}) == (201, set())
+    # Of tries at the same moment all but one are sent away unjudged, as at the log-in; where the machine is so busy that
+    # PostgreSQL ends a transaction of one, that one joins nobody.
+    assert (first, set(others) - {404, 429, 503}) == (201, set())
     assert len(member_of(owner, email)) == 1
 
 
