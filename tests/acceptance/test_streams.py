@@ -49,10 +49,10 @@ class Listener(threading.Thread):
             self.error = error
 
     def wait_for(self, condition: Callable[[Event], bool]) -> None:
-        wait_for(lambda: any(condition(event) for event in self.events), 30, "the stream tells of it")
+        wait_for(lambda: any(condition(event) for event in self.events), 90, "the stream tells of it")
 
     def finish(self) -> list[Event]:
-        self.join(30)
+        self.join(120)
         assert not self.is_alive(), "the stream has not ended"
         return self.events
 
@@ -65,7 +65,7 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
     run = script(client, "streamed", TICKS)
     broken = Listener(client.executions.stream(run))
     waited: list[Any] = []
-    waiter = threading.Thread(target=lambda: waited.append(client.executions.wait(run, timeout=60)))
+    waiter = threading.Thread(target=lambda: waited.append(client.executions.wait(run, timeout=300)))
     waiter.start()
     broken.wait_for(is_tick(2))
     carillon.replace("web")
@@ -73,7 +73,7 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
     carillon.kill("web")
     carillon.start("web")
     events = broken.finish()
-    waiter.join(30)
+    waiter.join(120)
     assert [each["state"] for each in waited] == ["succeeded"]
     whole = [*client.executions.stream(run)]
     assert events == whole

@@ -100,7 +100,7 @@ def test_a_row_that_somebody_holds_is_left_to_the_next_look(queue, in_thread):
     held = pending(queue, rows.job(), 0, 1000)
     with transaction.atomic():
         Execution.objects.select_for_update(no_key=True).get(pk=held)
-        assert in_thread(ageing.raise_all).result(10) == 0
+        assert in_thread(ageing.raise_all).result(60) == 0
     assert ageing.raise_all() == 1
 
 

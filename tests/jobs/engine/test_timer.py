@@ -31,7 +31,7 @@ def running() -> Iterator[Callable[[], Timer]]:
     yield start
     for thread in started:
         thread.stop()
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
 
 
