@@ -88,14 +88,14 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
 
 def test_web_ends_at_once_though_streams_are_open(carillon: Stack, client: Client) -> None:
     # It would wait so long for other requests: a busy machine is told from one that waits.
-    carillon.configure("web", **{"timeout-graceful-shutdown": "60"})
+    carillon.configure("web", **{"timeout-graceful-shutdown": "600"})
     carillon.restart("web")
     run = script(client, "held-open", "sleep 60")
     listener = Listener(client.executions.stream(run))
     listener.wait_for(lambda event: event.data.get("state") == "running")
     began = time.monotonic()
     carillon.the("web").end(signal.SIGTERM)
-    assert time.monotonic() - began < 30, "it waited for its streams"
+    assert time.monotonic() - began < 30 * slowness(), "it waited for its streams"
     carillon.configure("web", **{"timeout-graceful-shutdown": "5"})
     carillon.start("web")
     client.executions.cancel(run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -59,10 +58,8 @@ def test_what_is_not_stored_comes_again(fields, topic, monkeypatch):
     run(fields, queue=topic, operation="publish_batch", messages=[{"body": n} for n in range(20)])
     context = contexts.RecordingContext(LOCAL)
     monkeypatch.setattr(contexts.RecordingContext, "cancelled", property(lambda self: len(self.lines) > 0))
-    begun = time.monotonic()
     with pytest.raises(Cancelled):
         run(fields, queue=topic, context=context, operation="consume", group="readers")
-    assert time.monotonic() - begun < 5
     monkeypatch.undo()
     assert stored(context) == []
     result, _ = consumed(fields, queue=topic, group="readers", max_messages=20, idle_seconds=5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -30,6 +32,12 @@ def away(monkeypatch):
         raise buckets.Away
 
     monkeypatch.setattr(buckets, "draw", draw)
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """For the limits no time passes from one request to the next."""
+    monkeypatch.setattr(buckets, "draw", partial(buckets.draw, at=time.time()))
 
 
 def refused(answer, limit):
@@ -166,7 +174,7 @@ def test_requests_without_a_key_do_not_use_up_what_guessing_may(owner):
         assert Caller(owner.key, address_=here).ask().status_code != 401
 
 
-def test_headers_tell_of_the_tightest_limit(owner):
+def test_headers_tell_of_the_tightest_limit(owner, frozen):
     with only(key="100/m", tenant="50/h", address="1000/s"):
         caller = Caller(owner.key)
         answers = [caller.ask() for _ in range(3)]
@@ -174,7 +182,7 @@ def test_headers_tell_of_the_tightest_limit(owner):
     assert [answer["RateLimit"] for answer in answers] == [f'"tenant";r={49 - n};t={72 * (n + 1)}' for n in range(3)]
 
 
-def test_empty_bucket_tells_when_the_next_request_is_let_in(owner):
+def test_empty_bucket_tells_when_the_next_request_is_let_in(owner, frozen):
     with only(key="2/h"):
         caller = Caller(owner.key)
         answers = [caller.ask() for _ in range(3)]
