@@ -196,10 +196,10 @@ def test_member_that_is_stopped_for_good_leaves_the_stored_and_the_waiting_in_or
 
 def test_broker_that_hangs_takes_nothing_from_the_grace(monkeypatch, settings, later):
     """What goes back rings; the one that stops has its whole grace all the same, and ends by itself."""
-    settings.CANCEL_GRACE = timedelta(seconds=60)
+    settings.CANCEL_GRACE = timedelta(seconds=20)
     monkeypatch.setattr(attendant, "ASK_EVERY", 0.0)
     monkeypatch.setattr(batch, "LONGEST_TURN", 0.01)
-    monkeypatch.setattr(dispatch, "ring", lambda: later(61))
+    monkeypatch.setattr(dispatch, "ring", lambda: later(21))
     members, stopped = published(2), []
 
     def cancelled(params, context):
