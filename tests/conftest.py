@@ -99,6 +99,15 @@ def _patient_limits() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _static_files_when_asked_for() -> None:
+    """Each test's clients load the middleware anew: six hundred files would be listed before each one's first answer."""
+    if SERVERS:
+        from django.conf import settings
+
+        settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _artifacts_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Not the developer's own."""
     if SERVERS:

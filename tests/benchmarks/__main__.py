@@ -32,15 +32,13 @@ from tests.benchmarks.figures import Figure, Machine, Sizes
 from tests.support import stack as stacks
 from tests.support.stack_databases import durable_server, migrated
 
-#: Not done unless asked for: a million rows take their time.
-ASKED_FOR = ("schedules",)
-PARTS = ("throughput", "latency", "lateness", "neighbours", "recovery", "stopping", "footprint")
+PARTS = ("throughput", "latency", "lateness", "neighbours", "recovery", "stopping", "footprint", "schedules")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--full", action="store_true", help="larger sizes and more rounds, about forty minutes")
-    parser.add_argument("--only", nargs="+", choices=(*PARTS, *ASKED_FOR), default=PARTS, help="only these parts")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="only these parts")
     parser.add_argument("--commit", type=Path, metavar="FILE", help="also write the small table of figures there")
     parser.add_argument("--alone", action="store_true", help="without the peers")
     chosen = parser.parse_args()
