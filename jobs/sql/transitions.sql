@@ -516,7 +516,11 @@ RETURNING e.id
 -- that a strict job neither has company nor waits for ever behind lax ones. So does the lowest rate.
 -- A plan made for all values takes the room for a tenth of what waits, and would read whole tables to
 -- find so many. LIMIT 1 and ANY(ARRAY(…)) say that each row costs one look by its key.
-WITH RECURSIVE walk AS (
+WITH RECURSIVE instant AS MATERIALIZED (
+    -- Tokens are counted, and what draws them has started, at one instant, however long the statement takes: or starts would
+    -- lie closer together than their rate allows. It is read after the snapshot, so it lies after every end that made room.
+    SELECT clock_timestamp() AS now
+), walk AS (
     (SELECT tenant_id FROM execution WHERE queue_id = %(queue)s AND state = 'pending' AND waiting_on = ''
      ORDER BY tenant_id LIMIT 1)
     UNION ALL
@@ -539,7 +543,7 @@ WITH RECURSIVE walk AS (
     ) f
     CROSS JOIN LATERAL (
         SELECT CASE WHEN t.rate_limit <> '' THEN
-            carillon_tokens('tenant:' || t.id, t.rate_limit, t.rate_burst, statement_timestamp()) END AS tokens
+            carillon_tokens('tenant:' || t.id, t.rate_limit, t.rate_burst, (SELECT now FROM instant)) END AS tokens
     ) r
 ), candidate AS MATERIALIZED (
     -- Judging one costs counts of its job; so only twice as many are judged as there is room for. If more than half of
@@ -591,7 +595,7 @@ WITH RECURSIVE walk AS (
     ) c
     CROSS JOIN LATERAL (
         SELECT CASE WHEN j.rate_limit <> '' THEN
-            carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, statement_timestamp()) END AS tokens
+            carillon_tokens('job:' || j.id, j.rate_limit, j.rate_burst, (SELECT now FROM instant)) END AS tokens
     ) r
     CROSS JOIN LATERAL (
         SELECT count(*) AS total, count(*) FILTER (WHERE e.trigger = 'schedule') + CASE WHEN j.overlap = 'allow' THEN 0 ELSE (
@@ -657,7 +661,7 @@ WITH RECURSIVE walk AS (
          ORDER BY e.priority DESC, e.not_before, e.id LIMIT 1)
     ) o
 ), strictest AS MATERIALIZED (
-    SELECT s.*, carillon_tokens(s.bucket, s.rate_limit, s.rate_burst, statement_timestamp()) AS tokens
+    SELECT s.*, carillon_tokens(s.bucket, s.rate_limit, s.rate_burst, (SELECT now FROM instant)) AS tokens
     FROM (
         SELECT DISTINCT ON (c.tenant_id, c.concurrency_key) c.tenant_id, c.concurrency_key, j.id AS job_id,
             j.key_rate_limit AS rate_limit, j.key_rate_burst AS rate_burst,
@@ -716,7 +720,7 @@ WITH RECURSIVE walk AS (
     SELECT id FROM execution WHERE id = ANY(ARRAY(SELECT id FROM chosen)) AND state = ANY(%(sources)s)
     FOR NO KEY UPDATE SKIP LOCKED
 ), admitted AS (
-    UPDATE execution e SET state = %(target)s, queued_at = clock_timestamp(),
+    UPDATE execution e SET state = %(target)s, queued_at = (SELECT now FROM instant),
         publish_again_at = clock_timestamp() + interval '5 seconds'
     FROM chosen c WHERE e.id = c.id AND e.id = ANY(ARRAY(SELECT id FROM free)) AND e.state = ANY(%(sources)s)
     RETURNING c.place, c.share, c.has_backlog, e.id, e.attempt, e.timeout_seconds, e.tenant_id, e.job_id, e.epoch,
@@ -729,7 +733,7 @@ WITH RECURSIVE walk AS (
     FROM admitted a JOIN ready r ON r.id = a.tenant_id AND r.rate_limit <> '' GROUP BY r.id, r.rate_limit, r.rate_burst, r.tokens
     UNION ALL
     SELECT 'queue:' || q.name, q.rate_limit, q.rate_burst,
-        carillon_tokens('queue:' || q.name, q.rate_limit, q.rate_burst, statement_timestamp()) - count(*), NULL
+        carillon_tokens('queue:' || q.name, q.rate_limit, q.rate_burst, (SELECT now FROM instant)) - count(*), NULL
     FROM admitted a JOIN queue q ON q.name = %(queue)s AND q.rate_limit <> '' GROUP BY q.name
     UNION ALL
     SELECT s.bucket, s.rate_limit, s.rate_burst, s.tokens - count(*), s.job_id
@@ -737,11 +741,11 @@ WITH RECURSIVE walk AS (
     GROUP BY s.bucket, s.rate_limit, s.rate_burst, s.tokens, s.job_id
 ), charged AS (
     INSERT INTO rate_bucket AS b (key, tokens, updated_at, refill_at, full_at, job_id)
-    SELECT key, left_over, statement_timestamp(),
-        statement_timestamp() + greatest(1 - left_over, 0) / carillon_rate(rate_limit) * interval '1 second',
-        statement_timestamp() + (carillon_burst(rate_limit, rate_burst) - left_over) / carillon_rate(rate_limit) * interval '1 second',
+    SELECT key, left_over, now,
+        now + greatest(1 - left_over, 0) / carillon_rate(rate_limit) * interval '1 second',
+        now + (carillon_burst(rate_limit, rate_burst) - left_over) / carillon_rate(rate_limit) * interval '1 second',
         job_id
-    FROM drawn
+    FROM drawn CROSS JOIN instant
     ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at,
         refill_at = excluded.refill_at, full_at = excluded.full_at, job_id = excluded.job_id
 ), surplus AS MATERIALIZED (

@@ -18,7 +18,7 @@ from jobs.connections import Connection
 from jobs.connections.brokers import Kafka, RabbitMq
 from jobs.handlers import Cancelled, Context, Handler, HandlerError, Json, Params
 from tasks.queues import sending
-from tasks.queues.contract import Outgoing, Reading, Session, not_here
+from tasks.queues.contract import GLANCE_SECONDS, Outgoing, Reading, Session, not_here
 from tasks.queues.storing import Encoding, Store
 
 #: Between two reports of progress.
@@ -186,18 +186,20 @@ def _consume(session: Session, params: MessageQueueParams, context: Context) -> 
 
 
 def _read(session: Session, params: MessageQueueParams, context: Context, store: Store) -> str:
-    """Store what comes; returns which limit ended it."""
-    last = told = time.monotonic()
+    """Store what comes; returns which limit ended it. A look that took longer than it should was held up here: that is no silence."""
+    looked = told = time.monotonic()
+    silent = 0.0
     for message in session.read(params.reading()):
         if context.cancelled:
             raise Cancelled
         now = time.monotonic()
+        silent, looked = silent + min(now - looked, GLANCE_SECONDS), now
         if message is not None:
             store.put(message)
-            last = now
+            silent = 0.0
             if store.bytes >= params.max_bytes:
                 return "max_bytes"
-        elif now - last >= params.idle_seconds:
+        elif silent >= params.idle_seconds:
             return "idle"
         if context.ending:
             return "soft_timeout"

@@ -28,7 +28,7 @@ def wait_ended(carillon: Stack, execution: str, seconds: float) -> dict[str, Any
 
 def wait_running(carillon: Stack, execution: str) -> None:
     """Until a handler has said something: it is under way."""
-    wait_for(lambda: carillon.api.get(f"executions/{execution}/logs")["data"], 30, "the handler has logged a line")
+    wait_for(lambda: carillon.api.get(f"executions/{execution}/logs")["data"], 90, "the handler has logged a line")
 
 
 def states(carillon: Stack, executions: Sequence[str]) -> Counter[str]:

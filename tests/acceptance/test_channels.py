@@ -18,7 +18,7 @@ def test_a_failed_job_tells_its_channel_with_a_link_that_leads_to_its_page(
         "name": name, "type": "dummy", "payload": {"fail_rate": 1}, "retry": {"max_attempts": 1}, "on_failure": [name],
     }  # fmt: skip
     execution = carillon.api.trigger(carillon.api.post("jobs", job)["id"])
-    wait_for(lambda: web_site.requests, 30, "the channel is told")
+    wait_for(lambda: web_site.requests, 90, "the channel is told")
     told = json.loads(web_site.requests[0].body)
     assert (told["job"], told["state"], told["execution"]) == (name, "failed", execution)
     assert told["url"].startswith(carillon.url)

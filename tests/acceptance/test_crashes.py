@@ -45,7 +45,7 @@ def _begun(carillon: Stack, name: str) -> str:
     """An execution whose script is in its twenty seconds: its processes carry the execution's id."""
     carillon.api.post("jobs", {"name": name, "type": "script", "payload": {"script": SCRIPT}})
     execution = carillon.api.trigger(name)
-    wait_for(lambda: len(marked(execution)) >= 2, 30, "the script runs")
+    wait_for(lambda: len(marked(execution)) >= 2, 90, "the script runs")
     return execution
 
 
@@ -56,7 +56,7 @@ def _runs_again_in_time(carillon: Stack, execution: str, killed_at: float, lease
 
 
 def _tells_what_happened(carillon: Stack, execution: str) -> None:
-    run = runs.wait_ended(carillon, execution, 20)
+    run = runs.wait_ended(carillon, execution, 90)
     assert (run["state"], run["attempt"], run["crashes"]) == ("succeeded", 2, 1)
     first, second = carillon.api.get(f"executions/{execution}/attempts")["data"]
     assert (first["number"], first["state"], first["error"]["code"]) == (1, "lost", "WORKER_LOST")

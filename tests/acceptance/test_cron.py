@@ -17,9 +17,9 @@ def test_a_cron_job_calls_its_server_every_second_and_each_call_is_an_execution_
         "name": "every-second", "type": "http", "payload": {"method": "POST", "url": web_site.url("/hook")},
         "schedules": [{"kind": "cron", "expression": "* * * * * *"}],
     })  # fmt: skip
-    wait_for(lambda: len(web_site.requests) >= 6, 20, "six calls")
+    wait_for(lambda: len(web_site.requests) >= 6, 90, "six calls")
     carillon.api.post(f"schedules/{job['schedules'][0]['id']}/pause")
-    runs = wait_for(lambda: _all_ended(carillon, job["id"]), 20, "every execution has ended")
+    runs = wait_for(lambda: _all_ended(carillon, job["id"]), 90, "every execution has ended")
 
     assert {run["state"] for run in runs} == {"succeeded"}
     slots = [datetime.fromisoformat(run["scheduled_for"]) for run in runs]

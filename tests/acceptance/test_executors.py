@@ -68,23 +68,23 @@ def test_executions_run_fail_are_cancelled_and_survive_their_executor(
     carillon: Stack, queue: str, start: Start
 ) -> None:
     alpha = start("alpha")
-    done = runs.wait_ended(carillon, run(carillon, queue, "work"), 20)
+    done = runs.wait_ended(carillon, run(carillon, queue, "work"), 90)
     assert (done["state"], done["result"], done["worker"]) == ("succeeded", {"did": "work", "by": "alpha"}, "alpha")
     assert logged(carillon, done["id"]) == ["doing work", "100% done"]
-    failed = runs.wait_ended(carillon, run(carillon, queue, "fail"), 20)
+    failed = runs.wait_ended(carillon, run(carillon, queue, "fail"), 90)
     assert (failed["state"], failed["error"]["code"]) == ("failed", "NO_WAY")
     hanging = run(carillon, queue, "hang", always=True)
-    wait_for(lambda: "doing hang" in logged(carillon, hanging), 20, "its log is told while it runs")
+    wait_for(lambda: "doing hang" in logged(carillon, hanging), 90, "its log is told while it runs")
     carillon.api.post(f"executions/{hanging}/cancel")
-    assert runs.wait_ended(carillon, hanging, 20)["state"] == "cancelled"
+    assert runs.wait_ended(carillon, hanging, 90)["state"] == "cancelled"
 
     orphan = run(carillon, queue, "hang")
-    wait_for(lambda: holder(carillon, orphan) == "alpha", 20, "alpha holds it")
+    wait_for(lambda: holder(carillon, orphan) == "alpha", 90, "alpha holds it")
     start("beta")
     alpha.send_signal(signal.SIGKILL)
     # Its lease is over, without the wait.
     carillon.query("UPDATE executor SET lease_expires_at = now() WHERE name = 'alpha'")
-    ended = runs.wait_ended(carillon, orphan, 40)
+    ended = runs.wait_ended(carillon, orphan, 90)
     assert (ended["state"], ended["result"]["by"], ended["crashes"]) == ("succeeded", "beta", 1)
     states = [(each["worker"], each["state"]) for each in carillon.api.get(f"executions/{orphan}/attempts")["data"]]
     assert states == [("alpha", "lost"), ("beta", "succeeded")]
@@ -96,14 +96,14 @@ def test_two_executors_share_the_work_and_one_that_is_stopped_gives_back_what_it
     gamma, delta = start("gamma"), start("delta")
     executions = [run(carillon, queue, "work") for _ in range(12)]
     for execution in executions:
-        assert runs.wait_ended(carillon, execution, 30)["attempt"] == 1
+        assert runs.wait_ended(carillon, execution, 90)["attempt"] == 1
     claims = carillon.query("SELECT 1 FROM attempt WHERE execution_id = ANY(%s::uuid[])", executions)
     assert len(claims) == len(executions), "none was ever held twice"
     held = run(carillon, queue, "hang", always=True)
-    wait_for(lambda: holder(carillon, held), 20, "somebody holds it")
+    wait_for(lambda: holder(carillon, held), 90, "somebody holds it")
     theirs, other = (gamma, "delta") if holder(carillon, held) == "gamma" else (delta, "gamma")
     theirs.send_signal(signal.SIGTERM)
-    assert theirs.wait(30) == 0
-    wait_for(lambda: holder(carillon, held) == other, 20, "the other runs the same attempt")
+    assert theirs.wait(90) == 0
+    wait_for(lambda: holder(carillon, held) == other, 90, "the other runs the same attempt")
     attempts = carillon.api.get(f"executions/{held}/attempts")["data"]
     assert [(each["number"], each["state"]) for each in attempts] == [(1, "released"), (1, "running")]

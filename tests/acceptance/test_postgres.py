@@ -11,21 +11,21 @@ from tests.support.stack import Stack, wait_for
 def test_everything_goes_on_after_a_restart_of_postgresql(carillon: Stack) -> None:
     schedules = [slots.every_second(carillon, f"beside-postgres-{place}") for place in range(3)]
     job = carillon.api.post("jobs", {"name": "across-restart", "type": "dummy", "payload": {"duration_seconds": 4}})
-    wait_for(lambda: slots.ended(carillon, schedules[0]) >= 3, 30, "slots run")
+    wait_for(lambda: slots.ended(carillon, schedules[0]) >= 3, 90, "slots run")
     executions = [carillon.api.trigger(job["id"]) for _ in range(3)]
-    wait_for(lambda: "running" in runs.states(carillon, executions), 30, "an attempt is under way")
+    wait_for(lambda: "running" in runs.states(carillon, executions), 90, "an attempt is under way")
 
     carillon.disconnect()
     carillon.postgres.stop("immediate")
     _says_so(carillon, job["id"])
     carillon.postgres.start()
 
-    wait_for(lambda: carillon.api.send("GET", "/health/ready").status_code == 200, 30, "it calls itself ready")
+    wait_for(lambda: carillon.api.send("GET", "/health/ready").status_code == 200, 90, "it calls itself ready")
     executions.append(carillon.api.trigger(job["id"]))
     for execution in executions:
         assert runs.wait_ended(carillon, execution, 60)["state"] == "succeeded"
     before = slots.ended(carillon, schedules[0])
-    wait_for(lambda: slots.ended(carillon, schedules[0]) >= before + 3, 30, "slots go on")
+    wait_for(lambda: slots.ended(carillon, schedules[0]) >= before + 3, 90, "slots go on")
     for schedule in schedules:
         seen = slots.stop(carillon, schedule)
         assert seen.missing == []

@@ -24,7 +24,7 @@ def messages(carillon: Stack, execution: str) -> list[str]:
 
 def test_items_run_in_threads_of_a_child_and_each_line_names_its_item(carillon: Stack) -> None:
     execution = trigger(carillon, {"callable": "tests.echo", "items": ["a", "b", "c"], "max_threads": 2})
-    run = runs.wait_ended(carillon, execution, 30)
+    run = runs.wait_ended(carillon, execution, 90)
     assert run["state"] == "succeeded", carillon.logs()
     assert [entry["result"] for entry in run["result"]["results"]] == ["a", "b", "c"]
     said = messages(carillon, execution)
@@ -34,11 +34,11 @@ def test_items_run_in_threads_of_a_child_and_each_line_names_its_item(carillon: 
 
 def test_cancel_ends_a_fan_out_in_the_midst_of_it(carillon: Stack) -> None:
     execution = trigger(carillon, {"callable": "tests.wait", "items": list(range(50)), "max_threads": 3})
-    wait_for(lambda: len(messages(carillon, execution)) == 3, 30, "three items are under way")
+    wait_for(lambda: len(messages(carillon, execution)) == 3, 90, "three items are under way")
     carillon.api.post(f"executions/{execution}/cancel")
-    assert runs.wait_ended(carillon, execution, 30)["state"] == "cancelled"
+    assert runs.wait_ended(carillon, execution, 90)["state"] == "cancelled"
     assert messages(carillon, execution).count("items[3]: waiting") == 0
-    after = runs.wait_ended(carillon, trigger(carillon, {"callable": "tests.echo"}), 30)
+    after = runs.wait_ended(carillon, trigger(carillon, {"callable": "tests.echo"}), 90)
     assert after["state"] == "succeeded", "the workers go on"
 
 
@@ -54,5 +54,5 @@ def test_callable_that_ends_its_process_is_a_crash_and_harms_no_neighbour(carill
 
 
 def test_demos_own_callable_counts(carillon: Stack) -> None:
-    run = runs.wait_ended(carillon, trigger(carillon, {"callable": "demo.count_lines", "args": ["tenants"]}), 30)
+    run = runs.wait_ended(carillon, trigger(carillon, {"callable": "demo.count_lines", "args": ["tenants"]}), 90)
     assert run["result"]["lines"] > 1000

@@ -34,7 +34,7 @@ def _by_hand(carillon: Stack, folder: Path) -> None:
     text = f"\necho; echo '{MARK}'\n".join(block.code for block in blocks)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text], cwd=folder, env={**os.environ, "PORT": carillon.url.rpartition(":")[2]},
-        capture_output=True, text=True, timeout=90, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     outputs = done.stdout.split(f"\n{MARK}\n")

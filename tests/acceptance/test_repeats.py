@@ -86,7 +86,7 @@ def test_what_was_committed_and_never_told_is_told_to_the_repetition(killed_at_c
     with pytest.raises(httpx2.HTTPError):
         post(carillon, key, body)
     assert KillsAtCommit.killed.is_set()
-    wait_for(lambda: not carillon.members("web"), 10, "the web process is dead")
+    wait_for(lambda: not carillon.members("web"), 60, "the web process is dead")
     stored = carillon.query("SELECT id FROM job WHERE name = %s", body["name"])
     assert len(stored) == 1, "it was killed before the commit, not after"
     (kept,) = carillon.query("SELECT body FROM reservation WHERE key = %s", key)
@@ -102,7 +102,7 @@ def raw(carillon: Stack, *lines: str, body: bytes, hang_up: bool = False) -> int
     place = urlsplit(carillon.url)
     head = ["POST /api/v1/jobs HTTP/1.1", f"Host: {place.netloc}", f"X-API-Key: {carillon.key}",
             "Content-Type: application/json", "Connection: close", *lines]  # fmt: skip
-    with socket.create_connection((place.hostname or "", place.port or 0), timeout=10) as connection:
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as connection:
         connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
         if hang_up:
             connection.shutdown(socket.SHUT_WR)

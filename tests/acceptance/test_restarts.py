@@ -16,18 +16,20 @@ def test_no_attempt_fails_while_each_process_is_replaced_and_restarted(carillon:
     schedule = slots.every_second(carillon, "beside-restarts")
     short = carillon.api.post("jobs", {"name": "short", "type": "dummy", "payload": {"duration_seconds": 0.1}})["id"]
     long = carillon.api.post("jobs", {"name": "long", "type": "http", "payload": {"url": web_site.url()}})["id"]
+    hung: list[str] = []
     with _callers(carillon, short) as executions:
         for change in (carillon.replace, carillon.restart):
             for role in ROLES:
                 if role == "worker":
-                    executions.append(_hung(carillon, web_site, long, f"/{change.__name__}"))
+                    hung.append(_hung(carillon, web_site, long, f"/{change.__name__}"))
                 change(role)
                 _five_more(executions)
 
-    everyone = len(executions)
-    wait_for(lambda: runs.states(carillon, executions)["succeeded"] == everyone, 90, "all have succeeded")
-    attempts = runs.attempts(carillon, executions)
-    assert attempts == {(1, "succeeded"): everyone, (1, "released"): 2}
+    everyone = [*executions, *hung]
+    wait_for(lambda: runs.states(carillon, everyone)["succeeded"] == len(everyone), 90, "all have succeeded")
+    assert runs.attempts(carillon, hung) == {(1, "succeeded"): 2, (1, "released"): 2}
+    # A short one that a busy machine held up for as long as a worker drains is given back as well; none fails.
+    assert set(runs.attempts(carillon, executions)) <= {(1, "succeeded"), (1, "released")}
     seen = slots.stop(carillon, schedule)
     assert seen.missing == []
     assert seen.doubled == []

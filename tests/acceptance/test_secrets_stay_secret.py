@@ -102,7 +102,7 @@ def test_a_canary_is_found_nowhere(carillon: Stack, secret: str, web_site: HttpS
             )
         executions.append(start(carillon, "dummy", {"result": {"a": f"{secret}!"}}))
         wait_for(
-            lambda: any("stdin" in line for line in messages(carillon, executions[6])), 30, "the script is under way"
+            lambda: any("stdin" in line for line in messages(carillon, executions[6])), 90, "the script is under way"
         )
         assert leaks.in_process_list(CANARY) == []
         ended = [runs.wait_ended(carillon, execution, 90) for execution in executions]

@@ -43,7 +43,7 @@ def test_an_execution_out_of_time_is_retried_then_buried_and_can_be_redriven(car
         "retry": {"max_attempts": 2, "delay_seconds": 1, "jitter": False},
     })["id"]  # fmt: skip
     execution = carillon.api.trigger(job)
-    run = runs.wait_ended(carillon, execution, 40)
+    run = runs.wait_ended(carillon, execution, 90)
     assert (run["state"], run["error"]["code"], run["attempt"]) == ("failed", "TIMEOUT", 2)
     tries = carillon.api.get(f"executions/{execution}/attempts")["data"]
     assert [(one["number"], one["state"], one["error"]["code"]) for one in tries] == [

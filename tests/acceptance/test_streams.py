@@ -49,10 +49,10 @@ class Listener(threading.Thread):
             self.error = error
 
     def wait_for(self, condition: Callable[[Event], bool]) -> None:
-        wait_for(lambda: any(condition(event) for event in self.events), 30, "the stream tells of it")
+        wait_for(lambda: any(condition(event) for event in self.events), 90, "the stream tells of it")
 
     def finish(self) -> list[Event]:
-        self.join(30)
+        self.join(120)
         assert not self.is_alive(), "the stream has not ended"
         return self.events
 
@@ -65,7 +65,7 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
     run = script(client, "streamed", TICKS)
     broken = Listener(client.executions.stream(run))
     waited: list[Any] = []
-    waiter = threading.Thread(target=lambda: waited.append(client.executions.wait(run, timeout=60)))
+    waiter = threading.Thread(target=lambda: waited.append(client.executions.wait(run, timeout=300)))
     waiter.start()
     broken.wait_for(is_tick(2))
     carillon.replace("web")
@@ -73,7 +73,7 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
     carillon.kill("web")
     carillon.start("web")
     events = broken.finish()
-    waiter.join(30)
+    waiter.join(120)
     assert [each["state"] for each in waited] == ["succeeded"]
     whole = [*client.executions.stream(run)]
     assert events == whole
@@ -88,14 +88,14 @@ def test_a_stream_and_a_wait_go_on_while_web_is_replaced_restarted_and_killed(ca
 
 def test_web_ends_at_once_though_streams_are_open(carillon: Stack, client: Client) -> None:
     # It would wait so long for other requests: a busy machine is told from one that waits.
-    carillon.configure("web", **{"timeout-graceful-shutdown": "60"})
+    carillon.configure("web", **{"timeout-graceful-shutdown": "600"})
     carillon.restart("web")
     run = script(client, "held-open", "sleep 60")
     listener = Listener(client.executions.stream(run))
     listener.wait_for(lambda event: event.data.get("state") == "running")
     began = time.monotonic()
     carillon.the("web").end(signal.SIGTERM)
-    assert time.monotonic() - began < 30, "it waited for its streams"
+    assert time.monotonic() - began < 30 * slowness(), "it waited for its streams"
     carillon.configure("web", **{"timeout-graceful-shutdown": "5"})
     carillon.start("web")
     client.executions.cancel(run)

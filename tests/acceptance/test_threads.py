@@ -29,7 +29,7 @@ def waiting_jobs(carillon: Stack, count: int, *, seconds: float, name: str) -> l
 
 def test_sixteen_wait_at_once_in_one_process_and_one_of_them_is_cancelled(threads: Stack) -> None:
     executions = waiting_jobs(threads, 16, seconds=600, name="many-at-once")
-    wait_for(lambda: runs.states(threads, executions)["running"] == 16, 30, "all run at once")
+    wait_for(lambda: runs.states(threads, executions)["running"] == 16, 90, "all run at once")
     owners = threads.query("SELECT DISTINCT worker_pid FROM execution WHERE id = ANY(%s::uuid[])", executions)
     assert [row.worker_pid for row in owners] == [threads.the("io").pid]
     threads.api.send("POST", f"executions/{executions[3]}/cancel", {})
@@ -37,12 +37,12 @@ def test_sixteen_wait_at_once_in_one_process_and_one_of_them_is_cancelled(thread
     assert runs.states(threads, executions) == {"running": 15, "cancelled": 1}
     for execution in executions:
         threads.api.send("POST", f"executions/{execution}/cancel", {})
-    wait_for(lambda: runs.states(threads, executions)["cancelled"] == 16, 20, "all are cancelled")
+    wait_for(lambda: runs.states(threads, executions)["cancelled"] == 16, 90, "all are cancelled")
 
 
 def test_what_runs_when_the_worker_ends_runs_elsewhere_uncharged(threads: Stack) -> None:
     executions = waiting_jobs(threads, 5, seconds=8, name="drained")
-    wait_for(lambda: runs.states(threads, executions)["running"] == 5, 30, "all run")
+    wait_for(lambda: runs.states(threads, executions)["running"] == 5, 90, "all run")
     threads.the("io").end(signal.SIGTERM)
     assert runs.attempts(threads, executions) == {(1, "released"): 5}
     threads.start("io")
@@ -52,7 +52,7 @@ def test_what_runs_when_the_worker_ends_runs_elsewhere_uncharged(threads: Stack)
 
 def test_what_runs_when_the_worker_is_killed_runs_again(threads: Stack) -> None:
     executions = waiting_jobs(threads, 5, seconds=3, name="killed")
-    wait_for(lambda: runs.states(threads, executions)["running"] == 5, 30, "all run")
+    wait_for(lambda: runs.states(threads, executions)["running"] == 5, 90, "all run")
     threads.kill("io")
     threads.start("io")
     wait_for(lambda: runs.states(threads, executions)["succeeded"] == 5, 90, "all have succeeded")

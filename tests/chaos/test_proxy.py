@@ -69,7 +69,7 @@ def proxy(server, loop):
 
 @contextmanager
 def _connected(proxy) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=60) as client:
         yield client
 
 

@@ -16,7 +16,7 @@ from tests.support import many, one, rows
 from tests.support.broker import BrokerQueue
 from tests.support.threads import together
 
-SECONDS = 60
+SECONDS = 300
 OVERFULL = """
     SELECT 'tenant', t.id FROM tenant t WHERE t.max_running <
         (SELECT count(*) FROM execution e WHERE e.tenant_id = t.id AND e.state IN ('queued', 'running'))

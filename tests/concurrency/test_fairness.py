@@ -51,11 +51,16 @@ def tenants_of(started: list[UUID]) -> Counter[Any]:
     return Counter(owners[execution] for execution in started)
 
 
-@pytest.mark.parametrize("speed", ["at once", "two a window"])
-def test_weights_are_shares_of_what_starts_while_all_have_a_backlog(queue, monkeypatch, speed):
-    if speed == "two a window":
-        # Each round finds room for the two that ended, however fast this machine claims.
-        monkeypatch.setattr(Window, "observe", lambda window, queued, *, slots, at: 2 * slots)
+@pytest.fixture
+def two_a_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that does not grow: each round finds room for the two that ended, however fast this machine claims."""
+    monkeypatch.setattr(Window, "observe", lambda window, queued, *, slots, at: 2 * slots)
+
+
+@pytest.mark.parametrize("window", [2, 10])
+def test_weights_are_shares_of_what_starts_while_all_have_a_backlog(queue, monkeypatch, window):
+    # In flight are a multiple of four, so a quarter is whole; what a window leaves over is tried below.
+    monkeypatch.setattr(Window, "observe", lambda _, queued, *, slots, at: window * slots)
     light, heavy = rows.tenant(weight=1), rows.tenant(weight=3)
     for tenant in (light, heavy):
         many.executions(rows.job(tenant), 400, State.PENDING, queue_id=queue.name)
@@ -68,7 +73,7 @@ def test_weights_are_shares_of_what_starts_while_all_have_a_backlog(queue, monke
     assert 3 * 0.9 <= shares[heavy] / shares[light] <= 3 * 1.1
 
 
-def test_whoever_asks_for_all_there_is_without_ever_having_a_backlog_leaves_the_other_its_half(queue):
+def test_whoever_asks_for_all_there_is_without_ever_having_a_backlog_leaves_the_other_its_half(queue, two_a_slot):
     steady, backlog = rows.job(), rows.job()
     many.executions(backlog, 400, State.PENDING, queue_id=queue.name)
     pool = Pool(queue, slots=4)
@@ -97,7 +102,7 @@ def test_whoever_floods_lets_the_next_to_be_admitted_always_be_of_the_other_tena
     assert tenants_of(pool.started)[modest[1]] == 10
 
 
-def test_priorities_order_a_tenants_own_line_and_nobody_elses(queue):
+def test_priorities_order_a_tenants_own_line_and_nobody_elses(queue, two_a_slot):
     urgent, patient = rows.job(), rows.job()
     for priority in range(10):
         many.executions(rows.job(urgent[1]), 20, State.PENDING, queue_id=queue.name, priority=priority)

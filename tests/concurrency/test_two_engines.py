@@ -16,10 +16,11 @@ def test_two_engines_plan_and_publish_each_slot_once(queue):
     engines = [Timer(), Timer()]
     for engine in engines:
         engine.start()
-    assert eventually(lambda: len(queue.messages()) > 3 * SCHEDULES, seconds=60)
+    assert eventually(lambda: len(queue.messages()) > 3 * SCHEDULES, seconds=300)
     for engine in engines:
         engine.stop()
-        engine.join(10)
+        engine.join(60)
+        assert not engine.is_alive()
     published = queue.ids()
     assert len(published) == len(set(published))
     assert set(published) == {row[0] for row in rows.fetch("SELECT id FROM execution WHERE state = 'queued'")}

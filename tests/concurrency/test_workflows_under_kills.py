@@ -33,9 +33,10 @@ from tests.support.workflows import Jobs
 STEPS = int(os.environ.get("CARILLON_GRAPH_STEPS", "75"))
 LAYER = 12 if STEPS < 500 else 40
 RUNS = 2
-SECONDS = 90 if STEPS < 500 else 600
-#: Seconds between two kills: longer than a move of so large a run takes on a machine that does other things as well.
-BETWEEN = 0.3 if STEPS < 500 else 0.6
+SECONDS = 300 if STEPS < 500 else 1200
+#: Attempts that end between two kills: so there is progress on a slow machine, and many kills on a fast one.
+BETWEEN = RUNS * STEPS // 30
+ENDED = "SELECT count(*) FROM attempt WHERE finished_at IS NOT NULL"
 RULES = ("all_success", "all_success", "all_done", "none_failed", "one_success")
 KILL = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -180,10 +181,12 @@ def settle(graph: Layered, step: str, claim: Claim) -> Ended | None:
 
 
 def kill(until: float) -> int:
-    kills, pause = 0, threading.Event()
+    kills, before = 0, 0
     while rows.fetch(LEFT) and time.monotonic() < until:
-        kills += len(rows.fetch(KILL))
-        pause.wait(BETWEEN)
+        ended = rows.fetch(ENDED)[0][0]
+        if ended >= before + BETWEEN:
+            kills, before = kills + len(rows.fetch(KILL)), ended
+        threading.Event().wait(random.random() * 0.02)
     return kills
 
 

@@ -52,7 +52,7 @@ class Source:
         return b""
 
     async def parts(self) -> AsyncIterator[bytes]:
-        seen[0][1].join(5)  # the request's, if it has been let go
+        seen[0][1].join(60)  # the request's, if it has been let go
         seen.append(("alive" if seen[0][1].is_alive() else "gone", threading.current_thread()))
         yield b"one"
 

@@ -3,15 +3,18 @@
     python -m tests.support.handler_process '{"type": "dummy", "payload": {…}, "allowed_hosts": […], "level": null, "connections": {}}'
 
 Prints the execution's id and folder, then every line that is logged. ``level`` "process group" declares that sandbox;
-``bookmarks`` names a file that keeps them from one process to the next. At the end it says its result or why it failed, and
+``bookmarks`` names a file that keeps them from one process to the next; soon after the one of row ``dies_at`` it is killed,
+by the kernel's clock, so whoever started it may be slow. At the end it says its result or why it failed, and
 what it took.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import re
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +29,7 @@ from tests.support.contexts import RecordingContext
 
 class Loud(RecordingContext):
     kept_in: Path | None = None
+    dies_at: int | None = None
 
     def log(self, message: str, *, level: str = "info", stream: str = "handler") -> None:
         say(message)
@@ -36,6 +40,9 @@ class Loud(RecordingContext):
             written = self.kept_in.with_suffix(".new")
             written.write_text(json.dumps(self.bookmarks))
             written.rename(self.kept_in)
+        if self.dies_at is not None and int(value["cursor"]["value"]) >= self.dies_at:
+            self.dies_at = None
+            signal.setitimer(signal.ITIMER_REAL, max(random.random() * 0.02, 1e-6))
 
 
 def say(text: str) -> None:
@@ -52,6 +59,7 @@ def main() -> None:
     context = Loud(order["allowed_hosts"], revealed=order["connections"], timeout=3600)
     if order.get("bookmarks"):
         context.kept_in = Path(order["bookmarks"])
+        context.dies_at = order.get("dies_at")
         context.bookmarks = json.loads(context.kept_in.read_text()) if context.kept_in.exists() else {}
     say(f"{context.execution_id} {context.folder()}")
     handler = handlers.get(order["type"])

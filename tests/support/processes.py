@@ -42,7 +42,7 @@ def open_files() -> set[tuple[str, str]]:
     return found
 
 
-def eventually(condition: Callable[[], object], seconds: float = 15) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 60) -> bool:
     """Whether the condition becomes true within the time, which is longer on a busy machine."""
     patience = Patience(seconds)
     while not condition():

@@ -31,7 +31,7 @@ class OwnRedis:
     def kill(self) -> None:
         """As a crash does."""
         self._signal(signal.SIGKILL)
-        wait_for(lambda: not self._server.alive(), 10, "Redis is dead")
+        wait_for(lambda: not self._server.alive(), 60, "Redis is dead")
 
     def start(self) -> None:
         """Again, and empty."""

@@ -11,7 +11,7 @@ class Api:
     """Speaks JSON with one key over kept connections. Paths are relative to /api/v1."""
 
     def __init__(self, url: str, key: str) -> None:
-        self._client = httpx2.Client(base_url=url, headers={"X-API-Key": key}, timeout=20)
+        self._client = httpx2.Client(base_url=url, headers={"X-API-Key": key}, timeout=60)
 
     def send(self, method: str, path: str, body: Any = None, **query: Any) -> httpx2.Response:
         """Whatever the answer is. A path that begins with / is not below /api/v1."""

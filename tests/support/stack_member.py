@@ -15,7 +15,7 @@ from scheduler_project.local.child import Program
 from tests.support.patience import Patience
 
 READY_SECONDS = 60.0
-END_SECONDS = 60.0
+END_SECONDS = 120.0
 
 
 class Member:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tasks import attendant
@@ -13,3 +15,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attendant, "FLUSH_EVERY", 0.02)
     monkeypatch.setattr(attendant, "ASK_EVERY", 0.05)
     attendant.start()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets so many seconds pass for the attendant alone: so a limit is over when a test says so, however slow the machine is."""
+    now, ahead = attendant.boot_time, [0.0]
+    monkeypatch.setattr(attendant, "boot_time", lambda: now() + sum(ahead))
+    return ahead.append

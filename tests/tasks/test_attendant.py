@@ -154,7 +154,7 @@ def test_next_attempt_is_not_touched_by_what_stopped_the_last():
 
 
 @pytest.mark.parametrize("error", [OperationalError("server closed the connection"), RuntimeError("whatever it is")])
-def test_deadline_holds_while_the_database_is_away(monkeypatch, error):
+def test_deadline_holds_while_the_database_is_away(monkeypatch, later, error):
     run = sql.run
 
     def away(name, **parameters):
@@ -164,10 +164,11 @@ def test_deadline_holds_while_the_database_is_away(monkeypatch, error):
 
     def log_and_wait(params, context):
         context.log("not stored before the end")
+        later(100)
         until_stopped()
 
     monkeypatch.setattr(sql, "run", away)
-    outcome = attempt(log_and_wait, timeout_seconds=0.2)
+    outcome = attempt(log_and_wait, timeout_seconds=60)
     assert outcome.error_code == Failure.TIMEOUT
     assert outcome.messages == ["not stored before the end", outcome.error_message]
 
@@ -208,18 +209,20 @@ def in_a_child(execution: Any, action: Any) -> int:
     return pid
 
 
-@pytest.mark.parametrize(("timeout", "state"), [(60, State.CANCELLED), (0.3, State.SCHEDULED)])
-def test_handler_that_does_not_stop_is_settled_for_and_its_process_killed(timeout, state, settings):
+@pytest.mark.parametrize("state", [State.CANCELLED, State.SCHEDULED])
+def test_handler_that_does_not_stop_is_settled_for_and_its_process_killed(state, settings, later):
     settings.CANCEL_GRACE = timedelta(seconds=0.2)
     under_way, begun = os.pipe()
 
     def ignore(params, context):
         os.write(begun, b"!")
+        if state == State.SCHEDULED:
+            later(100)
         while True:
             with contextlib.suppress(Interrupted):
                 until_stopped()
 
-    outcome = Outcome(rows.execution(rows.job(type=attempts.JOB_TYPE), State.QUEUED, timeout_seconds=timeout))
+    outcome = Outcome(rows.execution(rows.job(type=attempts.JOB_TYPE), State.QUEUED, timeout_seconds=60))
     pid = in_a_child(outcome.id, ignore)
     assert os.read(under_way, 1) == b"!"
     if state == State.CANCELLED:
@@ -242,7 +245,7 @@ def softly(action: Any) -> Outcome:
 
 def test_at_its_soft_limit_an_attempt_is_asked_and_may_succeed():
     def until_asked(_: Any, context: Any) -> str:
-        eventually(lambda: context.ending, seconds=20)
+        eventually(lambda: context.ending)
         assert not context.cancelled
         return "partly"
 

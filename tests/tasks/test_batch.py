@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -22,6 +21,12 @@ from tests.support.attempts import Action, Outcome, until_stopped
 from tests.support.processes import eventually
 
 pytestmark = pytest.mark.usefixtures("as_engine", "empty_database", "quick")
+
+
+@pytest.fixture(autouse=True)
+def _in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that is slow is no member that takes long: where one does, its action says so."""
+    monkeypatch.setattr(batch, "LONGEST_TURN", 600)
 
 
 @pytest.fixture
@@ -52,7 +57,8 @@ def states(outcomes: Sequence[Outcome]) -> list[str]:
     return [outcome.state for outcome in outcomes]
 
 
-def test_members_are_claimed_by_one_statement_and_stored_by_one(statements):
+def test_members_are_claimed_by_one_statement_and_stored_by_one(statements, monkeypatch):
+    monkeypatch.setattr(batch, "FLUSH_AFTER", 600)
     outcomes = run(published(20), lambda params, context: str(context.execution_id))
     assert states(outcomes) == [State.SUCCEEDED] * 20
     assert [outcome.result for outcome in outcomes] == [str(outcome.id) for outcome in outcomes]
@@ -124,7 +130,6 @@ def test_a_success_the_database_refuses_ends_alone(monkeypatch):
 
 
 def test_member_that_takes_long_holds_up_nobody(monkeypatch, statements):
-    monkeypatch.setattr(batch, "LONGEST_TURN", 0.1)
     rung = []
     monkeypatch.setattr(dispatch, "ring", lambda: rung.append(1))
     members = published(4)
@@ -132,6 +137,7 @@ def test_member_that_takes_long_holds_up_nobody(monkeypatch, statements):
     def second_is_slow(params, context):
         if context.execution_id != members[1]:
             return None
+        monkeypatch.setattr(batch, "LONGEST_TURN", 0.1)
         # Seen from within the slow one: who ended before is stored, who waits behind is given back.
         return eventually(lambda: states([Outcome(member) for member in members if member != members[1]])
                           == [State.SUCCEEDED, State.PENDING, State.PENDING])  # fmt: skip
@@ -153,10 +159,10 @@ def test_worker_that_has_drained_begins_no_further_member(monkeypatch):
 
 
 def test_cancelled_before_its_turn_it_does_not_run_again(monkeypatch):
-    monkeypatch.setattr(batch, "LONGEST_TURN", 0.1)
     members = published(2)
 
     def cancel_the_other(params, context):
+        monkeypatch.setattr(batch, "LONGEST_TURN", 0.1)
         transitions.cancel(members[1])
         return eventually(lambda: Outcome(members[1]).state == State.CANCELLED)
 
@@ -180,20 +186,20 @@ def test_member_that_is_stopped_for_good_leaves_the_stored_and_the_waiting_in_or
 
     def lose(params, context):
         if context.execution_id == members[1]:
+            monkeypatch.setattr(batch, "LONGEST_TURN", 0.01)
             rows.change("UPDATE execution SET epoch = epoch + 1 WHERE id = %s", context.execution_id)
             until_stopped()
 
-    monkeypatch.setattr(batch, "LONGEST_TURN", 0.01)
     outcomes = run(members, lose)
     assert states(outcomes) == [State.SUCCEEDED, State.RUNNING, State.PENDING]
 
 
-def test_broker_that_hangs_takes_nothing_from_the_grace(monkeypatch, settings):
+def test_broker_that_hangs_takes_nothing_from_the_grace(monkeypatch, settings, later):
     """What goes back rings; the one that stops has its whole grace all the same, and ends by itself."""
-    settings.CANCEL_GRACE = timedelta(seconds=0.3)
+    settings.CANCEL_GRACE = timedelta(seconds=20)
     monkeypatch.setattr(attendant, "ASK_EVERY", 0.0)
     monkeypatch.setattr(batch, "LONGEST_TURN", 0.01)
-    monkeypatch.setattr(dispatch, "ring", lambda: threading.Event().wait(1))
+    monkeypatch.setattr(dispatch, "ring", lambda: later(21))
     members, stopped = published(2), []
 
     def cancelled(params, context):

@@ -90,7 +90,7 @@ def test_thread_with_a_context_of_its_own_prints_and_logs_there_and_whole_lines(
         with current.entered(item):
             sys.stdout.write("one, ")
             begun.set()
-            printed.wait(10)
+            printed.wait(60)
             sys.stdout.write("two\n")
             logging.getLogger("a.library").warning("three")
             sys.stderr.write("half")
@@ -98,7 +98,7 @@ def test_thread_with_a_context_of_its_own_prints_and_logs_there_and_whole_lines(
     with captured(context):
         thread = threading.Thread(target=work)
         thread.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         sys.stdout.write("in between\n")
         printed.set()
         thread.join()

@@ -59,7 +59,7 @@ def talking(*answers: bytes, greeting: bytes = b"") -> Iterator[int]:
             yield listener.getsockname()[1]
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(60)
 
 
 @pytest.fixture

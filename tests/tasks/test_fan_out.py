@@ -59,7 +59,7 @@ def test_as_many_as_allowed_run_at_once_and_never_more(threads):
         with lock:
             running += 1
             most = max(most, running)
-        together.wait(10)
+        together.wait(60)
         with lock:
             running -= 1
 
@@ -133,11 +133,11 @@ def test_items_under_way_end_in_peace_when_another_fails():
 
     def call(index, context):
         if index == 0:
-            assert under_way.wait(10)
+            assert under_way.wait(60)
             failed.set()
             raise ValueError("broke")
         under_way.set()
-        assert failed.wait(10)
+        assert failed.wait(60)
         return "done"
 
     outcomes = fan_out(call, 50, threads=2, stop_on_error=True)

@@ -30,7 +30,7 @@ def pids():
 
 def stopped(beat):
     beat.stop()
-    beat.join(10)
+    beat.join(60)
     return not beat.is_alive()
 
 

@@ -39,7 +39,7 @@ def saying(answer: bytes, *, again: int = 1) -> Iterator[int]:
         yield listener.getsockname()[1]
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
+        thread.join(60)
 
 
 def at(port: int) -> Redis:

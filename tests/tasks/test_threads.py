@@ -56,7 +56,7 @@ def polite(params: Any, context: Any) -> Any:
 
 
 def test_several_run_at_once_in_one_process(run):
-    together = threading.Barrier(4, timeout=20)
+    together = threading.Barrier(4, timeout=60)
     outcomes = [published() for _ in range(4)]
     with attempts.job_type(lambda params, context: together.wait() >= 0, threaded=True):
         for each in [run(outcome) for outcome in outcomes]:
@@ -69,11 +69,11 @@ def test_cancel_reaches_the_one_it_is_meant_for(run):
     finish = threading.Event()
 
     def action(params, context):
-        return polite(params, context) if context.execution_id == meant.id else finish.wait(20)
+        return polite(params, context) if context.execution_id == meant.id else finish.wait(60)
 
     with attempts.job_type(action, threaded=True):
         running = [run(meant), run(other)]
-        eventually(lambda: (meant.state, other.state) == (State.RUNNING, State.RUNNING))
+        assert eventually(lambda: (meant.state, other.state) == (State.RUNNING, State.RUNNING))
         transitions.cancel(meant.id)
         running[0].result()
         assert (meant.state, other.state) == (State.CANCELLED, State.RUNNING)
@@ -93,18 +93,23 @@ def test_drained_attempt_is_given_back(run, monkeypatch):
     outcome = published()
     with attempts.job_type(polite, threaded=True):
         running = run(outcome)
-        eventually(lambda: outcome.state == State.RUNNING)
+        assert eventually(lambda: outcome.state == State.RUNNING)
         monkeypatch.setattr(worker_process._drain_at, "value", leases.boot_time())
         running.result()
     assert (outcome.state, outcome.attempt) == (State.PENDING, 1)
 
 
-def test_thread_that_does_not_stop_is_settled_for_and_the_process_is_replaced(run, monkeypatch, settings):
+def test_thread_that_does_not_stop_is_settled_for_and_the_process_is_replaced(run, monkeypatch, settings, later):
     settings.CANCEL_GRACE = timedelta(seconds=0.2)
     replaced, finish = [], threading.Event()
     monkeypatch.setattr(attendant.current(), "_replace", lambda: replaced.append(1))
-    outcome = published(timeout_seconds=0.1)
-    with attempts.job_type(lambda params, context: finish.wait(20), threaded=True):
+    outcome = published(timeout_seconds=60)
+
+    def deaf(params, context):
+        later(100)
+        return finish.wait(60)
+
+    with attempts.job_type(deaf, threaded=True):
         running = run(outcome)
         assert eventually(lambda: replaced == [1])
         assert (outcome.state, outcome.error_code) == (State.SCHEDULED, Failure.TIMEOUT)

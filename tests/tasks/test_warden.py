@@ -61,7 +61,7 @@ def test_the_thread_looks_by_itself(lease, child, monkeypatch):
     thread.start()
     assert child.wait(30) == -signal.SIGKILL
     thread.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -14,6 +14,7 @@ from django.test import Client
 from tenants import guessing
 from tests.support import people, rows, threads
 from tests.support.people import TOKEN, Person, code, quick_hashes  # noqa: F401 - a fixture
+from tests.support.processes import eventually
 
 WRONG = "not the password"
 
@@ -109,9 +110,9 @@ def test_unknown_and_known_accounts_take_equally_long(owner: Any, no_buckets: No
 
     def seconds(email: str) -> float:
         somewhere = Person(person.user)
-        before = time.perf_counter()
+        before = time.process_time()  # the work: what others do on the machine is none of it
         somewhere.post(TOKEN, {"email": email, "password": WRONG})
-        return time.perf_counter() - before
+        return time.process_time() - before
 
     known, unknown = [], []
     for number in range(5):
@@ -185,10 +186,7 @@ def test_whoever_waits_for_a_place_holds_no_connection(person: Person, monkeypat
         waiting = [threading.Thread(target=threads.together, args=([other.log_in],)) for other in others]
         for thread in waiting:
             thread.start()
-        deadline = time.monotonic() + 5
-        while len(guessing._places._cond._waiters) < 4 and time.monotonic() < deadline:  # type: ignore[attr-defined]
-            threading.Event().wait(0.01)
-        assert len(guessing._places._cond._waiters) == 4  # type: ignore[attr-defined]
+        assert eventually(lambda: len(guessing._places._cond._waiters) == 4)  # type: ignore[attr-defined]
         assert rows.fetch(mine)[0][0] <= before
     for thread in waiting:
         thread.join()

@@ -11,7 +11,7 @@ from tests.support.slots import hourly
 
 
 def _asked(hours, **more: str) -> dict[str, str]:
-    until = (hours.top + timedelta(seconds=0.5)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    until = (hours.top + timedelta(milliseconds=1)).strftime("%Y-%m-%d %H:%M:%S.%f")
     since = hours.at(4).strftime("%Y-%m-%d %H:%M")
     return {
         "since": since,

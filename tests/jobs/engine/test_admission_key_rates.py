@@ -108,8 +108,8 @@ def test_a_rate_that_is_raised_or_lifted_counts_at_once(queue):
     found = job(limit="1/d")
     pending(queue, found, "a", 4)
     assert admit() == 1
-    rows.change("UPDATE job SET key_rate_limit = '3600/h' WHERE id = %s", found[0])
-    pass_by(2)
+    rows.change("UPDATE job SET key_rate_limit = '60/h' WHERE id = %s", found[0])
+    pass_by(120)
     assert admit() == 2
     rows.change("UPDATE job SET key_rate_limit = '' WHERE id = %s", found[0])
     assert admit() == 1

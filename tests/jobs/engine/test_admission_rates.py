@@ -43,15 +43,15 @@ def pass_by(seconds: float) -> None:
 
 
 def test_a_jobs_burst_goes_at_once_and_the_rest_is_parked_until_tokens_flow_in(queue):
-    job = rows.job(rate_limit="6/h", rate_burst=2)
+    job = rows.job(rate_limit="6/d", rate_burst=2)
     pending(queue, job, 5)
     assert admit() == 2
     parked = rows.fetch("SELECT waiting_on, count(*) FROM execution WHERE waiting_on <> '' GROUP BY 1")
     assert parked == [(f"rate:{job[0]}", 3)]
     assert admit() == 0
-    pass_by(599)
+    pass_by(14_340)
     assert admit() == 0
-    pass_by(10)
+    pass_by(60)
     assert admit() == 1
     pass_by(100_000)
     assert admit() == 2
@@ -107,7 +107,7 @@ def test_a_lifted_limit_lets_everything_go(queue):
 
 
 def test_only_what_is_admitted_takes_a_token(queue):
-    job = rows.job(rate_limit="10/h", max_running=2)
+    job = rows.job(rate_limit="10/d", max_running=2)
     pending(queue, job, 6)
     assert admit() == 2
     ((tokens,),) = rows.fetch("SELECT tokens FROM rate_bucket")
@@ -115,18 +115,18 @@ def test_only_what_is_admitted_takes_a_token(queue):
 
 
 def test_the_timer_is_told_when_the_next_token_is_there(queue):
-    pending(queue, rows.job(rate_limit="12/m", rate_burst=1), 2)
+    pending(queue, rows.job(rate_limit="12/h", rate_burst=1), 2)
     assert admit() == 1
     instants = sql.run("next_instants")[0]
-    assert 4 < (instants.eases_at - instants.now).total_seconds() <= 5
+    assert 240 < (instants.eases_at - instants.now).total_seconds() <= 300
 
 
 def test_a_bucket_that_is_full_again_is_forgotten(queue):
-    pending(queue, rows.job(rate_limit="60/m", rate_burst=1), 1)
+    pending(queue, rows.job(rate_limit="60/h", rate_burst=1), 1)
     admit()
     retention.prune()
     assert rows.fetch("SELECT count(*) FROM rate_bucket") == [(1,)]
-    pass_by(2)
+    pass_by(60)
     retention.prune()
     assert rows.fetch("SELECT count(*) FROM rate_bucket") == [(0,)]
 
@@ -154,11 +154,19 @@ def test_over_a_while_the_engine_starts_what_the_rate_allows_and_not_one_more(qu
         assert eventually(lambda: len(queue.ids()) >= 30, 60)
     finally:
         engine.stop()
-        engine.join(10)
+        engine.join(60)
     started = [row[0] for row in rows.fetch("SELECT queued_at FROM execution WHERE state = 'queued' ORDER BY 1")]
     for first in range(len(started)):
         for last in range(first, len(started)):
-            # Statements begin a little before they write: so many tokens may be older than the instant says.
-            seconds = (started[last] - started[first]).total_seconds() + 0.1
-            assert last - first + 1 <= 2 + 20 * seconds
+            seconds = (started[last] - started[first]).total_seconds()
+            assert last - first + 1 <= 2 + 20 * seconds + 1e-6
     assert len(started) <= 2 + 20 * (started[-1] - begin).total_seconds()
+
+
+def test_what_is_admitted_together_has_started_when_its_tokens_were_counted(queue):
+    """Were that another instant for each, a statement that takes long would let more start at once than a burst."""
+    pending(queue, rows.job(rate_limit="20/h"), 5)
+    assert admit() == 5
+    assert rows.fetch("SELECT count(DISTINCT queued_at), min(queued_at) FROM execution") == [
+        (1, rows.fetch("SELECT updated_at FROM rate_bucket")[0][0])
+    ]

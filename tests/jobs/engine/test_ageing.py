@@ -36,13 +36,14 @@ def priorities(*executions: UUID) -> list[Any]:
 
 
 def test_each_span_of_waiting_is_a_step_counted_from_what_it_was_made_with(queue):
-    every(queue, 60)
+    every(queue, 3600)
     job = rows.job()
-    waiting = [pending(queue, job, priority, waited) for priority, waited in ((0, 59), (0, 61), (3, 130), (7, 5000))]
+    minutes = ((0, 59), (0, 61), (3, 130), (7, 5000))
+    waiting = [pending(queue, job, priority, 60 * waited) for priority, waited in minutes]
     assert ageing.raise_all() == 3
     assert priorities(*waiting) == [0, 1, 5, 9]
     assert ageing.raise_all() == 0
-    rows.change("UPDATE execution SET not_before = not_before - interval '60 seconds'")
+    rows.change("UPDATE execution SET not_before = not_before - interval '1 hour'")
     assert ageing.raise_all() == 3
     assert priorities(*waiting) == [1, 2, 6, 9]
     assert rows.fetch("SELECT base_priority FROM execution ORDER BY base_priority") == [(0,), (0,), (3,), (7,)]
@@ -99,17 +100,17 @@ def test_a_row_that_somebody_holds_is_left_to_the_next_look(queue, in_thread):
     held = pending(queue, rows.job(), 0, 1000)
     with transaction.atomic():
         Execution.objects.select_for_update(no_key=True).get(pk=held)
-        assert in_thread(ageing.raise_all).result(10) == 0
+        assert in_thread(ageing.raise_all).result(60) == 0
     assert ageing.raise_all() == 1
 
 
 def test_under_a_steady_flood_of_the_highest_a_low_one_starts_within_a_bounded_wait(queue):
-    every(queue, 10)
+    every(queue, 3600)
     rows.worker(queues=(queue.name,), concurrency=1)
     tenant = rows.tenant()
     flood, low = rows.job(tenant), pending(queue, rows.job(tenant), 0)
     looks = 0
-    # Each turn ten seconds pass, more of the highest come than there is room for, and all that was started ends.
+    # Each turn an hour passes, more of the highest come than there is room for, and all that was started ends.
     while rows.state_of(low) == State.PENDING and looks < 30:
         looks += 1
         for _ in range(12):
@@ -120,6 +121,6 @@ def test_under_a_steady_flood_of_the_highest_a_low_one_starts_within_a_bounded_w
             "UPDATE execution SET state = 'succeeded', finished_at = now() WHERE state = 'queued' AND priority = 9 AND id <> %s",
             low,
         )
-        rows.change("UPDATE execution SET not_before = not_before - interval '10 seconds' WHERE state = 'pending'")
+        rows.change("UPDATE execution SET not_before = not_before - interval '1 hour' WHERE state = 'pending'")
     assert rows.state_of(low) == State.QUEUED
     assert 9 <= looks <= 12

@@ -32,7 +32,7 @@ def engine(empty_database: None) -> Iterator[Timer]:
         assert eventually(lambda: rows.fetch("SELECT 1 FROM pulse"))
     yield timer
     timer.stop()
-    timer.join(10)
+    timer.join(60)
 
 
 def by_api(owner: Any, schedule: UUID) -> None:

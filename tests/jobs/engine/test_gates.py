@@ -207,17 +207,18 @@ def test_an_upstreams_end_is_acted_on_by_the_next_round_and_rung_for(queue):
     assert rows.state_of(waits) != "blocked"
 
 
-def test_what_was_not_heard_comes_round(queue):
+def test_what_was_not_heard_comes_round(queue, monkeypatch):
+    monkeypatch.setattr(timer, "IDLE", 3600.0)
     pair, engine = Pair(), Timer()
     engine.round()
     pair.ran(MIDNIGHT)
     waits = pair.waits(MIDNIGHT)
     engine.round()  # has heard of nothing since it began
-    rows.change(
-        "UPDATE execution SET state = 'blocked', decide_at = now() + interval '0.3 seconds' WHERE id = %s", waits
-    )
-    assert engine.round() <= 0.3
+    decide = "UPDATE execution SET state = 'blocked', decide_at = now() + %s WHERE id = %s"
+    rows.change(decide, timedelta(seconds=100), waits)
+    assert engine.round() <= 100
     assert rows.state_of(waits) == "blocked"
+    rows.change(decide, timedelta(), waits)
     assert eventually(lambda: engine.round() is not None and rows.state_of(waits) != "blocked")
 
 

@@ -197,7 +197,7 @@ def test_the_engine_lets_go_by_itself_when_it_closes(queue):
         assert queued_at >= closed_at
     finally:
         engine.stop()
-        engine.join(10)
+        engine.join(60)
 
 
 def test_a_round_that_began_before_the_opening_leaves_nothing_running(queue, in_thread):

@@ -181,7 +181,7 @@ def test_the_engine_withdraws_by_itself(queue, hold):
         assert eventually(lambda: rows.state_of(execution) == State.PENDING, 30)
     finally:
         engine.stop()
-        engine.join(10)
+        engine.join(60)
 
 
 @pytest.mark.parametrize(

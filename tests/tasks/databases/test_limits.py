@@ -19,6 +19,7 @@ import pytest
 from jobs.handlers import Cancelled, HandlerError, Interrupted, TimedOut
 from tasks import databases as product
 from tests.support import databases, mariadb, servers
+from tests.support.patience import slowness
 from tests.support.processes import eventually
 from tests.tasks.databases.conftest import Opening
 
@@ -67,20 +68,20 @@ def test_a_statement_ends_with_its_time_whatever_the_session_says(fields, openin
     statements = [*lifting[fields["kind"]], SLOW[fields["kind"]]]
     error, seconds = timed(lambda: asked(opening, fields, *statements, timeout=1))
     assert (isinstance(error, HandlerError), getattr(error, "code", None)) == (True, "TIMEOUT")
-    assert seconds < 5
+    assert seconds < 5 * slowness()
     assert eventually(lambda: running(fields["kind"]) == [])
 
 
 def test_the_attempts_own_time_counts_as_well(opening: Opening):
     error, seconds = timed(lambda: asked(opening, databases.postgresql(), SLOW["postgresql"], seconds=1))
     assert getattr(error, "code", None) == "TIMEOUT"
-    assert seconds < 5
+    assert seconds < 5 * slowness()
 
 
 def test_code_that_handles_a_cancel_ends_too(opening: Opening):
     error, seconds = timed(lambda: asked(opening, databases.postgresql(), STUBBORN, timeout=0.5))
     assert getattr(error, "code", None) == "TIMEOUT"
-    assert seconds < 5
+    assert seconds < 5 * slowness()
     assert eventually(lambda: running("postgresql") == [])
 
 
@@ -92,7 +93,7 @@ def test_a_cancelled_attempt_ends_its_statement(fields, opening: Opening):
 
     error, seconds = timed(cancelled)
     assert isinstance(error, Cancelled)
-    assert seconds < 5
+    assert seconds < 5 * slowness()
     assert eventually(lambda: running(fields["kind"]) == [])
 
 
@@ -117,7 +118,7 @@ def test_an_interrupted_attempt_ends_its_statement(kind: str, opening: Opening):
         waiting.join()
         signal.signal(signal.SIGUSR2, before)
     assert isinstance(error, TimedOut)
-    assert seconds < 10
+    assert seconds < 10 * slowness()
     assert eventually(lambda: running(kind) == [])
 
 
@@ -132,7 +133,7 @@ def test_a_server_that_takes_no_second_log_in_cancels(opening: Opening):
         finally:
             superuser.execute(f"ALTER ROLE {fields['user']} CONNECTION LIMIT -1")
     assert getattr(error, "code", None) == "TIMEOUT"
-    assert seconds < 5
+    assert seconds < 5 * slowness()
 
 
 def test_a_killed_process_leaves_nothing():
@@ -200,5 +201,5 @@ def test_the_log_in_is_under_watch_too(opening: Opening):
             there = {**fields, "port": silent.getsockname()[1]}
             error, seconds = timed(lambda there=there: asked(opening, there, seconds=1))
             assert isinstance(error, HandlerError)
-            assert seconds < 6
+            assert seconds < 6 * slowness()
     assert product.__all__

@@ -167,7 +167,7 @@ def thieving(wanted: str) -> Iterator[tuple[int, list[bytes]]]:
         thread = threading.Thread(target=serve, args=[listener])
         thread.start()
         yield listener.getsockname()[1], got
-        thread.join(10)
+        thread.join(60)
 
 
 def test_a_server_that_asks_for_a_file_of_the_workers_gets_none(opening: Opening, tmp_path):

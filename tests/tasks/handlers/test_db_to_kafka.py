@@ -52,7 +52,7 @@ def run(source: Any, topic: str, context: RecordingContext | None = None, **payl
 
 def arrived(topic: str) -> list[dict[str, Any]]:
     """In the order in which they were sent, as far as there is one."""
-    found = consumed(kafka(kafka_cluster.shared()), queue=topic, idle_seconds=0.5)[1]
+    found = consumed(kafka(kafka_cluster.shared()), queue=topic, idle_seconds=1)[1]
     return sorted(found, key=lambda each: (each["partition"], each["offset"]))
 
 

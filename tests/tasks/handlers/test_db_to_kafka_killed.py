@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -99,12 +100,9 @@ def test_killed_and_resumed_no_row_is_missing_and_few_come_twice(table, tmp_path
             "bookmarks": str(bookmarks),
         }  # fmt: skip
         for point in sorted(random.sample(range(BATCH, ROWS // 2), KILLS)):
-            with attempt(order) as (process, _):
-                assert eventually(lambda point=point: kept(bookmarks) >= point, 300)
-                time.sleep(random.random() * 0.02)
-                process.kill()
-                process.wait()
-                assert kept(bookmarks) < ROWS, "it was killed too late"
+            with attempt({**order, "dies_at": point}) as (process, _):
+                assert process.wait() == -signal.SIGALRM
+                assert point <= kept(bookmarks) < ROWS
         began, before = time.monotonic(), kept(bookmarks)
         with attempt(order) as (process, said):
             words = said()

@@ -67,7 +67,7 @@ def test_messages_go_out_and_come_in_as_they_were(fields, queue, channel):
     assert run(fields, queue=queue, operation="publish_batch", messages=messages)["published"] == 1500
     assert ready(channel, queue) == 1500
     assert run(fields, queue=queue, operation="depth") == {"messages": 1500, "consumers": 0}
-    result, found = consumed(fields, queue=queue, max_messages=1400, idle_seconds=5)
+    result, found = consumed(fields, queue=queue, max_messages=1400, idle_seconds=60)
     assert [each["body"]["n"] for each in found] == list(range(1400))
     assert (found[0]["headers"], found[0]["routing_key"]) == ({"kind": "paid"}, queue)
     assert (result["acknowledged"], result["ended_by"]) == (True, "max_messages")

@@ -170,7 +170,7 @@ def test_a_signal_that_another_thread_takes_waits_as_well():
     begun = threading.Event()
 
     def send() -> None:
-        begun.wait(10)
+        begun.wait(60)
         os.kill(os.getpid(), signal.SIGUSR1)
 
     other = threading.Thread(target=send)

@@ -44,7 +44,7 @@ def port(refused: list[str], server: HttpServer) -> Iterator[int]:
 
 def through(port: int, url: str, **headers: str) -> Any:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{port}"}))
-    return opener.open(urllib.request.Request(url, headers=headers), timeout=10)
+    return opener.open(urllib.request.Request(url, headers=headers), timeout=60)
 
 
 def test_plain_call_is_passed_on_as_the_server_expects_it(port: int, server: HttpServer) -> None:
@@ -57,7 +57,7 @@ def test_plain_call_is_passed_on_as_the_server_expects_it(port: int, server: Htt
 
 
 def test_tunnel_carries_whatever_is_spoken(port: int, server: HttpServer) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.set_tunnel("127.0.0.1", server.port)
     connection.request("POST", "/hello", body=b"x" * 300_000)
     assert connection.getresponse().read() == b"hello"
@@ -66,7 +66,7 @@ def test_tunnel_carries_whatever_is_spoken(port: int, server: HttpServer) -> Non
 
 
 def socks(port: int, kind: bytes, place: bytes, to: int, command: int = 1) -> tuple[bytes, socket.socket]:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.sendall(b"\x05\x02\x00\x02")
     assert connection.recv(2) == b"\x05\x00"
     connection.sendall(bytes([5, command, 0]) + kind + place + to.to_bytes(2))
@@ -96,7 +96,7 @@ FORBIDDEN = ["127.0.0.1:1", "169.254.169.254:80", "10.0.0.1:5432", "[::1]:6379",
 
 @pytest.mark.parametrize("place", FORBIDDEN)
 def test_what_the_guard_forbids_is_refused_and_told(port: int, refused: list[str], place: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", f"http://{place}/")
     answer = connection.getresponse()
     assert answer.status == 403
@@ -133,7 +133,7 @@ def test_own_servers_are_refused_whatever_is_allowed(server: HttpServer, monkeyp
     ids=["nonsense", "no host", "https", "port", "endless head"],
 )
 def test_what_is_no_request_is_answered_so(port: int, sent: bytes, status: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(sent)
         assert connection.recv(64).startswith(b"HTTP/1.1 %d " % status)
 
@@ -146,7 +146,7 @@ def test_server_that_does_not_answer_is_a_bad_gateway(server: HttpServer) -> Non
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
         socket.send_fds(gate, [b"."], [listener.fileno()])
-        connection = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1], timeout=60)
         connection.request("GET", f"http://127.0.0.1:{gone}/")
         assert connection.getresponse().status == 502
         connection.close()
@@ -163,9 +163,9 @@ def test_connections_end_with_the_proxy(server: HttpServer) -> None:
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
         socket.send_fds(gate, [b"."], [listener.fileno()])
-        connection = socket.create_connection(listener.getsockname(), timeout=10)
+        connection = socket.create_connection(listener.getsockname(), timeout=60)
         connection.sendall(b"GET " + server.url("/slow").encode() + b" HTTP/1.1\r\n\r\n")
-        assert server.arrived.acquire(timeout=10)
+        assert server.arrived.acquire(timeout=60)
     assert connection.recv(1) == b""
     connection.close()
     assert eventually(lambda: proxies() == [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import statistics
 import subprocess
 import sys
 import threading
@@ -149,7 +148,8 @@ def test_an_unknown_id_takes_as_long_as_a_wrong_secret(owner):
         return time.perf_counter() - before
 
     times = [(seconds(one), seconds(other)) for one, other in zip(wrong, unknown, strict=True)]
-    of_wrong, of_unknown = (statistics.median(column) for column in zip(*times, strict=True))
+    # Of each the quickest: the one that nothing else on the machine has held up.
+    of_wrong, of_unknown = (min(column) for column in zip(*times, strict=True))
     assert 0.8 < of_wrong / of_unknown < 1.25
 
 

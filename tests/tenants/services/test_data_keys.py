@@ -90,7 +90,7 @@ def test_two_first_secrets_of_a_tenant_share_one_data_key(empty_database: None) 
 
     def write(name: str) -> None:
         try:
-            together.wait(10)
+            together.wait(60)
             make(tenant, name)
         except Exception as error:
             problems.append(error)

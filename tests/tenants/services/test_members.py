@@ -103,7 +103,7 @@ def test_two_administrators_who_remove_each_other_leave_one(owner):
 
                 def act():
                     row = found(member)
-                    start.wait(10)
+                    start.wait(60)
                     members.remove(membership=row)
 
                 in_scope(owner, act)
