@@ -1073,7 +1073,7 @@ class CalendarNewScheduleInput(TypedDict):
 
 
 class CalendarPreviewInput(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -1093,6 +1093,11 @@ class CalendarPreviewInput(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
@@ -1906,7 +1911,7 @@ class CronNewScheduleInput(TypedDict):
 
 
 class CronPreviewInput(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: str
@@ -1926,6 +1931,11 @@ class CronPreviewInput(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
@@ -2800,7 +2810,7 @@ class EventNewScheduleInput(TypedDict):
 
 
 class EventPreviewInput(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -2820,6 +2830,11 @@ class EventPreviewInput(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
@@ -3845,7 +3860,7 @@ class IntervalNewScheduleInput(TypedDict):
 
 
 class IntervalPreviewInput(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -3855,7 +3870,7 @@ class IntervalPreviewInput(TypedDict):
     rule: NotRequired[None]
     event: NotRequired[str | None]
     timezone: NotRequired[str]
-    start_at: str
+    start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
@@ -3865,6 +3880,11 @@ class IntervalPreviewInput(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
@@ -4918,7 +4938,7 @@ class OnceNewScheduleInput(TypedDict):
 
 
 class OncePreviewInput(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -4938,6 +4958,11 @@ class OncePreviewInput(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
@@ -6212,7 +6237,7 @@ class RruleNewScheduleInput(TypedDict):
 
 
 class RrulePreviewInput(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None]
@@ -6222,7 +6247,7 @@ class RrulePreviewInput(TypedDict):
     rule: NotRequired[None]
     event: NotRequired[str | None]
     timezone: NotRequired[str]
-    start_at: str
+    start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
@@ -6232,6 +6257,11 @@ class RrulePreviewInput(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
@@ -7694,7 +7724,7 @@ PreviewInput = CalendarPreviewInput | CronPreviewInput | EventPreviewInput | Int
 
 
 class PreviewInputFields(TypedDict):
-    """A rule to try out, stored or not. What it leaves out is the tenant's default."""
+    """A schedule to try out, stored or not. What it leaves out is the tenant's default."""
 
     kind: str
     expression: NotRequired[str | None | str]
@@ -7704,7 +7734,7 @@ class PreviewInputFields(TypedDict):
     rule: NotRequired[dict[str, Any] | None]
     event: NotRequired[str | None | str]
     timezone: NotRequired[str]
-    start_at: NotRequired[str | None | str]
+    start_at: NotRequired[str | None]
     end_at: NotRequired[str | None]
     dst_gap: NotRequired[DstGapEnum]
     dst_fold: NotRequired[DstFoldEnum]
@@ -7714,6 +7744,11 @@ class PreviewInputFields(TypedDict):
     execution_window: NotRequired[dict[str, Any] | None]
     jitter_seconds: NotRequired[int]
     max_runs: NotRequired[int | None]
+    misfire: NotRequired[MisfireEnum]
+    misfire_max: NotRequired[int]
+    misfire_grace_seconds: NotRequired[float]
+    catch_up_window_seconds: NotRequired[float]
+    payload: NotRequired[dict[str, Any] | None]
     job: NotRequired[str]
     after: NotRequired[str]
     count: NotRequired[int]
