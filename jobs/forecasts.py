@@ -1,5 +1,4 @@
-"""What will run when, by the schedules' rules alone: nothing is stored, and the work is bounded. How much work that is, by
-what the jobs' last runs took, is :mod:`jobs.workloads`'.
+"""What will run when, by the schedules' rules alone: nothing is stored, and the work is bounded. See :mod:`jobs.workloads`, too.
 
 Slots in order are merged lazily: schedules come by their next run, so that few of them are looked at for the first page
 of a window that begins now. Groups are counted without making slots wherever there are more slots than groups.
@@ -295,7 +294,7 @@ def _counted(row: Any, trigger: Trigger, since: datetime, until: datetime, forec
 
 def _left_out(row: Any, trigger: Trigger, since: datetime, until: datetime, forecast: Forecast) -> list[datetime]:
     """When slots lie that clock changes leave out: a trigger counts them with all others."""
-    found = clock_changes.slots(trigger, row.timezone, since, until)
-    left_out = [slot.at for slot in found if slot.kind is not SlotKind.RUN]
+    slots = clock_changes.slots(trigger, row.timezone, since, until)
+    left_out = [slot.at for slot in slots if slot.kind is not SlotKind.RUN]
     forecast.steps += len(left_out)
     return left_out

@@ -39,9 +39,7 @@ class Aborting(Dialog):
     """What becomes of what keeps to its pace and is running."""
 
     cancel_running = forms.BooleanField(
-        required=False,
-        label="Also ask what it has started to stop",
-        widget=widgets.UnfoldBooleanWidget,
+        required=False, label="Also ask what it has started to stop", widget=widgets.UnfoldBooleanWidget
     )
 
     def __init__(self, row: Operation, data: Any = None) -> None:

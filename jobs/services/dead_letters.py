@@ -46,6 +46,7 @@ def allowed_actions(state: str) -> list[str]:
 
 def close_of(became: Mapping[UUID, UUID]) -> None:
     """Close what is open of executions in whose place others run now, by the former ones; in the caller's transaction."""
+    actors.require("executions:run")
     rows = DeadLetter.objects.select_related("job__tenant").select_for_update(of=("self",), no_key=True)
     for letter in rows.filter(execution_id__in=list(became), state=DeadLetterState.OPEN).order_by("pk"):
         letter.redriven_as = became[letter.execution_id]

@@ -47,7 +47,13 @@ class CeleryTask(Handler[CeleryTaskParams]):
         seconds = _patience(params, context)
         with brokers.opened(params, connection, context) as broker:
             task = task_message(params, context.idempotency_key, seconds=seconds, reply_to=broker.reply_to)
-            broker.send(task)
+            try:
+                broker.send(task)
+            except Exception:
+                raise
+            except BaseException:  # cancelled before it is confirmed: a worker may have it already
+                _revoke(params, connection, context, task.id)
+                raise
             context.log(f"{params.task} was sent to the queue {params.queue} as {task.id}")
             if not params.wait:
                 return {"task_id": task.id, "state": "SENT"}

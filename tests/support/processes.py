@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,13 +34,14 @@ def marked(marker: str) -> list[str]:
     return found
 
 
-def open_files() -> set[tuple[str, str]]:
-    """What this process has open: each descriptor with what it leads to. Fewer than before is no leak: earlier tests'
-    are closed whenever their owner is collected."""
-    found = set()
+def open_files() -> Counter[str]:
+    """How many of each kind this process has open: each file by its path, all sockets, all pipes. Threads of earlier tests
+    may open theirs anew, so descriptors themselves say nothing; what waits to be collected is closed first."""
+    gc.collect()
+    found: Counter[str] = Counter()
     for name in os.listdir("/proc/self/fd"):
         with contextlib.suppress(OSError):  # of the listing itself
-            found.add((name, os.readlink(f"/proc/self/fd/{name}")))
+            found[os.readlink(f"/proc/self/fd/{name}").partition(":[")[0]] += 1
     return found
 
 

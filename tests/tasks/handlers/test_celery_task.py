@@ -246,6 +246,21 @@ def test_rabbitmq_carries_tasks_and_their_results(context: RecordingContext, tmp
     assert "1 messages wait in the queue celery, which 0 workers read" in str(late)
 
 
+def test_cancelled_before_the_broker_has_confirmed_it_a_task_is_revoked(
+    context: RecordingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = brokers._Redis.send
+
+    def interrupted(self: Any, task: Any) -> None:
+        send(self, task)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(brokers._Redis, "send", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(context, "shop.add", 1, 1, queue="by-nobody")
+    assert any("was revoked" in message for message in context.messages())
+
+
 def _is_read(context: RecordingContext) -> bool:
     """Whether a worker has declared its queue."""
     try:

@@ -173,7 +173,7 @@ def test_interrupted_handler_ends_and_leaves_nothing(
         assert time.monotonic() - raised_at[0] < BOUND_SECONDS * slowness()
     assert_nothing_is_left(case, context, temporary)
     server.closing.set()  # its end of the connection is open in this process too, and a thread has it
-    assert eventually(lambda: open_files() <= files and {*threading.enumerate()} <= threads)
+    assert eventually(lambda: not open_files() - files and {*threading.enumerate()} <= threads)
 
 
 def test_cancelled_in_a_thread_it_ends_and_leaves_nothing(

@@ -104,7 +104,7 @@ def test_limits_are_in_force(command: Command) -> None:
 def test_no_descriptor_stays_open(command: Command) -> None:
     before = open_files()
     process.run(sh(command, "echo x"), Heard())
-    assert eventually(lambda: open_files() <= before)
+    assert eventually(lambda: not open_files() - before)
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), (b"\x7fELF junk", "Exec format error")])
